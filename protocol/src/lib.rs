@@ -1,0 +1,13 @@
+//! The rules of svdr, as pure functions: no clock, no file, no socket, no randomness.
+//!
+//! Everything that decides something about a recovery lives here, so that the agent, the coordinator and an
+//! auditor run the same code on the same bytes and come to the same answer.
+
+pub mod digest;
+pub mod dsse;
+pub mod evidence;
+pub mod keys;
+pub mod names;
+pub mod roster;
+pub mod statement;
+pub mod time;
