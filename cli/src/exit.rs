@@ -47,6 +47,12 @@ pub trait CommandError: Error {
     fn exit(&self) -> Exit;
 }
 
+impl<'a, E: CommandError + 'a> From<E> for Box<dyn CommandError + 'a> {
+    fn from(error: E) -> Box<dyn CommandError + 'a> {
+        Box::new(error)
+    }
+}
+
 /// The error and its causes, one a line, as the programs print it on stderr.
 ///
 /// A cause that the text above it already ends with is not repeated. Characters that could drive a terminal

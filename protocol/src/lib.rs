@@ -7,6 +7,8 @@ pub mod clique;
 pub mod digest;
 pub mod dsse;
 pub mod evidence;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod keys;
 pub mod names;
 pub mod proposal;
