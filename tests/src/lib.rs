@@ -1,1 +1,5 @@
-//! .
+//! What the integration tests and the drill share: the binaries, members with keys, and stand-ins for the world
+//! around an agent.
+
+pub mod binaries;
+pub mod members;
