@@ -46,8 +46,10 @@ pub enum Line {
 /// A message of the commitment processor about one commitment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// When the line says it was written.
+    /// When the line was written, best as a point in time.
     pub at: Option<LineTime>,
+    /// The time that Canton itself wrote, which is the same under every wrapper.
+    pub stamp: Option<LineTime>,
     /// The trace it belongs to; not kept for matches, which need none.
     pub trace: Option<String>,
     /// The synchronizer in short form, where the line names one.
@@ -166,11 +168,17 @@ fn read_text(line: &[u8], context: &Context) -> Line {
         (Some(outer), _) => Some(outer),
         (None, local) => Some(local),
     };
-    message_of(Some(logger), header.message, header.trace.map(str::to_owned), at)
+    message_of(Some(logger), header.message, header.trace.map(str::to_owned), at, Some(header.at))
 }
 
 /// `message` as a message of `logger`, where there is one.
-fn message_of(logger: Option<&str>, message: &str, trace: Option<String>, at: Option<LineTime>) -> Line {
+fn message_of(
+    logger: Option<&str>,
+    message: &str,
+    trace: Option<String>,
+    at: Option<LineTime>,
+    stamp: Option<LineTime>,
+) -> Line {
     if logger.is_some_and(|logger| !header::class(logger).contains(PROCESSOR)) {
         return Line::Foreign;
     }
@@ -181,8 +189,6 @@ fn message_of(logger: Option<&str>, message: &str, trace: Option<String>, at: Op
     };
     let synchronizer = logger.and_then(header::synchronizer).or(named);
     let trace = trace.filter(|_| !matches!(fact, Fact::Match(_)));
-    Line::Ours(Message { at, trace, synchronizer, logger: logger.is_some(), fact })
+    Line::Ours(Message { at, stamp, trace, synchronizer, logger: logger.is_some(), fact })
 }
 
-#[cfg(test)]
-mod tests;

@@ -25,7 +25,7 @@ pub struct Found {
     pub bytes: u64,
     /// Line breaks, and one more where the last line has none.
     pub lines: u64,
-    /// What the processor says, in the order of the log.
+    /// What the processor says. A split line may stand in front of lines that came between its pieces.
     pub messages: Vec<Message>,
     /// Lines that hold a searched phrase in no readable form.
     pub unreadable: u64,
@@ -254,12 +254,17 @@ impl<'n> Finder<'n> {
             let Some(prefix) = canton::cri_prefix(line).filter(|prefix| prefix.stream == stream) else {
                 continue;
             };
+            if line.len() > MAX_PIECE_BYTES {
+                // Not a piece: the end of the line before it was never written.
+                self.complete(&split, found);
+                return passed;
+            }
             // One byte more than is read is enough to know that it is too long.
             let room = (MAX_LINE_BYTES + 1).saturating_sub(split.text.len()).min(prefix.content.len());
             split.text.extend_from_slice(prefix.content.get(..room).unwrap_or_default());
             split.end = offset + (start + line.len()) as u64;
             passed = start + line.len();
-            if !(prefix.partial && line.len() <= MAX_PIECE_BYTES) {
+            if !prefix.partial {
                 self.complete(&split, found);
                 return passed;
             }

@@ -84,7 +84,8 @@ fn read_object(object: &Object<'_>, wrappers: u32, context: &Context) -> Line {
         let message = object.texts.iter().take(2).flatten().next();
         // Canton's own time is in UTC here, and finer than that of a wrapper is not needed.
         return message.map_or(Line::Foreign, |message| {
-            message_of(context.logger.as_deref(), message, context.trace, object.time.or(context.at))
+            let at = object.time.or(context.at);
+            message_of(context.logger.as_deref(), message, context.trace, at, at)
         });
     }
     let context = object.contained.iter().filter(|it| it.texts.iter().all(Option::is_none)).fold(
@@ -129,7 +130,7 @@ fn read_embedded(text: &str, bare: bool, wrappers: u32, context: &Context) -> Li
         };
     }
     match bare {
-        true => message_of(context.logger.as_deref(), text, context.trace.clone(), context.at),
+        true => message_of(context.logger.as_deref(), text, context.trace.clone(), context.at, context.at),
         false => Line::Foreign,
     }
 }
