@@ -5,3 +5,4 @@
 
 pub mod commands;
 pub mod roster_file;
+pub mod scan;
