@@ -9,6 +9,7 @@ use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 
 pub mod completions;
+pub mod identity;
 pub mod propose;
 pub mod roster;
 pub mod verify;
@@ -39,6 +40,9 @@ pub struct CommandLine {
 /// What `svdr-agent` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make and show this member's Ed25519 identity key
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
@@ -68,6 +72,7 @@ impl CommandLine {
 
     fn dispatch(self) -> Result<(), Box<dyn CommandError>> {
         match self.command {
+            Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),

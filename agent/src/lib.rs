@@ -4,5 +4,6 @@
 //! here: they live in `svdr-protocol`.
 
 pub mod commands;
+pub mod identity;
 pub mod roster_file;
 pub mod scan;

@@ -159,7 +159,9 @@ fn read_text(line: &[u8], context: &Context) -> Line {
     // A line torn inside a character can still hold a whole message in front of it.
     let text = match std::str::from_utf8(line) {
         Ok(text) => text,
-        Err(error) => std::str::from_utf8(line.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
+        Err(error) => {
+            std::str::from_utf8(line.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
     };
     let Some(header) = header::read(text) else { return Line::Unreadable };
     let logger = header.logger;
@@ -191,4 +193,3 @@ fn message_of(
     let trace = trace.filter(|_| !matches!(fact, Fact::Match(_)));
     Line::Ours(Message { at, stamp, trace, synchronizer, logger: logger.is_some(), fact })
 }
-

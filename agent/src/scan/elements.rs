@@ -26,7 +26,9 @@ pub fn is_document(head: &[u8]) -> bool {
         // An object that its first line does not end. Without a second line it is one object a line, or torn.
         Some(b'{') => line_end.is_some_and(|end| end + 1 < head.len()) && leaves_open(line),
         // Torn inside a pretty-printed object: a member of it, or its end.
-        Some(b'"') => memchr::memmem::find(line, b"\": ").or_else(|| memchr::memmem::find(line, b"\":")).is_some(),
+        Some(b'"') => {
+            memchr::memmem::find(line, b"\": ").or_else(|| memchr::memmem::find(line, b"\":")).is_some()
+        }
         Some(b'}' | b']') => line.len() <= 2,
         _ => false,
     }

@@ -17,7 +17,9 @@ use std::thread::{self, Scope};
 use super::elements::{self, Elements};
 use super::input::{Damage, Input, SourcePath, Stream};
 use super::limits::{MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
-use super::lines::{Finder, Found, Needles, count_lines, first_time, last_separator, last_time, next_separator};
+use super::lines::{
+    Finder, Found, Needles, count_lines, first_time, last_separator, last_time, next_separator,
+};
 
 /// Blocks that lie between two threads: enough to even out their speeds.
 const QUEUE: usize = 2;
@@ -94,7 +96,10 @@ pub fn read(
             match next {
                 Started::Stream(arrivals) => arrivals.into_iter().for_each(&mut sink),
                 Started::Failed(error) => {
-                    sink(Arrival::Damaged(Damage { offset: 0, reason: format!("it cannot be opened: {error}") }));
+                    sink(Arrival::Damaged(Damage {
+                        offset: 0,
+                        reason: format!("it cannot be opened: {error}"),
+                    }));
                 }
                 Started::Plain { file, start, size } => {
                     let plain = Plain { file: &file, start, size, needles };
@@ -143,7 +148,9 @@ fn start<'scope, 'env>(
         // The channel has room for all of them, and both ends are here.
         let _ = emptied.send(vec![0; effort.block_bytes]);
     }
-    thread::Builder::new().name("unpack".to_owned()).spawn_scoped(scope, move || unpack(stream, &buffers, &filled))?;
+    thread::Builder::new()
+        .name("unpack".to_owned())
+        .spawn_scoped(scope, move || unpack(stream, &buffers, &filled))?;
     thread::Builder::new()
         .name("search".to_owned())
         .spawn_scoped(scope, move || search(&blocks, &emptied, needles, &send))?;
@@ -376,7 +383,8 @@ impl Plain<'_> {
     fn read(&self, effort: Effort, sink: &mut impl FnMut(Arrival)) -> io::Result<()> {
         let block = effort.block_bytes.max(1) as u64;
         let segments = self.size.saturating_sub(self.start).div_ceil(block);
-        let bounds = move |nth: u64| (self.start + nth * block, (self.start + (nth + 1) * block).min(self.size));
+        let bounds =
+            move |nth: u64| (self.start + nth * block, (self.start + (nth + 1) * block).min(self.size));
         let workers = u64::try_from(effort.workers).unwrap_or(1).clamp(1, segments.max(1));
         if workers == 1 {
             let mut buffer = Vec::new();
