@@ -4,4 +4,5 @@
 //! here: they live in `svdr-protocol`.
 
 pub mod commands;
+pub mod dump;
 pub mod roster_file;
