@@ -10,6 +10,7 @@ use svdr_cli::output::Output;
 
 pub mod completions;
 pub mod identity;
+pub mod merge;
 pub mod propose;
 pub mod roster;
 pub mod verify;
@@ -48,6 +49,8 @@ pub enum Command {
     Roster(roster::RosterCommand),
     /// Compute the recovery timestamp from everybody's evidence
     Propose(propose::ProposeArgs),
+    /// Merge an identities backup and a data snapshot into a migration dump
+    Merge(merge::MergeArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -75,6 +78,7 @@ impl CommandLine {
             Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),
+            Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args)?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),
