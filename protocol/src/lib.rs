@@ -6,6 +6,8 @@
 pub mod digest;
 pub mod dsse;
 pub mod evidence;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod keys;
 pub mod names;
 pub mod roster;

@@ -36,13 +36,17 @@ pub enum NameError {
         found: String,
     },
     /// The text has not the form of a participant id.
-    #[error("{found:?} is not a participant id; expected PAR::identifier::fingerprint, as the participant prints it in full")]
+    #[error(
+        "{found:?} is not a participant id; expected PAR::identifier::fingerprint, as the participant prints it in full"
+    )]
     Participant {
         /// The text as given.
         found: String,
     },
     /// The text has not the form of a synchronizer id.
-    #[error("{found:?} is not a synchronizer id; expected identifier::fingerprint, for example global-domain::1220be58…")]
+    #[error(
+        "{found:?} is not a synchronizer id; expected identifier::fingerprint, for example global-domain::1220be58…"
+    )]
     Synchronizer {
         /// The text as given.
         found: String,
@@ -124,7 +128,8 @@ impl Identity {
     }
 
     fn is_cut(&self) -> bool {
-        self.fingerprint.starts_with(SHA256_FINGERPRINT_PREFIX) && self.fingerprint.len() < MAX_FINGERPRINT_LEN
+        self.fingerprint.starts_with(SHA256_FINGERPRINT_PREFIX)
+            && self.fingerprint.len() < MAX_FINGERPRINT_LEN
     }
 
     /// As a log shows it, without the dots.
@@ -261,7 +266,17 @@ mod tests {
     #[test]
     fn refuses_what_canton_would_not_print() {
         let long = format!("PAR::{}::abc", "a".repeat(MAX_IDENTIFIER_LEN + 1));
-        for found in ["", "PAR::", "PAR::A", "PAR::A::", "PAR::::abc", "SV::A::abc", "PAR::A::b::c", "PAR::Ä::abc", &long] {
+        for found in [
+            "",
+            "PAR::",
+            "PAR::A",
+            "PAR::A::",
+            "PAR::::abc",
+            "SV::A::abc",
+            "PAR::A::b::c",
+            "PAR::Ä::abc",
+            &long,
+        ] {
             let error = NameError::Participant { found: found.to_owned() };
             assert_eq!(found.parse::<ParticipantId>(), Err(error));
         }

@@ -102,9 +102,10 @@ fn parse(text: &str) -> Result<(Timestamp, bool), TimestampError> {
     let bytes = text.as_bytes();
     let (seconds, rest) = bytes.split_at_checked(SECONDS_LEN).ok_or_else(malformed)?;
     let number = |from: usize, to: usize| -> Option<u32> {
-        seconds.get(from..to)?.iter().try_fold(0, |sum: u32, digit| {
-            digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
-        })
+        seconds
+            .get(from..to)?
+            .iter()
+            .try_fold(0, |sum: u32, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
     };
     let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
     if separators.iter().any(|&(at, separator)| seconds.get(at) != Some(&separator)) {
@@ -235,7 +236,9 @@ mod tests {
             let error = TimestampError::Malformed { text: text.to_owned() };
             assert_eq!(text.parse::<Timestamp>(), Err(error), "{text}");
         }
-        for text in ["0000-01-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-04-21T24:00:00Z", "2026-04-21T23:59:60Z"] {
+        for text in
+            ["0000-01-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-04-21T24:00:00Z", "2026-04-21T23:59:60Z"]
+        {
             let error = TimestampError::NoSuchTime { text: text.to_owned() };
             assert_eq!(text.parse::<Timestamp>(), Err(error), "{text}");
         }

@@ -1,2 +1,6 @@
-//! .
+//! What the integration tests and the drill share: the binaries, members with keys, and stand-ins for the world
+//! around an agent.
+
+pub mod binaries;
+pub mod members;
 pub mod sv_app;

@@ -1,0 +1,74 @@
+//! The command line of `svdr-agent`.
+//!
+//! Each command is a module with its arguments and a `run` that returns a typed error; here they are put
+//! together, and errors become messages and exit codes. Results go to stdout, everything else to stderr.
+
+use clap::{Parser, Subcommand};
+use svdr_cli::exit::{self, CommandError, Exit};
+use svdr_cli::logging::{self, LogFormat};
+use svdr_cli::output::Output;
+
+pub mod completions;
+pub mod roster;
+pub mod verify;
+
+/// Name and version of this program, as statements and pages name it.
+pub const SOFTWARE: &str = concat!("svdr-agent ", env!("CARGO_PKG_VERSION"));
+
+/// One super validator's side of a network-wide recovery.
+///
+/// Reads the participant's logs, computes the recovery timestamp from everybody's evidence, makes this node's
+/// migration dump for it, and checks what others have signed.
+#[derive(Debug, Parser)]
+#[command(name = "svdr-agent", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done; 1 failed (I/O, network, server); 2 wrong use; \
+    3 refused (a signature, digest, recomputation or policy check said no); 4 not possible.")]
+pub struct CommandLine {
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub output: Output,
+    /// How log lines on stderr are printed; RUST_LOG filters them
+    #[arg(long, global = true, value_enum, default_value_t, env = "SVDR_LOG_FORMAT")]
+    pub log_format: LogFormat,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `svdr-agent` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a roster and show what every operator compares aloud
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
+    /// Verify signed statements against the roster
+    Verify(verify::VerifyArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages into a folder
+    #[command(name = "man-pages")]
+    ManPages(completions::ManPagesArgs),
+}
+
+impl CommandLine {
+    /// Runs the command and tells any error on stderr.
+    pub fn run(self) -> Exit {
+        logging::init(self.log_format);
+        match self.dispatch() {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                eprintln!("{}", exit::explain(&*error));
+                error.exit()
+            }
+        }
+    }
+
+    fn dispatch(self) -> Result<(), Box<dyn CommandError>> {
+        match self.command {
+            Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Verify(args) => Ok(verify::run(&args, self.output)?),
+            Command::Completions(args) => Ok(completions::run(&args)?),
+            Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `roster check`: is this roster usable, and is it the one that everybody has?
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::output::{self, Output};
+use svdr_protocol::roster::{Roster, governance_threshold};
+
+use crate::roster_file::{self, RosterFileError};
+
+/// What can be done with a roster.
+#[derive(Debug, Subcommand)]
+pub enum RosterCommand {
+    /// Report every mistake in a roster, or its members, threshold and fingerprint
+    Check(CheckArgs),
+}
+
+/// Arguments of `roster check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-agent roster check roster.toml\n\n\
+    Every operator runs this before joining a session; all must read out the same twelve words.")]
+pub struct CheckArgs {
+    /// The roster
+    pub roster: PathBuf,
+}
+
+/// Why the roster was not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum RosterCommandError {
+    /// It cannot be used.
+    #[error(transparent)]
+    Roster(#[from] RosterFileError),
+    /// Stdout cannot be written.
+    #[error("the roster cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for RosterCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            RosterCommandError::Roster(error) => error.exit(),
+            RosterCommandError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+impl CommandError for RosterFileError {
+    fn exit(&self) -> Exit {
+        match self {
+            RosterFileError::Read { .. } => Exit::Failed,
+            RosterFileError::TooLong { .. }
+            | RosterFileError::NotText { .. }
+            | RosterFileError::Mistakes { .. } => Exit::Refused,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    network: &'a str,
+    synchronizer: String,
+    threshold: usize,
+    governance_threshold: usize,
+    fingerprint: String,
+    spoken_fingerprint: String,
+    members: Vec<DocumentMember>,
+    observers: Vec<DocumentObserver>,
+}
+
+#[derive(Serialize)]
+struct DocumentMember {
+    name: String,
+    participant: String,
+    key: String,
+    convener: bool,
+}
+
+#[derive(Serialize)]
+struct DocumentObserver {
+    name: String,
+    key: String,
+}
+
+/// Checks a roster and prints it.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn run(command: &RosterCommand, output: Output) -> Result<(), RosterCommandError> {
+    let RosterCommand::Check(args) = command;
+    let roster = roster_file::read(&args.roster)?;
+    let printed = match output {
+        Output::Json => output::print_json(&document(&roster)),
+        Output::Table => output::print(&text(&roster)),
+    };
+    printed.map_err(RosterCommandError::Print)
+}
+
+fn document(roster: &Roster) -> Document<'_> {
+    Document {
+        network: roster.network(),
+        synchronizer: roster.synchronizer().to_string(),
+        threshold: roster.threshold(),
+        governance_threshold: governance_threshold(roster.members().len()),
+        fingerprint: roster.fingerprint().to_string(),
+        spoken_fingerprint: roster.spoken_fingerprint().join(" "),
+        members: roster
+            .members()
+            .iter()
+            .map(|member| DocumentMember {
+                name: member.name.to_string(),
+                participant: member.participant.to_string(),
+                key: member.key.to_string(),
+                convener: member.convener,
+            })
+            .collect(),
+        observers: roster
+            .observers()
+            .iter()
+            .map(|one| DocumentObserver { name: one.name.to_string(), key: one.key.to_string() })
+            .collect(),
+    }
+}
+
+fn text(roster: &Roster) -> String {
+    let members = roster.members();
+    let mut table = output::table(&["member", "participant, as logs show it", "convener"]);
+    for member in members {
+        let convener = if member.convener { "yes" } else { "" };
+        table.add_row([member.name.to_string(), member.participant.in_logs(), convener.to_owned()]);
+    }
+    let least = governance_threshold(members.len());
+    let kind = if roster.threshold() == least { "the governance threshold" } else { "set in the roster" };
+    // Writing to a string cannot fail, here and below.
+    let mut text = String::new();
+    let _ = writeln!(text, "network       {}", roster.network());
+    let _ = writeln!(text, "synchronizer  {}", roster.synchronizer());
+    let _ = writeln!(text, "threshold     {} of {} members ({kind})", roster.threshold(), members.len());
+    let _ = writeln!(text, "observers     {}", roster.observers().len());
+    let _ = writeln!(text, "\n{table}\n");
+    let _ = writeln!(text, "fingerprint   {}", roster.fingerprint());
+    let _ = writeln!(text, "read aloud:\n");
+    for line in roster.spoken_fingerprint().chunks(6) {
+        let _ = writeln!(text, "    {}", line.join(" "));
+    }
+    text
+}
