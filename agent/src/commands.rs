@@ -10,6 +10,7 @@ use svdr_cli::output::Output;
 
 pub mod completions;
 pub mod roster;
+pub mod sv_app_args;
 pub mod verify;
 
 /// Name and version of this program, as statements and pages name it.

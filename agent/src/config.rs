@@ -11,10 +11,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use svdr_cli::exit::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use toml::de::DeTable;
 
-use crate::sv_app::BaseUrl;
+use crate::sv_app::{BaseUrl, UrlError};
 use reader::{Section, Source};
 
 /// The file that is read where `--config` names none.
@@ -165,6 +166,14 @@ pub enum ConfigError {
         /// The mistakes, in the order of their lines.
         mistakes: Vec<Mistake>,
     },
+    /// A flag, or its environment variable, holds something wrong.
+    #[error("{flag} is wrong")]
+    Flag {
+        /// The flag and its variable.
+        flag: &'static str,
+        /// What is wrong.
+        source: UrlError,
+    },
     /// Settings that this command needs are nowhere: all of them.
     #[error("{}", list(missing).trim_start())]
     Missing {
@@ -201,10 +210,27 @@ impl fmt::Display for Missing {
         let Missing { section, line, flag, variable, file } = self;
         let key = line.split(' ').next().unwrap_or(line);
         match file {
-            Some(file) => write!(f, "{section}.{key} is missing; add to {}, under [{section}]: {line}", file.display())?,
-            None => write!(f, "{section}.{key} is missing and there is no {DEFAULT_FILE} here; make one with [{section}] and {line}, name one with --config")?,
+            Some(file) => {
+                write!(f, "{section}.{key} is missing; add to {}, under [{section}]: {line}", file.display())?
+            }
+            None => write!(
+                f,
+                "{section}.{key} is missing and there is no {DEFAULT_FILE} here; make one with [{section}] and {line}, name one with --config"
+            )?,
         }
         write!(f, ", or give {flag} or {variable}")
+    }
+}
+
+impl CommandError for ConfigError {
+    fn exit(&self) -> Exit {
+        match self {
+            ConfigError::Unreadable { .. } => Exit::Failed,
+            ConfigError::TooLong { .. }
+            | ConfigError::Mistakes { .. }
+            | ConfigError::Flag { .. }
+            | ConfigError::Missing { .. } => Exit::Usage,
+        }
     }
 }
 

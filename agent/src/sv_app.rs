@@ -92,7 +92,9 @@ pub enum SetupError {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The HTTP library refuses.
-    #[error("the HTTP client for {url} cannot be set up; check the proxy variables (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)")]
+    #[error(
+        "the HTTP client for {url} cannot be set up; check the proxy variables (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
+    )]
     Client {
         /// The address it is for.
         url: BaseUrl,
@@ -142,7 +144,11 @@ impl SvApp {
     ///
     /// # Errors
     /// [`Failure`] where the answer is not the beginning of a snapshot.
-    pub async fn data_snapshot(&self, timestamp: Timestamp, migration_id: Option<u64>) -> Result<Snapshot, Failure> {
+    pub async fn data_snapshot(
+        &self,
+        timestamp: Timestamp,
+        migration_id: Option<u64>,
+    ) -> Result<Snapshot, Failure> {
         let url = self.url.data_snapshot(timestamp, migration_id);
         let token = self.tokens.token().await?;
         let request = self.http.get(url.clone()).header(ACCEPT, "application/json");
@@ -153,7 +159,8 @@ impl SvApp {
             Ok(Err(source)) => return Err(unreachable(url, source)),
             Err(_elapsed) => return Err(Failure::NoAnswer { url, after: self.timeouts.first_byte }),
         };
-        let is_page = text(response.headers(), CONTENT_TYPE.as_str()).is_some_and(|named| words::is_html(Some(named), b""));
+        let is_page = text(response.headers(), CONTENT_TYPE.as_str())
+            .is_some_and(|named| words::is_html(Some(named), b""));
         if response.status() == StatusCode::OK && !is_page {
             return Ok(Snapshot { response, url, token, idle: self.timeouts.idle, received: 0 });
         }
@@ -287,9 +294,9 @@ fn unreachable(url: Url, source: reqwest::Error) -> Failure {
 fn is_untrusted(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        let tls = error.downcast_ref::<rustls::Error>().or_else(|| {
-            error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()
-        });
+        let tls = error
+            .downcast_ref::<rustls::Error>()
+            .or_else(|| error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>());
         if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
             return true;
         }

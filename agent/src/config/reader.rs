@@ -91,7 +91,10 @@ impl<'s, 't> Section<'s, 't> {
         match value.get_ref() {
             DeValue::String(text) if !text.trim().is_empty() => Some(text.to_string()),
             DeValue::String(_) => {
-                self.source.mistake(&value.span(), format!("{} is empty; give it a value, or take it out", self.key(key)));
+                self.source.mistake(
+                    &value.span(),
+                    format!("{} is empty; give it a value, or take it out", self.key(key)),
+                );
                 None
             }
             _ => {
@@ -225,10 +228,14 @@ impl<'s, 't> Section<'s, 't> {
 
     /// Refuses the keys that nobody asked for.
     pub(super) fn finish(self) {
-        for (key, _) in self.table.iter().filter(|(key, _)| !self.asked.iter().any(|asked| *asked == key.get_ref())) {
+        for (key, _) in
+            self.table.iter().filter(|(key, _)| !self.asked.iter().any(|asked| *asked == key.get_ref()))
+        {
             let name = self.key(key.get_ref());
             let message = if INLINE_SECRETS.contains(&key.get_ref().as_ref()) {
-                format!("{name}: a secret does not belong into this file; put it into a file of its own, 0600, and name that")
+                format!(
+                    "{name}: a secret does not belong into this file; put it into a file of its own, 0600, and name that"
+                )
             } else {
                 format!("{name} is unknown; known here: {}", self.asked.join(", "))
             };

@@ -42,7 +42,10 @@ impl FromStr for BaseUrl {
 
     fn from_str(text: &str) -> Result<BaseUrl, UrlError> {
         let malformed = || UrlError::Malformed { found: without_user(text) };
-        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(malformed)?;
+        let url = Url::parse(text)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(malformed)?;
         let host = url.host_str().ok_or_else(malformed)?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(UrlError::Credentials { host: host.to_owned() });

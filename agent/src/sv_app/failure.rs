@@ -105,7 +105,9 @@ pub enum Failure {
         source: reqwest::Error,
     },
     /// A connection, but no answer on it.
-    #[error("{url} broke the connection off before it answered. Look at the SV app's log and its ingress if this goes on")]
+    #[error(
+        "{url} broke the connection off before it answered. Look at the SV app's log and its ingress if this goes on"
+    )]
     Dropped {
         /// What was asked for.
         url: Url,
@@ -135,7 +137,9 @@ pub enum Failure {
         received: u64,
     },
     /// The connection broke, the body ended early, or its encoding is damaged.
-    #[error("{url} broke off after {received} bytes of the snapshot. Look at the ingress's limits if this goes on")]
+    #[error(
+        "{url} broke off after {received} bytes of the snapshot. Look at the ingress's limits if this goes on"
+    )]
     Broken {
         /// What was asked for.
         url: Url,

@@ -58,7 +58,7 @@ pub enum TrustError {
 ///
 /// # Errors
 /// [`TrustError`] where no certificate to trust can be found.
-pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
+pub(super) fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TrustError> {
     let roots = match ca_file {
         Some(path) => private_roots(path)?,
         None => system_roots()?,
@@ -70,7 +70,7 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, TrustError>
 ///
 /// # Errors
 /// [`TrustError::Unsupported`].
-pub fn trusting_nobody() -> Result<ClientConfig, TrustError> {
+pub(super) fn trusting_nobody() -> Result<ClientConfig, TrustError> {
     trusting(RootCertStore::empty())
 }
 
@@ -122,7 +122,10 @@ mod tests {
 
     #[test]
     fn a_ca_file_without_a_usable_certificate_is_refused() {
-        assert!(matches!(client_config(Some(Path::new("/nonexistent/ca.pem"))), Err(TrustError::CaFile { .. })));
+        assert!(matches!(
+            client_config(Some(Path::new("/nonexistent/ca.pem"))),
+            Err(TrustError::CaFile { .. })
+        ));
         assert!(matches!(refused(b""), TrustError::NoCertificate { .. }));
         assert!(matches!(refused(b"not PEM"), TrustError::NoCertificate { .. }));
         let key = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";

@@ -96,7 +96,9 @@ pub enum TokenError {
         source: reqwest::Error,
     },
     /// The OAuth2 server refused.
-    #[error("{url} answered {status}{words}; check client_id {client_id:?}, the secret in client_secret_file, audience and scope")]
+    #[error(
+        "{url} answered {status}{words}; check client_id {client_id:?}, the secret in client_secret_file, audience and scope"
+    )]
     Refused {
         /// The token endpoint.
         url: BaseUrl,
@@ -156,7 +158,8 @@ impl Tokens {
         match (&self.credentials, &self.oauth2_http) {
             (Credentials::OAuth2(oauth2), Some(http)) => {
                 let mut cached = self.cached.lock().await;
-                if let Some(kept) = cached.as_ref().filter(|kept| kept.until.is_none_or(|until| Instant::now() < until))
+                if let Some(kept) =
+                    cached.as_ref().filter(|kept| kept.until.is_none_or(|until| Instant::now() < until))
                 {
                     return Ok(kept.token.clone());
                 }
@@ -165,9 +168,8 @@ impl Tokens {
                 *cached = Some(fresh);
                 Ok(token)
             }
-            (Credentials::OAuth2(OAuth2 { client_secret_file: path, .. }), None) | (Credentials::File(path), _) => {
-                read_secret(path).await
-            }
+            (Credentials::OAuth2(OAuth2 { client_secret_file: path, .. }), None)
+            | (Credentials::File(path), _) => read_secret(path).await,
         }
     }
 
@@ -194,7 +196,9 @@ async fn read_secret(path: &Path) -> Result<Secret, TokenError> {
         return Err(not_a_secret("several words"));
     }
     match std::str::from_utf8(secret) {
-        Ok(secret) if secret.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Secret::new(secret.to_owned())),
+        Ok(secret) if secret.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(Secret::new(secret.to_owned()))
+        }
         _ => Err(not_a_secret("characters that no token has")),
     }
 }
@@ -225,7 +229,8 @@ impl Seconds {
 
 async fn request_token(http: &Client, oauth2: &OAuth2) -> Result<Cached, TokenError> {
     let url = || oauth2.token_url.clone();
-    let unreachable = |source: reqwest::Error| TokenError::Unreachable { url: url(), source: source.without_url() };
+    let unreachable =
+        |source: reqwest::Error| TokenError::Unreachable { url: url(), source: source.without_url() };
     let secret = read_secret(&oauth2.client_secret_file).await?;
     let mut form = vec![
         ("grant_type", "client_credentials"),
@@ -238,7 +243,8 @@ async fn request_token(http: &Client, oauth2: &OAuth2) -> Result<Cached, TokenEr
     let request = http.post(oauth2.token_url.as_url().clone()).header(ACCEPT, "application/json").form(&form);
     let mut response = request.timeout(TOKEN_TIMEOUT).send().await.map_err(unreachable)?;
     let status = response.status();
-    let body = zeroize::Zeroizing::new(read_limited(&mut response, MAX_TOKEN_ANSWER).await.map_err(unreachable)?);
+    let body =
+        zeroize::Zeroizing::new(read_limited(&mut response, MAX_TOKEN_ANSWER).await.map_err(unreachable)?);
     if status != StatusCode::OK {
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|named| named.to_str().ok());
         let words = oauth2_words(content_type, &body, &secret);
@@ -298,8 +304,16 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_a_secret_is_refused_without_showing_it() {
         let too_long = vec![b'x'; usize::try_from(MAX_SECRET_LEN).unwrap() + 1];
-        for content in [&b""[..], b" \n", b"Bearer hunter2", b"hunter2\nhunter2", b"hunter2\0", b"hunter2\xff", "hünter2".as_bytes(), &too_long]
-        {
+        for content in [
+            &b""[..],
+            b" \n",
+            b"Bearer hunter2",
+            b"hunter2\nhunter2",
+            b"hunter2\0",
+            b"hunter2\xff",
+            "hünter2".as_bytes(),
+            &too_long,
+        ] {
             let error = read(content).await.unwrap_err();
             assert!(matches!(error, TokenError::NotASecret { .. }));
             assert!(!format!("{error} {error:?}").contains("nter2"));
@@ -327,6 +341,9 @@ mod tests {
             oauth2_words(None, body, &secret),
             Words::App("invalid_client: wrong secret [secret]".to_owned())
         );
-        assert_eq!(oauth2_words(None, br#"{"error":"access_denied"}"#, &secret), Words::App("access_denied".to_owned()));
+        assert_eq!(
+            oauth2_words(None, br#"{"error":"access_denied"}"#, &secret),
+            Words::App("access_denied".to_owned())
+        );
     }
 }

@@ -49,7 +49,7 @@ impl Words {
 }
 
 /// Whether a body is an HTML page, by what it says of itself or by how it starts.
-pub fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
+pub(super) fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
     let named = content_type.is_some_and(|named| {
         let essence = named.split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case("text/html") || essence.eq_ignore_ascii_case("application/xhtml+xml")
@@ -58,13 +58,14 @@ pub fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
 }
 
 /// `text` cut to [`MAX_SHOWN`] characters, secrets replaced, control and invisible characters escaped.
-pub fn shown(text: &str, secrets: &[&Secret]) -> String {
+pub(super) fn shown(text: &str, secrets: &[&Secret]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
         text = text.replace(secret.expose(), PLACEHOLDER);
     }
     let cut = text.char_indices().nth(MAX_SHOWN).map(|(at, _)| at);
-    let mut out: String = text[..cut.unwrap_or(text.len())].chars().map(Escaped).map(|c| c.to_string()).collect();
+    let mut out: String =
+        text[..cut.unwrap_or(text.len())].chars().map(Escaped).map(|c| c.to_string()).collect();
     if cut.is_some() {
         out.push('…');
     }

@@ -30,12 +30,18 @@ pub(super) async fn serve(wire: Box<dyn Wire>, shared: &Shared) -> io::Result<()
 async fn answer(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> io::Result<KeepAlive> {
     let authorized = shared.is_authorized(request.header("authorization"));
     shared.record(|log| {
-        log.requests.push(Recorded { method: request.method.clone(), target: request.target.clone(), authorized });
+        log.requests.push(Recorded {
+            method: request.method.clone(),
+            target: request.target.clone(),
+            authorized,
+        });
     });
     if request.path() == TOKEN_PATH && request.method == "POST" {
         return token(request, shared, out).await;
     }
-    let Some(call) = request.path().strip_prefix(BASE_PATH) else { return refuse(out, 404, "no such path").await };
+    let Some(call) = request.path().strip_prefix(BASE_PATH) else {
+        return refuse(out, 404, "no such path").await;
+    };
     match (request.method.as_str(), call) {
         ("GET", "/readyz" | "/livez") => out.small(head(200), b"").await,
         ("GET", "/version") => {
@@ -81,7 +87,8 @@ async fn token(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> io
         && request.form("client_id").as_deref() == Some(&options.client_id)
         && request.form("client_secret").as_deref() == Some(&options.client_secret);
     if !right {
-        let refusal = json!({"error": "invalid_client", "error_description": "unknown client or wrong secret"});
+        let refusal =
+            json!({"error": "invalid_client", "error_description": "unknown client or wrong secret"});
         return out.small(json_head(401), refusal.to_string().as_bytes()).await;
     }
     let answer = json!({"access_token": shared.issue_token(), "token_type": "Bearer", "expires_in": 3600});
@@ -106,7 +113,8 @@ async fn snapshot(
             return out.small(typed_head(*status, content_type), body.as_bytes()).await;
         }
         Fault::HtmlBadGateway => {
-            let page = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>";
+            let page =
+                b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>";
             return out.small(typed_head(502, "text/html"), page).await;
         }
         Fault::HtmlLogin => {
@@ -174,7 +182,12 @@ impl Document {
     }
 }
 
-async fn send(document: Document, shared: &Shared, out: &mut Answerer<'_>, fault: &Fault) -> io::Result<KeepAlive> {
+async fn send(
+    document: Document,
+    shared: &Shared,
+    out: &mut Answerer<'_>,
+    fault: &Fault,
+) -> io::Result<KeepAlive> {
     let Document { timestamp, migration_id, flaw } = document;
     let shape = shared.options.snapshot;
     let pieces = document::snapshot(shape, timestamp, migration_id, flaw);

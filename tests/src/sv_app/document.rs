@@ -76,8 +76,10 @@ pub fn snapshot(
     migration_id: u64,
     flaw: Flaw,
 ) -> impl Iterator<Item = Vec<u8>> + Send {
-    let twice = if flaw == Flaw::DuplicateKey { format!(r#""migration_id":{migration_id},"#) } else { String::new() };
-    let mut head = format!(r#"{{"created_at":"{timestamp}","migration_id":{migration_id},{twice}"data_snapshot":{{"#);
+    let twice =
+        if flaw == Flaw::DuplicateKey { format!(r#""migration_id":{migration_id},"#) } else { String::new() };
+    let mut head =
+        format!(r#"{{"created_at":"{timestamp}","migration_id":{migration_id},{twice}"data_snapshot":{{"#);
     if shape.genesis_len > 0 {
         head.push_str(r#""genesis_state":""#);
     }
@@ -160,8 +162,11 @@ pub fn identities(member: &str, participant: &str, synchronizer: &str, seed: u64
         })
     };
     let fingerprint = participant.rsplit("::").next().unwrap_or_default().to_owned();
-    let [participant, sequencer, mediator] =
-        [node(participant), node(&format!("SEQ::{member}::{fingerprint}")), node(&format!("MED::{member}::{fingerprint}"))];
+    let [participant, sequencer, mediator] = [
+        node(participant),
+        node(&format!("SEQ::{member}::{fingerprint}")),
+        node(&format!("MED::{member}::{fingerprint}")),
+    ];
     json!({"identities": {
         "sv_party_id": format!("{member}::{fingerprint}"),
         "dso_party_id": format!("DSO::{}", synchronizer.rsplit("::").next().unwrap_or_default()),
@@ -199,7 +204,8 @@ mod tests {
     #[test]
     fn a_snapshot_is_what_the_api_describes() {
         for acs_len in [0, 1, 2, 3, 48 * 1024, 100_001] {
-            let document: Value = serde_json::from_slice(&whole(SnapshotShape::with_acs(7, acs_len), Flaw::Sound)).unwrap();
+            let document: Value =
+                serde_json::from_slice(&whole(SnapshotShape::with_acs(7, acs_len), Flaw::Sound)).unwrap();
             assert_eq!(document["created_at"], "2026-04-21T23:10:00.500Z");
             assert_eq!(document["data_snapshot"]["acs_timestamp"], document["created_at"]);
             assert_eq!(document["migration_id"], 6);
@@ -224,7 +230,10 @@ mod tests {
         assert!(serde_json::from_slice::<Value>(&whole(shape, Flaw::Cut)).is_err());
         let twice = String::from_utf8(whole(shape, Flaw::DuplicateKey)).unwrap();
         assert_eq!(twice.matches("migration_id").count(), 2);
-        assert_eq!(twice.len() as u64, snapshot_len(shape, "2026-04-21T23:10:00.500Z".parse().unwrap(), 6, Flaw::DuplicateKey));
+        assert_eq!(
+            twice.len() as u64,
+            snapshot_len(shape, "2026-04-21T23:10:00.500Z".parse().unwrap(), 6, Flaw::DuplicateKey)
+        );
     }
 
     #[test]

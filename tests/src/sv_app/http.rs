@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -43,7 +45,9 @@ impl Request {
         let mut wire = wire.take(MAX_REQUEST);
         let Some(first) = line(&mut wire).await? else { return Ok(None) };
         let mut parts = first.split(' ').map(str::to_owned);
-        let (Some(method), Some(target)) = (parts.next(), parts.next()) else { return Err(malformed(&first)) };
+        let (Some(method), Some(target)) = (parts.next(), parts.next()) else {
+            return Err(malformed(&first));
+        };
         let mut headers = Vec::new();
         loop {
             match line(&mut wire).await? {
@@ -95,7 +99,11 @@ async fn line(wire: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Strin
 
 /// `name` in `a=b&c=d`, its percent escapes and plus signs decoded.
 fn parameter(encoded: &str, name: &str) -> Option<String> {
-    encoded.split('&').filter_map(|pair| pair.split_once('=')).find(|(found, _)| *found == name).map(|(_, value)| decoded(value))
+    encoded
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| decoded(value))
 }
 
 fn decoded(value: &str) -> String {
