@@ -9,6 +9,7 @@ use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 
 pub mod completions;
+pub mod merge;
 pub mod roster;
 pub mod sv_app_args;
 pub mod verify;
@@ -42,6 +43,8 @@ pub enum Command {
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Merge an identities backup and a data snapshot into a migration dump
+    Merge(merge::MergeArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -67,6 +70,7 @@ impl CommandLine {
     fn dispatch(self) -> Result<(), Box<dyn CommandError>> {
         match self.command {
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args)?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),

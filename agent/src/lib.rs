@@ -5,5 +5,6 @@
 
 pub mod commands;
 pub mod config;
+pub mod dump;
 pub mod roster_file;
 pub mod sv_app;
