@@ -150,3 +150,7 @@ async fn pass_on(snapshot: &mut Snapshot, pieces: &mpsc::Sender<Piece>) -> Resul
 fn is_page(start: &Bytes) -> bool {
     start.trim_ascii_start().starts_with(b"<")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod said;
