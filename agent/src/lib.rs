@@ -5,4 +5,6 @@
 
 pub mod commands;
 pub mod dump;
+pub mod identity;
 pub mod roster_file;
+pub mod scan;
