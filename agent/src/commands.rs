@@ -10,6 +10,7 @@ use svdr_cli::output::Output;
 
 pub mod completions;
 pub mod roster;
+pub mod scan;
 pub mod verify;
 
 /// Name and version of this program, as statements and pages name it.
@@ -41,6 +42,8 @@ pub enum Command {
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Read the participant's logs and print the evidence in them
+    Scan(scan::ScanArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -66,6 +69,7 @@ impl CommandLine {
     fn dispatch(self) -> Result<(), Box<dyn CommandError>> {
         match self.command {
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Scan(args) => Ok(scan::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args)?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),

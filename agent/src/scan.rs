@@ -70,7 +70,9 @@ pub struct ScanRequest<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The member is not in the roster.
-    #[error("{member} is not a member of the roster; name one of its members with --member, spelled as there")]
+    #[error(
+        "{member} is not a member of the roster; name one of its members with --member, spelled as there"
+    )]
     NotAMember {
         /// The name given.
         member: MemberName,

@@ -2,4 +2,5 @@
 //! around an agent.
 
 pub mod binaries;
+pub mod log_writer;
 pub mod members;

@@ -159,7 +159,9 @@ fn read_text(line: &[u8], context: &Context) -> Line {
     // A line torn inside a character can still hold a whole message in front of it.
     let text = match std::str::from_utf8(line) {
         Ok(text) => text,
-        Err(error) => std::str::from_utf8(line.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
+        Err(error) => {
+            std::str::from_utf8(line.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
     };
     let Some(header) = header::read(text) else { return Line::Unreadable };
     let logger = header.logger;
@@ -192,3 +194,6 @@ fn message_of(
     Line::Ours(Message { at, stamp, trace, synchronizer, logger: logger.is_some(), fact })
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -16,8 +16,13 @@ pub fn line(line: &[u8]) {
 /// Where they do not, or the literals cannot be compiled.
 #[allow(clippy::expect_used, reason = "a fuzz target reports by panicking")]
 pub fn log(log: &[u8], first: usize, second: usize) {
-    let needles = Needles::new(&[MATCH_NEEDLE, MISMATCH_NEEDLE, CHECKING_NEEDLE]).expect("three short literals");
-    assert_eq!(read(log, first, &needles), read(log, second, &needles), "parts of {first} and of {second} bytes");
+    let needles =
+        Needles::new(&[MATCH_NEEDLE, MISMATCH_NEEDLE, CHECKING_NEEDLE]).expect("three short literals");
+    assert_eq!(
+        read(log, first, &needles),
+        read(log, second, &needles),
+        "parts of {first} and of {second} bytes"
+    );
 }
 
 fn read(log: &[u8], part: usize, needles: &Needles) -> Found {

@@ -72,8 +72,10 @@ impl Source {
         if self.at == self.end {
             self.before += self.end as u64;
             (self.at, self.end) = (0, 0);
-            self.end = read_some(&mut self.reader, &mut self.buffer)
-                .map_err(|error| Damage { offset: self.before, reason: format!("it cannot be read: {error}") })?;
+            self.end = read_some(&mut self.reader, &mut self.buffer).map_err(|error| Damage {
+                offset: self.before,
+                reason: format!("it cannot be read: {error}"),
+            })?;
         }
         Ok(self.buffer.get(self.at..self.end).unwrap_or_default())
     }

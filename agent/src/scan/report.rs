@@ -10,7 +10,9 @@ use svdr_protocol::time::{Tick, Timestamp};
 
 use super::canton::LineTime;
 use super::input::SourcePath;
-use super::limits::{MAX_LINE_BYTES, MAX_OUTSIDE_PARTICIPANTS, MAX_PENDING_MISMATCHES, MAX_WARNINGS_OF_A_KIND};
+use super::limits::{
+    MAX_LINE_BYTES, MAX_OUTSIDE_PARTICIPANTS, MAX_PENDING_MISMATCHES, MAX_WARNINGS_OF_A_KIND,
+};
 use super::sample::Sample;
 use super::tally::{Seen, Tally};
 use super::zone::{self, Zone};
@@ -111,8 +113,10 @@ fn log_span(read: &[Read]) -> Option<LogSpan> {
             LineTime::Utc(at) => Some(at),
             LineTime::Local(at) => zone.and_then(|zone: Zone| zone.utc(at)),
         };
-        let of_processor = [read.utc.map(|(oldest, newest)| [oldest, newest].map(LineTime::Utc)),
-            read.local.map(|(oldest, newest)| [oldest, newest].map(LineTime::Local))];
+        let of_processor = [
+            read.utc.map(|(oldest, newest)| [oldest, newest].map(LineTime::Utc)),
+            read.local.map(|(oldest, newest)| [oldest, newest].map(LineTime::Local)),
+        ];
         let of_processor = of_processor.into_iter().flatten().flatten();
         of_processor.chain(read.first).chain(read.last).filter_map(utc).collect::<Vec<_>>()
     });

@@ -48,7 +48,8 @@ impl Sample {
 
     /// The classes that wrote most, the busiest first.
     pub(super) fn busiest(&self) -> Vec<&str> {
-        let mut classes: Vec<(&str, u64)> = self.classes.iter().map(|(class, lines)| (class.as_str(), *lines)).collect();
+        let mut classes: Vec<(&str, u64)> =
+            self.classes.iter().map(|(class, lines)| (class.as_str(), *lines)).collect();
         classes.sort_by_key(|(class, lines)| (std::cmp::Reverse(*lines), *class));
         classes.into_iter().take(NAMED).map(|(class, _)| class).collect()
     }

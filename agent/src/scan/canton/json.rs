@@ -21,7 +21,17 @@ const RAW_LINE_KEY: &str = "log";
 const RAW_LINE_COMPANION: &str = "stream";
 /// Objects in which platforms put the record or what belongs to it.
 const CONTAINER_KEYS: [&str; 11] = [
-    "jsonPayload", "_source", "result", "attributes", "fields", "labels", "content", "body", "event", "log", "message",
+    "jsonPayload",
+    "_source",
+    "result",
+    "attributes",
+    "fields",
+    "labels",
+    "content",
+    "body",
+    "event",
+    "log",
+    "message",
 ];
 /// Canton's key, and what flattening pipelines make of it.
 const LOGGER_KEYS: [&str; 3] = ["logger_name", "loggerName", "logger"];
@@ -47,7 +57,8 @@ struct Object<'a> {
 /// Reads a line that starts as an object; a comma behind it is allowed.
 pub(super) fn read(line: &[u8], wrappers: u32, context: &Context) -> Line {
     if line.starts_with(br#"{\""#) {
-        return unescape(line).map_or(Line::Unreadable, |inner| read_wrapped(inner.as_bytes(), wrappers, context));
+        return unescape(line)
+            .map_or(Line::Unreadable, |inner| read_wrapped(inner.as_bytes(), wrappers, context));
     }
     parse(line).map_or(Line::Unreadable, |object| read_object(&object, wrappers, context))
 }
@@ -118,7 +129,8 @@ fn owned(text: Option<&Cow<'_, str>>) -> Option<String> {
 
 /// A string that a wrapper holds: a line, JSON in a string, or (where `bare` allows it) a message alone.
 fn read_embedded(text: &str, bare: bool, wrappers: u32, context: &Context) -> Line {
-    let is_line = text.starts_with('{') || cri::prefix(text.as_bytes()).is_some() || date::leading(text).is_some();
+    let is_line =
+        text.starts_with('{') || cri::prefix(text.as_bytes()).is_some() || date::leading(text).is_some();
     if is_line {
         return read_wrapped(text.as_bytes(), wrappers, context);
     }

@@ -3,7 +3,9 @@
 //! A participant's identifier may hold spaces and single colons, but neither parentheses nor commas, so what
 //! stands around it always tells where it ends.
 
-use svdr_protocol::names::{MAX_FINGERPRINT_LEN, MAX_IDENTIFIER_LEN, SHORT_FINGERPRINT_LEN, is_identifier_byte};
+use svdr_protocol::names::{
+    MAX_FINGERPRINT_LEN, MAX_IDENTIFIER_LEN, SHORT_FINGERPRINT_LEN, is_identifier_byte,
+};
 use svdr_protocol::time::Tick;
 
 use super::{Commitment, Fact, header};
@@ -46,7 +48,8 @@ pub(super) fn read(message: &str) -> Reading {
         return Reading::Other;
     };
     let Some(rest) = rest.strip_prefix('(') else { return Reading::Other };
-    let Some((arguments, text)) = rest.split_once(')').filter(|(it, _)| it.len() <= MAX_CODE_ARGUMENTS) else {
+    let Some((arguments, text)) = rest.split_once(')').filter(|(it, _)| it.len() <= MAX_CODE_ARGUMENTS)
+    else {
         return Reading::Torn;
     };
     let code_len = message.len() - rest.len() + arguments.len() + 1;

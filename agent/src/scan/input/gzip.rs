@@ -51,20 +51,27 @@ impl Gzip {
             }
             let input = source.fill()?;
             if input.is_empty() {
-                return Err(Damage { offset, reason: "the compressed log ends in the middle; the rest is lost".to_owned() });
+                return Err(Damage {
+                    offset,
+                    reason: "the compressed log ends in the middle; the rest is lost".to_owned(),
+                });
             }
             let member = self.member.get_or_insert_with(|| Decompress::new_gzip(WINDOW_BITS));
             let (taken, given) = (member.total_in(), member.total_out());
             let result = member.decompress(input, buffer, FlushDecompress::None);
             // Both are differences of counts within one call, at most the lengths of the slices.
-            let (taken, given) = ((member.total_in() - taken) as usize, (member.total_out() - given) as usize);
+            let (taken, given) =
+                ((member.total_in() - taken) as usize, (member.total_out() - given) as usize);
             source.consume(taken);
             match result {
                 Ok(Status::StreamEnd) => self.member = None,
                 Ok(Status::Ok) => {}
                 Ok(Status::BufError) if taken > 0 || given > 0 => {}
                 Ok(Status::BufError) => {
-                    return Err(Damage { offset: source.offset(), reason: "the compressed log makes no sense here; the rest is lost".to_owned() });
+                    return Err(Damage {
+                        offset: source.offset(),
+                        reason: "the compressed log makes no sense here; the rest is lost".to_owned(),
+                    });
                 }
                 Err(error) => {
                     let reason = format!("the compressed log is corrupt ({error}); the rest is lost");

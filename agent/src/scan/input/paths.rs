@@ -127,7 +127,8 @@ impl Found {
         let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
         let mut any = false;
         for path in glob::glob_with(pattern, options).map_err(named)? {
-            let path = path.map_err(|source| PathError::Unreadable { pattern: pattern.to_owned(), source })?;
+            let path =
+                path.map_err(|source| PathError::Unreadable { pattern: pattern.to_owned(), source })?;
             any = true;
             match path.is_dir() {
                 true => self.add_folder(&path)?,

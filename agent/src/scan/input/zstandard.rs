@@ -62,7 +62,10 @@ impl Zstd {
                 return Ok(given);
             }
             if at_end {
-                return Err(Damage { offset, reason: "the compressed log ends in the middle; the rest is lost".to_owned() });
+                return Err(Damage {
+                    offset,
+                    reason: "the compressed log ends in the middle; the rest is lost".to_owned(),
+                });
             }
         }
     }

@@ -97,13 +97,15 @@ impl TickSet {
             _ if run.step == 0 => 1,
             at => ((at - first) / run.step + 1).min(run.count),
         };
-        let counts = self.runs.iter().map(|(&first, &run)| until(run, first, to) - until(run, first, from - 1));
+        let counts =
+            self.runs.iter().map(|(&first, &run)| until(run, first, to) - until(run, first, from - 1));
         counts.filter(|count| *count > 0).sum::<i64>().unsigned_abs()
     }
 
     /// The ticks from `from` to `to`, both included, by run.
     pub(in crate::scan) fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Tick> + '_ {
-        let ticks = self.runs.iter().flat_map(|(&first, &run)| (0..run.count).map(move |nth| first + nth * run.step));
+        let ticks =
+            self.runs.iter().flat_map(|(&first, &run)| (0..run.count).map(move |nth| first + nth * run.step));
         ticks.filter_map(Timestamp::from_micros).filter(move |at| from <= *at && *at <= to).map(Tick)
     }
 }
