@@ -4,3 +4,4 @@
 pub mod binaries;
 pub mod log_writer;
 pub mod members;
+pub mod sv_app;

@@ -57,7 +57,7 @@ fn parts() -> impl Strategy<Value = (bool, Vec<Part>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn finds_what_was_logged_whatever_the_form(

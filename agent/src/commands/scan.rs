@@ -1,18 +1,26 @@
 //! `scan`: what do this participant's logs say about the other members?
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, SystemTimeError};
 
 use clap::Args;
+use ed25519_dalek::SigningKey;
 use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{FileError, PrivateFile, Replace};
 use svdr_cli::output::{self, Output};
 use svdr_cli::progress::Progress;
 use svdr_cli::span::{self, SpanError};
+use svdr_protocol::evidence::EvidenceError;
 use svdr_protocol::evidence::document::EvidenceDocument;
+use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
+use svdr_protocol::statement::{Body, Header, Statement, StatementError};
 use svdr_protocol::time::{Tick, Timestamp};
 
+use super::SOFTWARE;
+use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
 use crate::scan::feed::Effort;
 use crate::scan::{self, Bound, ScanError, ScanRequest};
@@ -22,6 +30,7 @@ use crate::scan::{self, Bound, ScanError, ScanRequest};
 #[command(after_help = "Examples:\n  \
     svdr-agent scan --roster roster.toml --member SV-1 --since 48h /var/log/canton\n  \
     svdr-agent scan --roster roster.toml --member SV-1 --output json 'participant*.log*' > sv-1.json\n  \
+    svdr-agent scan --roster roster.toml --member SV-1 --sign identity.key --out sv-1.evidence /var/log/canton\n  \
     kubectl logs participant-0 | svdr-agent scan --roster roster.toml --member SV-1 -\n\n\
     Formats are told by content: Canton's text and JSON, as kubelet, docker, lnav or a log platform hand them over, \
     plain, gzip or zstd.")]
@@ -38,6 +47,15 @@ pub struct ScanArgs {
     /// Newest tick that counts, in the same forms
     #[arg(long, value_name = "T", value_parser = bound)]
     pub until: Option<Bound>,
+    /// Sign the evidence with this identity key, as a statement outside of any session
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
+    /// Write the evidence here, signed or as JSON; without it, --sign prints the signed statement
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace the file given with --out
+    #[arg(long, requires = "out")]
+    pub force: bool,
     /// Logs: files, folders, patterns such as '*.log*', and - for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -68,6 +86,48 @@ pub enum ScanCommandError {
     /// The logs cannot be scanned.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// The key that is to sign cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The key that is to sign is somebody else's.
+    #[error(
+        "the key {} is {found}, but the roster says that {member} signs with {expected}; give that member's key",
+        path.display()
+    )]
+    OtherKey {
+        /// The key file.
+        path: PathBuf,
+        /// The member whose logs these are.
+        member: MemberName,
+        /// Its key in the roster.
+        expected: PublicKey,
+        /// The key in the file.
+        found: PublicKey,
+    },
+    /// What was found contradicts the roster.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// The evidence cannot be signed.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The clock stands before 1970.
+    #[error("the clock stands before 1970, so that no sequence number can be given; set it")]
+    Clock(#[source] SystemTimeError),
+    /// The document has no JSON form.
+    #[error("the evidence cannot be written as JSON; this is a defect, please report it")]
+    Json(#[source] serde_json::Error),
+    /// The result's file cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The result's file cannot be written to.
+    #[error("{} cannot be written; check that its folder has room", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Stdout cannot be written.
     #[error("the result cannot be printed")]
     Print(#[source] io::Error),
@@ -80,7 +140,17 @@ impl CommandError for ScanCommandError {
             ScanCommandError::Scan(ScanError::NotAMember { .. } | ScanError::BackwardWindow { .. }) => {
                 Exit::Usage
             }
-            ScanCommandError::Scan(_) | ScanCommandError::Print(_) => Exit::Failed,
+            ScanCommandError::File(error) => error.exit(),
+            ScanCommandError::OtherKey { .. }
+            | ScanCommandError::Evidence(_)
+            | ScanCommandError::Statement(_)
+            | ScanCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => Exit::Refused,
+            ScanCommandError::Scan(_)
+            | ScanCommandError::Identity(_)
+            | ScanCommandError::Clock(_)
+            | ScanCommandError::Json(_)
+            | ScanCommandError::Write { .. }
+            | ScanCommandError::Print(_) => Exit::Failed,
         }
     }
 }
@@ -91,6 +161,10 @@ impl CommandError for ScanCommandError {
 /// [`ScanCommandError`]; warnings are none, they go to stderr.
 pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
     let roster = roster_file::read(&args.roster)?;
+    // What can go wrong without the logs goes wrong before they are read.
+    let key = args.sign.as_deref().map(|path| signing_key(path, &args.member, &roster)).transpose()?;
+    let replace = Replace::from_force(args.force);
+    let file = args.out.as_ref().map(|path| PrivateFile::create(path, replace)).transpose()?;
     let document = {
         let progress = Progress::bytes("scanning", None);
         let request = ScanRequest {
@@ -107,11 +181,64 @@ pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
     for warning in &document.warnings {
         eprintln!("warning: {warning}");
     }
-    let printed = match output {
+    let signed = key.map(|key| sign(&document, &roster, &key)).transpose()?;
+    let printed = match (file, &signed) {
+        (None, Some(signed)) => return output::print(signed).map_err(ScanCommandError::Print),
+        (None, None) => output,
+        (Some(file), signed) => {
+            let text = match signed {
+                Some(signed) => signed.clone(),
+                None => serde_json::to_string(&document).map_err(ScanCommandError::Json)?,
+            };
+            write(file, &text)?;
+            output
+        }
+    };
+    let printed = match printed {
         Output::Json => output::print_json(&document),
         Output::Table => output::print(&text(&document, &roster)),
     };
     printed.map_err(ScanCommandError::Print)
+}
+
+/// The key in `path`, where the roster says that `member` signs with it.
+fn signing_key(path: &Path, member: &MemberName, roster: &Roster) -> Result<SigningKey, ScanCommandError> {
+    let key = identity::read(path)?;
+    let found = PublicKey::from(key.verifying_key());
+    match roster.member(member) {
+        None => Err(ScanError::NotAMember { member: member.clone() }.into()),
+        Some(listed) if listed.key != found => Err(ScanCommandError::OtherKey {
+            path: path.to_owned(),
+            member: member.clone(),
+            expected: listed.key,
+            found,
+        }),
+        Some(_) => Ok(key),
+    }
+}
+
+/// The evidence as a signed statement outside of any session, in JSON. Its sequence number is the time in
+/// microseconds, so that of two scans the later one counts.
+fn sign(document: &EvidenceDocument, roster: &Roster, key: &SigningKey) -> Result<String, ScanCommandError> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(ScanCommandError::Clock)?;
+    let header = Header {
+        session: None,
+        roster: roster.fingerprint(),
+        drill: false,
+        signer: document.member.clone(),
+        sequence: u64::try_from(now.as_micros()).unwrap_or(u64::MAX),
+        software: SOFTWARE.to_owned(),
+    };
+    let statement = Statement { header, body: Body::Evidence(document.evidence(roster)?) };
+    Ok(statement.sign(key)?.to_json())
+}
+
+/// Writes `text` as a line, and the file becomes visible under its name.
+fn write(mut file: PrivateFile, text: &str) -> Result<(), ScanCommandError> {
+    let path = file.path().to_owned();
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n"));
+    written.map_err(|source| ScanCommandError::Write { path, source })?;
+    Ok(file.commit()?)
 }
 
 /// The document as a person reads it.
