@@ -2,5 +2,6 @@
 //! around an agent.
 
 pub mod binaries;
+pub mod log_writer;
 pub mod members;
 pub mod sv_app;
