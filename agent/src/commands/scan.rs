@@ -144,7 +144,9 @@ impl CommandError for ScanCommandError {
             ScanCommandError::OtherKey { .. }
             | ScanCommandError::Evidence(_)
             | ScanCommandError::Statement(_)
-            | ScanCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => Exit::Refused,
+            | ScanCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => {
+                Exit::Refused
+            }
             ScanCommandError::Scan(_)
             | ScanCommandError::Identity(_)
             | ScanCommandError::Clock(_)
