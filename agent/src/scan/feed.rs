@@ -190,7 +190,7 @@ struct Block {
 }
 
 /// Unpacks until the end, until damage, or until nobody listens.
-fn unpack(mut stream: Stream, buffers: &Receiver<Vec<u8>>, filled: &SyncSender<Result<Block, Damage>>) {
+fn unpack(mut stream: Box<Stream>, buffers: &Receiver<Vec<u8>>, filled: &SyncSender<Result<Block, Damage>>) {
     let mut before = 0;
     for mut bytes in buffers {
         let (len, damage) = match stream.read(&mut bytes) {
