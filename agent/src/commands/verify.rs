@@ -59,9 +59,7 @@ pub enum VerifyError {
     #[error("there are more than {MAX_STATEMENTS} statements; verify fewer files at a time")]
     TooMany,
     /// Something does not hold; what, has been printed.
-    #[error(
-        "{failed} of {total} statements do not hold, and {equivocations} members signed two that contradict each other; use none of them before this is cleared up"
-    )]
+    #[error("{}; use none of them before this is cleared up", refused(*failed, *total, *equivocations))]
     Refused {
         /// Statements that do not hold.
         failed: usize,
@@ -73,6 +71,17 @@ pub enum VerifyError {
     /// Stdout cannot be written.
     #[error("the result cannot be printed")]
     Print(#[source] io::Error),
+}
+
+/// What does not hold, of `total` statements.
+fn refused(failed: usize, total: usize, equivocations: usize) -> String {
+    let failed = (failed > 0).then(|| format!("{failed} of {total} statements failed the check"));
+    let contradict = match equivocations {
+        0 => None,
+        1 => Some("one member signed two statements that contradict each other".to_owned()),
+        many => Some(format!("{many} members signed statements that contradict each other")),
+    };
+    failed.into_iter().chain(contradict).collect::<Vec<_>>().join(", and ")
 }
 
 impl CommandError for VerifyError {
@@ -256,7 +265,7 @@ fn describe(body: &Body) -> String {
     let matches: usize = evidence.about.values().map(|about| about.matches.len()).sum();
     let mismatches: usize = evidence.about.values().map(|about| about.mismatches.len()).sum();
     let newest = newest.map_or_else(|| "no match".to_owned(), |tick| format!("newest match {tick}"));
-    format!("{matches} matches, {mismatches} mismatches with {} members, {newest}", evidence.about.len())
+    format!("about {} members: matches {matches}, mismatches {mismatches}, {newest}", evidence.about.len())
 }
 
 fn text(document: &Document) -> String {
