@@ -5,6 +5,8 @@
 //! it. Relative paths are relative to the folder of the file. Secrets never stand in it, only the names of the files
 //! that hold them.
 
+#[doc(hidden)]
+pub mod fuzz;
 mod reader;
 
 use std::fmt;
@@ -145,7 +147,7 @@ impl fmt::Display for Mistake {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{} cannot be read; name the configuration file with --config", path.display())]
+    #[error("{} cannot be read; check its path, which --config or SVDR_CONFIG give, and its permissions", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -175,7 +177,7 @@ pub enum ConfigError {
         source: UrlError,
     },
     /// Settings that this command needs are nowhere: all of them.
-    #[error("{}", list(missing).trim_start())]
+    #[error("{}", lacking(missing))]
     Missing {
         /// The settings.
         missing: Vec<Missing>,
@@ -184,6 +186,21 @@ pub enum ConfigError {
 
 fn count(mistakes: usize) -> String {
     if mistakes == 1 { "a mistake".to_owned() } else { format!("{mistakes} mistakes") }
+}
+
+/// What is missing, and all the ways to give it.
+fn lacking(missing: &[Missing]) -> String {
+    let settings = match missing.len() {
+        1 => "a setting is missing".to_owned(),
+        many => format!("{many} settings are missing"),
+    };
+    let place = match missing.iter().find_map(|one| one.file.as_deref()) {
+        Some(file) => format!("; add to {}", file.display()),
+        None => {
+            format!(", and there is no {DEFAULT_FILE} here; name one with --config, or make one that says")
+        }
+    };
+    format!("{settings}{place}, or give by flag or variable:{}", list(missing))
 }
 
 fn list<T: fmt::Display>(items: &[T]) -> String {
@@ -207,18 +224,8 @@ pub struct Missing {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Missing { section, line, flag, variable, file } = self;
-        let key = line.split(' ').next().unwrap_or(line);
-        match file {
-            Some(file) => {
-                write!(f, "{section}.{key} is missing; add to {}, under [{section}]: {line}", file.display())?
-            }
-            None => write!(
-                f,
-                "{section}.{key} is missing and there is no {DEFAULT_FILE} here; make one with [{section}] and {line}, name one with --config"
-            )?,
-        }
-        write!(f, ", or give {flag} or {variable}")
+        let Missing { section, line, flag, variable, file: _ } = self;
+        write!(f, "under [{section}]: {line}, or {flag}, or {variable}")
     }
 }
 
@@ -268,7 +275,11 @@ impl AgentConfig {
         for error in &errors {
             source.mistake(&error.span().unwrap_or(0..0), error.message().to_owned());
         }
-        let config = AgentConfig::read(Section::root(&source, &table));
+        // What the parser made of broken text means little: complaints about it would mislead.
+        let config = match errors.is_empty() {
+            true => AgentConfig::read(Section::root(&source, &table)),
+            false => AgentConfig::default(),
+        };
         let mistakes = source.into_mistakes();
         if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
     }

@@ -164,7 +164,12 @@ fn what_is_missing_is_said_with_the_line_to_add() {
     };
     assert_eq!(
         ConfigError::Missing { missing: vec![missing(Some("a.toml"))] }.to_string(),
-        "sv_app.url is missing; add to a.toml, under [sv_app]: url = \"https://sv.sv.HOST/api/sv\", or give --url or SVDR_SV_APP_URL"
+        "a setting is missing; add to a.toml, or give by flag or variable:\n  \
+         under [sv_app]: url = \"https://sv.sv.HOST/api/sv\", or --url, or SVDR_SV_APP_URL"
     );
-    assert!(missing(None).to_string().contains("there is no agent.toml here"));
+    let without_file = ConfigError::Missing { missing: vec![missing(None), missing(None)] }.to_string();
+    assert!(
+        without_file.starts_with("2 settings are missing, and there is no agent.toml here;"),
+        "{without_file}"
+    );
 }
