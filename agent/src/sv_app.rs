@@ -14,6 +14,8 @@
 mod base_url;
 mod body;
 mod failure;
+#[doc(hidden)]
+pub mod fuzz;
 mod retry;
 mod secret;
 mod tls;

@@ -1,9 +1,19 @@
-//! Bodies of fuzz targets: arbitrary bytes as a line and as a whole log.
+//! The body of a fuzz target, and its halves: arbitrary bytes as a line and as a whole log.
 
 use super::canton;
 use super::canton::{CHECKING_NEEDLE, MATCH_NEEDLE, MISMATCH_NEEDLE};
 use super::feed::StreamReader;
 use super::lines::{Found, Needles};
+
+/// Takes `FIRST SECOND LOG`, reads the log in parts of `FIRST` and of `SECOND` bytes, and each of its lines alone.
+///
+/// # Panics
+/// Where what is found depends on the parts.
+pub fn any_log(input: &[u8]) {
+    let [first, second, bytes @ ..] = input else { return };
+    log(bytes, usize::from(*first), usize::from(*second));
+    bytes.split(|byte| matches!(byte, b'\n' | 0)).for_each(line);
+}
 
 /// Reads `line` in every way there is; nothing may panic.
 pub fn line(line: &[u8]) {

@@ -1,0 +1,23 @@
+//! The body of a fuzz target: any bytes as what a server says when it refuses.
+
+use super::secret::Secret;
+use super::words::{MAX_SHOWN, Words};
+
+/// The longest form of one shown character, `\u{10ffff}`, and what stands around the words.
+const MAX_ESCAPED: usize = 10;
+const MAX_FRAME: usize = 64;
+
+/// Reads `body`: what is shown of it is short, steers no terminal, and holds no secret of ours.
+///
+/// # Panics
+/// Where a law is broken.
+pub fn any_body(body: &[u8]) {
+    // None of its characters can come out of an escape, so that it is not put together from what was escaped.
+    let secret = Secret::new("T0KEN".to_owned());
+    for content_type in [None, Some("text/html")] {
+        let words = Words::read(content_type, body, &[&secret]).to_string();
+        assert!(words.chars().count() <= MAX_SHOWN * MAX_ESCAPED + MAX_FRAME);
+        assert!(!words.chars().any(char::is_control));
+        assert!(!words.contains(secret.expose()));
+    }
+}
