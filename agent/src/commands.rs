@@ -9,9 +9,12 @@ use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 
 pub mod completions;
+pub mod dump;
 pub mod identity;
+pub mod merge;
 pub mod propose;
 pub mod roster;
+pub mod sv_app_args;
 pub mod verify;
 
 /// Name and version of this program, as statements and pages name it.
@@ -48,6 +51,10 @@ pub enum Command {
     Roster(roster::RosterCommand),
     /// Compute the recovery timestamp from everybody's evidence
     Propose(propose::ProposeArgs),
+    /// Take a data snapshot from the SV app, merged with the identities backup
+    Dump(dump::DumpArgs),
+    /// Merge an identities backup and a data snapshot into a migration dump
+    Merge(merge::MergeArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -75,6 +82,8 @@ impl CommandLine {
             Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),
+            Command::Dump(args) => Ok(dump::run(&args, self.output)?),
+            Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args)?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),
