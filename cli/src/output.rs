@@ -19,13 +19,14 @@ pub enum Output {
 /// The widest that a table gets where the width of the terminal is not known.
 const DEFAULT_WIDTH: u16 = 120;
 
-/// Prints `text` on stdout, with a line end.
+/// Prints `text` on stdout, with a line end; white space at the ends of lines, which tables leave, is dropped.
 ///
 /// # Errors
 /// Where stdout cannot be written, a closed pipe aside: a reader that has seen enough is no failure.
 pub fn print(text: &str) -> io::Result<()> {
+    let lines: Vec<&str> = text.trim_end_matches('\n').lines().map(str::trim_end).collect();
     let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()) {
+    match writeln!(stdout, "{}", lines.join("\n")).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

@@ -6,7 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
+use crate::names::excerpt;
+
 const PREFIX: &str = "sha256:";
+/// Characters of a malformed digest that an error quotes.
+const EXCERPT_LEN: usize = 80;
 
 /// A SHA-256 digest, printed as `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,7 +64,7 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Digest, DigestError> {
-        let error = || DigestError { found: text.to_owned() };
+        let error = || DigestError { found: excerpt(text, EXCERPT_LEN) };
         let mut bytes = [0; 32];
         let digits = text.strip_prefix(PREFIX).ok_or_else(error)?;
         hex::decode_to_slice(digits, &mut bytes).map_err(|_| error())?;

@@ -9,9 +9,12 @@ use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::digest::Digest;
+use crate::names::excerpt;
 
 const PREFIX: &str = "ed25519:";
 const KEY_LEN: usize = 32;
+/// Characters of a malformed key that an error quotes: too few to be of use, should it be a private one.
+const EXCERPT_LEN: usize = 20;
 
 /// An Ed25519 public key that can verify signatures: a point of the curve, and none of small order.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,7 @@ impl FromStr for PublicKey {
     type Err = PublicKeyError;
 
     fn from_str(text: &str) -> Result<PublicKey, PublicKeyError> {
-        let malformed = || PublicKeyError::Malformed { found: text.to_owned() };
+        let malformed = || PublicKeyError::Malformed { found: excerpt(text, EXCERPT_LEN) };
         let not_a_key = || PublicKeyError::NotAKey { found: text.to_owned() };
         let base64 = text.strip_prefix(PREFIX).ok_or_else(malformed)?;
         let bytes = STANDARD.decode(base64).ok().ok_or_else(malformed)?;
@@ -118,7 +121,7 @@ mod tests {
             "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=",
             "ed25519:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw",
         ] {
-            let error = PublicKeyError::Malformed { found: found.to_owned() };
+            let error = PublicKeyError::Malformed { found: excerpt(found, EXCERPT_LEN) };
             assert_eq!(found.parse::<PublicKey>(), Err(error));
         }
         // The neutral element: of order one, so that a signature by nobody would verify.

@@ -23,6 +23,18 @@ const PARTICIPANT_PREFIX: &str = "PAR::";
 /// Multihash prefix of a SHA-256 fingerprint: such a one always has [`MAX_FINGERPRINT_LEN`] characters.
 const SHA256_FINGERPRINT_PREFIX: &str = "1220";
 
+/// Characters of a rejected text that an error quotes: enough to find it, and far less than a secret that was
+/// pasted into the wrong field.
+const EXCERPT_LEN: usize = 80;
+
+/// The beginning of `text`, for an error that quotes it.
+pub(crate) fn excerpt(text: &str, len: usize) -> String {
+    match text.char_indices().nth(len) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// Why a text is not a name, a participant or a synchronizer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -79,7 +91,11 @@ impl FromStr for MemberName {
         let fits = (1..=MAX_NAME_LEN).contains(&text.len())
             && text.trim() == text
             && !text.chars().any(|c| c.is_control() || is_invisible(c));
-        if fits { Ok(MemberName(text.to_owned())) } else { Err(NameError::Name { found: text.to_owned() }) }
+        if fits {
+            Ok(MemberName(text.to_owned()))
+        } else {
+            Err(NameError::Name { found: excerpt(text, EXCERPT_LEN) })
+        }
     }
 }
 
@@ -158,12 +174,12 @@ impl FromStr for ParticipantId {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<ParticipantId, NameError> {
-        let malformed = || NameError::Participant { found: text.to_owned() };
+        let malformed = || NameError::Participant { found: excerpt(text, EXCERPT_LEN) };
         let rest = text.strip_prefix(PARTICIPANT_PREFIX).ok_or_else(malformed)?;
         let uncut = rest.strip_suffix("...").or_else(|| rest.strip_suffix('…'));
         let identity = Identity::parse(uncut.unwrap_or(rest)).ok_or_else(malformed)?;
         if uncut.is_some() || identity.is_cut() {
-            return Err(NameError::CutFingerprint { found: text.to_owned() });
+            return Err(NameError::CutFingerprint { found: excerpt(text, EXCERPT_LEN) });
         }
         Ok(ParticipantId(identity))
     }
@@ -187,12 +203,12 @@ impl FromStr for SynchronizerId {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<SynchronizerId, NameError> {
-        let malformed = || NameError::Synchronizer { found: text.to_owned() };
+        let malformed = || NameError::Synchronizer { found: excerpt(text, EXCERPT_LEN) };
         let uncut = text.strip_suffix("...").or_else(|| text.strip_suffix('…'));
         let identity = Identity::parse(uncut.unwrap_or(text)).ok_or_else(malformed)?;
         // Logs never show more than twelve characters, so a shorter fingerprint than that identifies nothing.
         if uncut.is_some() || identity.is_cut() {
-            return Err(NameError::CutFingerprint { found: text.to_owned() });
+            return Err(NameError::CutFingerprint { found: excerpt(text, EXCERPT_LEN) });
         }
         Ok(SynchronizerId(identity))
     }
@@ -266,25 +282,25 @@ mod tests {
     #[test]
     fn refuses_what_canton_would_not_print() {
         let long = format!("PAR::{}::abc", "a".repeat(MAX_IDENTIFIER_LEN + 1));
-        for found in [
-            "",
-            "PAR::",
-            "PAR::A",
-            "PAR::A::",
-            "PAR::::abc",
-            "SV::A::abc",
-            "PAR::A::b::c",
-            "PAR::Ä::abc",
-            &long,
-        ] {
+        assert!(long.parse::<ParticipantId>().is_err());
+        for found in
+            ["", "PAR::", "PAR::A", "PAR::A::", "PAR::::abc", "SV::A::abc", "PAR::A::b::c", "PAR::Ä::abc"]
+        {
             let error = NameError::Participant { found: found.to_owned() };
             assert_eq!(found.parse::<ParticipantId>(), Err(error));
         }
     }
 
     #[test]
+    fn a_long_text_is_quoted_by_its_beginning() {
+        let error = "é".repeat(1000).parse::<MemberName>().unwrap_err();
+        assert_eq!(error, NameError::Name { found: format!("{}…", "é".repeat(EXCERPT_LEN)) });
+    }
+
+    #[test]
     fn names_can_be_told_apart_by_sight() {
-        for found in ["", " A", "A ", "A\nB", "A\u{202e}B", "A\u{200b}", &"x".repeat(MAX_NAME_LEN + 1)] {
+        let long = "x".repeat(MAX_NAME_LEN + 1);
+        for found in ["", " A", "A ", "A\nB", "A\u{202e}B", "A\u{200b}", &long] {
             assert_eq!(found.parse::<MemberName>(), Err(NameError::Name { found: found.to_owned() }));
         }
         assert_eq!("Zürich SV-1".parse::<MemberName>().unwrap().as_str(), "Zürich SV-1");

@@ -11,6 +11,8 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::names::excerpt;
+
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z, from year 1 to year 9999.
@@ -47,6 +49,8 @@ pub enum TimestampError {
 
 /// `YYYY-MM-DDThh:mm:ss`: the part that every accepted form begins with.
 const SECONDS_LEN: usize = 19;
+/// Characters of a malformed timestamp that an error quotes.
+const EXCERPT_LEN: usize = 40;
 /// Digits of a fraction that are read: nanoseconds.
 const MAX_FRACTION_DIGITS: usize = 9;
 
@@ -97,7 +101,7 @@ impl Timestamp {
 
 /// The timestamp, and whether digits finer than a microsecond were dropped from it.
 fn parse(text: &str) -> Result<(Timestamp, bool), TimestampError> {
-    let malformed = || TimestampError::Malformed { text: text.to_owned() };
+    let malformed = || TimestampError::Malformed { text: excerpt(text, EXCERPT_LEN) };
     let no_such_time = || TimestampError::NoSuchTime { text: text.to_owned() };
     let bytes = text.as_bytes();
     let (seconds, rest) = bytes.split_at_checked(SECONDS_LEN).ok_or_else(malformed)?;
