@@ -77,20 +77,26 @@ pub struct TickRun {
     #[prost(uint32, tag = "3")]
     pub count: u32,
 }
-/// A DSSE envelope: how a statement travels, on the wire and inside of another statement. The signature is over
-/// DSSE's pre-authentication encoding of payload type and payload.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// A DSSE envelope, as DSSE's own schema has it: how a statement travels, on the wire and inside of another
+/// statement. The signature is over DSSE's pre-authentication encoding of payload type and payload.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Envelope {
-    #[prost(string, tag = "1")]
-    pub payload_type: ::prost::alloc::string::String,
-    #[prost(bytes = "vec", tag = "2")]
+    #[prost(bytes = "vec", tag = "1")]
     pub payload: ::prost::alloc::vec::Vec<u8>,
-    /// The signer's Ed25519 public key: 32 bytes.
-    #[prost(bytes = "vec", tag = "3")]
-    pub key: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub payload_type: ::prost::alloc::string::String,
+    /// Exactly one.
+    #[prost(message, repeated, tag = "3")]
+    pub signatures: ::prost::alloc::vec::Vec<Signature>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Signature {
     /// The Ed25519 signature: 64 bytes.
-    #[prost(bytes = "vec", tag = "4")]
-    pub signature: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "1")]
+    pub sig: ::prost::alloc::vec::Vec<u8>,
+    /// The signer's public key as text: "ed25519:" and base64.
+    #[prost(string, tag = "2")]
+    pub keyid: ::prost::alloc::string::String,
 }
 /// Kind "open", by a convener: opens a session. The session's id is made of this statement's digest, so nobody
 /// can open another one with the same id.
