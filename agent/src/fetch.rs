@@ -111,7 +111,7 @@ async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary,
     let stopped = match written {
         Ok(Some(summary)) => return Ok(summary),
         Ok(None) => FetchError::WriterStopped,
-        Err(WriteError::Merge(source)) => FetchError::of_document(snapshot.url().clone(), source),
+        Err(WriteError::Merge(source)) => FetchError::of_document(snapshot.url().to_owned(), source),
         Err(WriteError::File(source)) => FetchError::File(source),
     };
     match passed {
@@ -130,7 +130,7 @@ fn start_writer(order: Order) -> (mpsc::Sender<Piece>, JoinHandle<Result<Option<
 
 /// Receives until the end, or until the writer has stopped: it then has a reason of its own to give.
 async fn pass_on(snapshot: &mut Snapshot, pieces: &mpsc::Sender<Piece>) -> Result<(), Failure> {
-    let progress = Progress::bytes("data snapshot", snapshot.len());
+    let progress = Progress::bytes("data snapshot", snapshot.total());
     let mut is_first = true;
     while let Some(chunk) = snapshot.chunk().await? {
         if std::mem::take(&mut is_first) && is_page(&chunk) {

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Response, StatusCode, redirect};
 use svdr_protocol::time::Timestamp;
 
 pub use base_url::{BaseUrl, UrlError};
@@ -155,6 +155,7 @@ impl SvApp {
         let token = self.tokens.token().await?;
         let request = self.http.get(url.clone()).header(ACCEPT, "application/json");
         let request = request.header(AUTHORIZATION, authorization(&token));
+        let url = url.to_string();
         let limit = self.timeouts.connect.saturating_add(self.timeouts.first_byte);
         let mut response = match tokio::time::timeout(limit, request.send()).await {
             Ok(Ok(response)) => response,
@@ -179,7 +180,7 @@ impl SvApp {
     }
 
     /// Reads what a refusal says. One whose body breaks off still has its status.
-    async fn refusal(&self, url: Url, response: &mut Response, token: &Secret) -> Refusal {
+    async fn refusal(&self, url: String, response: &mut Response, token: &Secret) -> Refusal {
         let body = tokio::time::timeout(self.timeouts.idle, read_limited(response, MAX_REFUSAL)).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let headers = response.headers();
@@ -200,7 +201,7 @@ impl SvApp {
 /// A data snapshot while it arrives.
 pub struct Snapshot {
     response: Response,
-    url: Url,
+    url: String,
     token: Secret,
     idle: Duration,
     received: u64,
@@ -239,12 +240,12 @@ impl Snapshot {
     }
 
     /// Bytes of the whole document, where the server said.
-    pub fn len(&self) -> Option<u64> {
+    pub fn total(&self) -> Option<u64> {
         self.response.content_length()
     }
 
     /// The address it comes from.
-    pub fn url(&self) -> &Url {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
@@ -282,7 +283,7 @@ fn authorization(token: &Secret) -> HeaderValue {
 }
 
 /// A failure to send or to be answered: hopeless where the certificate is not trusted, because it will be the same.
-fn unreachable(url: Url, source: reqwest::Error) -> Failure {
+fn unreachable(url: String, source: reqwest::Error) -> Failure {
     let source = source.without_url();
     if is_untrusted(&source) {
         Failure::Untrusted { url, source }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use svdr_cli::span;
+use svdr_cli::span::{self, SpanError};
 
 use crate::config::{AgentConfig, ConfigError, Missing, OAuth2Section};
 use crate::sv_app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
@@ -50,13 +50,13 @@ pub struct SvAppArgs {
     #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_CA_FILE")]
     pub token_ca_file: Option<PathBuf>,
     /// Limit for the connection [default: 10s]
-    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_CONNECT_TIMEOUT", value_parser = span::parse)]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_CONNECT_TIMEOUT", value_parser = limit)]
     pub connect_timeout: Option<Duration>,
     /// Limit for the wait from the request to the first byte [default: 10m]
-    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_FIRST_BYTE_TIMEOUT", value_parser = span::parse)]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_FIRST_BYTE_TIMEOUT", value_parser = limit)]
     pub first_byte_timeout: Option<Duration>,
     /// Limit for silence in the middle of the snapshot [default: 60s]
-    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_IDLE_TIMEOUT", value_parser = span::parse)]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_IDLE_TIMEOUT", value_parser = limit)]
     pub idle_timeout: Option<Duration>,
 }
 
@@ -166,6 +166,21 @@ impl SvAppArgs {
             ca_file: self.token_ca_file.clone().or(file.ca_file),
         })))
     }
+}
+
+/// A span that something can happen in.
+fn limit(text: &str) -> Result<Duration, LimitError> {
+    let limit = span::parse(text)?;
+    if limit.is_zero() { Err(LimitError::Zero) } else { Ok(limit) }
+}
+
+/// A text is no limit.
+#[derive(Debug, thiserror::Error)]
+enum LimitError {
+    #[error(transparent)]
+    Span(#[from] SpanError),
+    #[error("no connection is that fast; give a limit like 10s, or leave it out")]
+    Zero,
 }
 
 /// Reads a flag's URL here and not in clap, whose own message would repeat a password in it.

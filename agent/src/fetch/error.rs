@@ -1,10 +1,8 @@
 //! Why a fetch brought no dump, and whether another try can bring one.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use reqwest::Url;
 use svdr_cli::exit::{self, CommandError, Exit};
 use svdr_cli::files::FileError;
 use tokio::task::JoinError;
@@ -36,7 +34,7 @@ pub enum FetchError {
     )]
     Damaged {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Where it is wrong.
         source: MergeError,
     },
@@ -44,7 +42,7 @@ pub enum FetchError {
     #[error("{url} answered with a data snapshot that is refused: {source}")]
     Refused {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Why.
         source: MergeError,
     },
@@ -56,7 +54,7 @@ pub enum FetchError {
     )]
     OtherMigrationId {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The configured one.
         expected: u64,
         /// The snapshot's.
@@ -88,7 +86,7 @@ pub enum FetchError {
 
 impl FetchError {
     /// What a merge's error means for a document that came from `url`.
-    pub(super) fn of_document(url: Url, source: MergeError) -> FetchError {
+    pub(super) fn of_document(url: String, source: MergeError) -> FetchError {
         let MergeError::Refused(refusal) = &source else { return FetchError::Merge(source) };
         match refusal.defect {
             _ if refusal.document == Document::Identities => FetchError::Merge(source),
@@ -166,15 +164,15 @@ impl CommandError for FetchError {
 
 /// An error and its causes on one line, for the log; a cause that the text already ends with is not repeated.
 pub(super) fn in_one_line(error: &dyn Error) -> String {
-    let mut text = exit::shown(&error.to_string());
+    let mut causes: Vec<String> = Vec::new();
+    let text = exit::shown(&error.to_string());
     let mut cause = error.source();
     while let Some(error) = cause {
         let message = exit::shown(&error.to_string());
-        if !text.ends_with(&message) {
-            // Writing to a string cannot fail.
-            let _ = write!(text, " (because: {message})");
+        if !causes.last().unwrap_or(&text).ends_with(&message) {
+            causes.push(message);
         }
         cause = error.source();
     }
-    text
+    if causes.is_empty() { text } else { format!("{text} ({})", causes.join(": ")) }
 }

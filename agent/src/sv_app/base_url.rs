@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use reqwest::Url;
 use svdr_protocol::time::Timestamp;
@@ -10,7 +11,7 @@ use svdr_protocol::time::Timestamp;
 /// Where the SV app's API lives, for example `https://sv.sv.example.com/api/sv`: http or https, without user,
 /// query or fragment; with or without a slash at the end.
 #[derive(Clone, PartialEq, Eq)]
-pub struct BaseUrl(Url);
+pub struct BaseUrl(Arc<Url>);
 
 /// Why a text is not an address for requests that carry a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +54,7 @@ impl FromStr for BaseUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(UrlError::Query { found: text.to_owned() });
         }
-        Ok(BaseUrl(url))
+        Ok(BaseUrl(Arc::new(url)))
     }
 }
 
@@ -81,7 +82,7 @@ impl BaseUrl {
 
     /// `GET …/v0/admin/domain/data-snapshot`, with the timestamp, and the migration id where one is to be asked for.
     pub fn data_snapshot(&self, timestamp: Timestamp, migration_id: Option<u64>) -> Url {
-        let mut url = self.0.clone();
+        let mut url = Url::clone(&self.0);
         let path = format!("{}/v0/admin/domain/data-snapshot", self.0.path().trim_end_matches('/'));
         url.set_path(&path);
         let migration_id = migration_id.map(|id| format!("&migration_id={id}")).unwrap_or_default();

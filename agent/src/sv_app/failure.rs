@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use reqwest::{StatusCode, Url};
+use reqwest::StatusCode;
 
 use super::token::TokenError;
 use super::words::Words;
@@ -38,7 +38,7 @@ pub enum Failure {
     )]
     Pruned {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The app's words.
         words: Words,
     },
@@ -50,7 +50,7 @@ pub enum Failure {
     )]
     Behind {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The app's words.
         words: Words,
     },
@@ -60,7 +60,7 @@ pub enum Failure {
     )]
     Unauthorized {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// 401 or 403.
         status: StatusCode,
         /// Whose words they are is part of them.
@@ -75,7 +75,7 @@ pub enum Failure {
     #[error("{url} answered {status}{words}. Look at the SV app's log and its ingress if this goes on")]
     Server {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The status.
         status: StatusCode,
         /// The words.
@@ -90,7 +90,7 @@ pub enum Failure {
     )]
     Page {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The status.
         status: StatusCode,
         /// The text of the page.
@@ -100,7 +100,7 @@ pub enum Failure {
     #[error("{url} cannot be reached. Check url, name resolution, the proxy variables and the firewall")]
     Unreachable {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// What went wrong.
         source: reqwest::Error,
     },
@@ -110,7 +110,7 @@ pub enum Failure {
     )]
     Dropped {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// What went wrong.
         source: reqwest::Error,
     },
@@ -120,7 +120,7 @@ pub enum Failure {
          first_byte_timeout", humantime::format_duration(*after))]
     NoAnswer {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// How long it was waited for.
         after: Duration,
     },
@@ -130,7 +130,7 @@ pub enum Failure {
          load; if such pauses are to be expected, raise idle_timeout", humantime::format_duration(*after))]
     Stalled {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// How long it was waited for.
         after: Duration,
         /// Bytes received before.
@@ -142,7 +142,7 @@ pub enum Failure {
     )]
     Broken {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// Bytes received before.
         received: u64,
         /// What went wrong.
@@ -155,7 +155,7 @@ pub enum Failure {
     )]
     NotFound {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The words.
         words: Words,
     },
@@ -166,7 +166,7 @@ pub enum Failure {
     )]
     Redirect {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The status.
         status: StatusCode,
         /// Where it leads, as shown text.
@@ -179,7 +179,7 @@ pub enum Failure {
     )]
     Untrusted {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// What is wrong with it.
         source: reqwest::Error,
     },
@@ -190,7 +190,7 @@ pub enum Failure {
     )]
     Unexpected {
         /// What was asked for.
-        url: Url,
+        url: String,
         /// The status.
         status: StatusCode,
         /// The words.
@@ -230,7 +230,7 @@ impl Failure {
 
 /// An answer that is not 200, as far as its meaning depends on it.
 pub(super) struct Refusal {
-    pub(super) url: Url,
+    pub(super) url: String,
     pub(super) status: StatusCode,
     pub(super) words: Words,
     /// `Location`, as shown text.
@@ -277,7 +277,7 @@ mod tests {
 
     fn class(status: u16, body: &str) -> Class {
         let refusal = Refusal {
-            url: Url::parse("https://sv.example.com/").unwrap(),
+            url: "https://sv.example.com/".to_owned(),
             status: StatusCode::from_u16(status).unwrap(),
             words: Words::read(None, body.as_bytes(), &[]),
             location: None,

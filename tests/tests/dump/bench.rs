@@ -1,7 +1,6 @@
 //! An operator's folder beside a stand-in: configuration, token, CA, identities backup, and a run of the program.
 
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
