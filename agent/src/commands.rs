@@ -9,9 +9,12 @@ use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 
 pub mod completions;
+pub mod dump;
 pub mod identity;
+pub mod merge;
 pub mod propose;
 pub mod roster;
+pub mod sv_app_args;
 pub mod verify;
 
 /// Name and version of this program, as statements and pages name it.
@@ -46,6 +49,10 @@ pub enum Command {
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Take a data snapshot from the SV app and merge it into a migration dump
+    Dump(Box<dump::DumpArgs>),
+    /// Merge an identities backup and a data snapshot into a migration dump
+    Merge(merge::MergeArgs),
     /// Compute the recovery timestamp from everybody's evidence
     Propose(propose::ProposeArgs),
     /// Verify signed statements against the roster
@@ -74,6 +81,8 @@ impl CommandLine {
         match self.command {
             Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Dump(args) => Ok(dump::run(&args, self.output)?),
+            Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args)?),

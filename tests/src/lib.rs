@@ -3,3 +3,4 @@
 
 pub mod binaries;
 pub mod members;
+pub mod sv_app;
