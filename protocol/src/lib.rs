@@ -3,6 +3,7 @@
 //! Everything that decides something about a recovery lives here, so that the agent, the coordinator and an
 //! auditor run the same code on the same bytes and come to the same answer.
 
+pub mod clique;
 pub mod digest;
 pub mod dsse;
 pub mod evidence;
@@ -10,6 +11,7 @@ pub mod evidence;
 pub mod fuzz;
 pub mod keys;
 pub mod names;
+pub mod proposal;
 pub mod roster;
 pub mod statement;
 pub mod time;

@@ -13,8 +13,7 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::{Envelope, EnvelopeError, MAX_JSON_LEN};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::statement::{Body, Statement, StatementError};
-use svdr_protocol::time::Tick;
+use svdr_protocol::statement::{Statement, StatementError};
 
 use crate::roster_file::{self, RosterFileError};
 
@@ -226,7 +225,7 @@ fn check(path: &Path, line: usize, bytes: &[u8], roster: &Roster) -> (Checked, O
                 session,
                 drill: Some(header.drill),
                 sequence: Some(header.sequence),
-                says: Some(describe(&body)),
+                says: Some(body.to_string()),
                 error: None,
             };
             (checked, Some((key, Place { path, line, digest })))
@@ -248,15 +247,6 @@ fn check(path: &Path, line: usize, bytes: &[u8], roster: &Roster) -> (Checked, O
             (checked, None)
         }
     }
-}
-
-fn describe(body: &Body) -> String {
-    let Body::Evidence(evidence) = body;
-    let newest: Option<Tick> = evidence.about.values().filter_map(|about| about.matches.newest()).max();
-    let matches: usize = evidence.about.values().map(|about| about.matches.len()).sum();
-    let mismatches: usize = evidence.about.values().map(|about| about.mismatches.len()).sum();
-    let newest = newest.map_or_else(|| "no match".to_owned(), |tick| format!("newest match {tick}"));
-    format!("{matches} matches, {mismatches} mismatches with {} members, {newest}", evidence.about.len())
 }
 
 fn text(document: &Document) -> String {

@@ -2,7 +2,8 @@
 /// What every statement begins with, so that it cannot be replayed anywhere else.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Header {
-    /// The session it belongs to: 16 bytes; empty for a statement made outside of any session.
+    /// The session it belongs to: 16 bytes. Empty in the statement that opens a session, whose id is the first 16
+    /// bytes of that statement's digest, and in a statement made outside of any session.
     #[prost(bytes = "vec", tag = "1")]
     pub session: ::prost::alloc::vec::Vec<u8>,
     /// SHA-256 fingerprint of the roster that its signer used: 32 bytes.
@@ -11,7 +12,8 @@ pub struct Header {
     /// Whether this is a rehearsal; a statement of a drill counts in no real session.
     #[prost(bool, tag = "3")]
     pub drill: bool,
-    /// Name of the member that signs, as the roster has it.
+    /// Name of the member that signs, as the roster has it. In a proposal that a coordinator makes by itself: a
+    /// name that no member has.
     #[prost(string, tag = "4")]
     pub signer: ::prost::alloc::string::String,
     /// The signer's own count of its statements; the highest replaces the lower ones where replacing is allowed.
@@ -75,13 +77,12 @@ pub struct TickRun {
     #[prost(uint32, tag = "3")]
     pub count: u32,
 }
-/// A DSSE v1 envelope (<https://github.com/secure-systems-lab/dsse>). Its JSON form is DSSE's own.
+/// A DSSE envelope, as DSSE's own schema has it: how a statement travels, on the wire and inside of another
+/// statement. The signature is over DSSE's pre-authentication encoding of payload type and payload.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Envelope {
-    /// The bytes that were signed, as they were signed.
     #[prost(bytes = "vec", tag = "1")]
     pub payload: ::prost::alloc::vec::Vec<u8>,
-    /// What they are: "application/vnd.svdr.v1.<kind>+protobuf".
     #[prost(string, tag = "2")]
     pub payload_type: ::prost::alloc::string::String,
     /// Exactly one.
@@ -90,12 +91,312 @@ pub struct Envelope {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Signature {
-    /// Ed25519 over DSSE's pre-authentication encoding: 64 bytes.
+    /// The Ed25519 signature: 64 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub sig: ::prost::alloc::vec::Vec<u8>,
-    /// The signer's public key as rosters have it, "ed25519:BASE64".
+    /// The signer's public key as text: "ed25519:" and base64.
     #[prost(string, tag = "2")]
     pub keyid: ::prost::alloc::string::String,
+}
+/// Kind "open", by a convener: opens a session. The session's id is made of this statement's digest, so nobody
+/// can open another one with the same id.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Open {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    /// Why the network has to be recovered, for people.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Seconds from a recovery timestamp to its tick, unless a proposal says otherwise.
+    #[prost(uint64, tag = "3")]
+    pub margin_seconds: u64,
+    /// The migration id that the network will have after the recovery. It stands here and in the plan, and not in
+    /// the header: a later plan kind has none.
+    #[prost(uint64, tag = "4")]
+    pub migration_id: u64,
+    /// Completed sessions that this one follows: 16 bytes each. Whoever holds the completion certificate of a
+    /// session joins another one only if that is named here.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub predecessors: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// 16 random bytes, so that no two sessions are alike.
+    #[prost(bytes = "vec", tag = "6")]
+    pub nonce: ::prost::alloc::vec::Vec<u8>,
+}
+/// Kind "abort", by a convener: ends the session, unless it is completed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Abort {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Kind "readiness": the result of a member's own check before a recovery.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Readiness {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(message, repeated, tag = "2")]
+    pub checks: ::prost::alloc::vec::Vec<Check>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Check {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub passed: bool,
+    /// What was found, for people.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
+}
+/// Kind "milestone": a member has done a step of the runbook.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Milestone {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+}
+/// Kind "proposal", by a convener, or by a coordinator with its own key. Its authority does not matter: every
+/// agent computes it again from the evidence it names. What members agree to is its digest, so that a round may
+/// hold several proposals without harm.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Proposal {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    /// From 1, without gaps.
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(message, optional, tag = "10")]
+    pub candidate: ::core::option::Option<Candidate>,
+    #[prost(message, optional, tag = "11")]
+    pub parameters: ::core::option::Option<Parameters>,
+    /// Digests of the evidence it was computed from: 32 bytes each, ascending.
+    #[prost(bytes = "vec", repeated, tag = "12")]
+    pub evidence: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Version of the proposal rule.
+    #[prost(uint32, tag = "13")]
+    pub rule: u32,
+    #[prost(oneof = "proposal::Plan", tags = "3")]
+    pub plan: ::core::option::Option<proposal::Plan>,
+}
+/// Nested message and enum types in `Proposal`.
+pub mod proposal {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Plan {
+        /// 4 is kept for roll_forward: a logical synchronizer upgrade as disaster recovery.
+        #[prost(message, tag = "3")]
+        Dump(super::Dump),
+    }
+}
+/// Plan: every member makes a migration dump as of one time and starts a new synchronizer from it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Dump {
+    #[prost(sint64, tag = "1")]
+    pub recovery_timestamp: i64,
+    #[prost(uint64, tag = "2")]
+    pub migration_id: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Candidate {
+    #[prost(sint64, tag = "1")]
+    pub tick: i64,
+    /// Names in byte order.
+    #[prost(string, repeated, tag = "2")]
+    pub covered: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Names in byte order.
+    #[prost(string, repeated, tag = "3")]
+    pub left_behind: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(sint64, tag = "4")]
+    pub history_lost_seconds: i64,
+    #[prost(bool, tag = "5")]
+    pub bracketed: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Parameters {
+    #[prost(uint64, tag = "1")]
+    pub margin_seconds: u64,
+    #[prost(uint32, tag = "2")]
+    pub threshold: u32,
+    #[prost(sint64, optional, tag = "3")]
+    pub not_before: ::core::option::Option<i64>,
+    #[prost(sint64, optional, tag = "4")]
+    pub not_after: ::core::option::Option<i64>,
+    #[prost(string, repeated, tag = "5")]
+    pub excluded: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub vouched: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Kind "agreement": to one proposal of one round, at most once a round. It abandons every lower round of its
+/// session, and every round up to those in `elsewhere`, that is not in `attested`: the signer attests none of
+/// them, ever.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Agreement {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// Digest of the proposal's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub proposal: ::prost::alloc::vec::Vec<u8>,
+    /// Every round that the signer has attested, in any session of the network, with what allows it to move on.
+    #[prost(message, repeated, tag = "4")]
+    pub attested: ::prost::alloc::vec::Vec<Attested>,
+    /// For every other session of the network in which the signer has agreed: the highest round it agreed to.
+    #[prost(message, repeated, tag = "5")]
+    pub elsewhere: ::prost::alloc::vec::Vec<RoundOf>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Attested {
+    #[prost(message, optional, tag = "1")]
+    pub round: ::core::option::Option<RoundOf>,
+    /// Why that round does not hold the signer back: abandonments, releases, or agreements that abandon it and
+    /// have no `attested` of their own, by n − t + 1 members; or the signer's own release of it. Empty where the
+    /// session it belongs to is completed and a predecessor of this one.
+    #[prost(message, repeated, tag = "2")]
+    pub proof: ::prost::alloc::vec::Vec<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoundOf {
+    #[prost(bytes = "vec", tag = "1")]
+    pub session: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+}
+/// Kind "rejection": a member does not agree to a proposal. For people; it forbids nothing.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rejection {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub proposal: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Kind "abandonment": a promise never to attest a round.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Abandonment {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Kind "release": takes the signer's own attestation of a round back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Release {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// Digest of the attestation's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub attestation: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Kind "attestation": the signer's migration dump of a round is made, checked, and safe on its disk.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Attestation {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// Digest of the proposal's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub proposal: ::prost::alloc::vec::Vec<u8>,
+    #[prost(sint64, tag = "4")]
+    pub recovery_timestamp: i64,
+    #[prost(uint64, tag = "5")]
+    pub migration_id: u64,
+    /// The whole dump.
+    #[prost(message, optional, tag = "6")]
+    pub dump: ::core::option::Option<Part>,
+    /// Its parts: names "genesis_state", "acs_snapshot", and "dar:" with the DAR's hash.
+    #[prost(message, repeated, tag = "7")]
+    pub parts: ::prost::alloc::vec::Vec<Part>,
+    /// When making it began and ended, by the signer's clock, for the record only.
+    #[prost(sint64, tag = "8")]
+    pub started: i64,
+    #[prost(sint64, tag = "9")]
+    pub finished: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Part {
+    /// Empty for the whole.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub digest: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+}
+/// Kind "obstacle": the signer's SV app cannot make the dump of a round.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Obstacle {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(enumeration = "ObstacleKind", tag = "3")]
+    pub kind: i32,
+    /// The timestamp that was asked for.
+    #[prost(sint64, tag = "4")]
+    pub recovery_timestamp: i64,
+    /// The SV app's words, cut.
+    #[prost(string, tag = "5")]
+    pub text: ::prost::alloc::string::String,
+}
+/// Payload type "application/vnd.svdr.v1.receipt+protobuf", by a coordinator, in an envelope of its own: where a
+/// statement stands in its transcript. No statement; it counts for nothing but against the coordinator.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Receipt {
+    #[prost(bytes = "vec", tag = "1")]
+    pub session: ::prost::alloc::vec::Vec<u8>,
+    /// From 0, without gaps.
+    #[prost(uint64, tag = "2")]
+    pub position: u64,
+    /// Digest of the statement's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub statement: ::prost::alloc::vec::Vec<u8>,
+    /// The hash chain's head with this statement in it.
+    #[prost(bytes = "vec", tag = "4")]
+    pub head: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ObstacleKind {
+    Unspecified = 0,
+    /// Answer 400: pruned beyond the timestamp; a later one is needed.
+    Pruned = 1,
+    /// Answer 429: not caught up to the timestamp; an earlier one is needed.
+    Behind = 2,
+}
+impl ObstacleKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OBSTACLE_KIND_UNSPECIFIED",
+            Self::Pruned => "OBSTACLE_KIND_PRUNED",
+            Self::Behind => "OBSTACLE_KIND_BEHIND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OBSTACLE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "OBSTACLE_KIND_PRUNED" => Some(Self::Pruned),
+            "OBSTACLE_KIND_BEHIND" => Some(Self::Behind),
+            _ => None,
+        }
+    }
 }
 /// The place of a statement in a session's transcript, with the coordinator's word for it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -174,10 +475,6 @@ pub struct ListSessionsResponse {
     /// The newest first.
     #[prost(message, repeated, tag = "1")]
     pub sessions: ::prost::alloc::vec::Vec<SessionSummary>,
-    /// Sessions that the coordinator knows of only from statements that came before the session's opening; they
-    /// are kept for it.
-    #[prost(uint32, tag = "2")]
-    pub unopened: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionSummary {
@@ -451,9 +748,10 @@ pub mod session_service_client {
                 .insert(GrpcMethod::new("svdr.v1.SessionService", "GetSession"));
             self.inner.unary(req, path, codec).await
         }
-        /// Adds a statement to the session that it names, and answers once it is on disk. Anybody's statement may be
-        /// submitted by any member: its signature says whose it is, so a member can hand on what it holds to another
-        /// coordinator. The same statement again gets the same receipt. Refusals carry a google.rpc.ErrorInfo.
+        /// Adds a statement to the session that it names, and answers once it is on disk. An "open" makes a session and
+        /// comes before everything else in it. Any member may submit any member's statement: its signature says whose
+        /// it is, so that what somebody holds can be handed on to another coordinator. The same statement again gets
+        /// the same receipt. Refusals carry a google.rpc.ErrorInfo.
         pub async fn submit(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitRequest>,
@@ -558,9 +856,10 @@ pub mod session_service_server {
             tonic::Response<super::GetSessionResponse>,
             tonic::Status,
         >;
-        /// Adds a statement to the session that it names, and answers once it is on disk. Anybody's statement may be
-        /// submitted by any member: its signature says whose it is, so a member can hand on what it holds to another
-        /// coordinator. The same statement again gets the same receipt. Refusals carry a google.rpc.ErrorInfo.
+        /// Adds a statement to the session that it names, and answers once it is on disk. An "open" makes a session and
+        /// comes before everything else in it. Any member may submit any member's statement: its signature says whose
+        /// it is, so that what somebody holds can be handed on to another coordinator. The same statement again gets
+        /// the same receipt. Refusals carry a google.rpc.ErrorInfo.
         async fn submit(
             &self,
             request: tonic::Request<super::SubmitRequest>,

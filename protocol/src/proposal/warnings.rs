@@ -1,0 +1,97 @@
+//! What a person should know before agreeing, besides the candidates.
+
+use std::fmt;
+
+use crate::evidence::Evidence;
+use crate::names::MemberName;
+
+use super::reasons::listed;
+use super::reports::Reports;
+use super::{Candidate, Parameters};
+
+/// Something that does not change the choice, and that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// Members that are neither excluded nor vouched for have no evidence, so none of them can be covered.
+    NoEvidence {
+        /// Who.
+        members: Vec<MemberName>,
+    },
+    /// Evidence holds mismatches that could not be told to belong to anybody, so the rule does not see them.
+    Unattributed {
+        /// Whose evidence.
+        member: MemberName,
+        /// How many.
+        count: u64,
+    },
+    /// Nobody's evidence matches a member that is vouched for.
+    VouchedUnseen {
+        /// Who.
+        member: MemberName,
+    },
+    /// The vouched members alone reach the threshold, without anybody's evidence.
+    VouchedAlone {
+        /// How many are vouched for.
+        vouched: usize,
+        /// The threshold.
+        threshold: usize,
+    },
+    /// The chosen candidate has covered pairs without a match at or before its recovery timestamp.
+    Unbracketed,
+}
+
+pub(super) fn warnings(
+    reports: &Reports,
+    evidence: &[&Evidence],
+    parameters: &Parameters,
+    chosen: Option<&Candidate>,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let members = reports.names_of(reports.eligible().minus(reports.known()));
+    if !members.is_empty() {
+        warnings.push(Warning::NoEvidence { members });
+    }
+    let unattributed = evidence.iter().filter(|one| one.unattributed_mismatches > 0);
+    warnings.extend(unattributed.map(|one| Warning::Unattributed {
+        member: one.member.clone(),
+        count: one.unattributed_mismatches,
+    }));
+    let unseen = reports.vouched.iter().filter(|member| !reports.seen(*member));
+    warnings.extend(unseen.map(|member| Warning::VouchedUnseen { member: reports.name(member) }));
+    let (vouched, threshold) = (parameters.vouched.len(), parameters.threshold);
+    if vouched >= threshold {
+        warnings.push(Warning::VouchedAlone { vouched, threshold });
+    }
+    if chosen.is_some_and(|chosen| !chosen.bracketed) {
+        warnings.push(Warning::Unbracketed);
+    }
+    warnings
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::NoEvidence { members } => {
+                write!(f, "no evidence of {}; without it nobody of them can be covered", listed(members))
+            }
+            Warning::Unattributed { member, count } => write!(
+                f,
+                "the evidence of {member} holds {count} mismatches of unknown counterparties, which count for \
+                 nothing here; look at its log before agreeing"
+            ),
+            Warning::VouchedUnseen { member } => {
+                write!(f, "{member} is vouched for, but nobody's evidence matches it")
+            }
+            Warning::VouchedAlone { vouched, threshold } => write!(
+                f,
+                "{vouched} members are vouched for, and {threshold} suffice: the choice may rest on nobody's \
+                 evidence; vouch for fewer"
+            ),
+            Warning::Unbracketed => write!(
+                f,
+                "the chosen candidate is not bracketed: some covered pair has no match at or before the recovery \
+                 timestamp; scan logs that reach further back to be sure"
+            ),
+        }
+    }
+}
