@@ -4,4 +4,7 @@
 //! here: they live in `svdr-protocol`.
 
 pub mod commands;
+pub mod dump;
+pub mod identity;
 pub mod roster_file;
+pub mod scan;

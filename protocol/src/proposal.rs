@@ -41,7 +41,7 @@ mod sweep;
 mod warnings;
 
 pub use parameters::{DEFAULT_MARGIN, MAX_MARGIN, ParameterError, Parameters};
-pub use reasons::{LeftBehind, Reason};
+pub use reasons::{LeftBehind, Reason, listed};
 pub use shortfall::{Beyond, Gap, GapReason, Shortfall};
 pub use warnings::Warning;
 
@@ -201,7 +201,8 @@ pub fn propose<'a>(
         Some(at) => Choice::Candidate(at),
         None => Choice::NotPossible(shortfall::explain(&mut search, parameters, candidates.last())?),
     };
-    let warnings = warnings::warnings(&reports, &evidence, parameters, chosen.and_then(|at| candidates.get(at)));
+    let warnings =
+        warnings::warnings(&reports, &evidence, parameters, chosen.and_then(|at| candidates.get(at)));
     Ok(Outcome {
         threshold: parameters.threshold,
         members: roster.members().len(),

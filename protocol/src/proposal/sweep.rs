@@ -123,7 +123,8 @@ impl<'r, 'a> Sweep<'r, 'a> {
     fn turn(&mut self, block: usize, size: usize) {
         let graphs = &mut *self.graphs;
         graphs.block = Some(block);
-        let words = self.words.get(block * self.pairs.len()..(block + 1) * self.pairs.len()).unwrap_or_default();
+        let words =
+            self.words.get(block * self.pairs.len()..(block + 1) * self.pairs.len()).unwrap_or_default();
         let mut active = [0; MAX_VERTICES];
         for (pair, word) in self.pairs.iter().zip(words) {
             active[pair.a] |= word;
@@ -192,17 +193,6 @@ fn transposed(words: &[u64; MAX_VERTICES]) -> [u128; WORD] {
     std::array::from_fn(|tick| u128::from(halves[1][tick]) << WORD | u128::from(halves[0][tick]))
 }
 
-/// Takes the last `count` ticks off, where `ticks` ends with them.
-fn strip<'t>(ticks: &mut &'t [Tick], end: &[Tick]) -> bool {
-    match ticks.strip_suffix(end) {
-        Some(rest) => {
-            *ticks = rest;
-            true
-        }
-        None => false,
-    }
-}
-
 /// The last ticks of `list`, as many as are compared at once.
 fn stride(list: &[Tick]) -> Option<&[Tick; STRIDE]> {
     list.last_chunk()
@@ -224,8 +214,9 @@ fn take_down_to(list: &mut &[Tick], tick: &Tick) -> bool {
 /// Which of `ticks` (at most 64, ascending) are in both lists; takes what is not older off the lists.
 fn common(mut ticks: &[Tick], [a, b]: &mut [&[Tick]; 2]) -> u64 {
     let whole = ticks;
-    if a.ends_with(whole) && b.ends_with(whole) {
-        return if strip(a, whole) && strip(b, whole) { u64::MAX >> (WORD - whole.len()) } else { 0 };
+    if let (Some(a_older), Some(b_older)) = (a.strip_suffix(whole), b.strip_suffix(whole)) {
+        (*a, *b) = (a_older, b_older);
+        return u64::MAX >> (WORD - whole.len());
     }
     let mut word = 0;
     while let [older @ .., tick] = ticks {
