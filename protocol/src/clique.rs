@@ -134,8 +134,12 @@ impl Graph {
         let mut graph = Graph::new();
         for (new, &old) in order.iter().enumerate() {
             let neighbours = self.neighbours(old);
-            graph.neighbours[new] =
-                order.iter().enumerate().filter(|(_, v)| neighbours.contains(**v)).map(|(new, _)| new).collect();
+            graph.neighbours[new] = order
+                .iter()
+                .enumerate()
+                .filter(|(_, v)| neighbours.contains(**v))
+                .map(|(new, _)| new)
+                .collect();
         }
         graph
     }

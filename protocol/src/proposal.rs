@@ -201,7 +201,8 @@ pub fn propose<'a>(
         Some(at) => Choice::Candidate(at),
         None => Choice::NotPossible(shortfall::explain(&mut search, parameters, candidates.last())?),
     };
-    let warnings = warnings::warnings(&reports, &evidence, parameters, chosen.and_then(|at| candidates.get(at)));
+    let warnings =
+        warnings::warnings(&reports, &evidence, parameters, chosen.and_then(|at| candidates.get(at)));
     Ok(Outcome {
         threshold: parameters.threshold,
         members: roster.members().len(),

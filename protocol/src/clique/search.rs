@@ -77,7 +77,11 @@ impl Search<'_> {
         }
         let found = if missing <= GROUPS_WORTH_LOOKING * rest.len() {
             let group = self.group(rest);
-            if group == rest { self.branch(rest, wanted, goal)? } else { self.groups(group, rest, wanted, goal)? }
+            if group == rest {
+                self.branch(rest, wanted, goal)?
+            } else {
+                self.groups(group, rest, wanted, goal)?
+            }
         } else {
             self.branch(rest, wanted, goal)?
         };
@@ -147,7 +151,12 @@ impl Search<'_> {
         Ok(self.clique(others, wanted, goal)?.map(|others| others | found))
     }
 
-    fn branch(&mut self, candidates: VertexSet, size: usize, goal: Goal) -> Result<Option<VertexSet>, Exhausted> {
+    fn branch(
+        &mut self,
+        candidates: VertexSet,
+        size: usize,
+        goal: Goal,
+    ) -> Result<Option<VertexSet>, Exhausted> {
         let branches = self.branches(candidates, size);
         let mut rest = candidates;
         let mut best = None;
@@ -280,7 +289,8 @@ impl Search<'_> {
                 continue;
             }
             let with = candidates & self.graph.neighbours(v);
-            let clique = if known.contains(v) { Some(known) } else { self.clique(with, left - 1, Goal::Any)? };
+            let clique =
+                if known.contains(v) { Some(known) } else { self.clique(with, left - 1, Goal::Any)? };
             candidates.remove(v);
             if let Some(mut clique) = clique {
                 clique.insert(v);

@@ -38,8 +38,9 @@ fn graph(vertices: usize, mut connected: impl FnMut(usize, usize) -> bool) -> Gr
 /// The words of `length` bits with `weight` ones (any weight where `None`), connected at Hamming distance
 /// `distance` or more.
 fn code(length: u32, weight: Option<u32>, distance: u32) -> (usize, Graph) {
-    let words: Vec<u32> =
-        (0..1 << length).filter(|word: &u32| weight.is_none_or(|weight| word.count_ones() == weight)).collect();
+    let words: Vec<u32> = (0..1 << length)
+        .filter(|word: &u32| weight.is_none_or(|weight| word.count_ones() == weight))
+        .collect();
     let graph = graph(words.len(), |a, b| (words[a] ^ words[b]).count_ones() >= distance);
     (words.len(), graph)
 }

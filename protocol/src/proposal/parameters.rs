@@ -65,7 +65,9 @@ pub enum ParameterError {
         members: usize,
     },
     /// The threshold is above the number of members.
-    #[error("the threshold {found} can never be reached, because the roster has {members} members; give {members} or less")]
+    #[error(
+        "the threshold {found} can never be reached, because the roster has {members} members; give {members} or less"
+    )]
     HighThreshold {
         /// The threshold given.
         found: usize,
@@ -73,7 +75,9 @@ pub enum ParameterError {
         members: usize,
     },
     /// The bounds leave nothing between them.
-    #[error("not after {not_after} lies before not before {not_before}, which leaves no recovery timestamp; swap or widen them")]
+    #[error(
+        "not after {not_after} lies before not before {not_before}, which leaves no recovery timestamp; swap or widen them"
+    )]
     EmptyWindow {
         /// The earliest allowed.
         not_before: Timestamp,
@@ -81,8 +85,10 @@ pub enum ParameterError {
         not_after: Timestamp,
     },
     /// A name to exclude or to vouch for is not a member's.
-    #[error("{name} is not a member of the roster and can be neither excluded nor vouched for; its members are {}",
-        super::reasons::listed(members))]
+    #[error(
+        "{name} is not a member of the roster and can be neither excluded nor vouched for; its members are {}",
+        super::reasons::listed(members)
+    )]
     NotAMember {
         /// The name given.
         name: MemberName,
@@ -159,7 +165,8 @@ impl Parameters {
     /// The ticks whose recovery timestamp lies within the bounds; `None` where there are none.
     pub(super) fn window(&self) -> Option<Window> {
         let oldest = self.not_before.unwrap_or(Timestamp::MIN).checked_add(self.margin)?;
-        let newest = self.not_after.unwrap_or(Timestamp::MAX).checked_add(self.margin).unwrap_or(Timestamp::MAX);
+        let newest =
+            self.not_after.unwrap_or(Timestamp::MAX).checked_add(self.margin).unwrap_or(Timestamp::MAX);
         Some(Window { oldest: Tick(oldest), newest: Tick(newest) })
     }
 

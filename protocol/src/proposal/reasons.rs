@@ -106,11 +106,9 @@ fn reason(reports: &Reports, tick: Tick, covered: VertexSet, member: usize) -> R
             let nobody = covered.iter().all(|other| reports.newest_mutual(member, other).is_none());
             Reason::NeverMatched { with: reports.names_of(with_oldest), nobody }
         }
-        Some(newest) if newest < tick => Reason::Older {
-            newest,
-            with: reports.names_of(with_oldest),
-            everybody: with_oldest == covered,
-        },
+        Some(newest) if newest < tick => {
+            Reason::Older { newest, with: reports.names_of(with_oldest), everybody: with_oldest == covered }
+        }
         _ => Reason::NotAtTick {
             tick,
             with: reports.names_of(missing),
@@ -122,11 +120,13 @@ fn reason(reports: &Reports, tick: Tick, covered: VertexSet, member: usize) -> R
 
 /// Whether each pair of `covered`, two vouched members aside, has a match of either at or before `recovery`.
 pub(super) fn bracketed(reports: &Reports, recovery: Timestamp, covered: VertexSet) -> bool {
-    covered.iter().flat_map(|a| covered.iter().take_while(move |b| *b < a).map(move |b| (a, b))).all(|(a, b)| {
-        reports.vouched.contains(a) && reports.vouched.contains(b)
-            || reports.matched_until(a, b, recovery)
-            || reports.matched_until(b, a, recovery)
-    })
+    covered.iter().flat_map(|a| covered.iter().take_while(move |b| *b < a).map(move |b| (a, b))).all(
+        |(a, b)| {
+            reports.vouched.contains(a) && reports.vouched.contains(b)
+                || reports.matched_until(a, b, recovery)
+                || reports.matched_until(b, a, recovery)
+        },
+    )
 }
 
 /// `A, B and 3 more`: at most five names are spelled out.

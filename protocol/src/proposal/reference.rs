@@ -100,15 +100,17 @@ impl Case {
         let recovery = tick - self.margin;
         let before = both.iter().flat_map(|&(by, about)| says(by, about).keys());
         let last = before.copied().filter(|at| *at <= recovery).max();
-        let mismatched = both.iter().flat_map(|&(by, about)| says(by, about)).any(|(&at, &matched)| {
-            !matched && (recovery < at && at <= tick || Some(at) == last)
-        });
+        let mismatched = both
+            .iter()
+            .flat_map(|&(by, about)| says(by, about))
+            .any(|(&at, &matched)| !matched && (recovery < at && at <= tick || Some(at) == last));
         matched && !mismatched
     }
 
     fn rows(&self) -> Vec<Row> {
         let said = self.said();
-        let eligible: Vec<usize> = (0..self.members).filter(|member| !self.excluded.contains(member)).collect();
+        let eligible: Vec<usize> =
+            (0..self.members).filter(|member| !self.excluded.contains(member)).collect();
         let matched = |at: &BTreeMap<i64, bool>| -> Vec<i64> {
             at.iter().filter(|(_, matched)| **matched).map(|(at, _)| *at).collect()
         };

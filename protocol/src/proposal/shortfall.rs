@@ -180,7 +180,9 @@ impl fmt::Display for Gap {
         match self.reason {
             GapReason::Mismatch { at } => write!(f, "{a} and {b} have a mismatch at {at}"),
             GapReason::NeverMatched => write!(f, "{a} and {b} have no mutual match"),
-            GapReason::NotAtTick { newest } => write!(f, "{a} and {b} have their newest mutual match at {newest}"),
+            GapReason::NotAtTick { newest } => {
+                write!(f, "{a} and {b} have their newest mutual match at {newest}")
+            }
         }
     }
 }
@@ -189,7 +191,10 @@ impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Shortfall::TooFewMembers { threshold, left } => {
-                write!(f, "{threshold} members have to be covered, but only {left} are not excluded; exclude fewer")
+                write!(
+                    f,
+                    "{threshold} members have to be covered, but only {left} are not excluded; exclude fewer"
+                )
             }
             Shortfall::TooLittleEvidence { threshold, known, silent } => {
                 let known = if known.is_empty() { "nobody".to_owned() } else { listed(known) };
@@ -208,10 +213,16 @@ impl fmt::Display for Shortfall {
             Shortfall::Bounds { threshold, later, earlier } => {
                 write!(f, "no recovery timestamp within the bounds covers {threshold} members")?;
                 if let Some(Beyond { recovery_timestamp, covered }) = later {
-                    write!(f, "; without the bound on the latest, {recovery_timestamp} would cover {covered}")?;
+                    write!(
+                        f,
+                        "; without the bound on the latest, {recovery_timestamp} would cover {covered}"
+                    )?;
                 }
                 if let Some(Beyond { recovery_timestamp, covered }) = earlier {
-                    write!(f, "; without the bound on the earliest, {recovery_timestamp} would cover {covered}")?;
+                    write!(
+                        f,
+                        "; without the bound on the earliest, {recovery_timestamp} would cover {covered}"
+                    )?;
                 }
                 Ok(())
             }
@@ -222,7 +233,10 @@ impl fmt::Display for Shortfall {
             ),
             Shortfall::Pairs { threshold, tick, covered, gaps, silent } => {
                 match covered.len() {
-                    0 => write!(f, "{threshold} members have to be covered, but no two are connected at any tick")?,
+                    0 => write!(
+                        f,
+                        "{threshold} members have to be covered, but no two are connected at any tick"
+                    )?,
                     most => write!(
                         f,
                         "{threshold} members have to be covered, but at most {most} are: {} at {tick}",

@@ -123,7 +123,8 @@ impl<'r, 'a> Sweep<'r, 'a> {
     fn turn(&mut self, block: usize, size: usize) {
         let graphs = &mut *self.graphs;
         graphs.block = Some(block);
-        let words = self.words.get(block * self.pairs.len()..(block + 1) * self.pairs.len()).unwrap_or_default();
+        let words =
+            self.words.get(block * self.pairs.len()..(block + 1) * self.pairs.len()).unwrap_or_default();
         let mut active = [0; MAX_VERTICES];
         for (pair, word) in self.pairs.iter().zip(words) {
             active[pair.a] |= word;

@@ -303,7 +303,8 @@ fn contradicting_parameters_are_refused() {
     let high = ParameterError::HighThreshold { found: 5, members: 4 };
     assert_eq!(refused(&|one| one.threshold = 5), high);
     let empty = ParameterError::EmptyWindow { not_before: recovery(1), not_after: recovery(0) };
-    let window = |one: &mut Parameters| (one.not_before, one.not_after) = (Some(recovery(1)), Some(recovery(0)));
+    let window =
+        |one: &mut Parameters| (one.not_before, one.not_after) = (Some(recovery(1)), Some(recovery(0)));
     assert_eq!(refused(&window), empty);
     let stranger = refused(&|one| _ = one.excluded.insert(named('E')));
     let members = (0..4).map(name).collect();

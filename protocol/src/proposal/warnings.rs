@@ -52,10 +52,12 @@ pub(super) fn warnings(
         warnings.push(Warning::NoEvidence { members });
     }
     let unattributed = evidence.iter().filter(|one| one.unattributed_mismatches > 0);
-    warnings.extend(unattributed.map(|one| Warning::Unattributed {
-        member: one.member.clone(),
-        count: one.unattributed_mismatches,
-    }));
+    warnings.extend(
+        unattributed.map(|one| Warning::Unattributed {
+            member: one.member.clone(),
+            count: one.unattributed_mismatches,
+        }),
+    );
     let unseen = reports.vouched.iter().filter(|member| !reports.seen(*member));
     warnings.extend(unseen.map(|member| Warning::VouchedUnseen { member: reports.name(member) }));
     let (vouched, threshold) = (parameters.vouched.len(), parameters.threshold);
