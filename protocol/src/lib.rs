@@ -18,3 +18,4 @@ pub mod roster;
 pub mod session;
 pub mod statement;
 pub mod time;
+pub mod vote;
