@@ -10,4 +10,5 @@ pub mod fetch;
 pub mod identity;
 pub mod roster_file;
 pub mod scan;
+pub mod store;
 pub mod sv_app;

@@ -3,9 +3,11 @@
 //! Everything that decides something about a recovery lives here, so that the agent, the coordinator and an
 //! auditor run the same code on the same bytes and come to the same answer.
 
+pub mod certificate;
 pub mod clique;
 pub mod digest;
 pub mod dsse;
+pub mod equivocation;
 pub mod evidence;
 #[doc(hidden)]
 pub mod fuzz;
@@ -13,5 +15,7 @@ pub mod keys;
 pub mod names;
 pub mod proposal;
 pub mod roster;
+pub mod session;
 pub mod statement;
 pub mod time;
+pub mod vote;

@@ -192,7 +192,9 @@ impl Statement {
         if payload.len() > MAX_PAYLOAD_LEN {
             return Err(StatementError::TooLarge { found: payload.len() });
         }
-        if let Some(read_back) = Body::decode(self.body.kind(), &payload, &Fields::of(&self.header.signer), None) {
+        if let Some(read_back) =
+            Body::decode(self.body.kind(), &payload, &Fields::of(&self.header.signer), None)
+        {
             read_back?;
         }
         self.check_session()?;

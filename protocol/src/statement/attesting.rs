@@ -100,7 +100,8 @@ impl Content for Attestation {
 
     fn from_message(message: v1::Attestation, fields: &Fields<'_>) -> Result<Attestation, StatementError> {
         fields.count("parts", message.parts.len(), MAX_PARTS, "at most 1024 parts")?;
-        let dump = message.dump.ok_or_else(|| fields.error("dump", "nothing".to_owned(), "the whole dump"))?;
+        let dump =
+            message.dump.ok_or_else(|| fields.error("dump", "nothing".to_owned(), "the whole dump"))?;
         let parts = message.parts.into_iter().map(|part| read_part(fields, part));
         Ok(Attestation {
             round: fields.round("round", message.round)?,

@@ -112,7 +112,9 @@ pub enum StatementError {
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
     /// A kind that only conveners sign is signed by another member.
-    #[error("{signer} signed a statement of kind {kind}, but is no convener in the roster; ask one to sign it")]
+    #[error(
+        "{signer} signed a statement of kind {kind}, but is no convener in the roster; ask one to sign it"
+    )]
     NotAConvener {
         /// Who signed.
         signer: MemberName,

@@ -51,11 +51,7 @@ impl Content for Evidence {
         let mut evidence = Evidence {
             member: signer.clone(),
             participant: fields.parsed("participant", &message.participant)?,
-            synchronizers: message
-                .synchronizers
-                .into_iter()
-                .take(evidence::MAX_SYNCHRONIZERS + 1)
-                .collect(),
+            synchronizers: message.synchronizers.into_iter().take(evidence::MAX_SYNCHRONIZERS + 1).collect(),
             log_span,
             about: Default::default(),
             unattributed_mismatches: message.unattributed_mismatches,

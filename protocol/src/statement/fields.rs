@@ -138,7 +138,11 @@ impl<'a> Fields<'a> {
         for item in items {
             let item = item?;
             if set.last().is_some_and(|last| *last >= item) {
-                return Err(self.error(field, "entries out of order or twice".to_owned(), "ascending entries"));
+                return Err(self.error(
+                    field,
+                    "entries out of order or twice".to_owned(),
+                    "ascending entries",
+                ));
             }
             set.insert(item);
         }
@@ -151,7 +155,12 @@ impl<'a> Fields<'a> {
         field: &'static str,
         names: &[String],
     ) -> Result<BTreeSet<MemberName>, StatementError> {
-        self.count(field, names.len(), crate::roster::MAX_MEMBERS, "no more names than a roster has members")?;
+        self.count(
+            field,
+            names.len(),
+            crate::roster::MAX_MEMBERS,
+            "no more names than a roster has members",
+        )?;
         self.ascending(field, names.iter().map(|name| self.parsed(field, name)))
     }
 }

@@ -126,7 +126,10 @@ impl Header {
         let signer = fields.signer().clone();
         let header = header.ok_or_else(|| fields.error("header", "nothing".to_owned(), "a header"))?;
         if header.signer != signer.as_str() {
-            return Err(StatementError::OtherSigner { claimed: excerpt(&header.signer, EXCERPT_LEN), actual: signer });
+            return Err(StatementError::OtherSigner {
+                claimed: excerpt(&header.signer, EXCERPT_LEN),
+                actual: signer,
+            });
         }
         let found = fields.digest("header.roster", &header.roster)?;
         if let Some(expected) = roster.map(Roster::fingerprint)

@@ -69,11 +69,8 @@ pub(crate) fn abandons(statement: &Statement, round: RoundOf) -> bool {
 /// Checks the proofs that an agreement carries.
 pub(super) fn check(agreement: &Agreement, header: &Header, roster: &Roster) -> Result<(), StatementError> {
     for (&round, envelopes) in &agreement.attested {
-        let proof = |source| StatementError::Proof {
-            signer: header.signer.clone(),
-            round,
-            source: Box::new(source),
-        };
+        let proof =
+            |source| StatementError::Proof { signer: header.signer.clone(), round, source: Box::new(source) };
         if envelopes.is_empty() {
             // Whether it is a predecessor, the statement that opened the session says.
             if header.session == Some(round.session) {
