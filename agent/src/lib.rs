@@ -10,5 +10,6 @@ pub mod fetch;
 pub mod identity;
 pub mod roster_file;
 pub mod scan;
+pub mod screen;
 pub mod store;
 pub mod sv_app;
