@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use crate::dump::{Expectations, Identities, MergeSummary, Parts};
 use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
 
+pub(crate) use error::in_one_line;
 pub use error::{FetchError, WriteError};
 use writer::Piece;
 

@@ -7,6 +7,7 @@
 //! STATE/SESSION/mirror.jsonl          what others signed in the session, as received, one envelope a line
 //! STATE/SESSION/receipts-KEY.jsonl    what each coordinator acknowledged, likewise
 //! STATE/SESSION/dump-1.json           the finished dump of a round: where it is, and what it is
+//! STATE/SESSION/completed-1.jsonl     the completion certificate of a round, once it has been held
 //! ```
 //!
 //! * A vote is flushed, file and folder, before [`Locked::sign`] returns it: nothing that could leave the process
@@ -22,14 +23,19 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use svdr_cli::files::{self, Replace};
+use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::{Envelope, MAX_JSON_LEN};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::statement::{Body, Header, SessionId, Statement, Verified};
+use svdr_protocol::roster::Roster;
+use svdr_protocol::session::Session;
+use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError, Verified};
+use svdr_protocol::vote::Record;
 
 mod crash;
 mod dump;
@@ -167,6 +173,54 @@ impl Store {
         DumpRecord::read(&self.session_folder(session).join(DumpRecord::file_name(round)))
     }
 
+    /// What this member has promised with this roster, in all sessions: what the voting rules go by.
+    ///
+    /// Statements made with another roster bind there and are left out.
+    ///
+    /// # Errors
+    /// Where anything of it cannot be read, or does not hold.
+    pub fn record(&self, roster: &Roster) -> Result<Record, StoreError> {
+        let mut record = Record::new();
+        for session in self.sessions()? {
+            for envelope in self.signed(session)? {
+                if let Some(verified) = verified(envelope, roster, session)? {
+                    record.sign(Arc::new(verified));
+                }
+            }
+            for certificate in self.certificates(session, roster)? {
+                record.complete(&certificate);
+            }
+        }
+        Ok(record)
+    }
+
+    /// The completion certificates of a session that this agent has held.
+    ///
+    /// # Errors
+    /// Where one cannot be read, or does not hold.
+    pub fn certificates(
+        &self,
+        session: SessionId,
+        roster: &Roster,
+    ) -> Result<Vec<CompletionCertificate>, StoreError> {
+        let folder = self.session_folder(session);
+        let is_certificate = |name: &&String| name.starts_with("completed-") && name.ends_with(".jsonl");
+        let mut certificates = Vec::new();
+        for name in names_in(&folder)?.iter().filter(is_certificate) {
+            let path = folder.join(name);
+            let mut statements = Vec::new();
+            for envelope in EnvelopeLog::new(path.clone()).read()? {
+                statements.extend(verified(envelope, roster, session)?.map(Arc::new));
+            }
+            // Of another roster, it binds there.
+            if !statements.is_empty() {
+                let certificate = CompletionCertificate::check(roster, statements);
+                certificates.push(certificate.map_err(|source| StoreError::Certificate { path, source })?);
+            }
+        }
+        Ok(certificates)
+    }
+
     /// The folder of a session, whether it exists or not.
     pub fn session_folder(&self, session: SessionId) -> PathBuf {
         self.folder.join(session.to_string())
@@ -191,27 +245,40 @@ impl Locked<'_> {
     ///
     /// # Errors
     /// Where nobody would accept the statement, or it cannot be written; then it does not exist.
-    pub fn sign(
-        &self,
-        signer: &Signer,
-        session: SessionId,
-        drill: bool,
-        body: Body,
-    ) -> Result<Envelope, StoreError> {
-        let folder = self.make_session_folder(session)?;
-        let newest = numbered_files(&folder)?.last_key_value().map_or(0, |(sequence, _)| *sequence);
+    pub fn sign(&self, signer: &Signer, session: &Session, body: Body) -> Result<Envelope, StoreError> {
+        let folder = self.make_session_folder(session.id())?;
+        let stored = numbered_files(&folder)?.last_key_value().map_or(0, |(sequence, _)| *sequence);
+        // What others hold of this member counts too: the folder may have been set back.
+        let sequence = Record::new().next_sequence(session, &signer.member).max(stored + 1);
         let header = Header {
-            session: Some(session),
+            session: Some(session.id()),
             roster: signer.roster,
-            drill,
+            drill: session.drill(),
             signer: signer.member.clone(),
-            sequence: newest + 1,
+            sequence,
             software: signer.software.clone(),
         };
         let kind = body.kind();
         let envelope = Statement { header, body }.sign(&signer.key)?;
-        write_envelope(&folder.join(file_name(newest + 1, kind)), &envelope)?;
+        write_envelope(&folder.join(file_name(sequence, kind)), &envelope)?;
         Ok(envelope)
+    }
+
+    /// Keeps a completion certificate, flushed: from then on it binds this agent.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep_certificate(&self, certificate: &CompletionCertificate) -> Result<(), StoreError> {
+        let round = certificate.round();
+        let folder = self.make_session_folder(round.session)?;
+        let path = folder.join(format!("completed-{}.jsonl", round.round));
+        if path.exists() {
+            return Ok(());
+        }
+        let lines: String =
+            certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
+        crash::around_flush(|| files::write_private(&path, lines.as_bytes(), Replace::Never))?;
+        Ok(())
     }
 
     /// Takes up a statement with this member's signature that the store does not hold: the folder was lost or
@@ -238,7 +305,7 @@ impl Locked<'_> {
         Ok(true)
     }
 
-    /// Adds what others signed in a session, flushed; what is there already is not added again.
+    /// Adds what others signed in a session, flushed.
     ///
     /// # Errors
     /// Where it cannot be written.
@@ -261,21 +328,18 @@ impl Locked<'_> {
         self.store.receipt_log(session, coordinator).append(receipts)
     }
 
-    /// Keeps, under a name of its own, the two receipts with which a coordinator contradicts itself. Returns
-    /// the file's path.
+    /// Keeps, under a name of its own, receipts that prove a coordinator wrong. Returns the file's path.
     ///
     /// # Errors
     /// Where they cannot be written.
-    pub fn keep_contradiction(
-        &self,
-        session: SessionId,
-        first: &Envelope,
-        second: &Envelope,
-    ) -> Result<PathBuf, StoreError> {
+    pub fn keep_proof(&self, session: SessionId, receipts: &[&Envelope]) -> Result<PathBuf, StoreError> {
         let folder = self.make_session_folder(session)?;
-        let name = format!("contradiction-{}.jsonl", hex::encode(&second.digest().as_bytes()[..8]));
+        let digests: Vec<u8> = receipts.iter().flat_map(|one| *one.digest().as_bytes()).collect();
+        let name = format!("proof-{}.jsonl", hex::encode(&Digest::of(&digests).as_bytes()[..8]));
         let path = folder.join(name);
-        EnvelopeLog::new(path.clone()).append(&[first, second])?;
+        if !path.exists() {
+            EnvelopeLog::new(path.clone()).append(receipts)?;
+        }
         Ok(path)
     }
 
@@ -329,6 +393,16 @@ fn names_in(folder: &Path) -> Result<Vec<String>, StoreError> {
         }
     }
     Ok(names)
+}
+
+/// The statement in an envelope of the store; `None` where it was made with another roster, or is of a kind that
+/// this version does not know.
+fn verified(envelope: Envelope, roster: &Roster, session: SessionId) -> Result<Option<Verified>, StoreError> {
+    match Verified::read(envelope, roster) {
+        Ok(verified) => Ok(Some(verified)),
+        Err(StatementError::OtherRoster { .. } | StatementError::UnknownKind { .. }) => Ok(None),
+        Err(source) => Err(StoreError::Foreign { session, source }),
+    }
 }
 
 fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {

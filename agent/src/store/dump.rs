@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::digest::Digest;
-use svdr_protocol::statement::{Attestation, MAX_PARTS, Part};
+use svdr_protocol::statement::{MAX_PARTS, Part};
 use svdr_protocol::time::Timestamp;
+use svdr_protocol::vote;
 
 use super::{StoreError, crash};
 use crate::dump::{MergeSummary, Payload};
@@ -74,15 +75,13 @@ impl DumpRecord {
         }
     }
 
-    /// What the member attests of it.
-    pub fn attestation(&self) -> Attestation {
+    /// What the voting rules look at.
+    pub fn to_vote(&self) -> vote::Dump {
         let part = |part: &PartRecord| Part { name: part.name.clone(), digest: part.sha256, size: part.size };
-        Attestation {
-            round: self.round,
-            proposal: self.proposal,
+        vote::Dump {
             recovery_timestamp: self.recovery_timestamp,
             migration_id: self.migration_id,
-            dump: Part { name: String::new(), digest: self.sha256, size: self.size },
+            whole: Part { name: String::new(), digest: self.sha256, size: self.size },
             parts: self.parts.iter().map(part).collect(),
             started: self.started,
             finished: self.finished,

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::files::FileError;
+use svdr_protocol::certificate::CertificateError;
 use svdr_protocol::dsse::EnvelopeError;
-use svdr_protocol::statement::StatementError;
+use svdr_protocol::statement::{SessionId, StatementError};
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -95,17 +96,29 @@ pub enum StoreError {
     )]
     Foreign {
         /// The session.
-        session: String,
+        session: SessionId,
         /// What is wrong with it.
         #[source]
         source: StatementError,
+    },
+    /// A completion certificate in the store does not hold.
+    #[error("{} is no completion certificate; restore it from a backup, or remove it and run again", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: CertificateError,
     },
 }
 
 impl CommandError for StoreError {
     fn exit(&self) -> Exit {
         match self {
-            StoreError::Damaged { .. } | StoreError::Foreign { .. } | StoreError::Statement(_) => Exit::Refused,
+            StoreError::Damaged { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Certificate { .. }
+            | StoreError::Statement(_) => Exit::Refused,
             StoreError::Write(error) => error.exit(),
             StoreError::Folder { .. }
             | StoreError::Read { .. }
