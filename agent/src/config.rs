@@ -193,7 +193,7 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
 /// A setting that a command needs and that nothing gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The section it belongs to, for example `sv_app`.
+    /// The section it belongs to, for example `sv_app`; empty for the file's top.
     pub section: &'static str,
     /// The line to add there.
     pub line: &'static str,
@@ -209,13 +209,17 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Missing { section, line, flag, variable, file } = self;
         let key = line.split(' ').next().unwrap_or(line);
+        // The file's first settings belong to no section.
+        let (name, place) = match *section {
+            "" => (key.to_owned(), "at its top".to_owned()),
+            section => (format!("{section}.{key}"), format!("under [{section}]")),
+        };
         match file {
-            Some(file) => {
-                write!(f, "{section}.{key} is missing; add to {}, under [{section}]: {line}", file.display())?
-            }
+            Some(file) => write!(f, "{name} is missing; add to {}, {place}: {line}", file.display())?,
             None => write!(
                 f,
-                "{section}.{key} is missing and there is no {DEFAULT_FILE} here; make one with [{section}] and {line}, name one with --config"
+                "{name} is missing and there is no {DEFAULT_FILE} here; make one with {line} {place}, name one with \
+                 --config"
             )?,
         }
         write!(f, ", or give {flag} or {variable}")

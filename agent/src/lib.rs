@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod config;
+pub mod deliver;
 pub mod dump;
 pub mod fetch;
 pub mod identity;

@@ -7,7 +7,7 @@ use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::listed;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
-use svdr_protocol::vote::{Decision, Refusal, Voter};
+use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
 
 use svdr_cli::session::{shown_proposal, shown_round};
 
@@ -73,6 +73,24 @@ fn vote(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32, propo
                 format!("svdr-agent reject {id} --reason \"…\""),
             ],
         ),
+        Decision::Wait(Wait::Abandonments { round: held, open, needed, by }) if held.session == id => {
+            let open: Vec<&MemberName> = open.iter().collect();
+            Next::run(
+                format!(
+                    "you have attested round {}, and it may still complete: {} of {needed} members have abandoned it. \
+                     Ask {} more of {} to run the first command; the second one takes your own attestation back, and \
+                     is the last resort:",
+                    held.round,
+                    by.len(),
+                    needed.saturating_sub(by.len()),
+                    listed(&open)
+                ),
+                [
+                    format!("svdr-agent abandon {id} --round {} --reason \"…\"", held.round),
+                    format!("svdr-agent release {id} --round {} --reason \"…\"", held.round),
+                ],
+            )
+        }
         Decision::Wait(wait) => Next::wait(format!("{wait}.")),
         Decision::Refuse(Refusal::Unconfirmed(unconfirmed)) => Next::run(
             format!("do NOT agree: {unconfirmed}."),

@@ -59,7 +59,8 @@ impl Review {
     /// Computes `proposal`, which has that `digest`, again for the member `me`.
     pub fn of(session: &Session, digest: Digest, proposal: &Proposal, me: &MemberName) -> Review {
         let named = proposal.evidence.iter().filter_map(|digest| session.statement(digest));
-        let named: Vec<_> = named.collect();
+        let mut named: Vec<_> = named.collect();
+        named.sort_by(|one, other| one.signer().cmp(other.signer()));
         let evidence = named.iter().filter_map(|one| match one.body() {
             Body::Evidence(evidence) => Some(evidence),
             _ => None,

@@ -10,7 +10,7 @@ use svdr_protocol::evidence::Evidence;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::Parameters;
 use svdr_protocol::session::{Phase, Session};
-use svdr_protocol::statement::{Body, ObstacleKind, Part, Verified};
+use svdr_protocol::statement::{Body, ObstacleKind, Part, Verified, abandonments_needed};
 use svdr_protocol::time::{Tick, Timestamp};
 
 use super::{shown_proposal, shown_round, waiting};
@@ -52,6 +52,8 @@ pub struct SessionFacts {
     pub bounds: Option<BoundsFacts>,
     /// Parts of the dumps that differ between members.
     pub differences: Vec<PartDifference>,
+    /// Lower rounds that some member's attestation still holds open.
+    pub held: Vec<HeldRound>,
     /// Who contradicted itself.
     pub equivocations: Vec<EquivocationFacts>,
     /// Who took back an attestation, in any round.
@@ -186,6 +188,19 @@ pub struct PartVersion {
     pub members: Vec<MemberName>,
 }
 
+/// A lower round in which attestations stand: those who made them move on only once it cannot complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldRound {
+    /// The round.
+    pub round: u32,
+    /// Whose attestations stand.
+    pub attested_by: Vec<MemberName>,
+    /// Who has abandoned it.
+    pub abandoned_by: Vec<MemberName>,
+    /// How many abandonments show that it cannot complete.
+    pub needed: usize,
+}
+
 /// Two statements that one signer may not both sign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EquivocationFacts {
@@ -247,6 +262,7 @@ impl SessionFacts {
             waits_for_members: waiting.members,
             bounds: bounds(session),
             differences: shown.differences(),
+            held: held(session, round),
             equivocations: session
                 .equivocations()
                 .into_iter()
@@ -280,6 +296,22 @@ fn remark(one: &Verified) -> Option<Remark> {
 fn releases(session: &Session) -> Vec<Remark> {
     let rounds = 1..=session.latest_round();
     rounds.flat_map(|round| session.releases(round)).filter_map(|(_, one)| remark(one)).collect()
+}
+
+fn held(session: &Session, round: Option<u32>) -> Vec<HeldRound> {
+    let lower = 1..round.unwrap_or_default();
+    let held = lower.filter_map(|round| {
+        let proposals = session.proposals(round);
+        let attested = proposals.flat_map(|one| session.attestations(round, &one.digest()).into_keys());
+        let attested_by: Vec<MemberName> = attested.cloned().collect();
+        (!attested_by.is_empty()).then(|| HeldRound {
+            round,
+            attested_by,
+            abandoned_by: session.abandonments(round).into_keys().cloned().collect(),
+            needed: abandonments_needed(session.roster()),
+        })
+    });
+    held.collect()
 }
 
 fn bounds(session: &Session) -> Option<BoundsFacts> {

@@ -1,6 +1,6 @@
 //! What is proposed, in the words that are read aloud; and, where SV apps cannot make its dump, what else could be.
 
-use super::facts::{BoundsFacts, ProposalFacts, SessionFacts};
+use super::facts::{BoundsFacts, HeldRound, ProposalFacts, SessionFacts};
 use super::heading::all;
 use super::{lost, short};
 use crate::exit::shown;
@@ -26,6 +26,14 @@ pub fn plan(facts: &SessionFacts) -> Option<String> {
     if !proposal.others.is_empty() {
         let others: Vec<String> = proposal.others.iter().map(short).collect();
         text += &format!("\nThere are other proposals in this round: {}.", others.join(", "));
+    }
+    for HeldRound { round, attested_by, abandoned_by, needed } in &facts.held {
+        text += &format!(
+            "\nRound {round} is still attested by {}: they move on once {needed} members have abandoned it (so far: \
+             {}).",
+            all(attested_by),
+            all(abandoned_by)
+        );
     }
     Some(shown(&text))
 }
