@@ -9,13 +9,17 @@ pub mod digest;
 pub mod dsse;
 pub mod equivocation;
 pub mod evidence;
+#[cfg(test)]
+pub(crate) mod fixture;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod keys;
 pub mod names;
 pub mod proposal;
+pub mod receipt;
 pub mod roster;
 pub mod session;
 pub mod statement;
 pub mod time;
+pub mod transcript;
 pub mod vote;

@@ -191,17 +191,17 @@ impl<'a> Voter<'a> {
 
     /// Rule 4: the envelopes that show why an attested round does not hold this member back.
     fn moving_on_from(&self, round: RoundOf, own: &Own<'a>) -> Result<Vec<Envelope>, Held> {
-        let follows = self.session.opening().predecessors.contains(&round.session);
+        let roster = self.session.opened().header().roster;
         let release = own.release_of(round);
+        if let Some(release) = release.filter(|one| one.header().roster == roster) {
+            return Ok(vec![release.envelope().clone()]);
+        }
+        let follows = self.session.opening().predecessors.contains(&round.session);
         if follows && (release.is_some() || self.completed().any(|of| of.session == round.session)) {
             return Ok(Vec::new());
         }
-        let roster = self.session.opened().header().roster;
         if own.attestation_of(round).is_some_and(|one| one.header().roster != roster) {
             return Err(Held::Refuse(Refusal::OtherRoster { round }));
-        }
-        if let Some(release) = release {
-            return Ok(vec![release.envelope().clone()]);
         }
         let needed = abandonments_needed(self.session.roster());
         let of = self.sessions().find(|session| session.id() == round.session);
