@@ -6,5 +6,6 @@
 pub mod commands;
 pub mod dump;
 pub mod identity;
-pub mod roster_file;
 pub mod scan;
+
+pub use svdr_cli::roster_file;
