@@ -14,6 +14,7 @@ pub mod fuzz;
 pub mod keys;
 pub mod names;
 pub mod proposal;
+pub mod receipt;
 pub mod roster;
 pub mod session;
 pub mod statement;
