@@ -7,13 +7,13 @@ use clap::{Parser, Subcommand};
 use svdr_cli::exit::{self, CommandError, Exit};
 use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
+use svdr_cli::roster_command as roster;
 
 pub mod completions;
 pub mod dump;
 pub mod identity;
 pub mod merge;
 pub mod propose;
-pub mod roster;
 pub mod sv_app_args;
 pub mod verify;
 

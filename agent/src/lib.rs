@@ -9,8 +9,9 @@ pub mod dump;
 pub mod fetch;
 pub mod identity;
 pub mod link;
-pub mod roster_file;
 pub mod scan;
 pub mod store;
 pub mod sv_app;
 pub mod view;
+
+pub use svdr_cli::roster_file;

@@ -3,7 +3,10 @@
 pub mod completions;
 pub mod exit;
 pub mod files;
+pub mod identity;
 pub mod logging;
 pub mod output;
 pub mod progress;
+pub mod roster_command;
+pub mod roster_file;
 pub mod span;
