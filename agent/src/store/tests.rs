@@ -105,7 +105,8 @@ fn a_statement_from_elsewhere_is_taken_up_once_and_never_replaces_another() {
     let there = Verified::read(there, &world.roster).unwrap();
     assert!(store.lock().unwrap().adopt(session.id(), &there).unwrap());
     assert!(!store.lock().unwrap().adopt(session.id(), &there).unwrap());
-    assert_eq!(store.signed(session.id()).unwrap(), [here, there.envelope().clone()]);
+    let kept = store.signed(session.id()).unwrap();
+    assert!(kept.len() == 2 && kept.contains(&here) && kept.contains(there.envelope()));
 }
 
 #[test]
