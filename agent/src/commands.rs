@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use svdr_cli::exit::{self, CommandError, Exit};
 use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
+use svdr_cli::roster_command as roster;
 
 pub mod completions;
 pub mod decide;
@@ -17,7 +18,6 @@ pub mod merge;
 pub mod online;
 pub mod propose;
 pub mod review;
-pub mod roster;
 pub mod status;
 pub mod sv_app_args;
 pub mod verify;

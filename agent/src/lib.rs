@@ -10,9 +10,10 @@ pub mod dump;
 pub mod fetch;
 pub mod identity;
 pub mod link;
-pub mod roster_file;
 pub mod scan;
 pub mod screen;
 pub mod store;
 pub mod sv_app;
 pub mod view;
+
+pub use svdr_cli::roster_file;

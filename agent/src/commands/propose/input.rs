@@ -100,7 +100,9 @@ pub enum InputError {
         source: Box<StatementError>,
     },
     /// A signed statement is of another kind.
-    #[error("{place} is signed by {signer}, but it is a statement of kind {kind}, not evidence; leave it out")]
+    #[error(
+        "{place} is signed by {signer}, but it is a statement of kind {kind}, not evidence; leave it out"
+    )]
     NotEvidence {
         /// Where it starts.
         place: Place,
@@ -299,8 +301,7 @@ fn read_statement(
     json: &[u8],
     roster: &Roster,
 ) -> Result<(Header, Evidence, Digest), InputError> {
-    let refused =
-        |source| InputError::Statement { place: place.clone(), source: Box::new(source) };
+    let refused = |source| InputError::Statement { place: place.clone(), source: Box::new(source) };
     let envelope = Envelope::from_json(json).map_err(|source| refused(source.into()))?;
     match Statement::read(&envelope, roster).map_err(refused)? {
         Statement { header, body: Body::Evidence(evidence) } => Ok((header, evidence, envelope.digest())),
