@@ -154,7 +154,9 @@ pub enum DeliverError {
         known: String,
     },
     /// A brace is not closed.
-    #[error("the argument {argument:?} of the command in [deliver] opens a brace and does not close it; close it")]
+    #[error(
+        "the argument {argument:?} of the command in [deliver] opens a brace and does not close it; close it"
+    )]
     OpenBrace {
         /// The argument.
         argument: String,
@@ -163,7 +165,9 @@ pub enum DeliverError {
     #[error("the command in [deliver] is empty; name a program and its arguments")]
     NoProgram,
     /// The program cannot be started.
-    #[error("the program {program:?} in [deliver] cannot be started; check its name, its path and its permissions")]
+    #[error(
+        "the program {program:?} in [deliver] cannot be started; check its name, its path and its permissions"
+    )]
     Start {
         /// The program.
         program: String,
@@ -241,8 +245,8 @@ impl Permit {
             Some(Body::Attestation(attestation)) => attestation,
             _ => return Err(DeliverError::NotAttested { member: me.clone(), round }.into()),
         };
-        let record = record(round.round)?
-            .ok_or_else(|| DeliverError::NoRecord { member: me.clone(), round })?;
+        let record =
+            record(round.round)?.ok_or_else(|| DeliverError::NoRecord { member: me.clone(), round })?;
         Ok(Permit {
             round,
             recovery_timestamp: first,

@@ -47,9 +47,10 @@ pub const SHORT_ID_LEN: usize = 12;
 pub fn shown_round(session: &Session) -> Option<u32> {
     match session.phase() {
         Phase::Gathering => None,
-        Phase::Proposed(round) | Phase::Agreed(round) | Phase::Recovering(round) | Phase::Completed(round) => {
-            Some(round)
-        }
+        Phase::Proposed(round)
+        | Phase::Agreed(round)
+        | Phase::Recovering(round)
+        | Phase::Completed(round) => Some(round),
         Phase::Aborted => Some(session.latest_round()).filter(|round| *round > 0),
     }
 }

@@ -127,7 +127,12 @@ struct SessionIdText(String);
 ///
 /// # Errors
 /// [`DecideError`] where nothing was signed.
-pub async fn decide(online: &Online, mut seen: Seen, wish: &Wish<'_>, output: Output) -> Result<(), DecideError> {
+pub async fn decide(
+    online: &Online,
+    mut seen: Seen,
+    wish: &Wish<'_>,
+    output: Output,
+) -> Result<(), DecideError> {
     let record = online.store.record(&online.roster).map_err(DecideError::Store)?;
     let body = match judge(online, &seen, &record, wish) {
         Decision::Sign(body) => body,
@@ -167,7 +172,8 @@ fn sign(online: &Online, seen: &mut Seen, shown: &Body, wish: &Wish<'_>) -> Resu
 
 /// It is signed already: sends the same bytes again.
 async fn again(online: &Online, seen: Seen, digest: Digest, output: Output) -> Result<(), DecideError> {
-    let known = seen.view.session().statement(&digest).map(|one| (one.envelope().clone(), one.body().clone()));
+    let known =
+        seen.view.session().statement(&digest).map(|one| (one.envelope().clone(), one.body().clone()));
     let stored = online.store.signed(seen.view.session().id())?;
     let stored = stored.into_iter().find(|envelope| envelope.digest() == digest).map(|one| (one, None));
     let found = known.map(|(envelope, body)| (envelope, Some(body))).or(stored);

@@ -21,8 +21,10 @@ use crate::store::StoreError;
 
 /// Arguments of `deliver`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  svdr-agent deliver 4f3a\n  svdr-agent deliver 4f3a --set pod=sv-app-0 --yes\n\n\
-    Exit code 3 without a completion certificate, in a drill, and where the file is not what was attested.")]
+#[command(
+    after_help = "Examples:\n  svdr-agent deliver 4f3a\n  svdr-agent deliver 4f3a --set pod=sv-app-0 --yes\n\n\
+    Exit code 3 without a completion certificate, in a drill, and where the file is not what was attested."
+)]
 pub struct DeliverArgs {
     /// The session: its id, or the beginning of it
     #[arg(value_name = "SESSION")]

@@ -81,7 +81,9 @@ pub enum OnlineError {
     #[error(transparent)]
     View(#[from] ViewError),
     /// The beginning of an id is too short.
-    #[error("{given:?} is too short to name a session; give at least {MIN_PREFIX_LEN} of its hexadecimal digits")]
+    #[error(
+        "{given:?} is too short to name a session; give at least {MIN_PREFIX_LEN} of its hexadecimal digits"
+    )]
     ShortPrefix {
         /// What was given.
         given: String,
@@ -189,10 +191,9 @@ impl Online {
         let roster = Arc::new(roster_file::read(roster_file)?);
         let key = identity::read(key_file)?;
         let member = roster.member_by_key(&key.verifying_key().into());
-        let member = member.map(|member| member.name.clone()).ok_or_else(|| OnlineError::Stranger {
-            key: key_file.clone(),
-            roster: roster_file.clone(),
-        })?;
+        let member = member
+            .map(|member| member.name.clone())
+            .ok_or_else(|| OnlineError::Stranger { key: key_file.clone(), roster: roster_file.clone() })?;
         let link = Link::new(config.coordinators.clone(), &key)?;
         let fingerprint = roster.fingerprint();
         let signer = Signer { member, key, roster: fingerprint, software: SOFTWARE.to_owned() };
@@ -315,13 +316,8 @@ fn ids(sessions: &[SessionId]) -> String {
 
 /// The settings that are nowhere, of roster, key and state.
 fn missing(config: &AgentConfig, [roster, key, state]: [bool; 3]) -> Vec<Missing> {
-    let setting = |section, line, flag, variable| Missing {
-        section,
-        line,
-        flag,
-        variable,
-        file: config.file.clone(),
-    };
+    let setting =
+        |section, line, flag, variable| Missing { section, line, flag, variable, file: config.file.clone() };
     let mut missing = Vec::new();
     if roster {
         missing.push(setting("", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER"));

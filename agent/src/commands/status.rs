@@ -98,7 +98,9 @@ pub fn run(args: &StatusArgs, output: Output) -> Result<(), StatusError> {
         let id = seen.view.session().id().to_string();
         match (Live::of_stdout(), output) {
             (Some(live), Output::Table) => Watcher::new(&online, Sink::Live(live), id).follow(seen).await,
-            (None, Output::Table) => Watcher::new(&online, Sink::Lines(HashSet::new()), id).follow(seen).await,
+            (None, Output::Table) => {
+                Watcher::new(&online, Sink::Lines(HashSet::new()), id).follow(seen).await
+            }
             (_, Output::Json) => Watcher::new(&online, Sink::Json, id).follow(seen).await,
         }
     })

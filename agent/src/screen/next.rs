@@ -34,7 +34,9 @@ impl Next {
 pub fn next(session: &Session, me: &MemberName, voter: &Voter<'_>) -> Next {
     let id = session.id();
     match session.phase() {
-        Phase::Aborted => Next::wait("nothing more in this session; wait for a convener to open another one."),
+        Phase::Aborted => {
+            Next::wait("nothing more in this session; wait for a convener to open another one.")
+        }
         Phase::Completed(_) => match session.completion_certificate() {
             Some(certificate) => completed(session, me, &certificate),
             None => Next::wait("nothing."),
@@ -58,9 +60,9 @@ fn vote(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32, propo
     let id = session.id();
     let rejected = session.rejections(round, proposal).contains_key(me);
     match voter.agree(proposal) {
-        Decision::Signed(_) => {
-            Next::wait(format!("nothing; you have agreed to round {round}. Keep the agent running (svdr-agent run)."))
-        }
+        Decision::Signed(_) => Next::wait(format!(
+            "nothing; you have agreed to round {round}. Keep the agent running (svdr-agent run)."
+        )),
         Decision::Sign(_) if rejected => Next::run(
             "wait for another proposal: you have rejected this one. You may still change your mind:",
             [format!("svdr-agent agree {id}")],
@@ -139,7 +141,10 @@ fn completed(session: &Session, me: &MemberName, certificate: &CompletionCertifi
     }
     if certificate.attestations().contains_key(me) {
         return Next::run(
-            format!("put your dump of {} where the SV app imports it, and mark what is done:", certificate.recovery_timestamp()),
+            format!(
+                "put your dump of {} where the SV app imports it, and mark what is done:",
+                certificate.recovery_timestamp()
+            ),
             [format!("svdr-agent deliver {id}"), format!("svdr-agent done {id} \"…\"")],
         );
     }
@@ -148,10 +153,15 @@ fn completed(session: &Session, me: &MemberName, certificate: &CompletionCertifi
         _ => false,
     };
     let donors: Vec<&MemberName> = certificate.attestations().keys().collect();
-    if covered && session.agreements(certificate.round().round, &certificate.agreement().proposal().digest()).contains_key(me) {
-        return Next::run("finish your own dump. The agent does that by itself while it runs:", [
-            "svdr-agent run".to_owned(),
-        ]);
+    if covered
+        && session
+            .agreements(certificate.round().round, &certificate.agreement().proposal().digest())
+            .contains_key(me)
+    {
+        return Next::run(
+            "finish your own dump. The agent does that by itself while it runs:",
+            ["svdr-agent run".to_owned()],
+        );
     }
     Next::run(
         format!(

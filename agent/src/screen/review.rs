@@ -77,7 +77,9 @@ impl Review {
             session: SessionFacts::of(session),
             proposal: digest,
             confirmed: confirmed.is_ok(),
-            reason: confirmed.err().map(|error| svdr_cli::exit::explain(&error).trim_start_matches("error: ").to_owned()),
+            reason: confirmed
+                .err()
+                .map(|error| svdr_cli::exit::explain(&error).trim_start_matches("error: ").to_owned()),
             values: values(session, proposal, outcome.as_ref()),
             recomputed: outcome.as_ref().map(ProposalDocument::from),
             parameters: parameters(&proposal.parameters, session),
@@ -92,8 +94,10 @@ fn values(session: &Session, proposal: &Proposal, outcome: Option<&Outcome>) -> 
     let chosen = outcome.and_then(Outcome::chosen);
     let computed = chosen.map(CandidateSummary::from);
     let at = chosen.map(|chosen| chosen.recovery_timestamp.to_string());
-    let of = |value: fn(&CandidateSummary) -> String| (value(&proposal.candidate), computed.as_ref().map(value));
-    let names = |names: &std::collections::BTreeSet<MemberName>| all(&names.iter().cloned().collect::<Vec<_>>());
+    let of =
+        |value: fn(&CandidateSummary) -> String| (value(&proposal.candidate), computed.as_ref().map(value));
+    let names =
+        |names: &std::collections::BTreeSet<MemberName>| all(&names.iter().cloned().collect::<Vec<_>>());
     let covered = (names(&proposal.candidate.covered), computed.as_ref().map(|one| names(&one.covered)));
     let left = (names(&proposal.candidate.left_behind), computed.as_ref().map(|one| names(&one.left_behind)));
     let migration = proposal.plan.migration_id().to_string();
@@ -126,7 +130,8 @@ fn parameters(parameters: &Parameters, session: &Session) -> Vec<String> {
     ];
     lines.extend(not_before.map(|at| format!("not before {at}")));
     lines.extend(not_after.map(|at| format!("not after {at}")));
-    let names = |names: &std::collections::BTreeSet<MemberName>| all(&names.iter().cloned().collect::<Vec<_>>());
+    let names =
+        |names: &std::collections::BTreeSet<MemberName>| all(&names.iter().cloned().collect::<Vec<_>>());
     if !excluded.is_empty() {
         lines.push(format!("excluded by the convener: {}", names(excluded)));
     }
@@ -176,7 +181,10 @@ fn comparison(review: &Review, style: Style) -> String {
     for value in &review.values {
         let computed = value.computed.clone().unwrap_or_else(|| "nothing".to_owned());
         let same = if value.same { "same" } else { "DIFFERS" };
-        table.add_row([value.what.to_owned(), value.proposed.clone(), computed, same.to_owned()].map(|cell| shown(&cell)));
+        table.add_row(
+            [value.what.to_owned(), value.proposed.clone(), computed, same.to_owned()]
+                .map(|cell| shown(&cell)),
+        );
     }
     for at in [0, 3] {
         if let Some(column) = table.column_mut(at) {
@@ -212,7 +220,8 @@ fn basis(review: &Review) -> String {
         );
     }
     if let Some(recomputed) = &review.recomputed {
-        text += &recomputed.warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect::<String>();
+        text +=
+            &recomputed.warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect::<String>();
     }
     text
 }

@@ -34,8 +34,8 @@ pub fn agreement(session: &Session, me: &MemberName, agreement: &Agreement) -> S
     let mut text = opening(session, me, &format!("an AGREEMENT to round {round}"));
     if let Some(proposal) = proposal_of(session, &agreement.proposal) {
         let candidate = &proposal.candidate;
-        let [covered, left] =
-            [&candidate.covered, &candidate.left_behind].map(|names| names.iter().cloned().collect::<Vec<_>>());
+        let [covered, left] = [&candidate.covered, &candidate.left_behind]
+            .map(|names| names.iter().cloned().collect::<Vec<_>>());
         text += &format!(
             "\nThe network goes back to {} as migration {}. {} of history are lost.\n\
              Covered: {}. Left behind: {}.\n",
@@ -67,7 +67,9 @@ pub fn agreement(session: &Session, me: &MemberName, agreement: &Agreement) -> S
         text += &format!("\n{me} thereby promises never to attest round {}.", abandoned.join(", "));
     }
     for attested in agreement.attested.keys() {
-        text += &format!("\n{me} moves on from {attested}, which it has attested; the proof that it may is attached.");
+        text += &format!(
+            "\n{me} moves on from {attested}, which it has attested; the proof that it may is attached."
+        );
     }
     shown(&text)
 }
@@ -107,7 +109,9 @@ pub fn release(session: &Session, me: &MemberName, release: &Release) -> String 
     let at = certificate.as_ref().map(AgreementCertificate::plan).map(|plan| plan.recovery_timestamp());
     let dump = at.map(|at| format!(" of {at}")).unwrap_or_default();
     let attested: Vec<MemberName> = certificate
-        .map(|certificate| session.attestations(*round, &certificate.proposal().digest()).into_keys().cloned().collect())
+        .map(|certificate| {
+            session.attestations(*round, &certificate.proposal().digest()).into_keys().cloned().collect()
+        })
         .unwrap_or_default();
     text += &format!(
         "\nReason, for everybody to read: {reason}\n\n\
@@ -133,7 +137,9 @@ pub fn release(session: &Session, me: &MemberName, release: &Release) -> String 
 /// The two questions before a release.
 pub fn release_questions(round: u32, me: &MemberName) -> [String; 2] {
     [
-        format!("Has every operator on the call said that nobody holds a completion certificate of round {round}?"),
+        format!(
+            "Has every operator on the call said that nobody holds a completion certificate of round {round}?"
+        ),
         format!("Take {me}'s attestation of round {round} back?"),
     ]
 }

@@ -326,11 +326,8 @@ fn bounds(session: &Session) -> Option<BoundsFacts> {
         return None;
     }
     let bounds = session.bounds();
-    let parameters = Parameters {
-        not_before: bounds.not_before,
-        not_after: bounds.not_after,
-        ..session.parameters()
-    };
+    let parameters =
+        Parameters { not_before: bounds.not_before, not_after: bounds.not_after, ..session.parameters() };
     let next = if bounds.are_empty() { None } else { Some(session.next_proposal(&parameters)) };
     Some(BoundsFacts {
         would_choose: next.as_ref().and_then(|next| Some(next.as_ref().ok()?.plan.recovery_timestamp())),
@@ -513,7 +510,8 @@ impl<'a> Shown<'a> {
         for name in names.collect::<std::collections::BTreeSet<_>>() {
             let versions = parts.entry(name).or_default();
             for (member, parts) in &attested {
-                let version = parts.iter().find(|part| part.name == name).map(|part| (part.digest, part.size));
+                let version =
+                    parts.iter().find(|part| part.name == name).map(|part| (part.digest, part.size));
                 versions.entry(version).or_default().push((*member).clone());
             }
         }

@@ -15,8 +15,8 @@ use svdr_protocol::proposal::Parameters;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{
-    Abandonment, Agreement, Attestation, Body, Header, Obstacle, ObstacleKind, Open, Part, Rejection, Release,
-    Statement, Verified,
+    Abandonment, Agreement, Attestation, Body, Header, Obstacle, ObstacleKind, Open, Part, Rejection,
+    Release, Statement, Verified,
 };
 use svdr_protocol::time::{Tick, Timestamp};
 
@@ -113,9 +113,8 @@ impl Meeting {
     pub fn report(&mut self, by: usize, ticks: &[&str]) {
         let others = (0..MEMBERS.len()).filter(|other| *other != by);
         let matches = || ticks.iter().map(|tick| Tick(at(tick))).collect();
-        let about = others.map(|other| {
-            (name(other), Observations { matches: matches(), ..Observations::default() })
-        });
+        let about =
+            others.map(|other| (name(other), Observations { matches: matches(), ..Observations::default() }));
         let evidence = Evidence {
             member: name(by),
             participant: self.roster.member(&name(by)).unwrap().participant.clone(),

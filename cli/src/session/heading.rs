@@ -70,9 +70,9 @@ pub fn alarms(facts: &SessionFacts) -> Vec<String> {
     let mut alarms = Vec::new();
     for Remark { by, reason, .. } in &facts.aborts {
         alarms.push(match facts.phase {
-            "completed" => format!(
-                "ABORT by {by}, which does not count, because the session is completed: {reason}"
-            ),
+            "completed" => {
+                format!("ABORT by {by}, which does not count, because the session is completed: {reason}")
+            }
             _ => format!("ABORTED by {by}: {reason}"),
         });
     }

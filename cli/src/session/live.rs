@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn a_frame_covers_what_was_there() {
-        assert_eq!(frame("one\ntwo\n", 10, 80), "\u{1b}[Hone\u{1b}[0m\u{1b}[K\r\ntwo\u{1b}[0m\u{1b}[K\r\n\u{1b}[J");
+        assert_eq!(
+            frame("one\ntwo\n", 10, 80),
+            "\u{1b}[Hone\u{1b}[0m\u{1b}[K\r\ntwo\u{1b}[0m\u{1b}[K\r\n\u{1b}[J"
+        );
     }
 
     #[test]

@@ -20,7 +20,11 @@ pub fn plan(facts: &SessionFacts) -> Option<String> {
         lost(proposal.history_lost_seconds),
         all(covered),
         all(left_behind),
-        if proposal.bracketed { "" } else { " NOT BRACKETED: some pair has no match at or before that time." },
+        if proposal.bracketed {
+            ""
+        } else {
+            " NOT BRACKETED: some pair has no match at or before that time."
+        },
         short(digest),
     );
     if !proposal.others.is_empty() {
@@ -45,10 +49,14 @@ pub fn way_round(facts: &SessionFacts) -> Option<String> {
     let BoundsFacts { pruned, behind, .. } = bounds;
     let mut text = String::new();
     if let (Some(at), false) = (bounds.not_before, pruned.is_empty()) {
-        text += &format!("The SV app of {} serves nothing before {at}: its participant is pruned.\n", all(pruned));
+        text += &format!(
+            "The SV app of {} serves nothing before {at}: its participant is pruned.\n",
+            all(pruned)
+        );
     }
     if let (Some(at), false) = (bounds.not_after, behind.is_empty()) {
-        text += &format!("The SV app of {} serves nothing after {at} yet: it has not caught up.\n", all(behind));
+        text +=
+            &format!("The SV app of {} serves nothing after {at} yet: it has not caught up.\n", all(behind));
     }
     if bounds.empty {
         text += "No time suits all of them. A convener has to leave some of them out with --exclude, or wait until \
@@ -56,7 +64,9 @@ pub fn way_round(facts: &SessionFacts) -> Option<String> {
         return Some(shown(&text));
     }
     match (&bounds.would_choose, &bounds.would_fail) {
-        (Some(at), _) => text += &format!("Within these bounds the rule chooses {at}. A convener proposes it with:\n"),
+        (Some(at), _) => {
+            text += &format!("Within these bounds the rule chooses {at}. A convener proposes it with:\n")
+        }
         (None, reason) => {
             let reason = reason.as_deref().unwrap_or("no reason is known");
             text += &format!("Within these bounds there is no proposal: {reason}. A convener could try:\n");

@@ -143,7 +143,8 @@ fn remarks(facts: &SessionFacts) -> Vec<String> {
 
 /// Who differs from whom in which part of the dump.
 fn differences(differences: &[PartDifference], style: Style) -> String {
-    let mut text = style.alarm("DUMPS DIFFER in parts that should be equal; compare before anybody imports one:");
+    let mut text =
+        style.alarm("DUMPS DIFFER in parts that should be equal; compare before anybody imports one:");
     for PartDifference { part, versions } in differences {
         text += &shown(&format!("\n  {part}"));
         for version in versions {

@@ -8,7 +8,7 @@ use svdr_protocol::statement::{Abort, Body, Check, Milestone, ObstacleKind, Read
 use super::facts::SessionFacts;
 use super::fixture::{Meeting, at, name};
 use super::heading::{Style, heading};
-use super::{size, short};
+use super::{short, size};
 
 const PLAIN: Style = Style { colours: false, width: 120 };
 
@@ -76,8 +76,7 @@ fn two_proposals_in_one_round() {
     let first = meeting.session.next_proposal(&own).unwrap();
     let parameters = Parameters { not_after: Some(at("23:09:30")), ..own };
     let second = meeting.session.next_proposal(&parameters).unwrap();
-    let [first, second] =
-        [first, second].map(|proposal| meeting.say(0, Body::Proposal(proposal)).digest());
+    let [first, second] = [first, second].map(|proposal| meeting.say(0, Body::Proposal(proposal)).digest());
     meeting.agree(0, second);
     meeting.agree(1, second);
     meeting.agree(2, first);
@@ -157,7 +156,10 @@ fn the_facts_have_stable_keys() {
 #[test]
 fn sizes_are_in_the_unit_that_people_compare() {
     let sizes = [0, 999, 1000, 1_999, 999_999, 1_000_000, 1_234_567_890, u64::MAX];
-    assert_eq!(sizes.map(size), ["0 B", "999 B", "1.0 kB", "1.9 kB", "999.9 kB", "1.0 MB", "1.2 GB", "18446.7 PB"]);
+    assert_eq!(
+        sizes.map(size),
+        ["0 B", "999 B", "1.0 kB", "1.9 kB", "999.9 kB", "1.0 MB", "1.2 GB", "18446.7 PB"]
+    );
     let digest = svdr_protocol::digest::Digest::of(b"");
     assert_eq!(short(&digest), "e3b0c44298fc");
 }

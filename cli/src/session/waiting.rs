@@ -115,7 +115,10 @@ fn recovering(session: &Session) -> Waiting {
     let short = attested.len() + members.len() < threshold;
     let (pending, more) = match (members.as_slice(), short) {
         ([], _) => (String::new(), format!("agreement and dumps of {}", listed(&open))),
-        (names, true) => (format!("the dumps of {}, and ", listed(names)), format!("agreement and dumps of {}", listed(&open))),
+        (names, true) => (
+            format!("the dumps of {}, and ", listed(names)),
+            format!("agreement and dumps of {}", listed(&open)),
+        ),
         (names, false) => (String::new(), format!("the dumps of {}", listed(names))),
     };
     let waited_for = if short { members.into_iter().chain(open).collect() } else { members };
