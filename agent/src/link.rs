@@ -187,11 +187,7 @@ impl Connection {
         let receipt = self.receipt(answer.receipt)?;
         if receipt.receipt().statement != statement.digest() {
             let url = self.coordinator.url.clone();
-            return Err(CallError::OtherReceipt {
-                url,
-                expected: statement.digest(),
-                found: receipt.receipt().statement,
-            });
+            return Err(CallError::OtherReceipt { url, expected: statement.digest(), found: receipt.receipt().statement });
         }
         Ok(receipt)
     }
@@ -259,10 +255,7 @@ fn entry_of(coordinator: &Coordinator, entry: Option<v1::TranscriptEntry>) -> Re
     Ok(Entry { position, statement, receipt: receipt_of(coordinator, receipt)? })
 }
 
-fn receipt_of(
-    coordinator: &Coordinator,
-    receipt: Option<v1::Envelope>,
-) -> Result<VerifiedReceipt, CallError> {
+fn receipt_of(coordinator: &Coordinator, receipt: Option<v1::Envelope>) -> Result<VerifiedReceipt, CallError> {
     let url = || coordinator.url.clone();
     let receipt = receipt.ok_or_else(|| CallError::Incomplete { url: url(), what: "receipt" })?;
     let envelope =

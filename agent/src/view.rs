@@ -141,9 +141,7 @@ impl View {
                 tracing::warn!(
                     "this member's {} ({}) was not in {}: was that folder set back, or is the key in use elsewhere? \
                      It binds from now on",
-                    statement.body().kind(),
-                    statement.digest(),
-                    store.folder().display()
+                    statement.body().kind(), statement.digest(), store.folder().display()
                 );
             }
         }
@@ -189,9 +187,7 @@ impl View {
                 }
             },
             Err(StatementError::UnknownKind { kind }) => {
-                tracing::info!(
-                    "a statement of kind {kind:?}, which this version does not know, counts for nothing here"
-                );
+                tracing::info!("a statement of kind {kind:?}, which this version does not know, counts for nothing here");
                 Found::Unknown
             }
             Err(error) => {
