@@ -9,6 +9,7 @@ use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 use svdr_cli::roster_command as roster;
 
+pub mod check;
 pub mod completions;
 pub mod decide;
 pub mod deliver;
@@ -61,6 +62,8 @@ pub enum Command {
     Merge(merge::MergeArgs),
     /// Compute the recovery timestamp from everybody's evidence
     Propose(propose::ProposeArgs),
+    /// Check whether this node is ready for a recovery call
+    Check(Box<check::CheckArgs>),
     /// Show where the session stands, what it waits for, and what to do next
     Status(status::StatusArgs),
     /// Show the proposal beside this agent's own recomputation
@@ -106,6 +109,7 @@ impl CommandLine {
             Command::Dump(args) => Ok(dump::run(&args, self.output)?),
             Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),
+            Command::Check(args) => Ok(check::run(&args, self.output)?),
             Command::Status(args) => Ok(status::run(&args, self.output)?),
             Command::Review(args) => Ok(review::run(&args, self.output)?),
             Command::Agree(args) => Ok(votes::agree(&args, self.output)?),

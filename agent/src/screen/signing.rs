@@ -10,7 +10,7 @@ use svdr_protocol::certificate::AgreementCertificate;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{
-    Abandonment, Agreement, Body, Milestone, Proposal, Rejection, Release, abandonments_needed,
+    Abandonment, Agreement, Body, Milestone, Proposal, Readiness, Rejection, Release, abandonments_needed,
 };
 
 /// The beginning of all of them.
@@ -150,4 +150,14 @@ pub fn milestone(session: &Session, me: &MemberName, milestone: &Milestone) -> S
     let text = opening(session, me, "that a step of the runbook is DONE");
     let note = if note.is_empty() { String::new() } else { format!("\nNote: {note}") };
     shown(&format!("{text}\nStep: {name}{note}\n\nEverybody in the session sees it with {me}'s name."))
+}
+
+/// Before the result of the node's own check.
+pub fn readiness(session: &Session, me: &MemberName, readiness: &Readiness) -> String {
+    let text = opening(session, me, "the result of its own CHECK");
+    let check = |check: &svdr_protocol::statement::Check| {
+        format!("\n  {}: {}", check.name, if check.passed { "ok" } else { "FAILED" })
+    };
+    let checks: String = readiness.checks.iter().map(check).collect();
+    shown(&format!("{text}{checks}\n\nEverybody in the session sees it with {me}'s name, without what was found."))
 }
