@@ -14,6 +14,7 @@ pub mod dump;
 pub mod identity;
 pub mod merge;
 pub mod propose;
+pub mod run;
 pub mod sv_app_args;
 pub mod verify;
 
@@ -49,6 +50,8 @@ pub enum Command {
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Take part in a session: evidence, agreement, dump, attestation
+    Run(Box<run::RunArgs>),
     /// Take a data snapshot from the SV app and merge it into a migration dump
     Dump(Box<dump::DumpArgs>),
     /// Merge an identities backup and a data snapshot into a migration dump
@@ -81,6 +84,7 @@ impl CommandLine {
         match self.command {
             Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Run(args) => Ok(run::run(&args, self.output)?),
             Command::Dump(args) => Ok(dump::run(&args, self.output)?),
             Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),

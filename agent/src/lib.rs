@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod config;
+pub mod driver;
 pub mod dump;
 pub mod fetch;
 pub mod identity;
