@@ -1,6 +1,6 @@
 //! From the SV app to a migration dump on the disk: the snapshot is merged while it arrives.
 //!
-//! A try asks the app, and hands what arrives to a [`writer`] on a thread of its own, through a channel that holds
+//! A try asks the app, and hands what arrives to a writer on a thread of its own, through a channel that holds
 //! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
 //! behind, and the next begins anew: the app makes a new document for every request, so there is nothing to resume.
 //!
@@ -160,3 +160,7 @@ async fn pass_on(
 fn is_page(start: &Bytes) -> bool {
     start.trim_ascii_start().starts_with(b"<")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod said;
