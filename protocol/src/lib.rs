@@ -9,6 +9,8 @@ pub mod digest;
 pub mod dsse;
 pub mod equivocation;
 pub mod evidence;
+#[cfg(test)]
+pub(crate) mod fixture;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod keys;
@@ -19,3 +21,5 @@ pub mod roster;
 pub mod session;
 pub mod statement;
 pub mod time;
+pub mod transcript;
+pub mod vote;

@@ -1,32 +1,35 @@
-//! Receipts: a coordinator's signed word on where a statement stands in its transcript.
+//! Receipts: a coordinator's signed word that it has a statement, and where.
 //!
-//! The statements of a session form a hash chain in the order in which one coordinator accepted them:
-//! `head(n) = SHA-256("svdr transcript v1" ‖ session ‖ head(n − 1) ‖ n ‖ digest(n))`, positions from zero in eight
-//! bytes big-endian, and 32 zero bytes before the first. A coordinator that hands out two different heads for one
-//! position has rewritten its history, and the two receipts prove it. A receipt counts for nothing else.
+//! A coordinator chains the digests of the statements it accepts. The receipt for a statement gives its position
+//! and the chain's head with it, so that whoever keeps receipts can prove that a later transcript of the same
+//! coordinator leaves something out or tells it differently. The chain orders one coordinator's statements; the
+//! state of a session does not depend on the order.
+//!
+//! `head(0) = SHA-256("svdr transcript v1" ‖ session)`, `head(n + 1) = SHA-256(head(n) ‖ digest(n))`, where the
+//! receipt at position n carries `head(n + 1)`.
+
+use std::fmt;
 
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
-use sha2::{Digest as _, Sha256};
 use svdr_proto::v1;
 
-use crate::digest::{Digest, DigestError};
+use crate::digest::Digest;
 use crate::dsse::{Envelope, EnvelopeError};
 use crate::keys::PublicKey;
 use crate::statement::SessionId;
 
 /// The payload type of a receipt.
-pub const RECEIPT_TYPE: &str = "application/vnd.svdr.v1.receipt+protobuf";
+pub const PAYLOAD_TYPE: &str = "application/vnd.svdr.v1.receipt+protobuf";
+/// What begins the bytes under the first head, so that they are nobody else's.
+const DOMAIN: &[u8] = b"svdr transcript v1";
 
-/// What begins the bytes that each head is over.
-const CHAIN_DOMAIN: &[u8] = b"svdr transcript v1";
-
-/// Where a statement stands.
+/// Where a statement stands in a coordinator's transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The session.
     pub session: SessionId,
-    /// From 0, which is the statement that opens the session, without gaps.
+    /// The statement's position, from 0, which is that of the opening.
     pub position: u64,
     /// The statement's digest.
     pub statement: Digest,
@@ -34,7 +37,8 @@ pub struct Receipt {
     pub head: Digest,
 }
 
-/// A receipt whose signature has been checked. [`VerifiedReceipt::read`] is the only way to get one.
+/// A receipt whose signature has been verified, in its envelope. [`VerifiedReceipt::read`] is the only way to get
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedReceipt {
     receipt: Receipt,
@@ -42,58 +46,80 @@ pub struct VerifiedReceipt {
     envelope: Envelope,
 }
 
-/// Why an envelope is not a receipt that counts.
+/// The hash chain over the statements of one session at one coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    session: SessionId,
+    len: u64,
+    head: Digest,
+}
+
+/// Two receipts of one coordinator that cannot both be true: it has rewritten its transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// One.
+    pub first: VerifiedReceipt,
+    /// The other.
+    pub second: VerifiedReceipt,
+}
+
+/// Why an envelope is not a receipt.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
-    /// Its signature does not hold.
+    /// The envelope's signature does not hold.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     /// It is something else.
-    #[error("the payload type {found:?} is not that of a receipt ({RECEIPT_TYPE})")]
+    #[error(
+        "the payload type {found:?} is not that of a receipt ({PAYLOAD_TYPE}); ask the coordinator again"
+    )]
     OtherType {
         /// The type found.
         found: String,
     },
-    /// Somebody else signed it.
-    #[error("the receipt is signed by {found}, but the coordinator's key is {expected}; do not use it")]
+    /// It is another coordinator's.
+    #[error("the receipt is signed by {found}, but the coordinator's key is {expected}; do not rely on it")]
     OtherCoordinator {
-        /// The coordinator's key.
+        /// The key expected, as text.
         expected: String,
-        /// The key that signed.
+        /// The key that signed, as text.
         found: String,
     },
-    /// The bytes are not the message.
-    #[error("the receipt by {coordinator} cannot be decoded; it was not made by svdr")]
-    Decode {
-        /// The key that signed.
-        coordinator: String,
-        /// Where decoding stopped.
-        #[source]
-        source: prost::DecodeError,
-    },
-    /// A digest in it is none.
-    #[error("the field {field} of the receipt by {coordinator} is malformed; it was not made by svdr")]
-    Digest {
-        /// The key that signed.
-        coordinator: String,
-        /// The field.
+    /// The bytes are no receipt.
+    #[error("the receipt cannot be decoded; it was not made by svdr")]
+    Decode(#[source] prost::DecodeError),
+    /// A field does not hold what it must.
+    #[error(
+        "the field {field} of the receipt holds {found} bytes, expected {expected}; it was not made by svdr"
+    )]
+    Field {
+        /// The field's name in the schema.
         field: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: DigestError,
-    },
-    /// The session id in it is none.
-    #[error("the session of the receipt by {coordinator} has {found} bytes, not 16; it was not made by svdr")]
-    Session {
-        /// The key that signed.
-        coordinator: String,
-        /// How many bytes there are.
+        /// Its length.
         found: usize,
+        /// What it should be.
+        expected: usize,
     },
 }
 
+/// A receipt does not continue the chain that is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the receipt at position {} of session {} does not continue what the coordinator sent before: it has {found}, \
+     expected {expected}; the coordinator withholds or rewrites statements, use another one",
+    receipt.position, receipt.session
+)]
+pub struct Broken {
+    /// The receipt.
+    pub receipt: Receipt,
+    /// What it should say.
+    pub expected: String,
+    /// What it says.
+    pub found: String,
+}
+
 impl Receipt {
-    /// Signs it with the coordinator's key; the same bytes every time.
+    /// Serializes and signs the receipt, with the coordinator's key.
     pub fn sign(&self, key: &SigningKey) -> Envelope {
         let message = v1::Receipt {
             session: self.session.as_bytes().to_vec(),
@@ -101,50 +127,43 @@ impl Receipt {
             statement: self.statement.as_bytes().to_vec(),
             head: self.head.as_bytes().to_vec(),
         };
-        Envelope::sign(RECEIPT_TYPE.to_owned(), message.encode_to_vec(), key)
+        Envelope::sign(PAYLOAD_TYPE.to_owned(), message.encode_to_vec(), key)
     }
 }
 
 impl VerifiedReceipt {
-    /// Checks signature, type and, where it is given, the coordinator's key, and decodes it.
+    /// Verifies and reads a receipt; where `coordinator` is given, it has to be that one's.
     ///
     /// # Errors
-    /// Whatever of that does not hold.
+    /// [`ReceiptError`] where something does not hold.
     pub fn read(
-        envelope: &Envelope,
+        envelope: Envelope,
         coordinator: Option<&PublicKey>,
     ) -> Result<VerifiedReceipt, ReceiptError> {
         let verified = envelope.verify()?;
-        if verified.payload_type() != RECEIPT_TYPE {
+        if verified.payload_type() != PAYLOAD_TYPE {
             return Err(ReceiptError::OtherType { found: verified.payload_type().to_owned() });
         }
         let signer = verified.signer();
-        if let Some(expected) = coordinator
-            && *expected != signer
-        {
+        if let Some(expected) = coordinator.filter(|expected| **expected != signer) {
             let [expected, found] = [expected.to_string(), signer.to_string()];
             return Err(ReceiptError::OtherCoordinator { expected, found });
         }
-        let coordinator = || signer.to_string();
-        let message = v1::Receipt::decode(verified.payload())
-            .map_err(|source| ReceiptError::Decode { coordinator: coordinator(), source })?;
-        let session = <[u8; 16]>::try_from(message.session.as_slice()).ok().ok_or_else(|| {
-            ReceiptError::Session { coordinator: coordinator(), found: message.session.len() }
-        })?;
+        let message = v1::Receipt::decode(verified.payload()).map_err(ReceiptError::Decode)?;
         let digest = |field, bytes: &[u8]| {
-            Digest::from_slice(bytes).map_err(|source| ReceiptError::Digest {
-                coordinator: coordinator(),
-                field,
-                source,
-            })
+            let found = bytes.len();
+            let digest = bytes.try_into().ok().map(Digest::from_bytes);
+            digest.ok_or(ReceiptError::Field { field, found, expected: 32 })
         };
+        let found = message.session.len();
+        let session = message.session.as_slice().try_into().ok().map(SessionId::from_bytes);
         let receipt = Receipt {
-            session: SessionId::from_bytes(session),
+            session: session.ok_or(ReceiptError::Field { field: "session", found, expected: 16 })?,
             position: message.position,
             statement: digest("statement", &message.statement)?,
             head: digest("head", &message.head)?,
         };
-        Ok(VerifiedReceipt { receipt, coordinator: signer, envelope: envelope.clone() })
+        Ok(VerifiedReceipt { receipt, coordinator: signer, envelope })
     }
 
     /// What it says.
@@ -152,7 +171,7 @@ impl VerifiedReceipt {
         &self.receipt
     }
 
-    /// The key that signed it.
+    /// The key of the coordinator that signed it.
     pub const fn coordinator(&self) -> PublicKey {
         self.coordinator
     }
@@ -161,34 +180,72 @@ impl VerifiedReceipt {
     pub const fn envelope(&self) -> &Envelope {
         &self.envelope
     }
+
+    /// Whether this receipt and another one prove that their coordinator rewrote its transcript: two different
+    /// statements or heads at one position.
+    pub fn contradicts(&self, other: &VerifiedReceipt) -> bool {
+        let [one, two] = [self.receipt, other.receipt];
+        self.coordinator == other.coordinator
+            && one.session == two.session
+            && one.position == two.position
+            && (one.statement != two.statement || one.head != two.head)
+    }
 }
 
-/// The hash chain over a session's transcript.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chain {
-    session: SessionId,
-    len: u64,
-    head: Digest,
+impl fmt::Display for Fork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, second] = [self.first.receipt, self.second.receipt];
+        write!(
+            f,
+            "the coordinator {} signed two receipts for position {} of session {}: {} with head {}, and {} with head {}",
+            self.first.coordinator,
+            first.position,
+            first.session,
+            first.statement,
+            first.head,
+            second.statement,
+            second.head
+        )
+    }
 }
 
 impl Chain {
     /// The chain of a session without statements.
-    pub const fn new(session: SessionId) -> Chain {
-        Chain { session, len: 0, head: Digest::from_bytes([0; 32]) }
+    pub fn new(session: SessionId) -> Chain {
+        let head = Digest::of(&[DOMAIN, session.as_bytes()].concat());
+        Chain { session, len: 0, head }
     }
 
-    /// Adds a statement; the receipt that it gets.
-    pub fn extend(&mut self, statement: &Digest) -> Receipt {
-        let position = self.len;
-        let mut hash = Sha256::new();
-        hash.update(CHAIN_DOMAIN);
-        hash.update(self.session.as_bytes());
-        hash.update(self.head.as_bytes());
-        hash.update(position.to_be_bytes());
-        hash.update(statement.as_bytes());
-        self.head = Digest::from_bytes(hash.finalize().into());
-        self.len += 1;
-        Receipt { session: self.session, position, statement: *statement, head: self.head }
+    /// Appends a statement, and gives its receipt.
+    pub fn append(&mut self, statement: Digest) -> Receipt {
+        let receipt = self.next(statement);
+        (self.len, self.head) = (self.len + 1, receipt.head);
+        receipt
+    }
+
+    /// Appends a statement that a coordinator gave a receipt for.
+    ///
+    /// # Errors
+    /// [`Broken`] where the receipt says something else; the chain is unchanged.
+    pub fn follow(&mut self, receipt: &Receipt) -> Result<(), Broken> {
+        let expected = self.next(receipt.statement);
+        if expected == *receipt {
+            (self.len, self.head) = (self.len + 1, receipt.head);
+            return Ok(());
+        }
+        let (expected, found) = if expected.session != receipt.session {
+            (format!("session {}", expected.session), format!("session {}", receipt.session))
+        } else if expected.position != receipt.position {
+            (format!("position {}", expected.position), format!("position {}", receipt.position))
+        } else {
+            (format!("head {}", expected.head), format!("head {}", receipt.head))
+        };
+        Err(Broken { receipt: *receipt, expected, found })
+    }
+
+    fn next(&self, statement: Digest) -> Receipt {
+        let head = Digest::of(&[self.head.as_bytes().as_slice(), statement.as_bytes()].concat());
+        Receipt { session: self.session, position: self.len, statement, head }
     }
 
     /// The session.
@@ -196,77 +253,22 @@ impl Chain {
         self.session
     }
 
-    /// How many statements there are.
+    /// How many statements it has; the position of the next one.
     pub const fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether it has none.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The head; zeroes where there are no statements.
+    /// Its head.
     pub const fn head(&self) -> Digest {
         self.head
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn key(seed: u8) -> SigningKey {
-        SigningKey::from_bytes(&[seed; 32])
-    }
-
-    fn receipt() -> Receipt {
-        Chain::new(SessionId::from_bytes([3; 16])).extend(&Digest::of(b"first"))
-    }
-
-    #[test]
-    fn the_first_head_is_pinned() {
-        let first = Digest::of(b"first");
-        let parts = [b"svdr transcript v1".as_slice(), &[3; 16], &[0; 32], &[0; 8], first.as_bytes()];
-        assert_eq!(receipt().head, Digest::of(&parts.concat()));
-        assert_eq!(receipt().position, 0);
-    }
-
-    #[test]
-    fn a_receipt_is_read_as_it_was_signed() {
-        let envelope = receipt().sign(&key(1));
-        let own = PublicKey::from(key(1).verifying_key());
-        let read = VerifiedReceipt::read(&envelope, Some(&own)).unwrap();
-        assert_eq!((*read.receipt(), read.coordinator()), (receipt(), own));
-        let other = PublicKey::from(key(2).verifying_key());
-        let error = VerifiedReceipt::read(&envelope, Some(&other)).unwrap_err();
-        assert!(matches!(error, ReceiptError::OtherCoordinator { .. }), "{error}");
-    }
-
-    #[test]
-    fn what_is_no_receipt_is_refused_by_what_is_wrong() {
-        let sign = |kind: &str, payload: Vec<u8>| Envelope::sign(kind.to_owned(), payload, &key(1));
-        let read = |envelope: Envelope| VerifiedReceipt::read(&envelope, None).unwrap_err();
-        let good = receipt().sign(&key(1)).verify().unwrap().payload().to_vec();
-        assert!(matches!(read(sign("text/plain", good.clone())), ReceiptError::OtherType { .. }));
-        assert!(matches!(read(sign(RECEIPT_TYPE, vec![255])), ReceiptError::Decode { .. }));
-        assert!(matches!(read(sign(RECEIPT_TYPE, Vec::new())), ReceiptError::Session { found: 0, .. }));
-        for cut in 0..good.len() {
-            let envelope = sign(RECEIPT_TYPE, good[..cut].to_vec());
-            assert!(VerifiedReceipt::read(&envelope, None).is_err(), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn a_head_depends_on_session_order_and_every_statement() {
-        let digests = [Digest::of(b"a"), Digest::of(b"b"), Digest::of(b"c")];
-        let head = |session: u8, order: &[usize]| {
-            let mut chain = Chain::new(SessionId::from_bytes([session; 16]));
-            order.iter().map(|&at| chain.extend(&digests[at]).head).last().unwrap()
-        };
-        let heads = [head(1, &[0, 1, 2]), head(1, &[0, 2, 1]), head(1, &[1, 2]), head(2, &[0, 1, 2])];
-        let distinct: std::collections::BTreeSet<_> = heads.iter().collect();
-        assert_eq!(distinct.len(), heads.len());
-    }
-}
+#[path = "receipt/tests.rs"]
+mod tests;
