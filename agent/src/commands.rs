@@ -19,6 +19,8 @@ pub mod merge;
 pub mod online;
 pub mod propose;
 pub mod review;
+pub mod run;
+pub mod scan;
 pub mod status;
 pub mod sv_app_args;
 pub mod verify;
@@ -56,6 +58,10 @@ pub enum Command {
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Take part in a session: evidence, agreement, dump, attestation
+    Run(Box<run::RunArgs>),
+    /// Read the participant's logs and print the evidence in them
+    Scan(scan::ScanArgs),
     /// Take a data snapshot from the SV app and merge it into a migration dump
     Dump(Box<dump::DumpArgs>),
     /// Merge an identities backup and a data snapshot into a migration dump
@@ -106,6 +112,8 @@ impl CommandLine {
         match self.command {
             Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Run(args) => Ok(run::run(&args, self.output)?),
+            Command::Scan(args) => Ok(scan::run(&args, self.output)?),
             Command::Dump(args) => Ok(dump::run(&args, self.output)?),
             Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),

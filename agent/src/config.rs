@@ -133,6 +133,8 @@ pub struct AgentConfig {
     pub databases: DatabaseBackups,
     /// `output.dir`: where dumps are made.
     pub output_dir: Option<PathBuf>,
+    /// `output.state`: where the agent keeps what it signed; without it, the folder `state` beside the dumps.
+    pub state_dir: Option<PathBuf>,
     /// `[deliver]`.
     pub deliver: Option<Deliver>,
 }
@@ -204,7 +206,7 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
 /// A setting that a command needs and that nothing gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The section it belongs to, for example `sv_app`; empty for the file's top.
+    /// The section it belongs to, for example `sv_app`; empty for what stands before the sections.
     pub section: &'static str,
     /// The line to add there.
     pub line: &'static str,
@@ -220,17 +222,20 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Missing { section, line, flag, variable, file } = self;
         let key = line.split(' ').next().unwrap_or(line);
-        // The file's first settings belong to no section.
-        let (name, place) = match *section {
-            "" => (key.to_owned(), "at its top".to_owned()),
-            section => (format!("{section}.{key}"), format!("under [{section}]")),
-        };
+        if section.is_empty() {
+            let place = match file {
+                Some(file) => format!("add to {}, at its top", file.display()),
+                None => format!("there is no {DEFAULT_FILE} here; make one that begins with"),
+            };
+            return write!(f, "{key} is missing; {place}: {line}, or give {flag} or {variable}");
+        }
         match file {
-            Some(file) => write!(f, "{name} is missing; add to {}, {place}: {line}", file.display())?,
+            Some(file) => {
+                write!(f, "{section}.{key} is missing; add to {}, under [{section}]: {line}", file.display())?
+            }
             None => write!(
                 f,
-                "{name} is missing and there is no {DEFAULT_FILE} here; make one with {line} {place}, name one with \
-                 --config"
+                "{section}.{key} is missing and there is no {DEFAULT_FILE} here; make one with [{section}] and {line}, name one with --config"
             )?,
         }
         write!(f, ", or give {flag} or {variable}")
@@ -309,12 +314,19 @@ impl AgentConfig {
                 databases = found;
                 identities
             }),
-            output_dir: root.section("output").and_then(|section| one_path(section, "dir")),
+            output_dir: None,
+            state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
             databases,
         };
+        let (output_dir, state_dir) = root.section("output").map(output).unwrap_or_default();
         root.finish();
-        config
+        AgentConfig { output_dir, state_dir, ..config }
+    }
+
+    /// The folder that the agent keeps its statements in: `output.state`, or else `state` inside `output.dir`.
+    pub fn state(&self) -> Option<PathBuf> {
+        self.state_dir.clone().or_else(|| self.output_dir.as_ref().map(|dir| dir.join("state")))
     }
 }
 
@@ -338,6 +350,12 @@ fn backup(mut section: Section<'_, '_>) -> (Option<PathBuf>, DatabaseBackups) {
     let databases = DatabaseBackups { apps: patterns("apps"), participant: patterns("participant") };
     section.finish();
     (identities, databases)
+}
+
+fn output(mut section: Section<'_, '_>) -> (Option<PathBuf>, Option<PathBuf>) {
+    let paths = (section.path("dir"), section.path("state"));
+    section.finish();
+    paths
 }
 
 fn coordinator(mut section: Section<'_, '_>) -> Option<Coordinator> {

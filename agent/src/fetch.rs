@@ -1,6 +1,6 @@
 //! From the SV app to a migration dump on the disk: the snapshot is merged while it arrives.
 //!
-//! A try asks the app, and hands what arrives to a [`writer`] on a thread of its own, through a channel that holds
+//! A try asks the app, and hands what arrives to a writer on a thread of its own, through a channel that holds
 //! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
 //! behind, and the next begins anew: the app makes a new document for every request, so there is nothing to resume.
 //!
@@ -13,6 +13,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub struct Order {
     pub out: PathBuf,
     /// Whether that may exist.
     pub replace: Replace,
+    /// Counts the bytes of the snapshot as they arrive, from nothing at each try.
+    pub received: Arc<AtomicU64>,
 }
 
 /// Tries until there is a dump, until trying again cannot help, or until `policy` says that it has been enough.
@@ -105,7 +108,8 @@ async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result
 /// Passes the snapshot on to the writer, and waits for what it made of it.
 async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary, FetchError> {
     let (pieces, writer) = start_writer(order.clone());
-    let passed = pass_on(snapshot, &pieces).await;
+    order.received.store(0, Ordering::Relaxed);
+    let passed = pass_on(snapshot, &pieces, &order.received).await;
     drop(pieces);
     // The temporary file is gone only when the writer has ended, so it is waited for in any case.
     let written = writer.await.map_err(FetchError::WriterDied)?;
@@ -130,7 +134,11 @@ fn start_writer(order: Order) -> (mpsc::Sender<Piece>, JoinHandle<Result<Option<
 }
 
 /// Receives until the end, or until the writer has stopped: it then has a reason of its own to give.
-async fn pass_on(snapshot: &mut Snapshot, pieces: &mpsc::Sender<Piece>) -> Result<(), Failure> {
+async fn pass_on(
+    snapshot: &mut Snapshot,
+    pieces: &mpsc::Sender<Piece>,
+    received: &AtomicU64,
+) -> Result<(), Failure> {
     let progress = Progress::bytes("data snapshot", snapshot.total());
     let mut is_first = true;
     while let Some(chunk) = snapshot.chunk().await? {
@@ -138,6 +146,7 @@ async fn pass_on(snapshot: &mut Snapshot, pieces: &mpsc::Sender<Piece>) -> Resul
             return Err(snapshot.not_a_snapshot(&chunk));
         }
         progress.advance(chunk.len() as u64);
+        received.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         if pieces.send(Piece::Chunk(chunk)).await.is_err() {
             return Ok(());
         }
@@ -151,3 +160,7 @@ async fn pass_on(snapshot: &mut Snapshot, pieces: &mpsc::Sender<Piece>) -> Resul
 fn is_page(start: &Bytes) -> bool {
     start.trim_ascii_start().starts_with(b"<")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod said;

@@ -7,6 +7,7 @@ pub mod check;
 pub mod commands;
 pub mod config;
 pub mod deliver;
+pub mod driver;
 pub mod dump;
 pub mod fetch;
 pub mod identity;

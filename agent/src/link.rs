@@ -16,6 +16,7 @@ use svdr_proto::v1::watch_response::Event;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::statement::SessionId;
+use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
 
@@ -52,6 +53,8 @@ pub struct Connection {
 pub struct Watch {
     url: String,
     stream: Streaming<v1::WatchResponse>,
+    /// When the last message came.
+    heard: Instant,
 }
 
 /// What a watch brings.
@@ -173,7 +176,7 @@ impl Connection {
         let url = self.coordinator.url.clone();
         let answer = within(CALL_TIMEOUT, &url, self.client.watch(request)).await?;
         let stream = answer.map_err(|status| self.failed("watching the session", status))?.into_inner();
-        Ok(Watch { url, stream })
+        Ok(Watch { url, stream, heard: Instant::now() })
     }
 
     /// Submits a statement, and returns the coordinator's receipt for it.
@@ -187,7 +190,11 @@ impl Connection {
         let receipt = self.receipt(answer.receipt)?;
         if receipt.receipt().statement != statement.digest() {
             let url = self.coordinator.url.clone();
-            return Err(CallError::OtherReceipt { url, expected: statement.digest(), found: receipt.receipt().statement });
+            return Err(CallError::OtherReceipt {
+                url,
+                expected: statement.digest(),
+                found: receipt.receipt().statement,
+            });
         }
         Ok(receipt)
     }
@@ -224,8 +231,13 @@ impl Watch {
     /// # Errors
     /// Where the stream ends, breaks, is silent for too long, or brings what is no transcript.
     pub async fn next(&mut self, connection: &Connection) -> Result<News, CallError> {
-        match within(SILENCE, &self.url, self.stream.message()).await? {
-            Ok(Some(message)) => connection.news(message),
+        let message = tokio::time::timeout_at(self.heard + SILENCE, self.stream.message()).await;
+        let silent = |_elapsed| CallError::Silent { url: self.url.clone(), after: SILENCE };
+        match message.map_err(silent)? {
+            Ok(Some(message)) => {
+                self.heard = Instant::now();
+                connection.news(message)
+            }
             Ok(None) => Err(CallError::Ended { url: self.url.clone() }),
             Err(status) => Err(connection.failed("watching the session", status)),
         }
@@ -255,7 +267,10 @@ fn entry_of(coordinator: &Coordinator, entry: Option<v1::TranscriptEntry>) -> Re
     Ok(Entry { position, statement, receipt: receipt_of(coordinator, receipt)? })
 }
 
-fn receipt_of(coordinator: &Coordinator, receipt: Option<v1::Envelope>) -> Result<VerifiedReceipt, CallError> {
+fn receipt_of(
+    coordinator: &Coordinator,
+    receipt: Option<v1::Envelope>,
+) -> Result<VerifiedReceipt, CallError> {
     let url = || coordinator.url.clone();
     let receipt = receipt.ok_or_else(|| CallError::Incomplete { url: url(), what: "receipt" })?;
     let envelope =

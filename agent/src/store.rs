@@ -275,8 +275,7 @@ impl Locked<'_> {
         if path.exists() {
             return Ok(());
         }
-        let lines: String =
-            certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
+        let lines: String = certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
         crash::around_flush(|| files::write_private(&path, lines.as_bytes(), Replace::Never))?;
         Ok(())
     }
@@ -288,7 +287,8 @@ impl Locked<'_> {
     /// Where it cannot be written.
     pub fn adopt(&self, session: SessionId, statement: &Verified) -> Result<bool, StoreError> {
         let folder = self.make_session_folder(session)?;
-        let (sequence, kind, digest) = (statement.header().sequence, statement.body().kind(), statement.digest());
+        let (sequence, kind, digest) =
+            (statement.header().sequence, statement.body().kind(), statement.digest());
         let files = numbered_files(&folder)?;
         let same_number = files.get(&sequence).map(Vec::as_slice).unwrap_or_default();
         for name in same_number {
@@ -411,7 +411,11 @@ fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {
         return Err(StoreError::TooLong { path: path.to_owned() });
     }
     let json = fs::read(path).map_err(read)?;
-    Envelope::from_json(&json).map_err(|source| StoreError::Damaged { path: path.to_owned(), line: 1, source })
+    Envelope::from_json(&json).map_err(|source| StoreError::Damaged {
+        path: path.to_owned(),
+        line: 1,
+        source,
+    })
 }
 
 fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), StoreError> {

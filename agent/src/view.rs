@@ -53,13 +53,13 @@ impl View {
     /// The session as the disk has it; `None` where its opening is not there.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// As [`View::open`].
     pub fn stored(
         store: &Store,
         roster: &Arc<Roster>,
         me: &MemberName,
         session: SessionId,
-    ) -> Result<Option<View>, StoreError> {
+    ) -> Result<Option<View>, ViewError> {
         View::open(store, roster, me, session, &[])
     }
 
@@ -67,32 +67,22 @@ impl View {
     /// is on disk afterwards.
     ///
     /// # Errors
-    /// Where the store cannot be read or written.
+    /// Where the store cannot be read or written, or the opening is refused: it was made with another roster, or
+    /// is no convener's.
     pub fn open(
         store: &Store,
         roster: &Arc<Roster>,
         me: &MemberName,
         session: SessionId,
         received: &[Envelope],
-    ) -> Result<Option<View>, StoreError> {
+    ) -> Result<Option<View>, ViewError> {
         let mut stored = store.signed(session)?;
         stored.extend(store.mirrored(session)?);
         let opens = |envelope: &&Envelope| SessionId::of_open(&envelope.digest()) == session;
         let Some(opening) = stored.iter().chain(received).find(opens) else { return Ok(None) };
-        let opened = match Verified::read(opening.clone(), roster) {
-            Ok(opened) => Session::open(Arc::new(opened), Arc::clone(roster)),
-            Err(error) => {
-                tracing::warn!(%session, "its opening is refused: {}", in_one_line(&error));
-                return Ok(None);
-            }
-        };
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(error) => {
-                tracing::warn!(%session, "it is not opened: {}", in_one_line(&error));
-                return Ok(None);
-            }
-        };
+        let refused = |source| ViewError::Opening { session, source: Box::new(source) };
+        let opened = Verified::read(opening.clone(), roster).map_err(refused)?;
+        let opened = Session::open(Arc::new(opened), Arc::clone(roster))?;
         let mut view = View { session: opened, me: me.clone(), known: HashSet::new() };
         for envelope in stored {
             view.known.insert(envelope.digest());
@@ -141,7 +131,9 @@ impl View {
                 tracing::warn!(
                     "this member's {} ({}) was not in {}: was that folder set back, or is the key in use elsewhere? \
                      It binds from now on",
-                    statement.body().kind(), statement.digest(), store.folder().display()
+                    statement.body().kind(),
+                    statement.digest(),
+                    store.folder().display()
                 );
             }
         }
@@ -187,7 +179,9 @@ impl View {
                 }
             },
             Err(StatementError::UnknownKind { kind }) => {
-                tracing::info!("a statement of kind {kind:?}, which this version does not know, counts for nothing here");
+                tracing::info!(
+                    "a statement of kind {kind:?}, which this version does not know, counts for nothing here"
+                );
                 Found::Unknown
             }
             Err(error) => {
@@ -208,10 +202,16 @@ pub fn others(
     roster: &Arc<Roster>,
     me: &MemberName,
     session: SessionId,
-) -> Result<Vec<Session>, StoreError> {
+) -> Result<Vec<View>, ViewError> {
     let mut others = Vec::new();
     for other in store.sessions()?.into_iter().filter(|other| *other != session) {
-        others.extend(View::stored(store, roster, me, other)?.map(|view| view.session));
+        match View::stored(store, roster, me, other) {
+            Ok(view) => others.extend(view),
+            Err(error @ ViewError::Opening { .. }) => {
+                tracing::debug!(session = %other, "left out: {}", in_one_line(&error));
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(others)
 }

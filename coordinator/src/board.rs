@@ -48,7 +48,9 @@ const PROPOSE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum BoardError {
     /// The journal failed.
-    #[error("the coordinator stops, because its journal has failed; nothing that it did not acknowledge counts")]
+    #[error(
+        "the coordinator stops, because its journal has failed; nothing that it did not acknowledge counts"
+    )]
     Journal(#[source] JournalError),
     /// The journal's thread ended without saying why.
     #[error("the coordinator stops, because the thread of its journal ended; report this as a fault of svdr")]

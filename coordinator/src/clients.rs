@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn places_are_free_again_when_they_are_given_back() {
         let client = Client::new("A".parse().unwrap(), Role::Member);
-        let mut held: Vec<_> = (0..MAX_CONNECTIONS_PER_CLIENT).map(|_| client.connection().unwrap()).collect();
+        let mut held: Vec<_> =
+            (0..MAX_CONNECTIONS_PER_CLIENT).map(|_| client.connection().unwrap()).collect();
         assert!(client.connection().is_none());
         held.pop();
         assert!(client.connection().is_some());

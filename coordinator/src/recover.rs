@@ -27,7 +27,9 @@ pub enum RecoverError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// A record holds no statement.
-    #[error("record {record} of the journal is not a statement; was it written by a newer svdr? use that one")]
+    #[error(
+        "record {record} of the journal is not a statement; was it written by a newer svdr? use that one"
+    )]
     Decode {
         /// Which, from zero.
         record: u64,
@@ -36,7 +38,9 @@ pub enum RecoverError {
         source: prost::DecodeError,
     },
     /// A record's envelope is malformed.
-    #[error("record {record} of the journal is not a statement; was it written by a newer svdr? use that one")]
+    #[error(
+        "record {record} of the journal is not a statement; was it written by a newer svdr? use that one"
+    )]
     Envelope {
         /// Which, from zero.
         record: u64,
@@ -97,7 +101,9 @@ fn restore(
     let checked: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = records
             .chunks(share)
-            .map(|records| scope.spawn(|| records.iter().map(|record| check(record, roster)).collect::<Vec<_>>()))
+            .map(|records| {
+                scope.spawn(|| records.iter().map(|record| check(record, roster)).collect::<Vec<_>>())
+            })
             .collect();
         let results = workers.into_iter().flat_map(|worker| match worker.join() {
             Ok(results) => results,

@@ -105,7 +105,9 @@ pub enum Refusal {
     )]
     TooManySessions,
     /// The client calls too often.
-    #[error("{client} makes more than {CALLS_PER_SECOND} calls a second; wait a second and go on more slowly")]
+    #[error(
+        "{client} makes more than {CALLS_PER_SECOND} calls a second; wait a second and go on more slowly"
+    )]
     TooFast {
         /// Who.
         client: MemberName,

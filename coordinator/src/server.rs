@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use svdr_proto::limits::{
-    CALL_TIMEOUT, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT,
-};
+use svdr_proto::limits::{CALL_TIMEOUT, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT};
 use svdr_proto::tls::{TlsError, TlsIdentity, server_config};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionServiceServer;
@@ -61,10 +59,14 @@ pub enum ServeError {
     #[error(transparent)]
     Board(#[from] BoardError),
     /// The board's task was lost.
-    #[error("the coordinator stops, because the task that owns its sessions ended; report this as a fault of svdr")]
+    #[error(
+        "the coordinator stops, because the task that owns its sessions ended; report this as a fault of svdr"
+    )]
     Task(#[source] tokio::task::JoinError),
     /// The gRPC server failed.
-    #[error("the coordinator stops, because its gRPC server ended; look at the log before, and start it again")]
+    #[error(
+        "the coordinator stops, because its gRPC server ended; look at the log before, and start it again"
+    )]
     Grpc(#[source] tonic::transport::Error),
     /// Reflection cannot read the schema.
     #[error("the schema for reflection cannot be read; report this as a fault of svdr")]

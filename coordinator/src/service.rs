@@ -93,9 +93,7 @@ impl Service {
         follow: bool,
     ) -> Result<mpsc::Receiver<Result<Event, Status>>, Refusal> {
         let session: SessionId = session.parse()?;
-        let place = client
-            .stream()
-            .ok_or_else(|| Refusal::TooManyStreams { client: client.name.clone() })?;
+        let place = client.stream().ok_or_else(|| Refusal::TooManyStreams { client: client.name.clone() })?;
         let first = self.board.page(session, from).await?;
         let (events, receiver) = mpsc::channel(STREAM_BUFFER);
         let reader = Reader { service: self.clone(), session, next: from, follow, events };
@@ -173,11 +171,10 @@ impl Reader {
                     return Err(Over);
                 }
                 () = self.events.closed() => return Err(Over),
-                () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => {
-                    let length = *page.length.borrow();
-                    self.offer(Event::KeepAlive(length)).await?;
-                }
+                () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => {}
             }
+            let length = *page.length.borrow();
+            self.offer(Event::KeepAlive(length)).await?;
         }
     }
 
@@ -244,9 +241,7 @@ impl SessionService for Service {
             Ok(session) => self.board.get(session).await,
             Err(error) => Err(Refusal::SessionId(error)),
         };
-        found
-            .map(Response::new)
-            .map_err(|refusal| self.refused(Some(&client), "GetSession", refusal))
+        found.map(Response::new).map_err(|refusal| self.refused(Some(&client), "GetSession", refusal))
     }
 
     async fn submit(
@@ -262,10 +257,7 @@ impl SessionService for Service {
 
     type WatchStream = Streaming<v1::WatchResponse>;
 
-    async fn watch(
-        &self,
-        request: Request<v1::WatchRequest>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let client = self.caller(&request)?;
         let v1::WatchRequest { session, from } = request.into_inner();
         let events = self.stream(&client, &session, from, true).await;

@@ -23,7 +23,7 @@ use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
 use super::online::{Online, OnlineError, Seen};
 use crate::fetch::in_one_line;
 use crate::store::StoreError;
-use crate::view::Ledger;
+use crate::view::{Ledger, View};
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +153,7 @@ fn judge(
     record: &svdr_protocol::vote::Record,
     wish: &Wish<'_>,
 ) -> Decision<Body> {
-    let others: Vec<&Session> = seen.others.iter().collect();
+    let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
     (wish.decide)(&Voter::new(online.me(), record, seen.view.session(), &others))
 }
 

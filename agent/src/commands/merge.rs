@@ -213,3 +213,6 @@ pub(super) fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::
 fn with_digest(size: u64, digest: Option<&svdr_protocol::digest::Digest>) -> String {
     digest.map_or_else(|| format!("{size} bytes"), |digest| format!("{size} bytes, {digest}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use clap::Args;
 use svdr_cli::exit::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::session::{Phase, Session};
+use svdr_protocol::session::Phase;
 use svdr_protocol::statement::SessionId;
 
 use super::SOFTWARE;
@@ -23,8 +23,6 @@ use crate::roster_file::{self, RosterFileError};
 use crate::store::{Signer, Store, StoreError};
 use crate::view::{self, View, ViewError};
 
-/// The store's folder inside of `output.dir`.
-const STATE: &str = "state";
 /// Characters that name a session at least: fewer would be a slip of the hand.
 const MIN_PREFIX_LEN: usize = 4;
 
@@ -40,7 +38,7 @@ pub struct OnlineArgs {
     /// This member's identity key, instead of the configuration's
     #[arg(long, value_name = "FILE", env = "SVDR_IDENTITY")]
     pub identity: Option<PathBuf>,
-    /// The agent's state folder [default: the folder state in output.dir]
+    /// The agent's state folder [default: output.state, or the folder state in output.dir]
     #[arg(long, value_name = "DIR", env = "SVDR_STATE")]
     pub state: Option<PathBuf>,
 }
@@ -167,7 +165,7 @@ pub struct Seen {
     /// The session.
     pub view: View,
     /// Other sessions that the voting rules reach across to.
-    pub others: Vec<Session>,
+    pub others: Vec<View>,
     /// The coordinator that it comes from; `None` where none could be reached.
     pub connection: Option<Connection>,
     /// Sessions that have not ended, besides this one.
@@ -183,7 +181,7 @@ impl Online {
         let config = AgentConfig::load(args.config.as_deref())?;
         let roster_file = args.roster.clone().or_else(|| config.roster.clone());
         let key_file = args.identity.clone().or_else(|| config.identity_key.clone());
-        let state = args.state.clone().or_else(|| config.output_dir.as_ref().map(|dir| dir.join(STATE)));
+        let state = args.state.clone().or_else(|| config.state());
         let (Some(roster_file), Some(key_file), Some(state)) = (&roster_file, &key_file, &state) else {
             let missing = missing(&config, [roster_file.is_none(), key_file.is_none(), state.is_none()]);
             return Err(ConfigError::Missing { missing }.into());

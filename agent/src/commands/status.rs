@@ -26,7 +26,7 @@ use crate::link::News;
 use crate::screen;
 use crate::screen::next::{Next, next};
 use crate::store::StoreError;
-use crate::view::Ledger;
+use crate::view::{Ledger, View};
 
 /// Between two tries to reach a coordinator: an operator who waits looks at the screen.
 const RETRY: Duration = Duration::from_secs(3);
@@ -108,7 +108,7 @@ pub fn run(args: &StatusArgs, output: Output) -> Result<(), StatusError> {
 
 fn next_of(online: &Online, seen: &Seen) -> Result<Next, StatusError> {
     let record = online.store.record(&online.roster)?;
-    let others: Vec<&Session> = seen.others.iter().collect();
+    let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
     let session = seen.view.session();
     Ok(next(session, online.me(), &Voter::new(online.me(), &record, session, &others)))
 }

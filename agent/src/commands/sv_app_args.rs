@@ -16,7 +16,7 @@ use crate::sv_app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "SV app (instead of agent.toml)")]
 pub struct SvAppArgs {
-    /// Base of the SV app's API, like https://sv.sv.HOST/api/sv
+    /// Base of the SV app's API, like `https://sv.sv.HOST/api/sv`
     #[arg(long, value_name = "URL", env = "SVDR_SV_APP_URL", hide_env_values = true)]
     pub url: Option<String>,
     /// File that holds an administrator's token; read again at every try

@@ -147,6 +147,21 @@ impl CallError {
         }
     }
 
+    /// The coordinator that it is about.
+    pub fn url(&self) -> &str {
+        match self {
+            CallError::Lost { url, .. }
+            | CallError::Refused { url, .. }
+            | CallError::Silent { url, .. }
+            | CallError::Ended { url }
+            | CallError::Incomplete { url, .. }
+            | CallError::Statement { url, .. }
+            | CallError::Receipt { url, .. }
+            | CallError::OtherReceipt { url, .. }
+            | CallError::Endless { url, .. } => url,
+        }
+    }
+
     /// The status's code, where the coordinator gave one.
     pub fn code(&self) -> Option<Code> {
         match self {

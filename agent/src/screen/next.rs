@@ -46,7 +46,7 @@ pub fn next(session: &Session, me: &MemberName, voter: &Voter<'_>) -> Next {
         }
         Phase::Gathering => Next::run(
             "report your evidence. The agent does that by itself while it runs:",
-            ["svdr-agent check".to_owned(), "svdr-agent run".to_owned()],
+            ["svdr-agent check".to_owned(), run_command(session)],
         ),
         Phase::Proposed(round) => match shown_proposal(session, round) {
             Some((proposal, _)) => vote(session, me, voter, round, &proposal.digest()),
@@ -56,12 +56,18 @@ pub fn next(session: &Session, me: &MemberName, voter: &Voter<'_>) -> Next {
     }
 }
 
+/// The agent takes part in drills only where it is told to.
+fn run_command(session: &Session) -> String {
+    format!("svdr-agent run{}", if session.drill() { " --drill" } else { "" })
+}
+
 fn vote(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32, proposal: &Digest) -> Next {
     let id = session.id();
     let rejected = session.rejections(round, proposal).contains_key(me);
     match voter.agree(proposal) {
         Decision::Signed(_) => Next::wait(format!(
-            "nothing; you have agreed to round {round}. Keep the agent running (svdr-agent run)."
+            "nothing; you have agreed to round {round}. Keep the agent running ({}).",
+            run_command(session)
         )),
         Decision::Sign(_) if rejected => Next::run(
             "wait for another proposal: you have rejected this one. You may still change your mind:",
@@ -120,7 +126,7 @@ fn dump(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32) -> Ne
                 "make your dump of {}. The agent does that by itself while it runs:",
                 plan.recovery_timestamp()
             ),
-            ["svdr-agent run".to_owned()],
+            [run_command(session)],
         ),
         Decision::Refuse(Refusal::NotAgreed { .. }) => match shown_proposal(session, round) {
             Some((proposal, _)) => vote(session, me, voter, round, &proposal.digest()),
@@ -160,7 +166,7 @@ fn completed(session: &Session, me: &MemberName, certificate: &CompletionCertifi
     {
         return Next::run(
             "finish your own dump. The agent does that by itself while it runs:",
-            ["svdr-agent run".to_owned()],
+            [run_command(session)],
         );
     }
     Next::run(

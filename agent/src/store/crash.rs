@@ -17,7 +17,8 @@ pub(super) fn around_flush<T, E>(flush: impl FnOnce() -> Result<T, E>) -> Result
 }
 
 fn stop_if_asked(side: &str, nth: u64) {
-    if cfg!(debug_assertions) && std::env::var("SVDR_CRASH_AT").is_ok_and(|at| at == format!("{side}:{nth}")) {
+    if cfg!(debug_assertions) && std::env::var("SVDR_CRASH_AT").is_ok_and(|at| at == format!("{side}:{nth}"))
+    {
         // As kill -9 does: nothing is dropped, nothing is flushed.
         std::process::abort();
     }

@@ -40,7 +40,11 @@ impl EnvelopeLog {
         lines
             .map(|(at, line)| {
                 let path = || self.path.clone();
-                Envelope::from_json(line).map_err(|source| StoreError::Damaged { path: path(), line: at + 1, source })
+                Envelope::from_json(line).map_err(|source| StoreError::Damaged {
+                    path: path(),
+                    line: at + 1,
+                    source,
+                })
             })
             .collect()
     }

@@ -47,7 +47,7 @@ pub enum TrustError {
         looked: Option<String>,
     },
     /// The TLS library refuses its own defaults.
-    #[error("TLS cannot be set up on this machine")]
+    #[error("TLS cannot be set up on this machine; report it, with the kind of processor and system")]
     Unsupported {
         /// What it says.
         source: rustls::Error,

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use svdr_cli::exit::{CommandError, Exit};
-use svdr_protocol::statement::SessionId;
+use svdr_protocol::session::NotAccepted;
+use svdr_protocol::statement::{SessionId, StatementError};
 
 use crate::link::{CallError, HistoryError};
 use crate::store::StoreError;
@@ -28,6 +29,21 @@ pub enum ViewError {
         #[source]
         source: HistoryError,
     },
+    /// Its opening is refused.
+    #[error(
+        "session {session} is refused, because its opening does not hold here; compare the fingerprint of the \
+         roster with the others', and do not join before it is the same"
+    )]
+    Opening {
+        /// The session.
+        session: SessionId,
+        /// What is wrong with it.
+        #[source]
+        source: Box<StatementError>,
+    },
+    /// It is not opened.
+    #[error(transparent)]
+    NotAccepted(#[from] NotAccepted),
     /// There is no such session.
     #[error(
         "neither {url} nor this agent's store knows session {session}; compare the id with that of the others, and \
@@ -46,7 +62,9 @@ impl CommandError for ViewError {
         match self {
             ViewError::Call(error) => error.exit(),
             ViewError::Store(error) => error.exit(),
-            ViewError::History { .. } => Exit::Refused,
+            ViewError::History { .. } | ViewError::Opening { .. } | ViewError::NotAccepted(_) => {
+                Exit::Refused
+            }
             ViewError::NotThere { .. } => Exit::Failed,
         }
     }

@@ -22,19 +22,14 @@ impl Ledger {
     ///
     /// # Errors
     /// Where those cannot be read, or contradict each other.
-    pub fn open(
-        store: &Store,
-        session: SessionId,
-        coordinator: &Coordinator,
-    ) -> Result<Ledger, ViewError> {
+    pub fn open(store: &Store, session: SessionId, coordinator: &Coordinator) -> Result<Ledger, ViewError> {
         let mut kept = Vec::new();
         for envelope in store.receipts(session, &coordinator.key)? {
             let receipt = VerifiedReceipt::read(envelope, Some(&coordinator.key));
             let url = coordinator.url.clone();
             kept.push(receipt.map_err(|source| CallError::Receipt { url, source })?);
         }
-        let mut ledger =
-            Ledger { session, coordinator: coordinator.clone(), history: History::new(session) };
+        let mut ledger = Ledger { session, coordinator: coordinator.clone(), history: History::new(session) };
         for receipt in kept {
             if let Err(source) = ledger.history.acknowledged(receipt) {
                 return Err(ledger.broken(store, source, None));

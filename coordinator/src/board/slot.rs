@@ -101,7 +101,7 @@ impl Slot {
         }
         self.belongs(&incoming)?;
         self.charge(&incoming.statement, from)?;
-        let receipt = self.chain.extend(&digest);
+        let receipt = self.chain.append(digest);
         self.places.insert(digest, receipt.position);
         let entry = Arc::new(Entry { statement: incoming.statement, receipt, signed: OnceLock::new() });
         self.entries.push(Arc::clone(&entry));

@@ -29,8 +29,9 @@ pub(super) fn start(journal: Box<dyn Journal>, metrics: Metrics) -> io::Result<W
     let (records, queue) = mpsc::channel(MAX_WAITING);
     // As many reports wait as there are records on their way: the queue's length is their limit.
     let (report, flushed) = mpsc::unbounded_channel();
-    let thread =
-        thread::Builder::new().name("journal".to_owned()).spawn(move || write(journal, queue, report, &metrics))?;
+    let thread = thread::Builder::new()
+        .name("journal".to_owned())
+        .spawn(move || write(journal, queue, report, &metrics))?;
     Ok(Writer { records, flushed, thread })
 }
 

@@ -12,7 +12,9 @@ use super::CommandLine;
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-coordinator completions bash > /etc/bash_completion.d/svdr-coordinator")]
+#[command(
+    after_help = "Example: svdr-coordinator completions bash > /etc/bash_completion.d/svdr-coordinator"
+)]
 pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]

@@ -27,11 +27,13 @@ use crate::server::{ServeError, Server};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-coordinator serve --roster roster.toml --identity coordinator.key \\\n    \
+#[command(
+    after_help = "Example: svdr-coordinator serve --roster roster.toml --identity coordinator.key \\\n    \
     --listen 0.0.0.0:7443 --data /var/lib/svdr\n\n\
     Once it listens it prints the address and its public key, which every agent.toml has to name. SIGTERM and\n\
     SIGINT end it: calls are finished, and everything acknowledged is on disk. The key is made with\n\
-    svdr-agent identity new.")]
+    svdr-agent identity new."
+)]
 pub struct ServeArgs {
     /// The roster; its members and observers may connect, and nobody else
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
@@ -69,7 +71,9 @@ pub enum ServeCommandError {
     #[error(transparent)]
     Recover(#[from] RecoverError),
     /// An address cannot be listened on.
-    #[error("{address} cannot be listened on; check that it is this machine's and that nothing else listens there")]
+    #[error(
+        "{address} cannot be listened on; check that it is this machine's and that nothing else listens there"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -13,7 +13,7 @@ use svdr_proto::v1::session_service_client::SessionServiceClient;
 use svdr_protocol::dsse::{Envelope, EnvelopeError};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::receipt::{Chain, ReceiptError, VerifiedReceipt};
+use svdr_protocol::receipt::{Broken, Chain, ReceiptError, VerifiedReceipt};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::{NotAccepted, Session};
 use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError, Verified};
@@ -45,7 +45,9 @@ pub enum ClientError {
         key: String,
     },
     /// No coordinator can be reached.
-    #[error("none of the {tried} coordinators of the configuration can be used; the last one tried gave the reason")]
+    #[error(
+        "none of the {tried} coordinators of the configuration can be used; the last one tried gave the reason"
+    )]
     NoCoordinator {
         /// How many were tried.
         tried: usize,
@@ -60,7 +62,9 @@ pub enum ClientError {
         status: Box<Status>,
     },
     /// A statement of the transcript does not hold.
-    #[error("statement {position} of the coordinator's transcript does not hold; tell its operator, and use another")]
+    #[error(
+        "statement {position} of the coordinator's transcript does not hold; tell its operator, and use another"
+    )]
     Statement {
         /// Its position.
         position: u64,
@@ -69,7 +73,9 @@ pub enum ClientError {
         source: Box<StatementError>,
     },
     /// A receipt of the transcript does not hold.
-    #[error("the receipt of statement {position} does not hold; tell the coordinator's operator, and use another")]
+    #[error(
+        "the receipt of statement {position} does not hold; tell the coordinator's operator, and use another"
+    )]
     Receipt {
         /// Its position.
         position: u64,
@@ -78,7 +84,9 @@ pub enum ClientError {
         source: Box<ReceiptError>,
     },
     /// An envelope is malformed.
-    #[error("entry {position} of the coordinator's transcript is malformed; tell its operator, and use another")]
+    #[error(
+        "entry {position} of the coordinator's transcript is malformed; tell its operator, and use another"
+    )]
     Envelope {
         /// Its position.
         position: u64,
@@ -94,9 +102,30 @@ pub enum ClientError {
     Chain {
         /// Its position.
         position: u64,
+        /// What differs.
+        #[source]
+        source: Box<Broken>,
+    },
+    /// The receipt is for another statement.
+    #[error(
+        "the receipt at position {position} is for another statement; tell the coordinator's operator, and use another"
+    )]
+    OtherReceipt {
+        /// Its position.
+        position: u64,
+    },
+    /// The transcript is another session's.
+    #[error("the coordinator sent the transcript of session {found} for {expected}; use another coordinator")]
+    OtherSession {
+        /// The session asked for.
+        expected: SessionId,
+        /// The session of the transcript.
+        found: SessionId,
     },
     /// A statement belongs elsewhere.
-    #[error("statement {position} of the coordinator's transcript is not of the session; use another coordinator")]
+    #[error(
+        "statement {position} of the coordinator's transcript is not of the session; use another coordinator"
+    )]
     NotAccepted {
         /// Its position.
         position: u64,
@@ -125,6 +154,8 @@ impl CommandError for ClientError {
             | ClientError::Receipt { .. }
             | ClientError::Envelope { .. }
             | ClientError::Chain { .. }
+            | ClientError::OtherReceipt { .. }
+            | ClientError::OtherSession { .. }
             | ClientError::NotAccepted { .. }
             | ClientError::Sign(_) => Exit::Refused,
         }
@@ -192,6 +223,11 @@ impl Client {
         Err(ClientError::NoCoordinator { tried: config.coordinators.len(), last: Box::new(last) })
     }
 
+    /// The key of the coordinator that it is connected to.
+    pub const fn coordinator(&self) -> PublicKey {
+        self.coordinator
+    }
+
     /// The sessions of the coordinator, as it tells them.
     ///
     /// # Errors
@@ -226,7 +262,7 @@ impl Client {
         let receipt = self.service.submit(request).await?.into_inner().receipt.unwrap_or_default();
         let receipt = self.receipt(receipt, 0)?;
         if receipt.receipt().statement != envelope.digest() {
-            return Err(ClientError::Chain { position: receipt.receipt().position });
+            return Err(ClientError::OtherReceipt { position: receipt.receipt().position });
         }
         Ok(receipt)
     }
@@ -270,18 +306,18 @@ impl Client {
     ///
     /// # Errors
     /// Where something about it does not hold.
-    pub fn check(
-        &self,
-        entry: v1::TranscriptEntry,
-        followed: &mut Followed,
-    ) -> Result<Checked, ClientError> {
+    pub fn check(&self, entry: v1::TranscriptEntry, followed: &mut Followed) -> Result<Checked, ClientError> {
         let position = followed.chain.len();
         let envelope = Envelope::from_message(entry.statement.unwrap_or_default())
             .map_err(|error| ClientError::Envelope { position, source: Box::new(error) })?;
         let receipt = self.receipt(entry.receipt.unwrap_or_default(), position)?;
-        if followed.chain.extend(&envelope.digest()) != *receipt.receipt() {
-            return Err(ClientError::Chain { position });
+        if receipt.receipt().statement != envelope.digest() {
+            return Err(ClientError::OtherReceipt { position });
         }
+        followed
+            .chain
+            .follow(receipt.receipt())
+            .map_err(|source| ClientError::Chain { position, source: Box::new(source) })?;
         let statement = match Verified::read(envelope.clone(), &self.roster) {
             Ok(verified) => Some(Arc::new(verified)),
             Err(StatementError::UnknownKind { .. }) => None,
@@ -296,27 +332,53 @@ impl Client {
     fn receipt(&self, message: v1::Envelope, position: u64) -> Result<VerifiedReceipt, ClientError> {
         let envelope = Envelope::from_message(message)
             .map_err(|error| ClientError::Envelope { position, source: Box::new(error) })?;
-        VerifiedReceipt::read(&envelope, Some(&self.coordinator))
+        VerifiedReceipt::read(envelope, Some(&self.coordinator))
             .map_err(|source| ClientError::Receipt { position, source: Box::new(source) })
     }
 }
 
 impl Followed {
     /// Nothing of the session yet.
-    pub const fn new(session: SessionId) -> Followed {
+    pub fn new(session: SessionId) -> Followed {
         Followed { chain: Chain::new(session), session: None }
     }
 
-    fn add(&mut self, statement: &Arc<Verified>, roster: &Arc<Roster>, position: u64) -> Result<(), ClientError> {
+    /// How many entries of the present coordinator's transcript have been received.
+    pub const fn len(&self) -> u64 {
+        self.chain.len()
+    }
+
+    /// Whether none has.
+    pub const fn is_empty(&self) -> bool {
+        self.chain.is_empty()
+    }
+
+    /// Begins the transcript anew, where it may be another coordinator's with an order of its own. What is known
+    /// of the session stays.
+    pub fn restart_chain(&mut self) {
+        self.chain = Chain::new(self.chain.session());
+    }
+
+    fn add(
+        &mut self,
+        statement: &Arc<Verified>,
+        roster: &Arc<Roster>,
+        position: u64,
+    ) -> Result<(), ClientError> {
         let refused = |source| ClientError::NotAccepted { position, source: Box::new(source) };
         match &mut self.session {
+            // Its opening names no session; it is known once there is one.
+            Some(session) if session.opened().digest() == statement.digest() => {}
             Some(session) => {
                 session.insert(Arc::clone(statement)).map_err(refused)?;
             }
             None => {
                 let session = Session::open(Arc::clone(statement), Arc::clone(roster)).map_err(refused)?;
                 if session.id() != self.chain.session() {
-                    return Err(ClientError::Chain { position });
+                    return Err(ClientError::OtherSession {
+                        expected: self.chain.session(),
+                        found: session.id(),
+                    });
                 }
                 self.session = Some(session);
             }

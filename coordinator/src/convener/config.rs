@@ -163,7 +163,10 @@ mod tests {
         let error = read(&MINIMAL.replace("ed25519:", "rsa:")).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("line 8"), "{cause}");
-        assert!(matches!(read(&MINIMAL.replace("[[coordinator]]", "[other]")), Err(ConfigError::NoCoordinator { .. })));
+        assert!(matches!(
+            read(&MINIMAL.replace("[[coordinator]]", "[other]")),
+            Err(ConfigError::NoCoordinator { .. })
+        ));
         assert!(matches!(Config::read(Path::new("/nowhere/agent.toml")), Err(ConfigError::Read { .. })));
     }
 }

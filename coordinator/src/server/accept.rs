@@ -90,7 +90,8 @@ impl Acceptor {
                 return refused("too_many_of_one_client");
             };
             tracing::debug!(target: "svdr", %address, member = %client.name, "connected");
-            let connection = Connection { stream: proved, client, _place: place, _open: metrics.connection() };
+            let connection =
+                Connection { stream: proved, client, _place: place, _open: metrics.connection() };
             // A server that has ended takes none; it is stopping.
             let _ = connections.send(Ok(connection)).await;
         };

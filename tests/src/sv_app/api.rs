@@ -213,6 +213,10 @@ async fn send(
         Fault::TruncatedChunked(at) => delivery.breaks = Some((*at, Break::Close)),
         Fault::CutDocument => delivery.framing = Framing::Close,
         Fault::Drip(len, pause) => delivery.drip = Some((*len, *pause)),
+        Fault::DripThenStall(len, pause, at) => {
+            let breaks = Some((*at, Break::Stall));
+            delivery = Delivery { framing: Framing::Chunked, breaks, drip: Some((*len, *pause)) };
+        }
         Fault::StallAt(at) => delivery.breaks = Some((*at, Break::Stall)),
         _ => delivery.framing = whole(),
     }

@@ -39,6 +39,8 @@ pub enum Fault {
     TruncatedGzip,
     /// Every piece of this many bytes is followed by such a pause.
     Drip(usize, Duration),
+    /// As [`Fault::Drip`], and nothing more is sent after this many bytes of the body.
+    DripThenStall(usize, Duration, u64),
     /// Nothing is answered until the stand-in ends.
     StallBeforeHead,
     /// Nothing more is sent after this many bytes of the body, until the stand-in ends.

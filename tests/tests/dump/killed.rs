@@ -8,8 +8,8 @@ use svdr_tests::sv_app::{Fault, Options, SnapshotShape};
 
 use crate::bench::{Bench, TIMESTAMP, has_temporary};
 
-/// Bytes of a document that take a while: 3 MB of contracts become 4 MB of base64.
-const DOCUMENT_LEN: u64 = 4_000_000;
+/// Bytes of a document that are sent at most before the kill: of 3 MB of contracts, which become 4 MB of base64.
+const MOST_SENT: u64 = 3_900_000;
 
 fn bench(faults: Vec<Fault>) -> Bench {
     Bench::new(Options { snapshot: SnapshotShape::with_acs(5, 3_000_000), faults, ..Options::default() })
@@ -18,12 +18,13 @@ fn bench(faults: Vec<Fault>) -> Bench {
 #[test]
 fn a_kill_at_any_point_leaves_nothing_that_the_next_run_does_not_clear() {
     let mut noise = Noise::new(u64::from(std::process::id()));
-    let points: Vec<u64> = (0..6).map(|_| noise.word() % DOCUMENT_LEN).collect();
-    println!("killed after {points:?} bytes");
-    let drip = Fault::Drip(100_000, Duration::from_millis(10));
+    let points: Vec<u64> = (0..6).map(|_| noise.word() % MOST_SENT).collect();
+    let drip = Fault::DripThenStall(100_000, Duration::from_millis(10), MOST_SENT);
     let bench = bench(vec![drip; points.len()]);
     let mut sent = 0;
     for point in points {
+        // In the output of a test that fails.
+        eprintln!("killed after {point} bytes");
         let mut child = bench.command(&[]).spawn().unwrap();
         bench.wait_until(|log| log.sent >= sent + point);
         child.kill().unwrap();
@@ -42,6 +43,7 @@ fn a_kill_leaves_a_temporary_file_and_the_next_run_removes_it() {
     let mut child = bench.command(&[]).spawn().unwrap();
     bench.wait_until(|log| log.stalled == 1);
     while !has_temporary(&bench.path("out")) {
+        assert!(child.try_wait().unwrap().is_none());
         std::thread::yield_now();
     }
     child.kill().unwrap();

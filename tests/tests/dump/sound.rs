@@ -104,3 +104,19 @@ fn logs_at_the_lowest_level_hold_no_secret() {
     ended.says(0, &["TRACE"]);
     bench.assert_dump(TIMESTAMP, 6);
 }
+
+#[test]
+fn memory_does_not_grow_with_the_snapshot() {
+    const SENT: u64 = 50_000_000;
+    const LIMIT_KIB: u64 = 40 * 1024;
+    let snapshot = SnapshotShape::with_acs(4, 40_000_000);
+    let bench = Bench::new(Options { snapshot, faults: vec![Fault::StallAt(SENT)], ..Options::default() });
+    let mut child = bench.command(&[]).spawn().unwrap();
+    bench.wait_until(|log| log.stalled == 1);
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    child.kill().unwrap();
+    bench.finish(child);
+    assert!(peak < LIMIT_KIB, "{peak} KiB after {SENT} bytes");
+}
