@@ -2,4 +2,6 @@
 //! around an agent.
 
 pub mod binaries;
+pub mod coordinator;
 pub mod members;
+pub mod network;
