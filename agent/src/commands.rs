@@ -10,9 +10,12 @@ use svdr_cli::output::Output;
 use svdr_cli::roster_command as roster;
 
 pub mod completions;
+pub mod dump;
 pub mod identity;
 pub mod merge;
 pub mod propose;
+pub mod scan;
+pub mod sv_app_args;
 pub mod verify;
 
 /// Name and version of this program, as statements and pages name it.
@@ -47,10 +50,14 @@ pub enum Command {
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
-    /// Compute the recovery timestamp from everybody's evidence
-    Propose(propose::ProposeArgs),
+    /// Read the participant's logs and print the evidence in them
+    Scan(scan::ScanArgs),
+    /// Take a data snapshot from the SV app and merge it into a migration dump
+    Dump(Box<dump::DumpArgs>),
     /// Merge an identities backup and a data snapshot into a migration dump
     Merge(merge::MergeArgs),
+    /// Compute the recovery timestamp from everybody's evidence
+    Propose(propose::ProposeArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -77,8 +84,10 @@ impl CommandLine {
         match self.command {
             Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
-            Command::Propose(args) => Ok(propose::run(&args, self.output)?),
+            Command::Scan(args) => Ok(scan::run(&args, self.output)?),
+            Command::Dump(args) => Ok(dump::run(&args, self.output)?),
             Command::Merge(args) => Ok(merge::run(&args, self.output)?),
+            Command::Propose(args) => Ok(propose::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args)?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),

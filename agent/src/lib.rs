@@ -4,8 +4,11 @@
 //! here: they live in `svdr-protocol`.
 
 pub mod commands;
+pub mod config;
 pub mod dump;
+pub mod fetch;
 pub mod identity;
 pub mod scan;
+pub mod sv_app;
 
 pub use svdr_cli::roster_file;

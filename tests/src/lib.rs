@@ -3,5 +3,8 @@
 
 pub mod binaries;
 pub mod coordinator;
+pub mod drill;
+pub mod log_writer;
 pub mod members;
 pub mod network;
+pub mod sv_app;

@@ -19,7 +19,7 @@ use crate::identity::{self, IdentityError};
 pub enum IdentityCommand {
     /// Make a new key; never over an existing file
     New(NewArgs),
-    /// Show the public key and the [[member]] entry to send to the convener
+    /// Show the public key and the `[[member]]` entry to send to the convener
     Show(ShowArgs),
     /// Write a self-signed certificate that any TLS client can present with the key
     Certificate(CertificateArgs),
@@ -42,10 +42,10 @@ pub struct NewArgs {
 pub struct ShowArgs {
     /// The key file
     pub key: PathBuf,
-    /// This SV's name, for the [[member]] entry
+    /// This SV's name, for the `[[member]]` entry
     #[arg(long)]
     pub name: Option<MemberName>,
-    /// This SV's full participant id, for the [[member]] entry
+    /// This SV's full participant id, for the `[[member]]` entry
     #[arg(long)]
     pub participant: Option<ParticipantId>,
 }

@@ -143,7 +143,11 @@ pub fn run(args: &MergeArgs, output: Output) -> Result<(), MergeCommandError> {
 }
 
 /// Opens an input that the output may not replace.
-fn open(document: Document, path: &Path, out: &Path) -> Result<(File, Metadata), MergeCommandError> {
+pub(super) fn open(
+    document: Document,
+    path: &Path,
+    out: &Path,
+) -> Result<(File, Metadata), MergeCommandError> {
     let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     let (file, metadata) =
         opened.map_err(|source| MergeCommandError::Open { document, path: path.to_owned(), source })?;
@@ -155,7 +159,11 @@ fn open(document: Document, path: &Path, out: &Path) -> Result<(File, Metadata),
     Ok((file, metadata))
 }
 
-fn read_identities((file, metadata): (File, Metadata), path: &Path) -> Result<Identities, MergeCommandError> {
+/// Checks the identities document, and warns where others may read it.
+pub(super) fn read_identities(
+    (file, metadata): (File, Metadata),
+    path: &Path,
+) -> Result<Identities, MergeCommandError> {
     if metadata.is_file() && metadata.mode() & OTHERS != 0 {
         tracing::warn!(
             path = %path.display(),
@@ -176,7 +184,8 @@ fn with_path(source: MergeError, args: &MergeArgs) -> MergeCommandError {
     MergeCommandError::Document { path: path.clone(), source }
 }
 
-fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::Result<()> {
+/// Prints what a merge came to.
+pub(super) fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::Result<()> {
     if output == Output::Json {
         return output::print_json(&Report { path, summary });
     }
@@ -204,3 +213,6 @@ fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::Result<()> 
 fn with_digest(size: u64, digest: Option<&svdr_protocol::digest::Digest>) -> String {
     digest.map_or_else(|| format!("{size} bytes"), |digest| format!("{size} bytes, {digest}"))
 }
+
+#[cfg(test)]
+mod tests;

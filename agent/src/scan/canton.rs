@@ -193,3 +193,7 @@ fn message_of(
     let trace = trace.filter(|_| !matches!(fact, Fact::Match(_)));
     Line::Ours(Message { at, stamp, trace, synchronizer, logger: logger.is_some(), fact })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -18,17 +18,17 @@ pub fn is_document(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let line_end = memchr::memchr(b'\n', head);
     let line = head.get(..line_end.unwrap_or(head.len())).unwrap_or(head).trim_ascii_end();
+    let second = line_end.and_then(|end| head.get(end + 1..)).and_then(<[u8]>::first);
+    let goes_on = second.is_some_and(|second| *second != b'{');
     match line.first() {
         Some(b'[') => {
             let behind = head.get(1..).unwrap_or_default().trim_ascii_start();
             matches!(behind.first(), None | Some(b'{' | b']'))
         }
-        // An object that its first line does not end. Without a second line it is one object a line, or torn.
-        Some(b'{') => line_end.is_some_and(|end| end + 1 < head.len()) && leaves_open(line),
-        // Torn inside a pretty-printed object: a member of it, or its end.
-        Some(b'"') => {
-            memchr::memmem::find(line, b"\": ").or_else(|| memchr::memmem::find(line, b"\":")).is_some()
-        }
+        // An object that its first line does not end, or one that is torn in front of a member of it. Where the
+        // second line starts another object, there is one a line, and the first is torn.
+        Some(b'{') => goes_on && leaves_open(line),
+        Some(b'"') => goes_on && memchr::memmem::find(line, b"\":").is_some(),
         Some(b'}' | b']') => line.len() <= 2,
         _ => false,
     }

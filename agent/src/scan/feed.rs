@@ -1,28 +1,32 @@
 //! Brings logs to the search, with all the processor's cores and bounded memory, and what is found back in order.
 //!
-//! A plain file is cut into segments. A thread reads every n-th of them at its place, in large blocks into a
+//! A plain file is cut into segments. Every thread takes the next one and reads it at its place, in large blocks into a
 //! buffer it keeps; files are not mapped, because a log that is truncated while it is read would end the
 //! process. What is read in order only (packed files, pipes, JSON documents) is unpacked by one thread and
 //! searched by another, and the next such log is already unpacked while this one is searched.
 //!
 //! Everything is handed over in the order of the logs, so a result never depends on how threads run.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Seek as _};
 use std::os::unix::fs::FileExt as _;
 use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 
 use super::elements::{self, Elements};
 use super::input::{Damage, Input, SourcePath, Stream};
 use super::limits::{MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
 use super::lines::{
-    Finder, Found, Needles, count_lines, first_time, last_separator, last_time, next_separator,
+    Finder, Found, Needles, NeedsWarmUp, count_lines, first_time, last_separator, last_time, next_separator,
 };
 
 /// Blocks that lie between two threads: enough to even out their speeds.
 const QUEUE: usize = 2;
+/// Segments that are searched or found ahead of the one whose turn it is: what a thread finds meanwhile, in the
+/// worst case some megabytes a segment, waits in memory.
+const SEGMENTS_AHEAD: u64 = 12;
 /// Logs that are unpacked ahead of the one that is being counted.
 const STREAMS_AHEAD: usize = 2;
 /// What is read in front of a segment to find split lines that reach into it.
@@ -186,20 +190,22 @@ struct Block {
 }
 
 /// Unpacks until the end, until damage, or until nobody listens.
-fn unpack(mut stream: Stream, buffers: &Receiver<Vec<u8>>, filled: &SyncSender<Result<Block, Damage>>) {
+fn unpack(mut stream: Box<Stream>, buffers: &Receiver<Vec<u8>>, filled: &SyncSender<Result<Block, Damage>>) {
     let mut before = 0;
     for mut bytes in buffers {
-        let block = match stream.read(&mut bytes) {
-            Ok(0) => return,
-            Ok(len) => {
-                let packed = stream.offset() - before;
-                before = stream.offset();
-                Ok(Block { bytes, len, packed })
-            }
-            Err(damage) => Err(damage),
+        let (len, damage) = match stream.read(&mut bytes) {
+            Ok(len) => (len, None),
+            Err(damage) => (0, Some(damage)),
         };
-        let ended = block.is_err();
-        if filled.send(block).is_err() || ended {
+        // The last block may be empty; it tells of padding, checksums and damaged bytes that were read.
+        let packed = stream.offset() - before;
+        before = stream.offset();
+        if filled.send(Ok(Block { bytes, len, packed })).is_err() || len == 0 && damage.is_none() {
+            return;
+        }
+        if let Some(damage) = damage {
+            // Where nobody listens any more, nobody wants to know.
+            let _ = filled.send(Err(damage));
             return;
         }
     }
@@ -240,6 +246,7 @@ pub struct StreamReader<'n> {
     form: Form<'n>,
     /// What has been read and is not a whole line yet, or, at first, not enough to tell the form.
     carry: Vec<u8>,
+    last_byte: Option<u8>,
 }
 
 enum Form<'n> {
@@ -257,7 +264,7 @@ enum Form<'n> {
 impl<'n> StreamReader<'n> {
     /// Starts at the log's first byte.
     pub fn new(needles: &'n Needles) -> StreamReader<'n> {
-        StreamReader { needles, form: Form::Unknown, carry: Vec::new() }
+        StreamReader { needles, form: Form::Unknown, carry: Vec::new(), last_byte: None }
     }
 
     /// Reads the next part.
@@ -265,6 +272,7 @@ impl<'n> StreamReader<'n> {
         if let Form::Document(elements) = &mut self.form {
             return elements.read(data, found);
         }
+        self.last_byte = data.last().copied().or(self.last_byte);
         self.carry.extend_from_slice(data);
         if matches!(self.form, Form::Unknown) && !self.tell_form(false, found) {
             return;
@@ -282,14 +290,12 @@ impl<'n> StreamReader<'n> {
             Form::Document(elements) => elements.finish(found),
             Form::Lines { finder, offset, overlong } => {
                 let rest = std::mem::take(&mut self.carry);
-                let ended = rest.is_empty() && overlong.is_none();
-                if !ended {
-                    found.lines += 1;
-                }
+                found.lines += u64::from(self.last_byte.is_some_and(|last| last != b'\n'));
                 match overlong {
                     Some(phrase) => count_overlong(*phrase || self.needles.occur_in(&rest), found),
                     None => {
-                        finder.read(&rest, *offset, found);
+                        // A stream is read from its start, so nothing is in front of it.
+                        let _ = finder.read(&rest, *offset, found);
                         found.first = found.first.or_else(|| first_time(&rest));
                         found.last = last_time(&rest).or(found.last);
                     }
@@ -342,7 +348,8 @@ impl<'n> StreamReader<'n> {
         let data = self.carry.get(from..).unwrap_or_default();
         let whole = data.get(..last_separator(data).map_or(0, |at| at + 1)).unwrap_or_default();
         if !whole.is_empty() {
-            finder.read(whole, *offset + from as u64, found);
+            // A stream is read from its start, so nothing is in front of it.
+            let _ = finder.read(whole, *offset + from as u64, found);
             found.lines += count_lines(whole);
             found.first = first_time(whole);
             found.last = last_time(whole);
@@ -367,6 +374,88 @@ fn count_overlong(phrase: bool, found: &mut Found) {
     }
 }
 
+/// Which segments of a file are searched by whom, and what was found, until it is taken in order.
+struct Board {
+    segments: u64,
+    state: Mutex<BoardState>,
+    /// Something was taken, so that there is room to search further ahead.
+    room: Condvar,
+    /// Something was found.
+    ready: Condvar,
+}
+
+#[derive(Default)]
+struct BoardState {
+    claimed: u64,
+    taken: u64,
+    found: BTreeMap<u64, Result<Found, Damage>>,
+    stopped: bool,
+}
+
+/// What the thread that takes results does next.
+enum Next {
+    Take(Result<Found, Damage>),
+    Search(u64),
+    End,
+}
+
+impl Board {
+    fn new(segments: u64) -> Board {
+        Board { segments, state: Mutex::default(), room: Condvar::new(), ready: Condvar::new() }
+    }
+
+    /// The state; it is whole between any two statements, so a thread that panicked left nothing half done.
+    fn lock(&self) -> MutexGuard<'_, BoardState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A segment to search, once there is room for what it holds; none where all are claimed.
+    fn claim(&self) -> Option<u64> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped || state.claimed == self.segments {
+                return None;
+            }
+            if state.claimed < state.taken + SEGMENTS_AHEAD {
+                state.claimed += 1;
+                return Some(state.claimed - 1);
+            }
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn put(&self, nth: u64, found: Result<Found, Damage>) {
+        self.lock().found.insert(nth, found);
+        self.ready.notify_one();
+    }
+
+    fn next(&self) -> Next {
+        let mut state = self.lock();
+        loop {
+            let taken = state.taken;
+            if let Some(found) = state.found.remove(&taken) {
+                state.taken += 1;
+                self.room.notify_one();
+                return Next::Take(found);
+            }
+            if taken == self.segments {
+                return Next::End;
+            }
+            if state.claimed < self.segments && state.claimed < taken + SEGMENTS_AHEAD {
+                state.claimed += 1;
+                return Next::Search(state.claimed - 1);
+            }
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Nothing more is wanted.
+    fn stop(&self) {
+        self.lock().stopped = true;
+        self.room.notify_all();
+    }
+}
+
 /// A plain file, read at any place.
 pub struct Plain<'a> {
     /// The file.
@@ -380,55 +469,43 @@ pub struct Plain<'a> {
 }
 
 impl Plain<'_> {
+    /// Searches the segments with all threads, this one among them, and hands over what is found in order.
     fn read(&self, effort: Effort, sink: &mut impl FnMut(Arrival)) -> io::Result<()> {
         let block = effort.block_bytes.max(1) as u64;
         let segments = self.size.saturating_sub(self.start).div_ceil(block);
-        let bounds =
-            move |nth: u64| (self.start + nth * block, (self.start + (nth + 1) * block).min(self.size));
+        let search = |nth: u64, buffer: &mut Vec<u8>| {
+            let from = self.start + nth * block;
+            self.segment(from, (from + block).min(self.size), buffer)
+        };
+        let board = Board::new(segments);
         let workers = u64::try_from(effort.workers).unwrap_or(1).clamp(1, segments.max(1));
-        if workers == 1 {
+        thread::scope(|scope| {
+            for _ in 1..workers {
+                let work = || {
+                    let mut buffer = Vec::new();
+                    while let Some(nth) = board.claim() {
+                        board.put(nth, search(nth, &mut buffer));
+                    }
+                };
+                let started = thread::Builder::new().name("search".to_owned()).spawn_scoped(scope, work);
+                if let Err(error) = started {
+                    board.stop();
+                    return Err(error);
+                }
+            }
             let mut buffer = Vec::new();
-            for (from, to) in (0..segments).map(bounds) {
-                match self.segment(from, to, &mut buffer) {
-                    Ok(found) => sink(Arrival::Part(found)),
-                    Err(damage) => {
+            loop {
+                match board.next() {
+                    Next::Take(Ok(found)) => sink(Arrival::Part(found)),
+                    Next::Take(Err(damage)) => {
+                        board.stop();
                         sink(Arrival::Damaged(damage));
                         return Ok(());
                     }
+                    Next::Search(nth) => board.put(nth, search(nth, &mut buffer)),
+                    Next::End => return Ok(()),
                 }
             }
-            return Ok(());
-        }
-        thread::scope(|scope| {
-            let mut queues = Vec::new();
-            for worker in 0..workers {
-                let (send, receive) = mpsc::sync_channel(QUEUE);
-                queues.push(receive);
-                let work = move || {
-                    let mut buffer = Vec::new();
-                    for nth in (worker..segments).step_by(usize::try_from(workers).unwrap_or(1)) {
-                        let (from, to) = bounds(nth);
-                        let result = self.segment(from, to, &mut buffer);
-                        let ended = result.is_err();
-                        if send.send(result).is_err() || ended {
-                            return;
-                        }
-                    }
-                };
-                thread::Builder::new().name("search".to_owned()).spawn_scoped(scope, work)?;
-            }
-            for queue in queues.iter().cycle() {
-                match queue.recv() {
-                    Ok(Ok(found)) => sink(Arrival::Part(found)),
-                    Ok(Err(damage)) => {
-                        sink(Arrival::Damaged(damage));
-                        break;
-                    }
-                    // The worker whose turn it is has no segment left, so none is left at all.
-                    Err(mpsc::RecvError) => break,
-                }
-            }
-            Ok(())
         })
     }
 
@@ -437,12 +514,31 @@ impl Plain<'_> {
     /// # Errors
     /// Where the file cannot be read, with the place.
     pub fn segment(&self, from: u64, to: u64, buffer: &mut Vec<u8>) -> Result<Found, Damage> {
+        // The byte in front tells whether a line starts here.
+        let near = (from - self.start).min(1);
+        if let Ok(found) = self.segment_behind(from, to, near, buffer)? {
+            return Ok(found);
+        }
+        let far = (from - self.start).min(WARM_UP_BYTES);
+        // With all of it in view there is nothing left to need.
+        Ok(self.segment_behind(from, to, far, buffer)?.unwrap_or_default())
+    }
+
+    /// Searches a segment, having looked at the `front` bytes before it.
+    fn segment_behind(
+        &self,
+        from: u64,
+        to: u64,
+        front: u64,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Result<Found, NeedsWarmUp>, Damage> {
         let mut found = Found::default();
-        let mut finder = Finder::new(self.needles);
-        let warm_up = (from - self.start).min(WARM_UP_BYTES);
-        let begin = from - warm_up;
+        let is_warm = front > 1 || from - front == self.start;
+        let mut finder =
+            if is_warm { Finder::new(self.needles) } else { Finder::in_the_middle(self.needles) };
+        let begin = from - front;
         self.fill(buffer, begin, to)?;
-        let front = usize::try_from(warm_up).unwrap_or(usize::MAX).min(buffer.len());
+        let front = usize::try_from(front).unwrap_or(usize::MAX).min(buffer.len());
         // A file that shrank while it was read just ends earlier.
         let (before, own) = buffer.split_at(front);
         found.bytes = own.len() as u64;
@@ -453,7 +549,7 @@ impl Plain<'_> {
         }
         let is_start = before.is_empty() || last_separator(before) == Some(before.len() - 1);
         let first = if is_start { Some(front) } else { next_separator(buffer, front).map(|at| at + 1) };
-        let Some(first) = first.filter(|first| *first < buffer.len()) else { return Ok(found) };
+        let Some(first) = first.filter(|first| *first < buffer.len()) else { return Ok(Ok(found)) };
         let last_line = last_separator(buffer).map_or(first, |at| at + 1).max(first);
         let mut own_end = last_line;
         if last_line < buffer.len() && !self.extend_line(buffer, begin, last_line)? {
@@ -462,7 +558,7 @@ impl Plain<'_> {
         } else if last_line < buffer.len() {
             own_end = next_separator(buffer, last_line).map_or(buffer.len(), |at| at + 1);
         }
-        if warm_up > 0 {
+        if is_warm && front > 0 {
             let aligned = match begin > self.start {
                 true => next_separator(buffer, 0).map_or(first, |at| at + 1).min(first),
                 false => 0,
@@ -470,7 +566,9 @@ impl Plain<'_> {
             finder.warm_up(buffer.get(aligned..first).unwrap_or_default(), begin + aligned as u64);
         }
         let own = buffer.get(first..own_end).unwrap_or_default();
-        finder.read(own, begin + first as u64, &mut found);
+        if let Err(needs) = finder.read(own, begin + first as u64, &mut found) {
+            return Ok(Err(needs));
+        }
         found.first = first_time(own);
         found.last = last_time(own);
         let mut next = begin + own_end as u64;
@@ -489,7 +587,7 @@ impl Plain<'_> {
             next += whole as u64;
         }
         finder.finish(&mut found);
-        Ok(found)
+        Ok(Ok(found))
     }
 
     /// Reads the bytes of `[from, to)` into `buffer`; fewer where the file ends before.

@@ -16,7 +16,9 @@ use super::canton::{self, Line, LineTime, Message, Stream};
 use super::limits::{MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
 
 const SEPARATORS: [u8; 2] = [b'\n', 0];
-const PIECES: [&str; 2] = [" stdout P", " stderr P"];
+/// The ends of `stdout P` and `stderr P`: their first four bytes, which are what the search looks at first, are
+/// rare, while those of the whole words stand on every line.
+const PIECES: [&str; 2] = ["ut P", "rr P"];
 
 /// What a part of a log held.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -153,7 +155,13 @@ struct Split {
 pub struct Finder<'n> {
     needles: &'n Needles,
     splits: [Option<Split>; 2],
+    /// Whether it is known if a line of the stream was split in front of what is read next.
+    known: [bool; 2],
 }
+
+/// What stands in front of a block decides what its first lines are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeedsWarmUp;
 
 fn slot(stream: Stream) -> usize {
     match stream {
@@ -163,9 +171,14 @@ fn slot(stream: Stream) -> usize {
 }
 
 impl<'n> Finder<'n> {
-    /// Starts where no line is split, or where [`Finder::warm_up`] is called first.
+    /// Starts at a log's start, or where [`Finder::warm_up`] is called first.
     pub fn new(needles: &'n Needles) -> Finder<'n> {
-        Finder { needles, splits: [None, None] }
+        Finder { needles, splits: [None, None], known: [true; 2] }
+    }
+
+    /// Starts in the middle of a log, without having seen what is in front of it.
+    pub fn in_the_middle(needles: &'n Needles) -> Finder<'n> {
+        Finder { known: [false; 2], ..Finder::new(needles) }
     }
 
     /// Looks at the bytes in front of the first block for split lines that reach into it. They belong to
@@ -174,7 +187,8 @@ impl<'n> Finder<'n> {
     pub fn warm_up(&mut self, data: &[u8], offset: u64) {
         let mut ignored = Found::default();
         if self.needles.all.find(data, 0).is_some() {
-            self.read(data, offset, &mut ignored);
+            // It begins far enough away for what is in front of it not to matter.
+            let _ = self.read(data, offset, &mut ignored);
         }
         for split in self.splits.iter_mut().flatten() {
             split.counts = false;
@@ -187,7 +201,11 @@ impl<'n> Finder<'n> {
     }
 
     /// Reads `data`, which starts at `offset` of the log, at a line's start, and holds whole lines.
-    pub fn read(&mut self, data: &[u8], offset: u64, found: &mut Found) {
+    ///
+    /// # Errors
+    /// Where the meaning of a line depends on what is in front of `data` and that has not been seen. It happens
+    /// only to the first line of a stream, and only where that matters.
+    pub fn read(&mut self, data: &[u8], offset: u64, found: &mut Found) -> Result<(), NeedsWarmUp> {
         let mut passed = self.close_splits(data, offset, found);
         let mut from = 0;
         while let Some(hit) = self.needles.all.find(data, from) {
@@ -203,8 +221,17 @@ impl<'n> Finder<'n> {
             if passed.get(stream).is_some_and(|passed| start < *passed) {
                 continue;
             }
+            if !self.known.get(stream).copied().unwrap_or(true) {
+                if !has_stream(data.get(..start).unwrap_or_default(), prefix.stream) {
+                    return Err(NeedsWarmUp);
+                }
+                if let Some(known) = self.known.get_mut(stream) {
+                    *known = true;
+                }
+            }
             if prefix.partial && line.len() <= MAX_PIECE_BYTES {
-                let split = Split { text: line.to_vec(), end: offset + end as u64, counts: true };
+                let text = without_carriage_return(line).to_vec();
+                let split = Split { text, end: offset + end as u64, counts: true };
                 self.put(stream, Some(split));
                 let until = self.follow(prefix.stream, data, offset, end + 1, found);
                 if let Some(passed) = passed.get_mut(stream) {
@@ -214,6 +241,8 @@ impl<'n> Finder<'n> {
                 self.judge(line, found);
             }
         }
+        self.known = [true; 2];
+        Ok(())
     }
 
     /// Looks in `data`, behind the last block, only for the ends of lines that began before it.
@@ -260,8 +289,9 @@ impl<'n> Finder<'n> {
                 return passed;
             }
             // One byte more than is read is enough to know that it is too long.
-            let room = (MAX_LINE_BYTES + 1).saturating_sub(split.text.len()).min(prefix.content.len());
-            split.text.extend_from_slice(prefix.content.get(..room).unwrap_or_default());
+            let content = without_carriage_return(prefix.content);
+            let room = (MAX_LINE_BYTES + 1).saturating_sub(split.text.len()).min(content.len());
+            split.text.extend_from_slice(content.get(..room).unwrap_or_default());
             split.end = offset + (start + line.len()) as u64;
             passed = start + line.len();
             if !prefix.partial {
@@ -291,6 +321,17 @@ impl<'n> Finder<'n> {
         }
         judge(line, found);
     }
+}
+
+/// A piece, where the log's line ends were converted on the way.
+fn without_carriage_return(piece: &[u8]) -> &[u8] {
+    piece.strip_suffix(b"\r").unwrap_or(piece)
+}
+
+/// Whether a line of `stream` is in `data`.
+fn has_stream(data: &[u8], stream: Stream) -> bool {
+    lines_from(data, 0)
+        .any(|(_, line)| canton::cri_prefix(line).is_some_and(|prefix| prefix.stream == stream))
 }
 
 /// Reads one line, or one element of an array, that holds a phrase.

@@ -42,7 +42,9 @@ pub(super) struct Tally {
     not_before: Timestamp,
     /// By the place in the roster.
     pub(super) members: Vec<Seen>,
-    pub(super) outside: HashMap<String, Seen>,
+    /// Matches of those who are not in the roster. Their mismatches are nobody's here, and only text logs name
+    /// them, so they are not kept.
+    outside: HashMap<String, TickSet>,
     runs: usize,
     /// Whether ticks of members had to be left out.
     pub(super) members_full: bool,
@@ -92,6 +94,7 @@ impl Tally {
         if !self.is_ours(&message) {
             return;
         }
+        let is_own = |commitment: &Commitment| self.senders.get(&commitment.sender) == Some(&Sender::Own);
         match &message.fact {
             Fact::Checking(commitment) => {
                 if let (Some(checks), Some(trace)) = (checks, &message.trace) {
@@ -99,16 +102,19 @@ impl Tally {
                 }
                 return;
             }
+            Fact::Match(commitment) if is_own(commitment) => {
+                self.own_lines += 1;
+                return;
+            }
             Fact::Match(commitment) => self.observe(commitment, false),
+            Fact::Mismatch { remote: Some(commitment), .. } if is_own(commitment) => {
+                // Its own commitment cannot differ from its own: the line says less than it seems to.
+                self.own_lines += 1;
+                self.pending.add(&message);
+            }
             Fact::Mismatch { remote: Some(commitment), .. } => {
-                if self.senders.get(&commitment.sender) == Some(&Sender::Own) {
-                    // Its own commitment cannot differ from its own: the line says less than it seems to.
-                    self.own_lines += 1;
-                    self.pending.add(&message);
-                } else {
-                    self.pending.told(&message);
-                    self.observe(commitment, true);
-                }
+                self.pending.told(&message);
+                self.observe(commitment, true);
             }
             Fact::Mismatch { remote: None, .. } => self.pending.add(&message),
         }
@@ -144,34 +150,32 @@ impl Tally {
         }
     }
 
+    /// Counts a commitment that is not our own.
     fn observe(&mut self, commitment: &Commitment, differs: bool) {
         let Commitment { sender, tick } = commitment;
         let known = self.senders.get(sender).copied();
-        if known == Some(Sender::Own) {
-            self.own_lines += 1;
-            return;
-        }
         self.newest = self.newest.max(Some(*tick));
         if tick.0 < self.not_before {
             return;
         }
         let full = self.runs >= MAX_TICK_RUNS;
-        let seen = match known {
+        let ticks = match known {
             Some(Sender::Member(place)) => {
                 self.members_full |= full;
-                self.members.get_mut(place)
+                let seen = self.members.get_mut(place);
+                seen.map(|seen| if differs { &mut seen.mismatches } else { &mut seen.matches })
             }
+            _ if differs => return,
             _ if self.outside.contains_key(sender) => self.outside.get_mut(sender),
             _ if self.outside.len() < MAX_OUTSIDE_PARTICIPANTS => {
                 Some(self.outside.entry(sender.clone()).or_default())
             }
             _ => None,
         };
-        let Some(seen) = seen.filter(|_| !full) else {
+        let Some(ticks) = ticks.filter(|_| !full) else {
             self.outside_overflow += u64::from(!differs);
             return;
         };
-        let ticks = if differs { &mut seen.mismatches } else { &mut seen.matches };
         let before = ticks.runs();
         ticks.insert(*tick);
         self.runs = (self.runs + ticks.runs()).saturating_sub(before);
@@ -202,12 +206,10 @@ impl Tally {
 
     /// Matches with participants outside of the roster from `from` to `to`, and how many those are.
     pub(super) fn outside_between(&self, from: Timestamp, to: Timestamp) -> (u64, u64) {
-        let counts = self.outside.values().map(|seen| {
-            let matches = seen.matches.count_between(from, to);
-            (matches, u64::from(matches > 0 || seen.mismatches.count_between(from, to) > 0))
-        });
+        let counts =
+            self.outside.values().map(|ticks| ticks.count_between(from, to)).filter(|count| *count > 0);
         let (matches, participants) =
-            counts.fold((0, 0), |(matches, participants), (m, p)| (matches + m, participants + p));
+            counts.fold((0, 0), |(matches, participants), count| (matches + count, participants + 1));
         (matches + self.outside_overflow, participants)
     }
 

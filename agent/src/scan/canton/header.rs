@@ -36,7 +36,9 @@ pub(super) fn cut(line: &[u8]) -> &[u8] {
 pub(super) fn read(line: &str) -> Option<Header<'_>> {
     let (at, rest) = date::leading(line)?;
     let rest = rest.strip_prefix('[')?;
-    let (level, rest) = rest.match_indices("] ").find_map(|(end, _)| level(rest.get(end + 2..)?))?;
+    // A thread's name may itself hold brackets; its end is the first that a level follows.
+    let mut ends = memchr::memchr_iter(b']', rest.as_bytes());
+    let (level, rest) = ends.find_map(|end| level(rest.get(end + 1..)?.strip_prefix(' ')?))?;
     match rest.strip_prefix("- ") {
         Some(rest) => {
             let (origin, message) = split(rest)?;
@@ -67,7 +69,10 @@ fn level(text: &str) -> Option<(&str, &str)> {
 
 /// The origin and the message, on both sides of the first ` - `.
 fn split(text: &str) -> Option<(&str, &str)> {
-    let end = memchr::memmem::find(text.as_bytes(), b" - ")?;
+    let mut dashes = memchr::memchr_iter(b'-', text.as_bytes());
+    let end = dashes.find_map(|dash| {
+        text.get(dash.checked_sub(1)?..dash + 2).filter(|it| *it == " - ").map(|_| dash - 1)
+    })?;
     Some((text.get(..end)?, text.get(end + 3..)?))
 }
 
