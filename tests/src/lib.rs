@@ -2,7 +2,9 @@
 //! around an agent.
 
 pub mod binaries;
+pub mod coordinator;
 pub mod drill;
 pub mod log_writer;
 pub mod members;
+pub mod network;
 pub mod sv_app;
