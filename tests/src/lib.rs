@@ -7,4 +7,5 @@ pub mod drill;
 pub mod log_writer;
 pub mod members;
 pub mod network;
+pub mod relay;
 pub mod sv_app;
