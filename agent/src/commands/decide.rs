@@ -71,10 +71,16 @@ pub enum DecideError {
     Reason,
     /// The store.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// Stdout cannot be written. It is signed.
     #[error("the statement is signed, but the result cannot be printed")]
     Print(#[source] io::Error),
+}
+
+impl From<StoreError> for DecideError {
+    fn from(error: StoreError) -> DecideError {
+        DecideError::Store(Box::new(error))
+    }
 }
 
 impl CommandError for DecideError {
@@ -133,7 +139,7 @@ pub async fn decide(
     wish: &Wish<'_>,
     output: Output,
 ) -> Result<(), DecideError> {
-    let record = online.store.record(&online.roster).map_err(DecideError::Store)?;
+    let record = online.store.record(&online.roster).map_err(DecideError::from)?;
     let body = match judge(online, &seen, &record, wish) {
         Decision::Sign(body) => body,
         Decision::Signed(digest) => return again(online, seen, digest, output).await,
