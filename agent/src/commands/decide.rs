@@ -277,15 +277,4 @@ pub fn any<T>(decision: Decision<T>, body: impl FnOnce(T) -> Body) -> Decision<B
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_is_one_line_that_others_can_read() {
-        assert_eq!(reason(" pruned\nsince ").ok().as_deref(), Some("pruned since"));
-        assert!(matches!(reason(""), Err(DecideError::Reason)));
-        assert!(matches!(reason(" \n\t"), Err(DecideError::Reason)));
-        assert!(matches!(reason(&"x".repeat(MAX_REASON_LEN + 1)), Err(DecideError::Reason)));
-        assert!(reason(&"x".repeat(MAX_REASON_LEN)).is_ok());
-    }
-}
+mod tests;
