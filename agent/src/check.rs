@@ -117,9 +117,10 @@ pub async fn check(subject: &Subject<'_>) -> Report {
     let roster: Option<Arc<Roster>> = roster.map(Arc::new);
     let (key, finding) = files::identity(subject.identity, roster.as_deref());
     checks.push(finding);
-    let me = roster.as_deref().zip(key.as_ref()).and_then(|(roster, key)| {
-        roster.member_by_key(&key.verifying_key().into())
-    });
+    let me = roster
+        .as_deref()
+        .zip(key.as_ref())
+        .and_then(|(roster, key)| roster.member_by_key(&key.verifying_key().into()));
     checks.extend(reach::coordinators(&subject.config.coordinators, key.as_ref()).await);
     checks.push(logs::logs(subject.config.evidence.as_ref(), roster.as_deref(), me, subject.now));
     checks.push(reach::sv_app(&subject.sv_app).await);

@@ -34,7 +34,10 @@ const OTHERS: u32 = 0o077;
 pub(super) fn roster(path: Option<&Path>) -> (Option<Roster>, Finding) {
     const NAME: &str = "roster";
     let Some(path) = path else {
-        return (None, Finding::failed(NAME, "no roster is configured; add roster = \"roster.toml\" to agent.toml"));
+        return (
+            None,
+            Finding::failed(NAME, "no roster is configured; add roster = \"roster.toml\" to agent.toml"),
+        );
     };
     match roster_file::read(path) {
         Ok(roster) => {
@@ -74,7 +77,10 @@ pub(super) fn identity(path: Option<&Path>, roster: Option<&Roster>) -> (Option<
         }
         (None, Some(_)) => Finding::failed(
             NAME,
-            format!("{} belongs to no member of the roster; send its [[member]] entry to the convener", path.display()),
+            format!(
+                "{} belongs to no member of the roster; send its [[member]] entry to the convener",
+                path.display()
+            ),
         ),
         (None, None) => Finding::failed(NAME, "it can be read, but there is no roster to look it up in"),
     };
@@ -101,7 +107,8 @@ struct Participant {
 pub(super) fn identities(path: Option<&Path>, me: Option<&Member>) -> Finding {
     const NAME: &str = "identities backup";
     let Some(path) = path else {
-        let text = "no identities backup is configured; add [backup] with identities = \"/secure/identities.json\"";
+        let text =
+            "no identities backup is configured; add [backup] with identities = \"/secure/identities.json\"";
         return Finding::failed(NAME, text);
     };
     let text = match read_private(path) {
@@ -125,12 +132,17 @@ pub(super) fn identities(path: Option<&Path>, me: Option<&Member>) -> Finding {
             NAME,
             format!(
                 "{} is of participant {id:?}, but the roster says {} for {}; find the right backup",
-                path.display(), me.participant, me.name
+                path.display(),
+                me.participant,
+                me.name
             ),
         ),
         (None, _) => Finding::failed(
             NAME,
-            format!("{} does not say whose it is (identities.participant.id); fetch it again", path.display()),
+            format!(
+                "{} does not say whose it is (identities.participant.id); fetch it again",
+                path.display()
+            ),
         ),
         (Some(_), None) => Finding::failed(NAME, "it is complete, but it is not known whose it should be"),
     }
@@ -149,7 +161,10 @@ fn read_private(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
 pub(super) fn room(folder: Option<&Path>) -> Finding {
     const NAME: &str = "room for the dump";
     let Some(folder) = folder else {
-        return Finding::failed(NAME, "no folder is configured; add [output] with dir = \"/var/lib/svdr/dumps\"");
+        return Finding::failed(
+            NAME,
+            "no folder is configured; add [output] with dir = \"/var/lib/svdr/dumps\"",
+        );
     };
     // Never given its name, and removed at once.
     if let Err(error) = PrivateFile::create(folder.join("check"), Replace::Force) {
@@ -163,11 +178,16 @@ pub(super) fn room(folder: Option<&Path>) -> Finding {
                 true => Finding::passed(NAME, text),
                 false => Finding::failed(
                     NAME,
-                    format!("{text}; a dump can take gigabytes, make room for at least {}", size(ENOUGH_ROOM)),
+                    format!(
+                        "{text}; a dump can take gigabytes, make room for at least {}",
+                        size(ENOUGH_ROOM)
+                    ),
                 ),
             }
         }
-        Err(error) => Finding::failed(NAME, format!("{}: its disk cannot be looked at: {error}", folder.display())),
+        Err(error) => {
+            Finding::failed(NAME, format!("{}: its disk cannot be looked at: {error}", folder.display()))
+        }
     }
 }
 
@@ -188,7 +208,10 @@ pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
     let printed = |at| span::print(age(at).as_secs());
     let both = format!(
         "the newest of the apps is {} old ({}), that of the participant {} old ({})",
-        printed(apps_at), apps.display(), printed(participant_at), participant.display()
+        printed(apps_at),
+        apps.display(),
+        printed(participant_at),
+        participant.display()
     );
     if apps_at >= participant_at {
         return Finding::failed(
@@ -200,7 +223,10 @@ pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
         );
     }
     if age(apps_at) > BACKUP_AGE {
-        return Finding::failed(NAME, format!("{both}; back up both, at least every {}", span::print(BACKUP_AGE.as_secs())));
+        return Finding::failed(
+            NAME,
+            format!("{both}; back up both, at least every {}", span::print(BACKUP_AGE.as_secs())),
+        );
     }
     Finding::passed(NAME, both)
 }

@@ -28,7 +28,8 @@ pub(super) fn logs(
     now: SystemTime,
 ) -> Finding {
     let Some(evidence) = evidence else {
-        let text = "no logs are configured; add [evidence] with logs = [\"/var/log/canton/participant*.log*\"]";
+        let text =
+            "no logs are configured; add [evidence] with logs = [\"/var/log/canton/participant*.log*\"]";
         return Finding::failed(NAME, text);
     };
     let (Some(roster), Some(me)) = (roster, me) else {
@@ -58,7 +59,10 @@ fn found(document: &EvidenceDocument, roster: &Roster, now: SystemTime) -> Findi
     let warnings: String = document.warnings.iter().map(|warning| format!("; {warning}")).collect();
     let files = document.sources.len();
     let Some(newest) = newest else {
-        return Finding::failed(NAME, format!("{files} files, but no match with any member in them{warnings}"));
+        return Finding::failed(
+            NAME,
+            format!("{files} files, but no match with any member in them{warnings}"),
+        );
     };
     let age = age(newest.0, now);
     let others = roster.members().len().saturating_sub(1);
@@ -68,7 +72,10 @@ fn found(document: &EvidenceDocument, roster: &Roster, now: SystemTime) -> Findi
         span::print(age.as_secs())
     );
     if age > SILENT_AFTER {
-        return Finding::failed(NAME, format!("{text}; is the participant running, and are these its current logs?"));
+        return Finding::failed(
+            NAME,
+            format!("{text}; is the participant running, and are these its current logs?"),
+        );
     }
     Finding::passed(NAME, text)
 }

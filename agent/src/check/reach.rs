@@ -26,18 +26,21 @@ pub(super) async fn coordinators(coordinators: &[Coordinator], key: Option<&Sign
     for coordinator in link.coordinators() {
         let url = &coordinator.url;
         let asked = tokio::time::timeout(ANSWER, async {
-            let mut connection =
-                link.connect_to(coordinator).await.map_err(|error| explained(&error))?;
+            let mut connection = link.connect_to(coordinator).await.map_err(|error| explained(&error))?;
             connection.sessions().await.map_err(|error| explained(&error))
         });
         findings.push(match asked.await {
-            Ok(Ok(sessions)) => {
-                Finding::passed(NAME, format!("{url} knows this member, and holds {} sessions", sessions.len()))
-            }
+            Ok(Ok(sessions)) => Finding::passed(
+                NAME,
+                format!("{url} knows this member, and holds {} sessions", sessions.len()),
+            ),
             Ok(Err(text)) => Finding::failed(NAME, format!("{url}: {text}")),
             Err(_elapsed) => Finding::failed(
                 NAME,
-                format!("{url} has not answered within {} seconds; check the network and the firewall", ANSWER.as_secs()),
+                format!(
+                    "{url} has not answered within {} seconds; check the network and the firewall",
+                    ANSWER.as_secs()
+                ),
             ),
         });
     }

@@ -148,9 +148,14 @@ fn logs_have_to_hold_recent_commitments() {
     assert_eq!(right.verdict, Verdict::Passed, "{}", right.text);
     assert!(right.text.contains("1 of 3 other members, the newest 1m 30s ago"), "{}", right.text);
     assert!(check(&line, 2 * 3600).text.contains("is the participant running"));
-    assert!(check("2026-04-21 23:25:07,123 [t-1] INFO  x - y\n", 0).text.contains("no match with any member"));
+    assert!(
+        check("2026-04-21 23:25:07,123 [t-1] INFO  x - y\n", 0).text.contains("no match with any member")
+    );
     let absent = EvidenceSection { logs: vec!["/nowhere/*.log".to_owned()], since: None };
-    assert_eq!(logs::logs(Some(&absent), Some(&roster), Some(me), SystemTime::now()).verdict, Verdict::Failed);
+    assert_eq!(
+        logs::logs(Some(&absent), Some(&roster), Some(me), SystemTime::now()).verdict,
+        Verdict::Failed
+    );
     assert_eq!(logs::logs(None, Some(&roster), Some(me), SystemTime::now()).verdict, Verdict::Failed);
 }
 
@@ -192,7 +197,11 @@ async fn the_token_has_to_be_an_administrators() {
     ] {
         let (finding, _) = answering(head, folder.path()).await;
         assert_eq!(finding.verdict, Verdict::Failed);
-        assert!(finding.text.contains(expected) && !finding.text.contains("secret-token"), "{}", finding.text);
+        assert!(
+            finding.text.contains(expected) && !finding.text.contains("secret-token"),
+            "{}",
+            finding.text
+        );
     }
     let missing = Err("sv_app.url is missing".to_owned());
     assert!(reach::sv_app(&missing).await.text.contains("sv_app.url is missing"));
@@ -205,13 +214,13 @@ async fn each_coordinator_is_asked_by_itself() {
     assert_eq!(reach::coordinators(&[], None).await[0].verdict, Verdict::Failed);
     // Bound and closed again: nobody listens there.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let coordinator = crate::config::Coordinator {
-        url: format!("https://{closed}"),
-        key: key(3).verifying_key().into(),
-    };
+    let coordinator =
+        crate::config::Coordinator { url: format!("https://{closed}"), key: key(3).verifying_key().into() };
     let findings = reach::coordinators(&[coordinator.clone(), coordinator], Some(&key(1))).await;
     assert_eq!(findings.len(), 2);
-    assert!(findings.iter().all(|one| one.verdict == Verdict::Failed && one.text.contains(&closed.to_string())));
+    assert!(
+        findings.iter().all(|one| one.verdict == Verdict::Failed && one.text.contains(&closed.to_string()))
+    );
 }
 
 #[test]

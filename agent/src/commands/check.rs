@@ -81,9 +81,9 @@ pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
     let config = AgentConfig::load(args.online.config.as_deref())?;
     let mut missing = Vec::new();
     let resolved = args.sv_app.resolve(&config, &mut missing)?;
-    let sv_app = resolved.map(|resolved| resolved.settings).ok_or_else(|| {
-        missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-    });
+    let sv_app = resolved
+        .map(|resolved| resolved.settings)
+        .ok_or_else(|| missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     let subject = Subject {
         roster: args.online.roster.as_deref().or(config.roster.as_deref()),
         identity: args.online.identity.as_deref().or(config.identity_key.as_deref()),

@@ -71,10 +71,16 @@ pub enum DecideError {
     Reason,
     /// The store.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// Stdout cannot be written. It is signed.
     #[error("the statement is signed, but the result cannot be printed")]
     Print(#[source] io::Error),
+}
+
+impl From<StoreError> for DecideError {
+    fn from(error: StoreError) -> DecideError {
+        DecideError::Store(Box::new(error))
+    }
 }
 
 impl CommandError for DecideError {
@@ -133,7 +139,7 @@ pub async fn decide(
     wish: &Wish<'_>,
     output: Output,
 ) -> Result<(), DecideError> {
-    let record = online.store.record(&online.roster).map_err(DecideError::Store)?;
+    let record = online.store.record(&online.roster).map_err(DecideError::from)?;
     let body = match judge(online, &seen, &record, wish) {
         Decision::Sign(body) => body,
         Decision::Signed(digest) => return again(online, seen, digest, output).await,
@@ -271,15 +277,4 @@ pub fn any<T>(decision: Decision<T>, body: impl FnOnce(T) -> Body) -> Decision<B
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_is_one_line_that_others_can_read() {
-        assert_eq!(reason(" pruned\nsince ").ok().as_deref(), Some("pruned since"));
-        assert!(matches!(reason(""), Err(DecideError::Reason)));
-        assert!(matches!(reason(" \n\t"), Err(DecideError::Reason)));
-        assert!(matches!(reason(&"x".repeat(MAX_REASON_LEN + 1)), Err(DecideError::Reason)));
-        assert!(reason(&"x".repeat(MAX_REASON_LEN)).is_ok());
-    }
-}
+mod tests;

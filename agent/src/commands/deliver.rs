@@ -29,10 +29,10 @@ pub struct DeliverArgs {
     /// The session: its id, or the beginning of it
     #[arg(value_name = "SESSION")]
     pub session: String,
-    /// Copy to this file, instead of what [deliver] says
+    /// Copy to this file, instead of what agent.toml says under deliver
     #[arg(long, value_name = "FILE", env = "SVDR_DELIVER_TO", conflicts_with = "set")]
     pub to: Option<PathBuf>,
-    /// A value for a {placeholder} of the command in [deliver]; may be given several times
+    /// A value for a {placeholder} of the command in agent.toml; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
     /// Replace the target if it exists
@@ -68,7 +68,7 @@ pub enum DeliverCommandError {
     Online(#[from] OnlineError),
     /// The store.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// The proof is not complete, or the delivery failed.
     #[error(transparent)]
     Deliver(#[from] DeliverError),
@@ -78,6 +78,12 @@ pub enum DeliverCommandError {
     /// Stdout cannot be written. It is delivered.
     #[error("the dump is delivered, but the result cannot be printed")]
     Print(#[source] io::Error),
+}
+
+impl From<StoreError> for DeliverCommandError {
+    fn from(error: StoreError) -> DeliverCommandError {
+        DeliverCommandError::Store(Box::new(error))
+    }
 }
 
 impl CommandError for DeliverCommandError {
@@ -114,7 +120,7 @@ pub fn run(args: &DeliverArgs, output: Output) -> Result<(), DeliverCommandError
     let session = seen.view.session();
     let held = online.store.certificates(session.id(), &online.roster)?;
     let permit = Permit::of(session, online.me(), &held, |round| {
-        online.store.dump(session.id(), round).map_err(DeliverCommandError::Store)
+        online.store.dump(session.id(), round).map_err(DeliverCommandError::from)
     })?;
     // Held from now on: acting on it binds this agent.
     if let Some(certificate) = session.completion_certificate() {

@@ -68,16 +68,16 @@ pub enum OnlineError {
     },
     /// The store.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// The coordinators.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// A call to one of them.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(Box<CallError>),
     /// What it sent.
     #[error(transparent)]
-    View(#[from] ViewError),
+    View(Box<ViewError>),
     /// The beginning of an id is too short.
     #[error(
         "{given:?} is too short to name a session; give at least {MIN_PREFIX_LEN} of its hexadecimal digits"
@@ -121,6 +121,24 @@ pub enum OnlineError {
     /// The system gives no threads.
     #[error("this process cannot start its network; look at the limits of the user it runs as")]
     Runtime(#[source] std::io::Error),
+}
+
+impl From<StoreError> for OnlineError {
+    fn from(error: StoreError) -> OnlineError {
+        OnlineError::Store(Box::new(error))
+    }
+}
+
+impl From<CallError> for OnlineError {
+    fn from(error: CallError) -> OnlineError {
+        OnlineError::Call(Box::new(error))
+    }
+}
+
+impl From<ViewError> for OnlineError {
+    fn from(error: ViewError) -> OnlineError {
+        OnlineError::View(Box::new(error))
+    }
 }
 
 impl CommandError for OnlineError {

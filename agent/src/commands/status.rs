@@ -57,10 +57,16 @@ pub enum StatusError {
     Online(#[from] OnlineError),
     /// The store.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Box<StoreError>),
     /// Stdout cannot be written.
     #[error("the status cannot be printed")]
     Print(#[source] io::Error),
+}
+
+impl From<StoreError> for StatusError {
+    fn from(error: StoreError) -> StatusError {
+        StatusError::Store(Box::new(error))
+    }
 }
 
 impl CommandError for StatusError {

@@ -9,7 +9,7 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, MAX_SHORT_TEXT_LEN, Milestone};
-use svdr_protocol::vote::Decision;
+use svdr_protocol::vote::{Decision, Voter};
 
 use super::decide::{DecideError, Wish, any, decide, reason};
 use super::online::{Online, OnlineArgs, Seen, block_on};
@@ -103,10 +103,15 @@ fn carry_out(
     })
 }
 
+/// What the voting rules say of a wish.
+type Rule = dyn Fn(&Voter<'_>) -> Decision<Body>;
+/// The words before it is signed.
+type Words = dyn Fn(&Session, &MemberName, &Body) -> String;
+
 /// A wish that owns what it needs.
 struct Prepared {
-    decide: Box<dyn Fn(&svdr_protocol::vote::Voter<'_>) -> Decision<Body>>,
-    words: Box<dyn Fn(&Session, &MemberName, &Body) -> String>,
+    decide: Box<Rule>,
+    words: Box<Words>,
     questions: Vec<String>,
 }
 

@@ -159,5 +159,7 @@ pub fn readiness(session: &Session, me: &MemberName, readiness: &Readiness) -> S
         format!("\n  {}: {}", check.name, if check.passed { "ok" } else { "FAILED" })
     };
     let checks: String = readiness.checks.iter().map(check).collect();
-    shown(&format!("{text}{checks}\n\nEverybody in the session sees it with {me}'s name, without what was found."))
+    shown(&format!(
+        "{text}{checks}\n\nEverybody in the session sees it with {me}'s name, without what was found."
+    ))
 }

@@ -3,7 +3,7 @@
 //! Drawn over the old one from the top: each line is cleared behind its end, and what is left below is cleared
 //! last. Lines longer than the terminal and lines below its end are cut, since either would scroll the top away,
 //! where the alarms are. Where stdout is not a terminal nothing can be drawn; callers print a line for each
-//! statement instead ([`line`]).
+//! statement instead ([`line()`]).
 
 use std::io::{self, IsTerminal as _, Write as _};
 

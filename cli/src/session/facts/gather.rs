@@ -10,8 +10,8 @@ use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, ObstacleKind, Part, Proposal, Verified, abandonments_needed};
 
 use super::{
-    BoundsFacts, EquivocationFacts, EvidenceFacts, HeldRound, MemberFacts, MilestoneFacts, PartDifference, PartVersion,
-    ProposalFacts, Remark, SessionFacts, newest_match, phase_name,
+    BoundsFacts, EquivocationFacts, EvidenceFacts, HeldRound, MemberFacts, MilestoneFacts, PartDifference,
+    PartVersion, ProposalFacts, Remark, SessionFacts, newest_match, phase_name,
 };
 use crate::session::{shown_proposal, shown_round, waiting};
 
@@ -275,7 +275,9 @@ impl<'a> Shown<'a> {
 
     /// Parts that are not the same in all of the attestations that count.
     fn differences(&self) -> Vec<PartDifference> {
-        let mut parts: BTreeMap<&str, BTreeMap<Option<(Digest, u64)>, Vec<MemberName>>> = BTreeMap::new();
+        /// Who has which version; none where a member has no such part.
+        type Versions = BTreeMap<Option<(Digest, u64)>, Vec<MemberName>>;
+        let mut parts: BTreeMap<&str, Versions> = BTreeMap::new();
         let attested: Vec<(&MemberName, &[Part])> = self
             .attested
             .iter()
@@ -321,4 +323,3 @@ fn evidence(one: &Verified) -> Option<EvidenceFacts> {
         newest_match: newest_match(evidence),
     })
 }
-
