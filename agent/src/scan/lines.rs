@@ -323,6 +323,14 @@ impl<'n> Finder<'n> {
     }
 }
 
+/// Counts a line that is too long to be read; it matters where it holds a phrase.
+pub fn count_overlong(phrase: bool, found: &mut Found) {
+    if phrase {
+        found.overlong += 1;
+        found.unreadable += 1;
+    }
+}
+
 /// A piece, where the log's line ends were converted on the way.
 fn without_carriage_return(piece: &[u8]) -> &[u8] {
     piece.strip_suffix(b"\r").unwrap_or(piece)
