@@ -9,7 +9,13 @@ use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 
 pub mod completions;
+pub mod dump;
+pub mod identity;
+pub mod merge;
+pub mod propose;
 pub mod roster;
+pub mod scan;
+pub mod sv_app_args;
 pub mod verify;
 
 /// Name and version of this program, as statements and pages name it.
@@ -38,9 +44,20 @@ pub struct CommandLine {
 /// What `svdr-agent` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make and show this member's Ed25519 identity key
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Read the participant's logs and print the evidence in them
+    Scan(scan::ScanArgs),
+    /// Take a data snapshot from the SV app and merge it into a migration dump
+    Dump(Box<dump::DumpArgs>),
+    /// Merge an identities backup and a data snapshot into a migration dump
+    Merge(merge::MergeArgs),
+    /// Compute the recovery timestamp from everybody's evidence
+    Propose(propose::ProposeArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -65,7 +82,12 @@ impl CommandLine {
 
     fn dispatch(self) -> Result<(), Box<dyn CommandError>> {
         match self.command {
+            Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Scan(args) => Ok(scan::run(&args, self.output)?),
+            Command::Dump(args) => Ok(dump::run(&args, self.output)?),
+            Command::Merge(args) => Ok(merge::run(&args, self.output)?),
+            Command::Propose(args) => Ok(propose::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args)?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),

@@ -4,4 +4,10 @@
 //! here: they live in `svdr-protocol`.
 
 pub mod commands;
+pub mod config;
+pub mod dump;
+pub mod fetch;
+pub mod identity;
 pub mod roster_file;
+pub mod scan;
+pub mod sv_app;

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod exit;
+pub mod files;
 pub mod logging;
 pub mod output;
 pub mod progress;

@@ -2,7 +2,7 @@
 //!
 //! Members are vertices, and the largest set of members that are pairwise connected is a maximum clique. The
 //! problem is hard in general and evidence may be hostile, so the search is a branch and bound on bitsets with a
-//! colouring bound ([`search`]), and its work is counted: a [`Budget`] runs out after the same steps on every
+//! colouring bound (the module `search`), and its work is counted: a [`Budget`] runs out after the same steps on every
 //! machine, so that all members either find the same answer or refuse together. It is never approximate.
 //!
 //! Several cliques may be maximum. The one whose vertices come first in order is taken, compared as sorted

@@ -19,15 +19,15 @@
 //!   history existed.
 //! * With a margin of zero, R is T, and a mismatch at T itself stands in the way as the last thing reported.
 //!
-//! The work is linear in the evidence, and bounded where it is not: the search for the largest set has
-//! [`SEARCH_STEPS`] for all ticks together, and evidence irregular enough to need more is refused, by all
-//! alike, with the names of the members to exclude. What then remains as the worst case are 128 members that
-//! conspire to send a million irregular ticks each: some ten seconds.
+//! The work is linear in the evidence, and bounded where it is not: all ticks together have [`SEARCH_STEPS`] for
+//! the largest sets, and at most [`MAX_DISTINCT_TICKS`] are looked at. Evidence that needs more is refused, by all
+//! alike, with the names of the members to exclude; that takes many members that conspire, since a pair is only
+//! matched where both say so. The answer is never approximate.
 
 use std::time::Duration;
 
 use crate::clique::{Budget, Exhausted, Graph};
-use crate::evidence::{Evidence, EvidenceError};
+use crate::evidence::{Evidence, EvidenceError, MAX_TICKS};
 use crate::names::MemberName;
 use crate::roster::Roster;
 use crate::time::{Tick, Timestamp};
@@ -41,18 +41,21 @@ mod sweep;
 mod warnings;
 
 pub use parameters::{DEFAULT_MARGIN, MAX_MARGIN, ParameterError, Parameters};
-pub use reasons::{LeftBehind, Reason};
+pub use reasons::{LeftBehind, Reason, listed};
 pub use shortfall::{Beyond, Gap, GapReason, Shortfall};
 pub use warnings::Warning;
 
 use reports::Reports;
-use sweep::{Sweep, Window};
+use sweep::{Sweep, TooManyTicks, Window};
 
 /// Version of the rule, named by every proposal: two versions may choose differently from the same evidence.
 pub const RULE_VERSION: u32 = 1;
 /// Steps of the clique search that one proposal may take, over all ticks: about a minute on a small machine.
 /// The hardest graphs known at 128 members take half a million steps, ordinary evidence takes a few thousand.
 pub const SEARCH_STEPS: u64 = 10_000_000;
+/// Different ticks at which any pair matches: as many as one member may report in all. Ordinary evidence has some
+/// thousands.
+pub const MAX_DISTINCT_TICKS: usize = MAX_TICKS;
 /// The fewest members that are worth recovering together.
 const MIN_COVERAGE: usize = 2;
 /// Graphs that are remembered as having no larger clique; evidence mostly stays the same from tick to tick.
@@ -130,6 +133,16 @@ pub enum ProposalError {
         /// Where the steps ran out.
         tick: Tick,
         /// Who has the fewest connections there, the fewest first.
+        members: Vec<MemberName>,
+    },
+    /// The pairs match at more than [`MAX_DISTINCT_TICKS`] different ticks.
+    #[error(
+        "the members match each other at more than {MAX_DISTINCT_TICKS} different ticks, which no network has; most \
+         matches are reported by {}. Exclude them, or narrow the bounds of the recovery timestamp",
+        reasons::listed(members)
+    )]
+    TooManyTicks {
+        /// Who reports most, the most first.
         members: Vec<MemberName>,
     },
 }
@@ -231,7 +244,10 @@ impl Search<'_, '_> {
         let mut settled: Vec<Graph> = Vec::with_capacity(REMEMBERED);
         let mut sweep = Sweep::new(self.reports, window);
         let mut oldest_settled = 0;
-        while let Some((tick, graph)) = sweep.next_larger_than(size.saturating_sub(1)) {
+        loop {
+            let next = sweep.next_larger_than(size.saturating_sub(1));
+            let next = next.map_err(|TooManyTicks| self.too_many_ticks())?;
+            let Some((tick, graph)) = next else { return Ok(()) };
             if settled.iter().any(|settled| graph.is_part_of(settled)) {
                 continue;
             }
@@ -251,7 +267,17 @@ impl Search<'_, '_> {
                 oldest_settled = (oldest_settled + 1) % REMEMBERED;
             }
         }
-        Ok(())
+    }
+
+    fn too_many_ticks(&self) -> ProposalError {
+        let reports = self.reports;
+        let mut members: Vec<usize> = reports.eligible().iter().collect();
+        members.sort_by_cached_key(|by| {
+            let matches = reports.members().iter().filter_map(|about| reports.observations(*by, about));
+            std::cmp::Reverse(matches.map(|about| about.matches.len()).sum::<usize>())
+        });
+        let members = members.into_iter().take(NAMED).map(|member| reports.name(member)).collect();
+        ProposalError::TooManyTicks { members }
     }
 
     fn too_hard(&self, tick: Tick, graph: &Graph) -> ProposalError {

@@ -19,7 +19,7 @@ pub fn agent() -> &'static Path {
     AGENT.get_or_init(|| build("svdr-agent"))
 }
 
-/// Asks cargo to build the program of that name (the package's too) and to say where it put it.
+/// Asks cargo to build the program of that name and to say where it put it.
 #[allow(clippy::panic, reason = "a harness without its program can only give up")]
 fn build(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -2,4 +2,7 @@
 //! around an agent.
 
 pub mod binaries;
+pub mod drill;
+pub mod log_writer;
 pub mod members;
+pub mod sv_app;

@@ -129,8 +129,8 @@ pub(super) fn bracketed(reports: &Reports, recovery: Timestamp, covered: VertexS
     )
 }
 
-/// `A, B and 3 more`: at most five names are spelled out.
-pub(super) fn listed<T: fmt::Display>(names: &[T]) -> String {
+/// Names as a sentence lists them, `A, B and C`; of many the first five and how many more there are.
+pub fn listed<T: fmt::Display>(names: &[T]) -> String {
     let spelled_out = if names.len() == LISTED + 1 { names.len() } else { LISTED };
     let (first, more) = names.split_at_checked(spelled_out).unwrap_or((names, &[]));
     let first: Vec<String> = first.iter().map(T::to_string).collect();

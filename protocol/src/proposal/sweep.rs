@@ -8,6 +8,7 @@
 use crate::clique::{Graph, MAX_VERTICES, VertexSet};
 use crate::time::{Tick, Timestamp};
 
+use super::MAX_DISTINCT_TICKS;
 use super::reports::Reports;
 
 /// Ticks of the first step: often the newest decide.
@@ -17,8 +18,12 @@ const LARGEST_STEP: usize = 16_384;
 const WORD: usize = u64::BITS as usize;
 /// Ticks that are compared at once where lists run alike.
 const STRIDE: usize = 8;
-/// Ticks not yet in order, after which they are put into order.
+/// Ticks not yet in order, after which they are put into order, at least.
 const UNSORTED: usize = 64;
+
+/// There are more ticks than [`MAX_DISTINCT_TICKS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooManyTicks;
 
 /// The ticks to look at, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub(super) struct Sweep<'r, 'a> {
     reports: &'r Reports<'a>,
     pairs: Vec<Pair<'a>>,
     step: usize,
+    /// How many ticks may still come.
+    left: usize,
     /// A tick at which there may be no pair but that of two vouched members.
     extra: Option<Tick>,
     /// The ticks of this step, ascending; those at `done` and behind are done.
@@ -48,6 +55,21 @@ struct Pair<'a> {
     /// Ticks not yet passed at which the one matches, and the other.
     matches: [&'a [Tick]; 2],
     contested: bool,
+}
+
+impl Pair<'_> {
+    /// Which 64 of `ticks` hold the newest tick that both may still match. Irregular evidence has few ticks a pair
+    /// among very many.
+    fn next_block(&self, ticks: &[Tick]) -> Option<usize> {
+        let [a, b] = self.matches;
+        let next = a.last()?.min(b.last()?);
+        let newest_block = ticks.len().checked_sub(1)? / WORD;
+        if ticks.get(newest_block * WORD).is_some_and(|oldest| oldest <= next) {
+            return Some(newest_block);
+        }
+        let reached = ticks.partition_point(|tick| tick <= next);
+        reached.checked_sub(1).map(|newest| newest / WORD)
+    }
 }
 
 /// Rows by vertex, then by tick.
@@ -70,15 +92,25 @@ impl<'r, 'a> Sweep<'r, 'a> {
         let pairs = newest.map(|newest| pairs(reports, Window { newest, ..window })).unwrap_or_default();
         let graphs = Box::new(Graphs { block: None, active: [0; WORD], rows: [[0; WORD]; MAX_VERTICES] });
         let (ticks, words) = (Vec::new(), Vec::new());
-        Sweep { reports, pairs, step: FIRST_STEP, extra, ticks, done: 0, words, graphs }
+        Sweep {
+            reports,
+            pairs,
+            step: FIRST_STEP,
+            left: MAX_DISTINCT_TICKS,
+            extra,
+            ticks,
+            done: 0,
+            words,
+            graphs,
+        }
     }
 
     /// The next tick at which more than `size` members could be pairwise connected, and its graph. From call to
     /// call, `size` never falls.
-    pub(super) fn next_larger_than(&mut self, size: usize) -> Option<(Tick, Graph)> {
+    pub(super) fn next_larger_than(&mut self, size: usize) -> Result<Option<(Tick, Graph)>, TooManyTicks> {
         loop {
-            if self.done == 0 && !self.refill() {
-                return None;
+            if self.done == 0 && !self.refill()? {
+                return Ok(None);
             }
             self.done -= 1;
             let (block, bit) = (self.done / WORD, self.done % WORD);
@@ -88,15 +120,16 @@ impl<'r, 'a> Sweep<'r, 'a> {
             let active = VertexSet::from_bits(self.graphs.active[bit]);
             if active.len() > size {
                 let rows = self.graphs.rows.iter().map(|ticks| VertexSet::from_bits(ticks[bit]));
-                return Some((self.ticks[self.done], Graph::from_rows(rows)));
+                return Ok(Some((self.ticks[self.done], Graph::from_rows(rows))));
             }
         }
     }
 
     /// The next step: its ticks, and the words of every pair.
-    fn refill(&mut self) -> bool {
+    fn refill(&mut self) -> Result<bool, TooManyTicks> {
         self.ticks = newest_common(&self.pairs, self.step, self.extra.take());
         self.done = self.ticks.len();
+        self.left = self.left.checked_sub(self.done).ok_or(TooManyTicks)?;
         self.step = (self.step * 4).min(LARGEST_STEP);
         self.graphs.block = None;
         let blocks = self.ticks.len().div_ceil(WORD);
@@ -104,7 +137,11 @@ impl<'r, 'a> Sweep<'r, 'a> {
         self.words.resize(blocks * self.pairs.len(), 0);
         let count = self.pairs.len();
         for (at, pair) in self.pairs.iter_mut().enumerate() {
-            for (block, ticks) in self.ticks.chunks(WORD).enumerate().rev() {
+            let mut left = self.ticks.as_slice();
+            while let Some(block) = pair.next_block(left) {
+                let (rest, ticks) = left.split_at_checked(block * WORD).unwrap_or((&[], left));
+                left = rest;
+                let ticks = ticks.get(..WORD).unwrap_or(ticks);
                 let mut word = common(ticks, &mut pair.matches);
                 if pair.contested {
                     for bit in VertexSet::from_bits(u128::from(word)).iter() {
@@ -116,7 +153,7 @@ impl<'r, 'a> Sweep<'r, 'a> {
                 self.words[block * count + at] = word;
             }
         }
-        !self.ticks.is_empty()
+        Ok(!self.ticks.is_empty())
     }
 
     /// Makes the graphs of a block; only whom they connect, where none connects more than `size`.
@@ -193,17 +230,6 @@ fn transposed(words: &[u64; MAX_VERTICES]) -> [u128; WORD] {
     std::array::from_fn(|tick| u128::from(halves[1][tick]) << WORD | u128::from(halves[0][tick]))
 }
 
-/// Takes the last `count` ticks off, where `ticks` ends with them.
-fn strip<'t>(ticks: &mut &'t [Tick], end: &[Tick]) -> bool {
-    match ticks.strip_suffix(end) {
-        Some(rest) => {
-            *ticks = rest;
-            true
-        }
-        None => false,
-    }
-}
-
 /// The last ticks of `list`, as many as are compared at once.
 fn stride(list: &[Tick]) -> Option<&[Tick; STRIDE]> {
     list.last_chunk()
@@ -225,8 +251,9 @@ fn take_down_to(list: &mut &[Tick], tick: &Tick) -> bool {
 /// Which of `ticks` (at most 64, ascending) are in both lists; takes what is not older off the lists.
 fn common(mut ticks: &[Tick], [a, b]: &mut [&[Tick]; 2]) -> u64 {
     let whole = ticks;
-    if a.ends_with(whole) && b.ends_with(whole) {
-        return if strip(a, whole) && strip(b, whole) { u64::MAX >> (WORD - whole.len()) } else { 0 };
+    if let (Some(a_older), Some(b_older)) = (a.strip_suffix(whole), b.strip_suffix(whole)) {
+        (*a, *b) = (a_older, b_older);
+        return u64::MAX >> (WORD - whole.len());
     }
     let mut word = 0;
     while let [older @ .., tick] = ticks {
@@ -288,7 +315,7 @@ fn newest_common(pairs: &[Pair], count: usize, extra: Option<Tick>) -> Vec<Tick>
                 b = b_older;
             }
         }
-        if unsorted.len() >= UNSORTED {
+        if unsorted.len() >= UNSORTED.max(newest.len() / 4) {
             sort_in(&mut newest, &mut unsorted, count);
         }
     }

@@ -349,3 +349,46 @@ fn the_document_is_as_it_is_documented() {
     let read: document::ProposalDocument = serde_json::from_str(&json).unwrap();
     assert_eq!(read, document::ProposalDocument::from(&outcome));
 }
+
+#[test]
+fn more_ticks_than_any_network_has_are_refused() {
+    // Three pairs with 500,000 ticks each, and none in common.
+    let roster = roster(4);
+    let mut evidence = evidence(&roster, &all_match("ABCD", &[]));
+    for (nth, (a, b)) in [('A', 'B'), ('C', 'D'), ('A', 'C')].into_iter().enumerate() {
+        let ticks: crate::evidence::Ticks = (0..500_000).map(|at| tick(at * 3 + nth as i64)).collect();
+        for (by, about) in [(a, b), (b, a)] {
+            let one = evidence.iter_mut().find(|one| one.member == named(by)).unwrap();
+            one.about.get_mut(&named(about)).unwrap().matches = ticks.clone();
+        }
+    }
+    let all = Parameters { threshold: 4, ..Parameters::new(&roster) };
+    let members = ['A', 'C', 'B', 'D'].map(named).to_vec();
+    assert_eq!(propose(&roster, &evidence, &all), Err(ProposalError::TooManyTicks { members }));
+    let fewer = Parameters { excluded: [named('A')].into(), threshold: 3, ..Parameters::new(&roster) };
+    assert!(propose(&roster, &evidence, &fewer).is_ok());
+}
+
+#[test]
+fn graphs_that_are_too_hard_are_refused_with_the_names_of_those_who_lack_most() {
+    let roster = roster(4);
+    let outcome = evidence(&roster, &all_match("ABCD", &[30]));
+    let borrowed: Vec<&Evidence> = outcome.iter().collect();
+    let parameters = Parameters::new(&roster);
+    let reports = Reports::new(&roster, &borrowed, &parameters);
+    let mut graph = Graph::new();
+    graph.connect(0, 1);
+    graph.connect(0, 2);
+    let search = Search { reports: &reports, budget: Budget::new(0) };
+    let error = search.too_hard(at(30), &graph);
+    assert_eq!(
+        error.to_string(),
+        "the largest set of members that agree at 2026-04-21T23:30:00Z was not found within 10000000 steps, because \
+         too many pairs lack matches without any pattern; most are lacked by D, B, C and A. Exclude one of them, or \
+         narrow the bounds of the recovery timestamp"
+    );
+    let mut search = search;
+    let window = parameters.window().unwrap();
+    let swept = search.sweep(window, MIN_COVERAGE, |_, _| true);
+    assert!(matches!(swept, Err(ProposalError::TooHard { .. })), "{swept:?}");
+}

@@ -74,7 +74,11 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::NoEvidence { members } => {
-                write!(f, "no evidence of {}; without it nobody of them can be covered", listed(members))
+                write!(
+                    f,
+                    "no evidence of {}; nobody can be covered without it, or being vouched for",
+                    listed(members)
+                )
             }
             Warning::Unattributed { member, count } => write!(
                 f,

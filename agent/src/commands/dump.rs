@@ -1,0 +1,171 @@
+//! `dump`: one data snapshot from the SV app, merged with the identities backup while it arrives.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_cli::output::Output;
+use svdr_cli::span;
+use svdr_protocol::time::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::merge::{self, MergeCommandError};
+use super::sv_app_args::{Resolved, SvAppArgs};
+use crate::config::{AgentConfig, ConfigError, Missing};
+use crate::dump::{Document, Expectations, MergeSummary, Parts};
+use crate::fetch::{self, FetchError, Order};
+use crate::sv_app::{RetryPolicy, SetupError, SvApp};
+
+/// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.
+const NETWORK_THREADS: usize = 2;
+
+/// Arguments of `dump`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out domain_migration_dump.json\n  \
+    svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump.json --url http://sv-app.sv:5014/api/sv \\\n      \
+    --token-file token --migration-id 6 --identities identities.json\n\n\
+    Reads [sv_app] and [backup] of agent.toml. Exit code 4 where the SV app says that the timestamp cannot be\n\
+    served: pruned beyond it (400), or not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured.")]
+pub struct DumpArgs {
+    /// The recovery timestamp, in RFC 3339 with Z
+    #[arg(long, value_name = "TIME")]
+    pub timestamp: Timestamp,
+    /// Where the migration dump goes
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace the output if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// The agent's configuration [default: agent.toml]
+    #[arg(long, value_name = "FILE", env = "SVDR_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// How long to try again where that can help, not counting the time in which a snapshot arrives; 0s for one try
+    #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
+    pub retry_for: Duration,
+    /// Digest the active contracts, the genesis state and each DAR besides, to compare them with other members'
+    #[arg(long)]
+    pub part_digests: bool,
+    /// The identities backup: what the SV app's identities-dump answered. Holds private keys
+    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITIES")]
+    pub identities: Option<PathBuf>,
+    /// How to reach the SV app
+    #[command(flatten)]
+    pub sv_app: SvAppArgs,
+}
+
+/// Why there is no dump.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The identities backup.
+    #[error(transparent)]
+    Identities(MergeCommandError),
+    /// The output.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The client.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The SV app, the network, or what came from it.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Stopped by a signal.
+    #[error("stopped by a signal before the dump was complete; nothing was left behind, run it again")]
+    Interrupted,
+    /// The system gives no threads or signals.
+    #[error("this process cannot start its threads; look at the limits of the user it runs as")]
+    Runtime(#[source] io::Error),
+    /// Stdout cannot be written; the dump is complete.
+    #[error("the dump is complete, but its summary cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for DumpError {
+    fn exit(&self) -> Exit {
+        match self {
+            DumpError::Config(error) => error.exit(),
+            DumpError::Identities(error) => error.exit(),
+            DumpError::File(error) => error.exit(),
+            DumpError::Fetch(error) => error.exit(),
+            DumpError::Setup(_) | DumpError::Interrupted | DumpError::Runtime(_) | DumpError::Print(_) => {
+                Exit::Failed
+            }
+        }
+    }
+}
+
+/// Takes the dump, and prints what came out.
+///
+/// # Errors
+/// [`DumpError`]; the output is then as it was before.
+pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
+    let config = AgentConfig::load(args.config.as_deref())?;
+    let (resolved, identities) = resolve(args, &config)?;
+    let replace = Replace::from_force(args.force);
+    // Everything on this machine is looked at before the first request: what is wrong with it is known at once.
+    let opened = merge::open(Document::Identities, &identities, &args.out).map_err(DumpError::Identities)?;
+    let parsed = merge::read_identities(opened, &identities).map_err(DumpError::Identities)?;
+    drop(PrivateFile::create(&args.out, replace)?);
+    let order = Order {
+        identities: Arc::new(parsed),
+        expectations: Expectations { timestamp: args.timestamp, migration_id: Some(resolved.migration_id) },
+        request_migration_id: resolved.request_migration_id.then_some(resolved.migration_id),
+        parts: if args.part_digests { Parts::Digest } else { Parts::Skip },
+        out: args.out.clone(),
+        replace,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(DumpError::Runtime)?;
+    let taken = runtime.block_on(take(resolved, &order, RetryPolicy::lasting(args.retry_for)));
+    // Waits for the writing thread, which removes its temporary file.
+    drop(runtime);
+    merge::print(&args.out, &taken?, output).map_err(DumpError::Print)
+}
+
+/// The settings of flags and file together, and the identities backup.
+fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, PathBuf), ConfigError> {
+    let mut missing = Vec::new();
+    let resolved = args.sv_app.resolve(config, &mut missing)?;
+    let identities = args.identities.clone().or_else(|| config.identities.clone());
+    if identities.is_none() {
+        missing.push(Missing {
+            section: "backup",
+            line: "identities = \"/secure/identities.json\"",
+            flag: "--identities",
+            variable: "SVDR_IDENTITIES",
+            file: config.file.clone(),
+        });
+    }
+    match (resolved, identities) {
+        (Some(resolved), Some(identities)) => Ok((resolved, identities)),
+        _ => Err(ConfigError::Missing { missing }),
+    }
+}
+
+/// Fetches until done or stopped.
+async fn take(resolved: Resolved, order: &Order, policy: RetryPolicy) -> Result<MergeSummary, DumpError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(DumpError::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(DumpError::Runtime)?;
+    let url = resolved.settings.url.clone();
+    let app = SvApp::new(resolved.settings).await?;
+    if app.is_clear_text() {
+        tracing::warn!(
+            "{url} or the token endpoint is http: the token can be read on its way; use https outside a cluster"
+        );
+    }
+    tokio::select! {
+        fetched = fetch::fetch(&app, order, policy) => Ok(fetched?),
+        _ = interrupt.recv() => Err(DumpError::Interrupted),
+        _ = terminate.recv() => Err(DumpError::Interrupted),
+    }
+}

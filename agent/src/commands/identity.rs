@@ -1,0 +1,159 @@
+//! `identity new`, `show` and `certificate`: this member's key.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{self, FileError, Replace};
+use svdr_cli::output::{self, Output};
+use svdr_protocol::keys::PublicKey;
+use svdr_protocol::names::{MemberName, ParticipantId};
+
+use crate::identity::certificate::{self, CertificateError, DEFAULT_NAME};
+use crate::identity::{self, IdentityError};
+
+/// What can be done with an identity.
+#[derive(Debug, Subcommand)]
+pub enum IdentityCommand {
+    /// Make a new key; never over an existing file
+    New(NewArgs),
+    /// Show the public key and the `[[member]]` entry to send to the convener
+    Show(ShowArgs),
+    /// Write a self-signed certificate that any TLS client can present with the key
+    Certificate(CertificateArgs),
+}
+
+/// Arguments of `identity new`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-agent identity new --out identity.key\n\n\
+    The file is PKCS#8 in PEM with mode 0600. It signs in this SV's name: keep it as you keep the node's keys.")]
+pub struct NewArgs {
+    /// The file to write; must not exist
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `identity show`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-agent identity show identity.key --name Digital-Asset-1 \\\n    \
+    --participant PAR::Digital-Asset-1::1220…")]
+pub struct ShowArgs {
+    /// The key file
+    pub key: PathBuf,
+    /// This SV's name, for the `[[member]]` entry
+    #[arg(long)]
+    pub name: Option<MemberName>,
+    /// This SV's full participant id, for the `[[member]]` entry
+    #[arg(long)]
+    pub participant: Option<ParticipantId>,
+}
+
+/// Arguments of `identity certificate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-agent identity certificate identity.key --out identity.crt")]
+pub struct CertificateArgs {
+    /// The key file
+    pub key: PathBuf,
+    /// The file to write; printed on stdout where it is left out
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The name in the certificate; nobody relies on it
+    #[arg(long, default_value = DEFAULT_NAME)]
+    pub name: String,
+    /// Replace an existing file
+    #[arg(long, requires = "out")]
+    pub force: bool,
+}
+
+/// Why an identity command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityCommandError {
+    /// The key cannot be made or read.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The certificate cannot be made.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The certificate cannot be written.
+    #[error(transparent)]
+    Write(#[from] FileError),
+    /// Stdout cannot be written.
+    #[error("the result cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for IdentityCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            IdentityCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => {
+                Exit::Refused
+            }
+            IdentityCommandError::Certificate(_) => Exit::Usage,
+            IdentityCommandError::Identity(_)
+            | IdentityCommandError::Write(_)
+            | IdentityCommandError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document {
+    public_key: String,
+    fingerprint: String,
+}
+
+/// Runs one of the identity commands.
+///
+/// # Errors
+/// Where the key or the output cannot be read or written.
+pub fn run(command: &IdentityCommand, output: Output) -> Result<(), IdentityCommandError> {
+    match command {
+        IdentityCommand::New(args) => {
+            let key = identity::create(&args.out)?;
+            let next = format!("\nNext: svdr-agent identity show {}", args.out.display());
+            print(&key, &next, output)
+        }
+        IdentityCommand::Show(args) => {
+            let key = identity::read(&args.key)?.verifying_key().into();
+            print(&key, &format!("\n{}", member_entry(args, &key)), output)
+        }
+        IdentityCommand::Certificate(args) => {
+            let key = identity::read(&args.key)?;
+            let certificate = certificate::self_signed(&key, &args.name)?;
+            match &args.out {
+                None => output::print(&certificate).map_err(IdentityCommandError::Print),
+                Some(out) => {
+                    let replace = if args.force { Replace::Force } else { Replace::Never };
+                    Ok(files::write_private(out, certificate.as_bytes(), replace)?)
+                }
+            }
+        }
+    }
+}
+
+fn print(key: &PublicKey, more: &str, output: Output) -> Result<(), IdentityCommandError> {
+    let document = Document { public_key: key.to_string(), fingerprint: key.fingerprint().to_string() };
+    let printed = match output {
+        Output::Json => output::print_json(&document),
+        Output::Table => output::print(&format!(
+            "public key   {}\nfingerprint  {}\n{more}",
+            document.public_key, document.fingerprint
+        )),
+    };
+    printed.map_err(IdentityCommandError::Print)
+}
+
+/// The entry of the roster, ready to be sent; what is not known stands in capitals.
+fn member_entry(args: &ShowArgs, key: &PublicKey) -> String {
+    let quoted = |value: Option<String>, unknown: &str| {
+        toml::Value::from(value.unwrap_or_else(|| unknown.to_owned())).to_string()
+    };
+    let name = quoted(args.name.as_ref().map(ToString::to_string), "NAME");
+    let participant =
+        quoted(args.participant.as_ref().map(ToString::to_string), "PAR::IDENTIFIER::FINGERPRINT");
+    format!(
+        "Send this to the convener:\n\n[[member]]\nname = {name}\nparticipant = {participant}\nkey = \"{key}\""
+    )
+}

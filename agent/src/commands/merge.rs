@@ -1,0 +1,218 @@
+//! `merge`: the migration dump out of two files, for runbooks that took the snapshot by other means.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_cli::output::{self, Output};
+use svdr_cli::progress::Progress;
+use svdr_protocol::time::Timestamp;
+
+use crate::dump::{self, Document, Expectations, Identities, MergeError, MergeSummary, Parts, Payload};
+
+/// Permission bits of anybody but the owner.
+const OTHERS: u32 = 0o077;
+
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    svdr-agent merge --identities identities.json --data snapshot.json \\\n      \
+    --timestamp 2026-04-21T23:10:00Z --out domain_migration_dump.json\n  \
+    curl … | svdr-agent merge --identities identities.json --data - \\\n      \
+    --timestamp 2026-04-21T23:10:00Z --migration-id 6 --out domain_migration_dump.json\n\n\
+    The result is what `jq -s add` makes of the two files, checked, and written with mode 0600 once it is \
+    complete. Exit code 3 where one of the documents is refused.")]
+pub struct MergeArgs {
+    /// The identities backup: what the SV app's identities-dump answered. Holds private keys
+    #[arg(long, value_name = "FILE")]
+    pub identities: PathBuf,
+    /// The data snapshot: what the SV app's data-snapshot answered; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// The recovery timestamp, in RFC 3339 with Z: the snapshot must have been taken for it
+    #[arg(long, value_name = "TIME")]
+    pub timestamp: Timestamp,
+    /// The id of the new migration: the snapshot must be made for it
+    #[arg(long, value_name = "N")]
+    pub migration_id: Option<u64>,
+    /// Digest the active contracts, the genesis state and each DAR besides, to compare them with other members'
+    #[arg(long)]
+    pub part_digests: bool,
+    /// Where the migration dump goes
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace the output if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Why there is no dump.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeCommandError {
+    /// An input cannot be opened.
+    #[error("the {document} {} cannot be opened; check the path and its permissions", path.display())]
+    Open {
+        /// Which one.
+        document: Document,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The output would replace an input.
+    #[error("{} is the {document} itself; give another name for the output", path.display())]
+    SameFile {
+        /// Which one.
+        document: Document,
+        /// The output.
+        path: PathBuf,
+    },
+    /// The output cannot be made.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// An input was refused, or could not be read to its end.
+    #[error("{}: {source}", path.display())]
+    Document {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: MergeError,
+    },
+    /// The merge failed beside the documents.
+    #[error(transparent)]
+    Merge(MergeError),
+    /// Stdout cannot be written; the dump is complete.
+    #[error("the dump is complete, but its summary cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for MergeCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            MergeCommandError::Document { source, .. } | MergeCommandError::Merge(source)
+                if source.is_refusal() =>
+            {
+                Exit::Refused
+            }
+            MergeCommandError::File(error) => error.exit(),
+            MergeCommandError::SameFile { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    path: &'a Path,
+    #[serde(flatten)]
+    summary: &'a MergeSummary,
+}
+
+/// Merges, and prints what came out.
+///
+/// # Errors
+/// [`MergeCommandError`]; the output is then as it was before.
+pub fn run(args: &MergeArgs, output: Output) -> Result<(), MergeCommandError> {
+    let identities = open(Document::Identities, &args.identities, &args.out)?;
+    let data = match args.data.as_os_str().as_encoded_bytes() {
+        b"-" => None,
+        _ => Some(open(Document::Snapshot, &args.data, &args.out)?),
+    };
+    let mut out = PrivateFile::create(&args.out, Replace::from_force(args.force))?;
+    let identities = read_identities(identities, &args.identities)?;
+    let len = data.as_ref().and_then(|(_, metadata)| metadata.is_file().then_some(metadata.len()));
+    let source: Box<dyn Read> = match data {
+        Some((file, _)) => Box::new(file),
+        None => Box::new(io::stdin().lock()),
+    };
+    let expectations = Expectations { timestamp: args.timestamp, migration_id: args.migration_id };
+    let parts = if args.part_digests { Parts::Digest } else { Parts::Skip };
+    let progress = Progress::bytes("merging", len);
+    let summary =
+        dump::merge(&identities, source, expectations, parts, &mut out, |bytes| progress.advance(bytes))
+            .map_err(|source| with_path(source, args))?;
+    out.commit()?;
+    drop(progress);
+    print(&args.out, &summary, output).map_err(MergeCommandError::Print)
+}
+
+/// Opens an input that the output may not replace.
+pub(super) fn open(
+    document: Document,
+    path: &Path,
+    out: &Path,
+) -> Result<(File, Metadata), MergeCommandError> {
+    let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    let (file, metadata) =
+        opened.map_err(|source| MergeCommandError::Open { document, path: path.to_owned(), source })?;
+    // An output that does not exist yet, or cannot be looked at, is none of the inputs.
+    let same = out.metadata().is_ok_and(|out| (out.dev(), out.ino()) == (metadata.dev(), metadata.ino()));
+    if same {
+        return Err(MergeCommandError::SameFile { document, path: out.to_owned() });
+    }
+    Ok((file, metadata))
+}
+
+/// Checks the identities document, and warns where others may read it.
+pub(super) fn read_identities(
+    (file, metadata): (File, Metadata),
+    path: &Path,
+) -> Result<Identities, MergeCommandError> {
+    if metadata.is_file() && metadata.mode() & OTHERS != 0 {
+        tracing::warn!(
+            path = %path.display(),
+            mode = format!("{:04o}", metadata.mode() & 0o7777),
+            "the identities backup holds private keys, and others than its owner may use the file; run chmod 600"
+        );
+    }
+    Identities::read(file, metadata.is_file().then_some(metadata.len()))
+        .map_err(|source| MergeCommandError::Document { path: path.to_owned(), source })
+}
+
+fn with_path(source: MergeError, args: &MergeArgs) -> MergeCommandError {
+    let path = match source.document() {
+        Some(Document::Identities) => &args.identities,
+        Some(Document::Snapshot) => &args.data,
+        None => return MergeCommandError::Merge(source),
+    };
+    MergeCommandError::Document { path: path.clone(), source }
+}
+
+/// Prints what a merge came to.
+pub(super) fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::Result<()> {
+    if output == Output::Json {
+        return output::print_json(&Report { path, summary });
+    }
+    let mut table = output::table(&["migration dump", &path.display().to_string()]);
+    let payload = |payload: &Payload| match payload {
+        Payload::Inline { size, sha256 } => with_digest(*size, sha256.as_ref()),
+        Payload::File { path } => format!("in a file of its own: {path}"),
+    };
+    table.add_row(["size", &format!("{} bytes", summary.size)]);
+    table.add_row(["digest", &summary.sha256.to_string()]);
+    table.add_row(["timestamp", &summary.timestamp.to_string()]);
+    table.add_row(["migration id", &summary.migration_id.to_string()]);
+    table.add_row(["active contracts", &payload(&summary.acs_snapshot)]);
+    if let Some(genesis_state) = &summary.genesis_state {
+        table.add_row(["genesis state", &payload(genesis_state)]);
+    }
+    let dars: u64 = summary.dars.iter().map(|dar| dar.size).sum();
+    table.add_row(["DARs", &format!("{}, {dars} bytes", summary.dars.len())]);
+    for dar in summary.dars.iter().filter(|dar| dar.sha256.is_some()) {
+        table.add_row([&dar.hash, &with_digest(dar.size, dar.sha256.as_ref())]);
+    }
+    output::print(&svdr_cli::exit::shown(&table.to_string()))
+}
+
+fn with_digest(size: u64, digest: Option<&svdr_protocol::digest::Digest>) -> String {
+    digest.map_or_else(|| format!("{size} bytes"), |digest| format!("{size} bytes, {digest}"))
+}
+
+#[cfg(test)]
+mod tests;

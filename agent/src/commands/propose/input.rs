@@ -1,0 +1,361 @@
+//! Evidence from files: documents that `scan` prints and signed statements, in any mix.
+//!
+//! A file may hold one document, indented or not, or any number of them, one after the other. What counts of
+//! each member has to be beyond doubt:
+//!
+//! * Of signed evidence the highest sequence number counts. Two different ones with the same number are an
+//!   equivocation, and two from different sessions, or from a drill and not, do not belong together.
+//! * Of unsigned evidence there is only one, since nothing tells which of two is the right one; and none beside
+//!   signed evidence of the same member.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use svdr_cli::exit;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::Envelope;
+use svdr_protocol::evidence::document::{EvidenceDocument, MAX_DOCUMENT_LEN};
+use svdr_protocol::evidence::{Evidence, EvidenceError};
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError};
+
+/// The longest file, in bytes: the largest signed evidence of 128 members, one after the other.
+const MAX_FILE_LEN: u64 = 1 << 30;
+
+/// Where a document starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, or `-`.
+    pub path: PathBuf,
+    /// The line, from one.
+    pub line: usize,
+}
+
+/// Why the evidence is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// A file cannot be read.
+    #[error("{} cannot be read; check the path and its permissions", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is far too long.
+    #[error("{} has more than {MAX_FILE_LEN} bytes, more than the evidence of everybody; is it the right file?", path.display())]
+    LongFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is nothing in a file.
+    #[error("{} holds no evidence; give the file that scan wrote with --out", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something is not JSON.
+    #[error("{place} is not JSON; give a document that scan wrote, or a signed statement")]
+    Json {
+        /// Where the document starts.
+        place: Place,
+        /// What is wrong, and where.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// An unsigned document is too long.
+    #[error(
+        "{place} has {found} bytes, more than a document of evidence can have ({MAX_DOCUMENT_LEN}); scan a shorter window with --since"
+    )]
+    LongDocument {
+        /// Where it starts.
+        place: Place,
+        /// Its length.
+        found: usize,
+    },
+    /// It is JSON, but no evidence.
+    #[error("{place} is neither a document that scan wrote nor a signed statement")]
+    Foreign {
+        /// Where it starts.
+        place: Place,
+        /// What is missing or too much.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A signed statement does not hold.
+    #[error("{place} does not hold")]
+    Statement {
+        /// Where it starts.
+        place: Place,
+        /// What is wrong with it.
+        #[source]
+        source: Box<StatementError>,
+    },
+    /// An unsigned document contradicts the roster.
+    #[error("{place} does not fit the roster")]
+    Evidence {
+        /// Where it starts.
+        place: Place,
+        /// What contradicts.
+        #[source]
+        source: Box<EvidenceError>,
+    },
+    /// Two unsigned evidences of one member.
+    #[error(
+        "{first} and {second} are both evidence of {member}, and neither is signed; give only the one that counts"
+    )]
+    TwoUnsigned {
+        /// Whose.
+        member: MemberName,
+        /// The one.
+        first: Place,
+        /// The other.
+        second: Place,
+    },
+    /// A member has both signed and unsigned evidence.
+    #[error(
+        "{member} has signed evidence, {signed}, and unsigned, {unsigned}; leave out the one that does not count"
+    )]
+    SignedAndUnsigned {
+        /// Whose.
+        member: MemberName,
+        /// The signed one.
+        signed: Place,
+        /// The unsigned one.
+        unsigned: Place,
+    },
+    /// A member signed two different evidences with one number.
+    #[error(
+        "EQUIVOCATION: {member} signed two different evidences with the sequence number {sequence}, {first} and \
+         {second}; keep both as the proof, ask {member}, and leave both out or exclude {member}"
+    )]
+    Equivocation {
+        /// Who.
+        member: MemberName,
+        /// The number of both.
+        sequence: u64,
+        /// The one.
+        first: Place,
+        /// The other.
+        second: Place,
+    },
+    /// Signed evidence from different sessions, or from a drill and not.
+    #[error(
+        "{first} is signed for {first_session}, but {second} for {second_session}; use evidence of one session only"
+    )]
+    OtherSession {
+        /// The one.
+        first: Place,
+        /// What it is signed for.
+        first_session: Session,
+        /// The other.
+        second: Place,
+        /// What that is signed for.
+        second_session: Session,
+    },
+}
+
+/// What a statement is signed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    session: Option<SessionId>,
+    drill: bool,
+}
+
+/// What counts of each member.
+pub(super) struct Inputs {
+    members: BTreeMap<MemberName, Input>,
+    session: Option<(Place, Session)>,
+}
+
+struct Input {
+    place: Place,
+    evidence: Evidence,
+    signed: Option<Signed>,
+}
+
+struct Signed {
+    sequence: u64,
+    digest: Digest,
+}
+
+/// Which of the two forms a document has.
+#[derive(Deserialize)]
+struct Form {
+    #[serde(rename = "payloadType")]
+    payload_type: Option<IgnoredAny>,
+}
+
+impl Inputs {
+    /// Reads all of `paths`.
+    pub(super) fn read(paths: &[PathBuf], roster: &Roster) -> Result<Inputs, InputError> {
+        let mut inputs = Inputs { members: BTreeMap::new(), session: None };
+        for path in paths {
+            let bytes = read(path)?;
+            let mut any = false;
+            for_each_document(path, &bytes, |place, document| {
+                any = true;
+                inputs.add(place, document, roster)
+            })?;
+            if !any {
+                return Err(InputError::Empty { path: path.clone() });
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// What counts, one of each member.
+    pub(super) fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        self.members.values().map(|input| &input.evidence)
+    }
+
+    /// The members whose evidence is not signed.
+    pub(super) fn unsigned(&self) -> impl Iterator<Item = &MemberName> {
+        self.members.iter().filter(|(_, input)| input.signed.is_none()).map(|(member, _)| member)
+    }
+
+    /// Whether the signed evidence is a rehearsal's.
+    pub(super) fn is_drill(&self) -> bool {
+        self.session.as_ref().is_some_and(|(_, session)| session.drill)
+    }
+
+    fn add(&mut self, place: Place, document: &[u8], roster: &Roster) -> Result<(), InputError> {
+        let form: Form = match serde_json::from_slice(document) {
+            Ok(form) => form,
+            Err(source) => return Err(InputError::Foreign { place, source }),
+        };
+        let (evidence, signed) = if form.payload_type.is_some() {
+            let (header, evidence, digest) = match read_statement(document, roster) {
+                Ok(read) => read,
+                Err(source) => return Err(InputError::Statement { place, source: Box::new(source) }),
+            };
+            self.belongs(&place, &header)?;
+            (evidence, Some(Signed { sequence: header.sequence, digest }))
+        } else {
+            (read_document(&place, document, roster)?, None)
+        };
+        let second = Input { place, evidence, signed };
+        match self.members.entry(second.evidence.member.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(second);
+            }
+            Entry::Occupied(mut entry) => {
+                if newer(entry.get(), &second)? {
+                    entry.insert(second);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses signed evidence that is for another session than that before it.
+    fn belongs(&mut self, place: &Place, header: &Header) -> Result<(), InputError> {
+        let session = Session { session: header.session, drill: header.drill };
+        let (first, first_session) = self.session.get_or_insert_with(|| (place.clone(), session));
+        if *first_session == session {
+            return Ok(());
+        }
+        Err(InputError::OtherSession {
+            first: first.clone(),
+            first_session: *first_session,
+            second: place.clone(),
+            second_session: session,
+        })
+    }
+}
+
+/// Whether `second` counts instead of `first`, both of one member.
+fn newer(first: &Input, second: &Input) -> Result<bool, InputError> {
+    let member = first.evidence.member.clone();
+    let (one, other) = (first.place.clone(), second.place.clone());
+    match (&first.signed, &second.signed) {
+        (Some(a), Some(b)) if a.sequence == b.sequence && a.digest != b.digest => {
+            Err(InputError::Equivocation { member, sequence: a.sequence, first: one, second: other })
+        }
+        (Some(a), Some(b)) => Ok(a.sequence < b.sequence),
+        (None, None) => Err(InputError::TwoUnsigned { member, first: one, second: other }),
+        (Some(_), None) => Err(InputError::SignedAndUnsigned { member, signed: one, unsigned: other }),
+        (None, Some(_)) => Err(InputError::SignedAndUnsigned { member, signed: other, unsigned: one }),
+    }
+}
+
+fn read_statement(json: &[u8], roster: &Roster) -> Result<(Header, Evidence, Digest), StatementError> {
+    let envelope = Envelope::from_json(json)?;
+    let Statement { header, body: Body::Evidence(evidence) } = Statement::read(&envelope, roster)?;
+    Ok((header, evidence, envelope.digest()))
+}
+
+fn read_document(place: &Place, json: &[u8], roster: &Roster) -> Result<Evidence, InputError> {
+    if json.len() > MAX_DOCUMENT_LEN {
+        return Err(InputError::LongDocument { place: place.clone(), found: json.len() });
+    }
+    let document: EvidenceDocument = serde_json::from_slice(json)
+        .map_err(|source| InputError::Foreign { place: place.clone(), source })?;
+    document
+        .evidence(roster)
+        .map_err(|source| InputError::Evidence { place: place.clone(), source: Box::new(source) })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, InputError> {
+    let failed = |source| InputError::Read { path: path.to_owned(), source };
+    let mut reader: Box<dyn io::Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(failed)?)
+    };
+    let mut bytes = Vec::new();
+    (&mut reader).take(MAX_FILE_LEN + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_LEN {
+        return Err(InputError::LongFile { path: path.to_owned() });
+    }
+    Ok(bytes)
+}
+
+/// Calls `each` with every JSON value in `bytes` and the place where it starts.
+fn for_each_document(
+    path: &Path,
+    bytes: &[u8],
+    mut each: impl FnMut(Place, &[u8]) -> Result<(), InputError>,
+) -> Result<(), InputError> {
+    let mut rest = bytes.trim_ascii_start();
+    while !rest.is_empty() {
+        let line = 1 + bytes[..bytes.len() - rest.len()].iter().filter(|byte| **byte == b'\n').count();
+        let place = Place { path: path.to_owned(), line };
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+        if let Some(Err(source)) = values.next() {
+            return Err(InputError::Json { place, source });
+        }
+        let (document, behind) = rest.split_at_checked(values.byte_offset()).unwrap_or((rest, &[]));
+        each(place, document)?;
+        rest = behind.trim_ascii_start();
+    }
+    Ok(())
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", exit::shown(&self.path.display().to_string()), self.line)
+    }
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.session, self.drill) {
+            (Some(session), false) => write!(f, "session {session}"),
+            (Some(session), true) => write!(f, "drill {session}"),
+            (None, false) => write!(f, "no session"),
+            (None, true) => write!(f, "a drill"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,297 @@
+//! `scan`: what do this participant's logs say about the other members?
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, SystemTimeError};
+
+use clap::Args;
+use ed25519_dalek::SigningKey;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_cli::output::{self, Output};
+use svdr_cli::progress::Progress;
+use svdr_cli::span::{self, SpanError};
+use svdr_protocol::evidence::EvidenceError;
+use svdr_protocol::evidence::document::EvidenceDocument;
+use svdr_protocol::keys::PublicKey;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::statement::{Body, Header, Statement, StatementError};
+use svdr_protocol::time::{Tick, Timestamp};
+
+use super::SOFTWARE;
+use crate::identity::{self, IdentityError};
+use crate::roster_file::{self, RosterFileError};
+use crate::scan::feed::Effort;
+use crate::scan::{self, Bound, ScanError, ScanRequest};
+
+/// Arguments of `scan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    svdr-agent scan --roster roster.toml --member SV-1 --since 48h /var/log/canton\n  \
+    svdr-agent scan --roster roster.toml --member SV-1 --output json 'participant*.log*' > sv-1.json\n  \
+    svdr-agent scan --roster roster.toml --member SV-1 --sign identity.key --out sv-1.evidence /var/log/canton\n  \
+    kubectl logs participant-0 | svdr-agent scan --roster roster.toml --member SV-1 -\n\n\
+    Formats are told by content: Canton's text and JSON, as kubelet, docker, lnav or a log platform hand them over, \
+    plain, gzip or zstd.")]
+pub struct ScanArgs {
+    /// The roster
+    #[arg(long, value_name = "FILE")]
+    pub roster: PathBuf,
+    /// The member whose participant wrote the logs
+    #[arg(long, value_name = "NAME")]
+    pub member: MemberName,
+    /// Oldest tick that counts: RFC 3339, or a duration back from the newest tick, such as 48h
+    #[arg(long, value_name = "T", value_parser = bound)]
+    pub since: Option<Bound>,
+    /// Newest tick that counts, in the same forms
+    #[arg(long, value_name = "T", value_parser = bound)]
+    pub until: Option<Bound>,
+    /// Sign the evidence with this identity key, as a statement outside of any session
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
+    /// Write the evidence here, signed or as JSON; without it, --sign prints the signed statement
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace the file given with --out
+    #[arg(long, requires = "out")]
+    pub force: bool,
+    /// Logs: files, folders, patterns such as '*.log*', and - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// The text bounds no window.
+#[derive(Debug, thiserror::Error)]
+#[error("neither a point in time nor a duration; write for example 2026-04-21T23:10:00Z, or 48h")]
+pub struct BoundError(#[source] SpanError);
+
+/// Reads a bound of the window; for use as a clap value parser.
+///
+/// # Errors
+/// Where the text is neither a timestamp nor a duration.
+pub fn bound(text: &str) -> Result<Bound, BoundError> {
+    match text.parse::<Timestamp>() {
+        Ok(at) => Ok(Bound::At(at)),
+        Err(_) => span::parse(text).map(Bound::Back).map_err(BoundError),
+    }
+}
+
+/// Why the scan printed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanCommandError {
+    /// The roster cannot be used.
+    #[error(transparent)]
+    Roster(#[from] RosterFileError),
+    /// The logs cannot be scanned.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The key that is to sign cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The key that is to sign is somebody else's.
+    #[error(
+        "the key {} is {found}, but the roster says that {member} signs with {expected}; give that member's key",
+        path.display()
+    )]
+    OtherKey {
+        /// The key file.
+        path: PathBuf,
+        /// The member whose logs these are.
+        member: MemberName,
+        /// Its key in the roster.
+        expected: Box<PublicKey>,
+        /// The key in the file.
+        found: Box<PublicKey>,
+    },
+    /// What was found contradicts the roster.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// The evidence cannot be signed.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The clock stands before 1970.
+    #[error("the clock stands before 1970, so that no sequence number can be given; set it")]
+    Clock(#[source] SystemTimeError),
+    /// The document has no JSON form.
+    #[error("the evidence cannot be written as JSON; this is a defect, please report it")]
+    Json(#[source] serde_json::Error),
+    /// The result's file cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The result's file cannot be written to.
+    #[error("{} cannot be written; check that its folder has room", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Stdout cannot be written.
+    #[error("the result cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for ScanCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            ScanCommandError::Roster(error) => error.exit(),
+            ScanCommandError::Scan(ScanError::NotAMember { .. } | ScanError::BackwardWindow { .. }) => {
+                Exit::Usage
+            }
+            ScanCommandError::File(error) => error.exit(),
+            ScanCommandError::OtherKey { .. }
+            | ScanCommandError::Evidence(_)
+            | ScanCommandError::Statement(_)
+            | ScanCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => {
+                Exit::Refused
+            }
+            ScanCommandError::Scan(_)
+            | ScanCommandError::Identity(_)
+            | ScanCommandError::Clock(_)
+            | ScanCommandError::Json(_)
+            | ScanCommandError::Write { .. }
+            | ScanCommandError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Scans the logs and prints the evidence.
+///
+/// # Errors
+/// [`ScanCommandError`]; warnings are none, they go to stderr.
+pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
+    let roster = roster_file::read(&args.roster)?;
+    // What can go wrong without the logs goes wrong before they are read.
+    let key = args.sign.as_deref().map(|path| signing_key(path, &args.member, &roster)).transpose()?;
+    let replace = Replace::from_force(args.force);
+    let file = args.out.as_ref().map(|path| PrivateFile::create(path, replace)).transpose()?;
+    let document = {
+        let progress = Progress::bytes("scanning", None);
+        let request = ScanRequest {
+            roster: &roster,
+            member: &args.member,
+            since: args.since,
+            until: args.until,
+            paths: &args.paths,
+            effort: Effort::default(),
+            on_bytes: &|bytes| progress.advance(bytes),
+        };
+        scan::scan(&request)?
+    };
+    for warning in &document.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let signed = key.map(|key| sign(&document, &roster, &key)).transpose()?;
+    let printed = match (file, &signed) {
+        (None, Some(signed)) => return output::print(signed).map_err(ScanCommandError::Print),
+        (None, None) => output,
+        (Some(file), signed) => {
+            let text = match signed {
+                Some(signed) => signed.clone(),
+                None => serde_json::to_string(&document).map_err(ScanCommandError::Json)?,
+            };
+            write(file, &text)?;
+            output
+        }
+    };
+    let printed = match printed {
+        Output::Json => output::print_json(&document),
+        Output::Table => output::print(&text(&document, &roster)),
+    };
+    printed.map_err(ScanCommandError::Print)
+}
+
+/// The key in `path`, where the roster says that `member` signs with it.
+fn signing_key(path: &Path, member: &MemberName, roster: &Roster) -> Result<SigningKey, ScanCommandError> {
+    let key = identity::read(path)?;
+    let found = PublicKey::from(key.verifying_key());
+    match roster.member(member) {
+        None => Err(ScanError::NotAMember { member: member.clone() }.into()),
+        Some(listed) if listed.key != found => Err(ScanCommandError::OtherKey {
+            path: path.to_owned(),
+            member: member.clone(),
+            expected: Box::new(listed.key),
+            found: Box::new(found),
+        }),
+        Some(_) => Ok(key),
+    }
+}
+
+/// The evidence as a signed statement outside of any session, in JSON. Its sequence number is the time in
+/// microseconds, so that of two scans the later one counts.
+fn sign(document: &EvidenceDocument, roster: &Roster, key: &SigningKey) -> Result<String, ScanCommandError> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(ScanCommandError::Clock)?;
+    let header = Header {
+        session: None,
+        roster: roster.fingerprint(),
+        drill: false,
+        signer: document.member.clone(),
+        sequence: u64::try_from(now.as_micros()).unwrap_or(u64::MAX),
+        software: SOFTWARE.to_owned(),
+    };
+    let statement = Statement { header, body: Body::Evidence(document.evidence(roster)?) };
+    Ok(statement.sign(key)?.to_json())
+}
+
+/// Writes `text` as a line, and the file becomes visible under its name.
+fn write(mut file: PrivateFile, text: &str) -> Result<(), ScanCommandError> {
+    let path = file.path().to_owned();
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n"));
+    written.map_err(|source| ScanCommandError::Write { path, source })?;
+    Ok(file.commit()?)
+}
+
+/// The document as a person reads it.
+fn text(document: &EvidenceDocument, roster: &Roster) -> String {
+    let mut members =
+        output::table(&["member", "matches", "oldest", "newest", "mismatches", "newest mismatch"]);
+    for member in roster.members().iter().filter(|member| member.name != document.member) {
+        let matches = document.matches.iter().find(|matches| matches.counterparty == member.name);
+        let ticks = matches.map(|matches| matches.ticks.as_slice()).unwrap_or_default();
+        let mismatches: Vec<Tick> = document
+            .mismatches
+            .iter()
+            .filter(|mismatch| mismatch.counterparty == member.name)
+            .map(|mismatch| mismatch.tick)
+            .collect();
+        let shown = |tick: Option<&Tick>| tick.map_or_else(|| "-".to_owned(), ToString::to_string);
+        members.add_row([
+            member.name.to_string(),
+            ticks.len().to_string(),
+            shown(ticks.first()),
+            shown(ticks.last()),
+            mismatches.len().to_string(),
+            shown(mismatches.last()),
+        ]);
+    }
+    let mut sources = output::table(&["source", "bytes read", "lines", "about commitments", "unreadable"]);
+    for source in &document.sources {
+        sources.add_row([
+            source.path.clone(),
+            source.bytes.to_string(),
+            source.lines.to_string(),
+            source.commitment_lines.to_string(),
+            source.unreadable_lines.to_string(),
+        ]);
+    }
+    let span = document.log_span.map_or_else(
+        || "no line tells the time".to_owned(),
+        |span| format!("lines from {} to {}", span.first, span.last),
+    );
+    format!(
+        "{} as {} saw it on {}; {span}\n\n{members}\n\n{sources}\n\n\
+         unattributed mismatches  {}\noutside of the roster    {} matches with {} participants\n",
+        document.member,
+        document.participant,
+        if document.synchronizers.is_empty() {
+            "no named synchronizer".to_owned()
+        } else {
+            document.synchronizers.join(", ")
+        },
+        document.unattributed_mismatches,
+        document.outside_roster.matches,
+        document.outside_roster.participants,
+    )
+}

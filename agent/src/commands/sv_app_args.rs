@@ -1,0 +1,263 @@
+//! The flags that say how to reach the SV app, over what `agent.toml` says.
+//!
+//! A flag wins over its environment variable (clap's rule), and both win over the file. A token file given by flag
+//! also wins over OAuth2 in the file, and the other way round: the token comes from one place.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use svdr_cli::span::{self, SpanError};
+
+use crate::config::{AgentConfig, ConfigError, Missing, OAuth2Section};
+use crate::sv_app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
+
+/// How to reach the SV app.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "SV app (instead of agent.toml)")]
+pub struct SvAppArgs {
+    /// Base of the SV app's API, like `https://sv.sv.HOST/api/sv`
+    #[arg(long, value_name = "URL", env = "SVDR_SV_APP_URL", hide_env_values = true)]
+    pub url: Option<String>,
+    /// File that holds an administrator's token; read again at every try
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_FILE", conflicts_with = "token_url")]
+    pub token_file: Option<PathBuf>,
+    /// PEM file of the CA that signs the app's certificate; the machine's CAs otherwise
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The new migration id, which the snapshot has to carry
+    #[arg(long, value_name = "N", env = "SVDR_MIGRATION_ID")]
+    pub migration_id: Option<u64>,
+    /// Ask the app for that migration id, instead of only checking that it is its own + 1
+    #[arg(long, env = "SVDR_REQUEST_MIGRATION_ID")]
+    pub request_migration_id: bool,
+    /// OAuth2 token endpoint
+    #[arg(long, value_name = "URL", env = "SVDR_SV_APP_TOKEN_URL", hide_env_values = true)]
+    pub token_url: Option<String>,
+    /// OAuth2 client
+    #[arg(long, value_name = "ID", env = "SVDR_SV_APP_CLIENT_ID")]
+    pub client_id: Option<String>,
+    /// File that holds the OAuth2 client's secret
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CLIENT_SECRET_FILE")]
+    pub client_secret_file: Option<PathBuf>,
+    /// OAuth2 audience
+    #[arg(long, value_name = "TEXT", env = "SVDR_SV_APP_AUDIENCE")]
+    pub audience: Option<String>,
+    /// OAuth2 scope
+    #[arg(long, value_name = "TEXT", env = "SVDR_SV_APP_SCOPE")]
+    pub scope: Option<String>,
+    /// PEM file of the CA that signs the OAuth2 server's certificate
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_CA_FILE")]
+    pub token_ca_file: Option<PathBuf>,
+    /// Limit for the connection [default: 10s]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_CONNECT_TIMEOUT", value_parser = limit)]
+    pub connect_timeout: Option<Duration>,
+    /// Limit for the wait from the request to the first byte [default: 10m]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_FIRST_BYTE_TIMEOUT", value_parser = limit)]
+    pub first_byte_timeout: Option<Duration>,
+    /// Limit for silence in the middle of the snapshot [default: 60s]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_IDLE_TIMEOUT", value_parser = limit)]
+    pub idle_timeout: Option<Duration>,
+}
+
+/// What flags and file say together: every setting that the SV app needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// How to reach it.
+    pub settings: Settings,
+    /// The migration id that snapshots have to carry.
+    pub migration_id: u64,
+    /// Whether to ask for it.
+    pub request_migration_id: bool,
+}
+
+impl SvAppArgs {
+    /// Puts flags and file together. Settings that are nowhere are added to `missing`; then there is no result.
+    ///
+    /// # Errors
+    /// [`ConfigError::Flag`] where a flag's URL is none.
+    pub fn resolve(
+        &self,
+        config: &AgentConfig,
+        missing: &mut Vec<Missing>,
+    ) -> Result<Option<Resolved>, ConfigError> {
+        let section = &config.sv_app;
+        let mut lacks = |line, flag, variable| {
+            missing.push(Missing { section: "sv_app", line, flag, variable, file: config.file.clone() });
+        };
+        let url = parsed("--url (SVDR_SV_APP_URL)", self.url.as_deref())?.or_else(|| section.url.clone());
+        if url.is_none() {
+            lacks("url = \"https://sv.sv.HOST/api/sv\"", "--url", "SVDR_SV_APP_URL");
+        }
+        let migration_id = self.migration_id.or(section.migration_id);
+        if migration_id.is_none() {
+            lacks("migration_id = N", "--migration-id", "SVDR_MIGRATION_ID");
+        }
+        let credentials = self.credentials(config, &mut lacks)?;
+        let defaults = Timeouts::default();
+        let (Some(url), Some(migration_id), Some(credentials)) = (url, migration_id, credentials) else {
+            return Ok(None);
+        };
+        let timeouts = Timeouts {
+            connect: self.connect_timeout.or(section.connect_timeout).unwrap_or(defaults.connect),
+            first_byte: self.first_byte_timeout.or(section.first_byte_timeout).unwrap_or(defaults.first_byte),
+            idle: self.idle_timeout.or(section.idle_timeout).unwrap_or(defaults.idle),
+        };
+        let ca_file = self.ca_file.clone().or_else(|| section.ca_file.clone());
+        Ok(Some(Resolved {
+            settings: Settings { url, credentials, ca_file, timeouts },
+            migration_id,
+            request_migration_id: self.request_migration_id || section.request_migration_id.unwrap_or(false),
+        }))
+    }
+
+    fn credentials(
+        &self,
+        config: &AgentConfig,
+        lacks: &mut impl FnMut(&'static str, &'static str, &'static str),
+    ) -> Result<Option<Credentials>, ConfigError> {
+        let section = &config.sv_app;
+        let by_flag = self.token_file.clone();
+        let by_file = section.token_file.clone().filter(|_| self.token_url.is_none());
+        if let Some(path) = by_flag.or(by_file) {
+            return Ok(Some(Credentials::File(path)));
+        }
+        if section.oauth2.is_none() && self.token_url.is_none() {
+            lacks("token_file = \"/run/secrets/sv-token\"", "--token-file", "SVDR_SV_APP_TOKEN_FILE");
+            return Ok(None);
+        }
+        let file = section.oauth2.clone().unwrap_or_default();
+        self.oauth2(file, lacks)
+    }
+
+    fn oauth2(
+        &self,
+        file: OAuth2Section,
+        lacks: &mut impl FnMut(&'static str, &'static str, &'static str),
+    ) -> Result<Option<Credentials>, ConfigError> {
+        let token_url =
+            parsed("--token-url (SVDR_SV_APP_TOKEN_URL)", self.token_url.as_deref())?.or(file.token_url);
+        if token_url.is_none() {
+            lacks("oauth2.token_url = \"https://…\"", "--token-url", "SVDR_SV_APP_TOKEN_URL");
+        }
+        let client_id = self.client_id.clone().or(file.client_id);
+        if client_id.is_none() {
+            lacks("oauth2.client_id = \"…\"", "--client-id", "SVDR_SV_APP_CLIENT_ID");
+        }
+        let secret_file = self.client_secret_file.clone().or(file.client_secret_file);
+        if secret_file.is_none() {
+            lacks(
+                "oauth2.client_secret_file = \"…\"",
+                "--client-secret-file",
+                "SVDR_SV_APP_CLIENT_SECRET_FILE",
+            );
+        }
+        let (Some(token_url), Some(client_id), Some(client_secret_file)) =
+            (token_url, client_id, secret_file)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Credentials::OAuth2(OAuth2 {
+            token_url,
+            client_id,
+            client_secret_file,
+            audience: self.audience.clone().or(file.audience),
+            scope: self.scope.clone().or(file.scope),
+            ca_file: self.token_ca_file.clone().or(file.ca_file),
+        })))
+    }
+}
+
+/// A span that something can happen in.
+fn limit(text: &str) -> Result<Duration, LimitError> {
+    let limit = span::parse(text)?;
+    if limit.is_zero() { Err(LimitError::Zero) } else { Ok(limit) }
+}
+
+/// A text is no limit.
+#[derive(Debug, thiserror::Error)]
+enum LimitError {
+    #[error(transparent)]
+    Span(#[from] SpanError),
+    #[error("no connection is that fast; give a limit like 10s, or leave it out")]
+    Zero,
+}
+
+/// Reads a flag's URL here and not in clap, whose own message would repeat a password in it.
+fn parsed(flag: &'static str, text: Option<&str>) -> Result<Option<BaseUrl>, ConfigError> {
+    text.map(str::parse).transpose().map_err(|source| ConfigError::Flag { flag, source })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const FILE: &str = r#"
+        [sv_app]
+        url = "https://file.example.com/api/sv"
+        token_file = "token"
+        migration_id = 6
+        idle_timeout = "90s"
+    "#;
+
+    fn resolve(args: &SvAppArgs, file: &str) -> Result<Resolved, Vec<String>> {
+        let config = AgentConfig::parse(file, Path::new("/etc/svdr")).unwrap();
+        let mut missing = Vec::new();
+        let resolved = args.resolve(&config, &mut missing).unwrap();
+        resolved.ok_or_else(|| missing.iter().map(|one| format!("{} {}", one.flag, one.line)).collect())
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let from_file = resolve(&SvAppArgs::default(), FILE).unwrap();
+        assert_eq!(from_file.settings.credentials, Credentials::File("/etc/svdr/token".into()));
+        assert_eq!(from_file.settings.timeouts.idle, Duration::from_secs(90));
+        assert_eq!(from_file.settings.timeouts.connect, Timeouts::default().connect);
+        assert_eq!((from_file.migration_id, from_file.request_migration_id), (6, false));
+        let args = SvAppArgs {
+            url: Some("https://flag.example.com".to_owned()),
+            token_file: Some("here".into()),
+            migration_id: Some(7),
+            request_migration_id: true,
+            idle_timeout: Some(Duration::from_secs(5)),
+            ..SvAppArgs::default()
+        };
+        let from_flags = resolve(&args, FILE).unwrap();
+        assert_eq!(from_flags.settings.url.to_string(), "https://flag.example.com/");
+        assert_eq!(from_flags.settings.credentials, Credentials::File("here".into()));
+        assert_eq!(from_flags.settings.timeouts.idle, Duration::from_secs(5));
+        assert_eq!((from_flags.migration_id, from_flags.request_migration_id), (7, true));
+    }
+
+    #[test]
+    fn the_token_comes_from_one_place() {
+        let args = SvAppArgs {
+            token_url: Some("https://auth.example.com/token".to_owned()),
+            client_id: Some("svdr".to_owned()),
+            client_secret_file: Some("secret".into()),
+            ..SvAppArgs::default()
+        };
+        assert!(matches!(resolve(&args, FILE).unwrap().settings.credentials, Credentials::OAuth2(_)));
+        let oauth2 = "[sv_app]\nurl='https://h'\nmigration_id=6\n[sv_app.oauth2]\ntoken_url='https://t'\nclient_id='c'";
+        let args = SvAppArgs { token_file: Some("here".into()), ..SvAppArgs::default() };
+        assert_eq!(resolve(&args, oauth2).unwrap().settings.credentials, Credentials::File("here".into()));
+        let incomplete = resolve(&SvAppArgs::default(), oauth2).unwrap_err();
+        assert_eq!(incomplete, ["--client-secret-file oauth2.client_secret_file = \"…\""]);
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once() {
+        let missing = resolve(&SvAppArgs::default(), "").unwrap_err();
+        assert_eq!(missing.len(), 3);
+    }
+
+    #[test]
+    fn a_password_in_a_flag_is_not_repeated() {
+        let args = SvAppArgs { url: Some("https://u:hunter2@h".to_owned()), ..SvAppArgs::default() };
+        let error = args.resolve(&AgentConfig::default(), &mut Vec::new()).unwrap_err();
+        assert!(!svdr_cli::exit::explain(&error).contains("hunter2"));
+    }
+}

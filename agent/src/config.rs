@@ -1,0 +1,386 @@
+//! `agent.toml`: what one SV's agent needs to know about its surroundings.
+//!
+//! The file is read whole: every mistake in it is reported at once, with its line, whichever command is run. Which
+//! sections a command needs is the command's affair: an absent one is `None` here, and [`Missing`] says how to add
+//! it. Relative paths are relative to the folder of the file. Secrets never stand in it, only the names of the files
+//! that hold them.
+
+mod reader;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_protocol::keys::PublicKey;
+use toml::de::DeTable;
+
+use crate::sv_app::{BaseUrl, UrlError};
+use reader::{Section, Source};
+
+/// The file that is read where `--config` names none.
+pub const DEFAULT_FILE: &str = "agent.toml";
+
+/// The longest configuration file that is read, in bytes.
+pub const MAX_CONFIG_LEN: u64 = 1024 * 1024;
+
+/// Who decides whether this SV signs a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Approval {
+    /// The operator, every time.
+    #[default]
+    Operator,
+    /// The agent signs whatever its own recomputation confirms and covers this SV.
+    Automatic,
+}
+
+/// A coordinator that this agent may talk to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coordinator {
+    /// Its address.
+    pub url: String,
+    /// The key that its TLS certificate has to carry.
+    pub key: PublicKey,
+}
+
+/// `[evidence]`: where this SV's logs are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceSection {
+    /// Patterns of paths, absolute.
+    pub logs: Vec<String>,
+    /// How far back from the newest tick to look.
+    pub since: Option<Duration>,
+}
+
+/// `[sv_app]`: how to reach the SV app. Everything can also come from flags, so everything may be absent.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct SvAppSection {
+    /// The base of its API.
+    pub url: Option<BaseUrl>,
+    /// A file that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// Where to get tokens instead.
+    pub oauth2: Option<OAuth2Section>,
+    /// The new migration id, which the snapshot has to carry.
+    pub migration_id: Option<u64>,
+    /// Whether to ask the app for that id, instead of only checking what it makes by itself.
+    pub request_migration_id: Option<bool>,
+    /// The CA that signs the app's certificate, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// For the connection.
+    pub connect_timeout: Option<Duration>,
+    /// From the request to the head of the answer.
+    pub first_byte_timeout: Option<Duration>,
+    /// Between two pieces of the body.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// `[sv_app.oauth2]`.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct OAuth2Section {
+    /// The token endpoint.
+    pub token_url: Option<BaseUrl>,
+    /// The client's name.
+    pub client_id: Option<String>,
+    /// A file that holds the client's secret.
+    pub client_secret_file: Option<PathBuf>,
+    /// The audience to ask for.
+    pub audience: Option<String>,
+    /// The scope to ask for.
+    pub scope: Option<String>,
+    /// The CA of the token endpoint, PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `[deliver]`: where the SV app imports the dump from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deliver {
+    /// A path of this machine.
+    Path(PathBuf),
+    /// A program and its arguments, in which `{dump}` stands for the dump's path.
+    Command(Vec<String>),
+}
+
+/// What an `agent.toml` says.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct AgentConfig {
+    /// The file it was read from; `None` where there is none.
+    pub file: Option<PathBuf>,
+    /// The roster.
+    pub roster: Option<PathBuf>,
+    /// Who decides.
+    pub approval: Approval,
+    /// `identity.key`: the private key's file.
+    pub identity_key: Option<PathBuf>,
+    /// The coordinators, in the order in which they are tried.
+    pub coordinators: Vec<Coordinator>,
+    /// `[evidence]`.
+    pub evidence: Option<EvidenceSection>,
+    /// `[sv_app]`.
+    pub sv_app: SvAppSection,
+    /// `backup.identities`: the identities backup.
+    pub identities: Option<PathBuf>,
+    /// `output.dir`: where dumps are made.
+    pub output_dir: Option<PathBuf>,
+    /// `[deliver]`.
+    pub deliver: Option<Deliver>,
+}
+
+/// Something wrong in a line of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong, and what was expected.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.message)
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{} cannot be read; name the configuration file with --config", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is longer than any configuration.
+    #[error("{} is longer than {MAX_CONFIG_LEN} bytes, so it is no agent.toml; name the right file with --config", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has mistakes: all of them.
+    #[error("{} has {}; correct {}:{}", path.display(), count(mistakes.len()), if mistakes.len() == 1 { "it" } else { "them" }, list(mistakes))]
+    Mistakes {
+        /// The file.
+        path: PathBuf,
+        /// The mistakes, in the order of their lines.
+        mistakes: Vec<Mistake>,
+    },
+    /// A flag, or its environment variable, holds something wrong.
+    #[error("{flag} is wrong")]
+    Flag {
+        /// The flag and its variable.
+        flag: &'static str,
+        /// What is wrong.
+        source: UrlError,
+    },
+    /// Settings that this command needs are nowhere: all of them.
+    #[error("{}", list(missing).trim_start())]
+    Missing {
+        /// The settings.
+        missing: Vec<Missing>,
+    },
+}
+
+fn count(mistakes: usize) -> String {
+    if mistakes == 1 { "a mistake".to_owned() } else { format!("{mistakes} mistakes") }
+}
+
+fn list<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(|item| format!("\n  {item}")).collect()
+}
+
+/// A setting that a command needs and that nothing gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The section it belongs to, for example `sv_app`.
+    pub section: &'static str,
+    /// The line to add there.
+    pub line: &'static str,
+    /// The flag that gives it too.
+    pub flag: &'static str,
+    /// The environment variable that gives it too.
+    pub variable: &'static str,
+    /// The configuration file that was read, where there was one.
+    pub file: Option<PathBuf>,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Missing { section, line, flag, variable, file } = self;
+        let key = line.split(' ').next().unwrap_or(line);
+        match file {
+            Some(file) => {
+                write!(f, "{section}.{key} is missing; add to {}, under [{section}]: {line}", file.display())?
+            }
+            None => write!(
+                f,
+                "{section}.{key} is missing and there is no {DEFAULT_FILE} here; make one with [{section}] and {line}, name one with --config"
+            )?,
+        }
+        write!(f, ", or give {flag} or {variable}")
+    }
+}
+
+impl CommandError for ConfigError {
+    fn exit(&self) -> Exit {
+        match self {
+            ConfigError::Unreadable { .. } => Exit::Failed,
+            ConfigError::TooLong { .. }
+            | ConfigError::Mistakes { .. }
+            | ConfigError::Flag { .. }
+            | ConfigError::Missing { .. } => Exit::Usage,
+        }
+    }
+}
+
+impl AgentConfig {
+    /// Reads `path`, or [`DEFAULT_FILE`] in the current folder where it is `None`; an absent default file is an
+    /// empty configuration, because flags may say everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where the file cannot be read or has mistakes.
+    pub fn load(path: Option<&Path>) -> Result<AgentConfig, ConfigError> {
+        let file = path.unwrap_or(Path::new(DEFAULT_FILE));
+        let unreadable = |source| ConfigError::Unreadable { path: file.to_owned(), source };
+        let text = match read_limited(file) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Err(ConfigError::TooLong { path: file.to_owned() }),
+            Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(AgentConfig::default());
+            }
+            Err(error) => return Err(unreadable(error)),
+        };
+        // Paths are made absolute, so that they mean the same wherever they are used later.
+        let folder = std::path::absolute(file).map_err(unreadable)?;
+        let parsed = AgentConfig::parse(&text, folder.parent().unwrap_or(Path::new("/")));
+        let config = parsed.map_err(|mistakes| ConfigError::Mistakes { path: file.to_owned(), mistakes })?;
+        Ok(AgentConfig { file: Some(file.to_owned()), ..config })
+    }
+
+    /// Reads the text of a configuration file whose relative paths start from `folder`.
+    ///
+    /// # Errors
+    /// All the mistakes in it, in the order of their lines.
+    pub fn parse(text: &str, folder: &Path) -> Result<AgentConfig, Vec<Mistake>> {
+        let source = Source::new(text, folder);
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            source.mistake(&error.span().unwrap_or(0..0), error.message().to_owned());
+        }
+        let config = AgentConfig::read(Section::root(&source, &table));
+        let mistakes = source.into_mistakes();
+        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+    }
+
+    fn read(mut root: Section<'_, '_>) -> AgentConfig {
+        let config = AgentConfig {
+            file: None,
+            roster: root.path("roster"),
+            approval: root
+                .parsed("approval", |text| match text {
+                    "operator" => Ok(Approval::Operator),
+                    "automatic" => Ok(Approval::Automatic),
+                    other => Err(format!("expected \"operator\" or \"automatic\", found {other:?}")),
+                })
+                .unwrap_or_default(),
+            identity_key: root.section("identity").and_then(|section| one_path(section, "key")),
+            coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
+            evidence: root.section("evidence").and_then(evidence),
+            sv_app: root.section("sv_app").map(sv_app).unwrap_or_default(),
+            identities: root.section("backup").and_then(|section| one_path(section, "identities")),
+            output_dir: root.section("output").and_then(|section| one_path(section, "dir")),
+            deliver: root.section("deliver").and_then(deliver),
+        };
+        root.finish();
+        config
+    }
+}
+
+/// The text of a file, or `None` where it is longer than [`MAX_CONFIG_LEN`].
+fn read_limited(path: &Path) -> std::io::Result<Option<String>> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(MAX_CONFIG_LEN + 1).read_to_string(&mut text)?;
+    Ok((text.len() as u64 <= MAX_CONFIG_LEN).then_some(text))
+}
+
+fn one_path(mut section: Section<'_, '_>, key: &'static str) -> Option<PathBuf> {
+    let path = section.path(key);
+    section.finish();
+    path
+}
+
+fn coordinator(mut section: Section<'_, '_>) -> Option<Coordinator> {
+    let url = section.required_text("url");
+    let key = section.required_text("key").and_then(|_| section.parsed("key", str::parse));
+    section.finish();
+    Some(Coordinator { url: url?, key: key? })
+}
+
+fn evidence(mut section: Section<'_, '_>) -> Option<EvidenceSection> {
+    let logs = section.patterns("logs");
+    let since = section.duration("since");
+    section.finish();
+    Some(EvidenceSection { logs: logs?, since })
+}
+
+fn sv_app(mut section: Section<'_, '_>) -> SvAppSection {
+    let parsed = SvAppSection {
+        url: section.parsed("url", str::parse),
+        token_file: section.path("token_file"),
+        oauth2: section.section("oauth2").map(oauth2),
+        migration_id: section.number("migration_id"),
+        request_migration_id: section.flag("request_migration_id"),
+        ca_file: section.path("ca_file"),
+        connect_timeout: section.duration("connect_timeout"),
+        first_byte_timeout: section.duration("first_byte_timeout"),
+        idle_timeout: section.duration("idle_timeout"),
+    };
+    if parsed.token_file.is_some() && parsed.oauth2.is_some() {
+        section.mistake("both token_file and oauth2 are given; keep the one that the token comes from");
+    }
+    section.finish();
+    parsed
+}
+
+fn oauth2(mut section: Section<'_, '_>) -> OAuth2Section {
+    let parsed = OAuth2Section {
+        token_url: section.parsed("token_url", str::parse),
+        client_id: section.text("client_id"),
+        client_secret_file: section.path("client_secret_file"),
+        audience: section.text("audience"),
+        scope: section.text("scope"),
+        ca_file: section.path("ca_file"),
+    };
+    section.finish();
+    parsed
+}
+
+fn deliver(mut section: Section<'_, '_>) -> Option<Deliver> {
+    let path = section.path("path");
+    let command = section.texts("command");
+    let deliver = match (path, command) {
+        (Some(path), None) => Some(Deliver::Path(path)),
+        (None, Some(command)) if command.iter().any(|argument| argument.contains("{dump}")) => {
+            Some(Deliver::Command(command))
+        }
+        (None, Some(_)) => {
+            section.mistake("command has no {dump}; put it where the dump's path belongs");
+            None
+        }
+        (Some(_), Some(_)) => {
+            section.mistake("both path and command are given; keep the one that delivers the dump");
+            None
+        }
+        (None, None) => {
+            section.mistake("neither path nor command is given");
+            None
+        }
+    };
+    section.finish();
+    deliver
+}
+
+#[cfg(test)]
+mod tests;

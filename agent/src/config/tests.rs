@@ -1,0 +1,170 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+/// The example of the manual.
+const WHOLE: &str = r#"
+roster = "roster.toml"
+approval = "automatic"
+[identity]
+key = "identity.key"
+[[coordinator]]
+url = "https://dr.sv-1.example.com:7443"
+key = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+[evidence]
+logs = ["/var/log/canton/participant*.log*", "logs/*"]
+since = "48h"
+[sv_app]
+url = "https://sv.sv.example.com/api/sv"
+migration_id = 6
+request_migration_id = true
+ca_file = "/etc/ca.pem"
+connect_timeout = "5s"
+first_byte_timeout = "20m"
+idle_timeout = "2m"
+[sv_app.oauth2]
+token_url = "https://auth.example.com/oauth/token"
+client_id = "svdr"
+client_secret_file = "secret"
+audience = "https://canton.network.global"
+scope = "daml_ledger_api"
+[backup]
+identities = "/secure/identities.json"
+[output]
+dir = "dumps"
+[deliver]
+command = ["kubectl", "cp", "{dump}", "sv/pod:/domain-upgrade-dump/domain_migration_dump.json"]
+"#;
+
+fn parse(text: &str) -> Result<AgentConfig, Vec<Mistake>> {
+    AgentConfig::parse(text, Path::new("/etc/svdr"))
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    parse(text).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_section_is_read() {
+    let config = parse(WHOLE).unwrap();
+    assert_eq!(config.roster, Some("/etc/svdr/roster.toml".into()));
+    assert_eq!(config.approval, Approval::Automatic);
+    assert_eq!(config.identity_key, Some("/etc/svdr/identity.key".into()));
+    assert_eq!(config.coordinators[0].url, "https://dr.sv-1.example.com:7443");
+    let evidence = config.evidence.unwrap();
+    assert_eq!(evidence.logs, ["/var/log/canton/participant*.log*", "/etc/svdr/logs/*"]);
+    assert_eq!(evidence.since, Some(Duration::from_secs(48 * 3600)));
+    assert_eq!(config.sv_app.first_byte_timeout, Some(Duration::from_secs(1200)));
+    let oauth2 = config.sv_app.oauth2.unwrap();
+    assert_eq!(oauth2.client_secret_file, Some("/etc/svdr/secret".into()));
+    assert_eq!(config.identities, Some("/secure/identities.json".into()));
+    assert_eq!(config.output_dir, Some("/etc/svdr/dumps".into()));
+    assert!(matches!(config.deliver, Some(Deliver::Command(command)) if command.len() == 4));
+}
+
+#[test]
+fn nothing_has_to_be_there() {
+    assert_eq!(parse("").unwrap(), AgentConfig::default());
+    assert_eq!(parse("# only a comment").unwrap().approval, Approval::Operator);
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once_with_their_lines() {
+    let text = "rooster = \"r\"\n\
+        approval = \"never\"\n\
+        [sv_app]\n\
+        url = \"ftp://x\"\n\
+        token_file = 5\n\
+        migration_id = -1\n\
+        idle_timeout = \"0s\"\n\
+        [sv_app.oauth2]\n\
+        [backup]\n\
+        identities = \" \"\n\
+        [[coordinator]]\n\
+        url = \"https://dr\"\n\
+        [deliver]\n\
+        command = [\"cp\", \"dump\"]\n\
+        [output]\n\
+        folder = \"x\"\n";
+    assert_eq!(
+        mistakes(text),
+        [
+            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, backup, output, deliver",
+            "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
+            "line 4: sv_app.url: \"ftp://x\" is not an http or https URL; expected something like https://sv.sv.HOST/api/sv",
+            "line 5: sv_app.token_file: expected a text in quotes, found integer",
+            "line 6: sv_app.migration_id: expected a whole number that is not negative, found integer",
+            "line 7: sv_app.idle_timeout: \"0s\" is not a time span; write it like 60s, 15m or 48h",
+            "line 10: backup.identities is empty; give it a value, or take it out",
+            "line 11: [coordinator]: key is missing",
+            "line 13: [deliver]: command has no {dump}; put it where the dump's path belongs",
+            "line 16: output.folder is unknown; known here: dir",
+        ]
+    );
+}
+
+#[test]
+fn broken_toml_is_a_mistake_with_a_line() {
+    let found = mistakes("roster = \"a\"\nroster = \"b\"\n[sv_app\nurl = x\n");
+    assert!(found.len() >= 2, "{found:?}");
+    assert!(found[0].starts_with("line 2: "), "{found:?}");
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_and_not_repeated() {
+    for line in ["token = \"hunter2\"", "oauth2.client_secret = \"hunter2\"", "url = \"https://u:hunter2@h\""]
+    {
+        let found = mistakes(&format!("[sv_app]\n{line}\n")).join("\n");
+        assert!(found.starts_with("line 2: sv_app."), "{found}");
+        assert!(!found.contains("hunter2"), "{found}");
+    }
+}
+
+#[test]
+fn one_place_for_one_thing() {
+    let found = mistakes(
+        "[sv_app]\ntoken_file = \"t\"\noauth2.client_id = \"c\"\n[deliver]\npath = \"p\"\ncommand = [\"{dump}\"]",
+    );
+    assert_eq!(found.len(), 2);
+    assert!(mistakes("sv_app = 1")[0].contains("expected a section, [sv_app], found integer"));
+    assert!(mistakes("coordinator = [1]")[0].contains("expected sections, [[coordinator]], found integer"));
+    assert!(mistakes("[evidence]\nlogs = []")[0].contains("expected a list of texts"));
+    assert!(mistakes("[evidence]\nlogs = [1]")[0].contains("expected a list of texts"));
+}
+
+#[test]
+fn an_absent_default_file_is_empty_and_an_absent_named_one_an_error() {
+    let error = AgentConfig::load(Some(Path::new("/nonexistent/agent.toml"))).unwrap_err();
+    assert!(matches!(error, ConfigError::Unreadable { .. }));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.toml");
+    std::fs::write(&path, "roster = 1\n").unwrap();
+    let error = AgentConfig::load(Some(&path)).unwrap_err();
+    assert!(
+        error.to_string().ends_with(
+            "has a mistake; correct it:\n  line 1: roster: expected a text in quotes, found integer"
+        ),
+        "{error}"
+    );
+    std::fs::write(&path, WHOLE).unwrap();
+    let config = AgentConfig::load(Some(&path)).unwrap();
+    assert_eq!(config.roster, Some(folder.path().join("roster.toml")));
+    std::fs::write(&path, " ".repeat(usize::try_from(MAX_CONFIG_LEN).unwrap() + 1)).unwrap();
+    assert!(matches!(AgentConfig::load(Some(&path)), Err(ConfigError::TooLong { .. })));
+}
+
+#[test]
+fn what_is_missing_is_said_with_the_line_to_add() {
+    let missing = |file: Option<&str>| Missing {
+        section: "sv_app",
+        line: "url = \"https://sv.sv.HOST/api/sv\"",
+        flag: "--url",
+        variable: "SVDR_SV_APP_URL",
+        file: file.map(PathBuf::from),
+    };
+    assert_eq!(
+        ConfigError::Missing { missing: vec![missing(Some("a.toml"))] }.to_string(),
+        "sv_app.url is missing; add to a.toml, under [sv_app]: url = \"https://sv.sv.HOST/api/sv\", or give --url or SVDR_SV_APP_URL"
+    );
+    assert!(missing(None).to_string().contains("there is no agent.toml here"));
+}

@@ -1,0 +1,387 @@
+//! Why a merge failed: whose document, where in it, what was expected, what was found, and the way out.
+//!
+//! The identities document holds private keys, so an error never carries anything of its values, not even a
+//! single character: [`Found`] is built for a document, and for that one it keeps only the kind of thing.
+
+use std::{fmt, io};
+
+use svdr_protocol::time::{Timestamp, TimestampError};
+
+use super::base64::Base64Defect;
+use super::limits::{
+    MAX_DARS, MAX_DEPTH, MAX_IDENTITIES_LEN, MAX_KEY_LEN, MAX_PATH_LEN, MAX_SHORT_LEN, MAX_SHOWN_LEN,
+    MAX_UNIQUE_KEYS,
+};
+
+/// Which of the two documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// The identities backup: private keys.
+    Identities,
+    /// The data snapshot of the SV app.
+    Snapshot,
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Document::Identities => "identities document",
+            Document::Snapshot => "data snapshot",
+        })
+    }
+}
+
+impl Document {
+    /// Adds a key to a path. Of the identities document only names are told: a document that is damaged may have
+    /// something else where a key should be.
+    pub(super) fn push_key(self, path: &mut String, key: &str) {
+        let is_name = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        match (self, is_name) {
+            (_, true) if key.len() <= MAX_NAME_LEN => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(key);
+            }
+            (Document::Identities, _) => path.push_str("[…]"),
+            (Document::Snapshot, _) => *path += &format!("[{:?}]", shown(key)),
+        }
+    }
+}
+
+/// The longest key that is taken for the name of a field, in bytes; the SV app's have less than thirty.
+const MAX_NAME_LEN: usize = 40;
+
+/// A place in a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Bytes before it, from the start of the document.
+    pub offset: u64,
+    /// Line, from 1.
+    pub line: u64,
+    /// Column, in bytes, from 1.
+    pub column: u64,
+}
+
+impl Position {
+    /// The place `bytes` before, on the same line.
+    pub(super) const fn back(self, bytes: usize) -> Position {
+        Position { offset: self.offset - bytes as u64, line: self.line, column: self.column - bytes as u64 }
+    }
+
+    /// The place `bytes` further on the same line.
+    pub(super) const fn forward(self, bytes: usize) -> Position {
+        Position { offset: self.offset + bytes as u64, line: self.line, column: self.column + bytes as u64 }
+    }
+}
+
+/// What stood there instead of what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// One byte of the data snapshot.
+    Byte(u8),
+    /// A short text of the data snapshot, cut.
+    Text(String),
+    /// A kind of thing: all that is said of the identities document.
+    Kind(&'static str),
+}
+
+impl Found {
+    /// A byte of `document`. Of the identities document only JSON's own punctuation and control characters are
+    /// told.
+    pub(super) fn byte(document: Document, byte: u8) -> Found {
+        match document {
+            Document::Identities if byte > b' ' && !b"{}[]:,\"".contains(&byte) => {
+                Found::Kind("another character")
+            }
+            _ => Found::Byte(byte),
+        }
+    }
+
+    /// A text of `document`, or only that it is one.
+    pub(super) fn text(document: Document, text: &str) -> Found {
+        match document {
+            Document::Identities => Found::Kind("another value"),
+            Document::Snapshot => Found::Text(shown(text)),
+        }
+    }
+}
+
+/// `text`, cut to what a message can carry.
+pub(super) fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(MAX_SHOWN_LEN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Found::Byte(byte @ b' '..=b'~') => write!(f, "`{}`", char::from(*byte)),
+            Found::Byte(byte) => write!(f, "byte 0x{byte:02x}"),
+            Found::Text(text) => write!(f, "{text:?}"),
+            Found::Kind(kind) => f.write_str(kind),
+        }
+    }
+}
+
+/// What is wrong at a place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Defect {
+    /// Nothing but white space.
+    #[error("there is nothing in it; expected one JSON object")]
+    Empty,
+    /// It ends before the object does.
+    #[error("it ends here, in the middle; expected {expected}")]
+    Truncated {
+        /// What JSON needs next.
+        expected: &'static str,
+    },
+    /// It starts with a byte order mark.
+    #[error("it starts with a byte order mark, which JSON does not have; expected `{{`")]
+    ByteOrderMark,
+    /// After the object there is something else.
+    #[error("the object has ended; expected the end of the document, found {found}")]
+    Trailing {
+        /// The first byte of it.
+        found: Found,
+    },
+    /// JSON does not allow this byte here.
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        /// What JSON allows here.
+        expected: &'static str,
+        /// What stood there.
+        found: Found,
+    },
+    /// A string holds a control character that is not escaped.
+    #[error("expected the end of a string, or an escape where it holds a control character; found {found}")]
+    ControlCharacter {
+        /// The character.
+        found: Found,
+    },
+    /// A string holds bytes that are not UTF-8.
+    #[error("a string holds bytes that are not UTF-8; expected UTF-8, the only encoding of JSON")]
+    NotUtf8,
+    /// A `\u` escape of one half of a surrogate pair. RFC 8259 leaves its meaning open, and tools differ.
+    #[error("a \\u escape stands for one half of a surrogate pair; expected both halves, or none")]
+    LoneSurrogate,
+    /// Too many containers inside each other.
+    #[error(
+        "objects and arrays are nested deeper than {MAX_DEPTH}; expected a dump, which has fewer than ten"
+    )]
+    TooDeep,
+    /// A key is too long.
+    #[error("a key is longer than {MAX_KEY_LEN} bytes; expected the name of a field or a party")]
+    KeyTooLong,
+    /// One object has more keys than can be kept.
+    #[error(
+        "an object has more than {MAX_UNIQUE_KEYS} keys; expected the fields of a dump, of which there are few"
+    )]
+    TooManyKeys,
+    /// `dars` has too many entries.
+    #[error("there are more than {MAX_DARS} DARs; expected the few hundred that a network uses")]
+    TooManyDars,
+    /// A value that is read is too long.
+    #[error("the value is longer than {MAX_SHORT_LEN} bytes; expected {expected}")]
+    TooLong {
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A key stands twice where readers would silently drop one of the two.
+    #[error("the key {key:?} stands here for the second time; expected every key once")]
+    DuplicateKey {
+        /// The key.
+        key: String,
+    },
+    /// Both documents have this key: the merge would silently drop the identities document's value.
+    #[error("both documents have the key {key:?}; a merge keeps only one of the two, silently")]
+    InBoth {
+        /// The key.
+        key: String,
+    },
+    /// A field that the SV app's import needs is not there.
+    #[error("the field {key:?} is missing; expected {expected}")]
+    Missing {
+        /// The field.
+        key: &'static str,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A field holds another kind of value.
+    #[error("expected {expected}, found {found}")]
+    WrongKind {
+        /// What belongs there.
+        expected: &'static str,
+        /// What stood there.
+        found: Found,
+    },
+    /// A field that must hold something is empty.
+    #[error("the value is empty; expected {expected}")]
+    EmptyValue {
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A field that must hold a timestamp does not.
+    #[error("{0}")]
+    NotATimestamp(TimestampError),
+    /// The snapshot was taken at another time than the one asked for.
+    #[error("expected the timestamp asked for, {expected}; found {found}")]
+    OtherTimestamp {
+        /// The one asked for.
+        expected: Timestamp,
+        /// The document's.
+        found: Timestamp,
+    },
+    /// The migration id is no whole number that fits.
+    #[error("expected a migration id, a whole number from 0 to 9223372036854775807, found {found}")]
+    NotAMigrationId {
+        /// What stood there.
+        found: Found,
+    },
+    /// The snapshot is made for another migration.
+    #[error("expected the migration id asked for, {expected}; found {found}")]
+    OtherMigrationId {
+        /// The one asked for.
+        expected: u64,
+        /// The document's.
+        found: u64,
+    },
+    /// A payload is not base64, and cannot be the path of a separate file.
+    #[error("the payload is not base64: found {0}; expected strict base64 with padding")]
+    NotBase64(Base64Defect),
+    /// `separate_payload_files` is true, but this is too long for a path.
+    #[error("the path of a separate payload file is longer than {MAX_PATH_LEN} bytes; expected a path")]
+    PathTooLong,
+}
+
+/// A document is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which document.
+    pub document: Document,
+    /// Where in its text.
+    pub position: Position,
+    /// Where in its structure, for example `data_snapshot.dars[3].content`; empty for the document itself.
+    pub path: String,
+    /// What is wrong there.
+    pub defect: Defect,
+}
+
+impl Refusal {
+    /// What to do now.
+    fn way_out(&self) -> &'static str {
+        match (self.document, &self.defect) {
+            (_, Defect::InBoth { .. }) => {
+                "Give the identities dump and the data snapshot as the SV app answered them; one of the two looks \
+                 like a dump that is already merged"
+            }
+            (_, Defect::OtherTimestamp { .. }) => {
+                "Take the data snapshot again at the timestamp agreed on, or give the timestamp that this one was \
+                 taken for"
+            }
+            (_, Defect::OtherMigrationId { .. }) => {
+                "Take the data snapshot again with this migration id, or correct the id that was asked for"
+            }
+            (_, Defect::ByteOrderMark) => "Save the document again as UTF-8 without a byte order mark",
+            (_, Defect::Trailing { .. }) => "Give exactly one document a file, as the SV app answered it",
+            (Document::Identities, Defect::Missing { key: "identities", .. }) => {
+                "Give the answer of the SV app's identities-dump here; are the two files exchanged?"
+            }
+            (Document::Snapshot, Defect::Missing { key: "data_snapshot", .. }) => {
+                "Give the answer of the SV app's data-snapshot here; are the two files exchanged?"
+            }
+            (Document::Identities, _) => {
+                "Use another copy of the identities backup, or take it again from the SV app's identities-dump"
+            }
+            (Document::Snapshot, _) => {
+                "Take the data snapshot again from the SV app, and check that all of it arrived"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { offset, line, column } = self.position;
+        write!(f, "{}, line {line}, column {column} (byte {offset})", self.document)?;
+        if !self.path.is_empty() {
+            write!(f, ", at {}", self.path)?;
+        }
+        write!(f, ": {}. {}", self.defect, self.way_out())
+    }
+}
+
+// The defect stands in the message, so it is not a source besides.
+impl std::error::Error for Refusal {}
+
+/// Why there is no merged dump.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// A document is not what it should be.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The identities document is larger than anything the SV app writes.
+    #[error(
+        "the identities document has more than {MAX_IDENTITIES_LEN} bytes. Give the answer of the SV app's \
+         identities-dump; are the two files exchanged?"
+    )]
+    IdentitiesTooLarge,
+    /// A document could not be read to its end.
+    #[error(
+        "the {document} could not be read after {offset} bytes. Check the file and its disk, and try again"
+    )]
+    Read {
+        /// Which document.
+        document: Document,
+        /// Bytes read before.
+        offset: u64,
+        /// Why.
+        source: io::Error,
+    },
+    /// The result could not be written.
+    #[error(
+        "the merged dump could not be written after {offset} bytes. Make room on the disk, or write elsewhere"
+    )]
+    Write {
+        /// Bytes written before.
+        offset: u64,
+        /// Why.
+        source: io::Error,
+    },
+    /// A thread that computes digests could not be started or has died.
+    #[error(
+        "the digest of the {of} could not be computed: {reason}. Try again; if it happens again, report it"
+    )]
+    Digest {
+        /// Of what.
+        of: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl MergeError {
+    /// Whether a check said no, as opposed to a failing disk or network.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, MergeError::Refused(_) | MergeError::IdentitiesTooLarge)
+    }
+
+    /// The document at fault, where it is one of the two.
+    pub fn document(&self) -> Option<Document> {
+        match self {
+            MergeError::Refused(refusal) => Some(refusal.document),
+            MergeError::IdentitiesTooLarge => Some(Document::Identities),
+            MergeError::Read { document, .. } => Some(*document),
+            MergeError::Write { .. } | MergeError::Digest { .. } => None,
+        }
+    }
+}
+
+impl From<Refusal> for MergeError {
+    fn from(refusal: Refusal) -> MergeError {
+        MergeError::Refused(Box::new(refusal))
+    }
+}

@@ -1,0 +1,86 @@
+//! What must hold for any two documents, however they arrive: the body of the fuzz target and of a property test.
+
+use std::collections::HashSet;
+
+use serde::de::IgnoredAny;
+use serde_json::{Deserializer, Value};
+use zeroize::Zeroizing;
+
+use super::{Expectations, Identities, MergeError, Merger, Parts};
+
+/// Separates the documents in the input: a byte that no JSON document holds.
+const SEPARATOR: u8 = 0xff;
+
+/// Takes `CHUNK_LEN IDENTITIES 0xff SNAPSHOT`, merges, and panics where a law is broken:
+///
+/// * nothing panics, and where the snapshot is cut does not matter;
+/// * what is accepted, serde_json accepts too;
+/// * the result is the union of the fields of both, the text of every value unchanged.
+pub fn merges_as_promised(input: &[u8]) {
+    let Some((&chunk_len, documents)) = input.split_first() else { return };
+    let mut documents = documents.splitn(2, |&byte| byte == SEPARATOR);
+    let (Some(identities), Some(snapshot)) = (documents.next(), documents.next()) else { return };
+    check(identities, snapshot, usize::from(chunk_len).max(1));
+}
+
+#[expect(clippy::panic, reason = "a broken law is reported by a panic, which the fuzzer looks for")]
+pub(super) fn check(identities: &[u8], snapshot: &[u8], chunk_len: usize) -> bool {
+    let Ok(checked) = Identities::parse(Zeroizing::new(identities.to_vec())) else { return false };
+    let whole = run(&checked, snapshot, snapshot.len().max(1));
+    let cut = run(&checked, snapshot, chunk_len);
+    match (&whole, &cut) {
+        (Ok(whole), Ok(cut)) => assert_eq!(whole, cut),
+        (Err(whole), Err(cut)) => assert_eq!(whole.to_string(), cut.to_string()),
+        _ => panic!("accepted or refused depending on the chunks"),
+    }
+    let Ok(merged) = whole else { return false };
+    let [merged_members, identities_members, snapshot_members] =
+        [&merged, identities, snapshot].map(|text| members(text).unwrap_or_else(|| panic!("not JSON")));
+    let keys: HashSet<&str> = merged_members.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys.len(), merged_members.len(), "a key stands twice");
+    assert!(identities_members.iter().chain(&snapshot_members).eq(&merged_members), "not the union");
+    // Where serde_json can hold the numbers.
+    if let [Ok(Value::Object(merged)), Ok(Value::Object(mut union)), Ok(Value::Object(snapshot))] =
+        [merged.as_slice(), identities, snapshot].map(serde_json::from_slice)
+    {
+        union.extend(snapshot);
+        assert_eq!(merged, union);
+    }
+    true
+}
+
+fn run(identities: &Identities, snapshot: &[u8], chunk_len: usize) -> Result<Vec<u8>, MergeError> {
+    let mut out = Vec::new();
+    let timestamp =
+        svdr_protocol::time::Timestamp::from_micros(0).unwrap_or(svdr_protocol::time::Timestamp::MIN);
+    let expectations = Expectations { timestamp, migration_id: None };
+    let mut merger = Merger::new(identities, expectations, Parts::Skip, &mut out)?;
+    for chunk in snapshot.chunks(chunk_len) {
+        merger.push(chunk)?;
+    }
+    let summary = merger.finish()?;
+    assert_eq!(summary.size, out.len() as u64);
+    assert_eq!(summary.sha256, svdr_protocol::digest::Digest::of(&out));
+    Ok(out)
+}
+
+/// The keys of an object and the texts of their values, read by serde_json, which does not look into them.
+fn members(text: &[u8]) -> Option<Vec<(String, String)>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let mut rest = text.trim_ascii_start().strip_prefix('{')?;
+    let mut members = Vec::new();
+    loop {
+        let mut keys = Deserializer::from_str(rest).into_iter::<String>();
+        let key = keys.next()?.ok()?;
+        rest = rest.get(keys.byte_offset()..)?.trim_ascii_start().strip_prefix(':')?;
+        let mut values = Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        values.next()?.ok()?;
+        let (value, after) = rest.split_at_checked(values.byte_offset())?;
+        members.push((key, value.trim_ascii().to_owned()));
+        rest = after.trim_ascii_start();
+        if let Some(end) = rest.strip_prefix('}') {
+            return end.trim_ascii().is_empty().then_some(members);
+        }
+        rest = rest.strip_prefix(',')?;
+    }
+}

@@ -1,0 +1,156 @@
+//! From the SV app to a migration dump on the disk: the snapshot is merged while it arrives.
+//!
+//! A try asks the app, and hands what arrives to a writer on a thread of its own, through a channel that holds
+//! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
+//! behind, and the next begins anew: the app makes a new document for every request, so there is nothing to resume.
+//!
+//! What is tried again: what [`Class::Retry`](crate::sv_app::Class::Retry) and `Class::Unauthorized` say, and a body that arrived whole but is
+//! no JSON document, because a proxy or a dying app cut it or spoke in its place. A sound document that is the wrong
+//! one (another timestamp, another migration) would be the same again, and is refused.
+
+mod error;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use svdr_cli::files::Replace;
+use svdr_cli::progress::Progress;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::dump::{Expectations, Identities, MergeSummary, Parts};
+use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
+
+pub use error::{FetchError, WriteError};
+use writer::Piece;
+
+/// Pieces between the network and the disk. One piece is what a read of the socket gave, below a megabyte, so this
+/// evens out the two without holding more than a few megabytes.
+const PIECES_IN_FLIGHT: usize = 8;
+
+/// What to fetch, and where to.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The identities backup that the snapshot is merged with.
+    pub identities: Arc<Identities>,
+    /// What the snapshot has to be.
+    pub expectations: Expectations,
+    /// The migration id to ask for, where the app is not to use its own + 1.
+    pub request_migration_id: Option<u64>,
+    /// Whether the payloads are digested one by one.
+    pub parts: Parts,
+    /// The dump's path.
+    pub out: PathBuf,
+    /// Whether that may exist.
+    pub replace: Replace,
+}
+
+/// Tries until there is a dump, until trying again cannot help, or until `policy` says that it has been enough.
+/// Every failure that is followed by another try is logged as a warning.
+///
+/// # Errors
+/// [`FetchError`]: the last failure. Nothing is left behind.
+pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<MergeSummary, FetchError> {
+    let started = Instant::now();
+    let mut receiving = Duration::ZERO;
+    let mut failures = 0;
+    loop {
+        let failure = match attempt(app, order, &mut receiving).await {
+            Ok(summary) => return Ok(summary),
+            Err(failure) => failure,
+        };
+        if !failure.is_worth_retrying() {
+            return Err(failure);
+        }
+        failures += 1;
+        // Where the system has no randomness, the full delay is as good.
+        let random = getrandom::u32().unwrap_or(u32::MAX);
+        let elapsed = started.elapsed().saturating_sub(receiving);
+        let Some(delay) = policy.delay(failures, elapsed, random, failure.retry_after()) else {
+            return Err(failure.after(failures));
+        };
+        let left = policy.budget.saturating_sub(elapsed);
+        tracing::warn!("try {failures} failed: {}", error::in_one_line(&failure));
+        tracing::warn!("trying again in {}, for at most {} more", rounded(delay), rounded(left));
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// A span in whole seconds, or in milliseconds below one.
+fn rounded(span: Duration) -> humantime::FormattedDuration {
+    let whole = if span < Duration::from_secs(1) {
+        Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    } else {
+        Duration::from_secs(span.as_secs())
+    };
+    humantime::format_duration(whole)
+}
+
+/// One try. Adds to `receiving` the time in which a snapshot was arriving.
+async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result<MergeSummary, FetchError> {
+    let mut snapshot = {
+        let _waiting = Progress::bytes("waiting for the SV app to make the snapshot", None);
+        app.data_snapshot(order.expectations.timestamp, order.request_migration_id).await?
+    };
+    let began = Instant::now();
+    let received = receive(&mut snapshot, order).await;
+    *receiving += began.elapsed();
+    received
+}
+
+/// Passes the snapshot on to the writer, and waits for what it made of it.
+async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary, FetchError> {
+    let (pieces, writer) = start_writer(order.clone());
+    let passed = pass_on(snapshot, &pieces).await;
+    drop(pieces);
+    // The temporary file is gone only when the writer has ended, so it is waited for in any case.
+    let written = writer.await.map_err(FetchError::WriterDied)?;
+    let stopped = match written {
+        Ok(Some(summary)) => return Ok(summary),
+        Ok(None) => FetchError::WriterStopped,
+        Err(WriteError::Merge(source)) => FetchError::of_document(snapshot.url().to_owned(), source),
+        Err(WriteError::File(source)) => FetchError::File(source),
+    };
+    match passed {
+        // A broken connection explains why the writer was given up or saw a cut document; not why a disk is full.
+        Err(failure) if stopped.is_worth_retrying() || matches!(stopped, FetchError::WriterStopped) => {
+            Err(failure.into())
+        }
+        _ => Err(stopped),
+    }
+}
+
+fn start_writer(order: Order) -> (mpsc::Sender<Piece>, JoinHandle<Result<Option<MergeSummary>, WriteError>>) {
+    let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
+    (sender, tokio::task::spawn_blocking(move || writer::write(&order, receiver)))
+}
+
+/// Receives until the end, or until the writer has stopped: it then has a reason of its own to give.
+async fn pass_on(snapshot: &mut Snapshot, pieces: &mpsc::Sender<Piece>) -> Result<(), Failure> {
+    let progress = Progress::bytes("data snapshot", snapshot.total());
+    let mut is_first = true;
+    while let Some(chunk) = snapshot.chunk().await? {
+        if std::mem::take(&mut is_first) && is_page(&chunk) {
+            return Err(snapshot.not_a_snapshot(&chunk));
+        }
+        progress.advance(chunk.len() as u64);
+        if pieces.send(Piece::Chunk(chunk)).await.is_err() {
+            return Ok(());
+        }
+    }
+    // Refused only by a writer that has stopped.
+    let _ = pieces.send(Piece::End).await;
+    Ok(())
+}
+
+/// Whether a body that does not say so begins like a web page.
+fn is_page(start: &Bytes) -> bool {
+    start.trim_ascii_start().starts_with(b"<")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod said;

@@ -1,0 +1,178 @@
+//! Why a fetch brought no dump, and whether another try can bring one.
+
+use std::error::Error;
+use std::time::Duration;
+
+use svdr_cli::exit::{self, CommandError, Exit};
+use svdr_cli::files::FileError;
+use tokio::task::JoinError;
+
+use crate::dump::{Defect, Document, MergeError};
+use crate::sv_app::{Class, Failure};
+
+/// Why the writer stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The merge.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// The file.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Why there is no dump.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The SV app did not give a snapshot.
+    #[error(transparent)]
+    SvApp(#[from] Failure),
+    /// What arrived as complete is no JSON document: it was cut, damaged or replaced on its way.
+    #[error(
+        "{url} answered 200, but what arrived is not a data snapshot: {source}. If this goes on, look at what stands \
+         between here and the SV app"
+    )]
+    Damaged {
+        /// What was asked for.
+        url: String,
+        /// Where it is wrong.
+        source: MergeError,
+    },
+    /// The snapshot is a document, but not the one asked for, or incomplete in a way that a transfer cannot cause.
+    #[error("{url} answered with a data snapshot that is refused: {source}")]
+    Refused {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        source: MergeError,
+    },
+    /// The snapshot is made for another migration than the configured one.
+    #[error(
+        "{url} answered with a data snapshot for migration id {found}, but migration_id is {expected}. If the others \
+         migrate to {found}, correct migration_id; if the network has agreed on {expected} although it is not the \
+         app's own + 1, ask for it with --request-migration-id"
+    )]
+    OtherMigrationId {
+        /// What was asked for.
+        url: String,
+        /// The configured one.
+        expected: u64,
+        /// The snapshot's.
+        found: u64,
+    },
+    /// The merge failed on this machine.
+    #[error(transparent)]
+    Merge(MergeError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    File(FileError),
+    /// The last of several tries.
+    #[error("gave up after {tries} tries; the last: {source}")]
+    GaveUp {
+        /// How many.
+        tries: u32,
+        /// What the last one failed with.
+        source: Box<FetchError>,
+    },
+    /// The thread that writes the dump has died.
+    #[error("the thread that writes the dump has died; run this again, and report it if it happens again")]
+    WriterDied(#[source] JoinError),
+    /// The thread that writes the dump has stopped before the snapshot was complete.
+    #[error(
+        "the thread that writes the dump stopped without a reason; run this again, and report it if it happens again"
+    )]
+    WriterStopped,
+}
+
+impl FetchError {
+    /// What a merge's error means for a document that came from `url`.
+    pub(super) fn of_document(url: String, source: MergeError) -> FetchError {
+        let MergeError::Refused(refusal) = &source else { return FetchError::Merge(source) };
+        match refusal.defect {
+            _ if refusal.document == Document::Identities => FetchError::Merge(source),
+            Defect::OtherMigrationId { expected, found } => {
+                FetchError::OtherMigrationId { url, expected, found }
+            }
+            _ if is_damage(&refusal.defect) => FetchError::Damaged { url, source },
+            _ => FetchError::Refused { url, source },
+        }
+    }
+
+    /// Whether another try can bring a dump.
+    pub fn is_worth_retrying(&self) -> bool {
+        match self {
+            FetchError::SvApp(failure) => matches!(failure.class(), Class::Retry | Class::Unauthorized),
+            FetchError::Damaged { .. } => true,
+            FetchError::Refused { .. }
+            | FetchError::OtherMigrationId { .. }
+            | FetchError::Merge(_)
+            | FetchError::File(_)
+            | FetchError::GaveUp { .. }
+            | FetchError::WriterDied(_)
+            | FetchError::WriterStopped => false,
+        }
+    }
+
+    /// The delay that the server asked for.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            FetchError::SvApp(failure) => failure.retry_after(),
+            _ => None,
+        }
+    }
+
+    /// The same, said to be the last of so many tries.
+    pub(super) fn after(self, tries: u32) -> FetchError {
+        if tries > 1 { FetchError::GaveUp { tries, source: Box::new(self) } } else { self }
+    }
+}
+
+/// Whether the text is no JSON, as a cut, a proxy or a broken app causes it, rather than another document than the
+/// one asked for.
+fn is_damage(defect: &Defect) -> bool {
+    matches!(
+        defect,
+        Defect::Empty
+            | Defect::Truncated { .. }
+            | Defect::ByteOrderMark
+            | Defect::Trailing { .. }
+            | Defect::Unexpected { .. }
+            | Defect::ControlCharacter { .. }
+            | Defect::NotUtf8
+            | Defect::NotBase64(_)
+    )
+}
+
+impl CommandError for FetchError {
+    fn exit(&self) -> Exit {
+        match self {
+            FetchError::SvApp(failure) => match failure.class() {
+                Class::Pruned | Class::Behind => Exit::Impossible,
+                Class::Unauthorized | Class::Retry | Class::Hopeless => Exit::Failed,
+            },
+            FetchError::Refused { .. } | FetchError::OtherMigrationId { .. } => Exit::Refused,
+            FetchError::Merge(error) if error.is_refusal() => Exit::Refused,
+            FetchError::File(error) => error.exit(),
+            FetchError::GaveUp { source, .. } => source.exit(),
+            FetchError::Damaged { .. }
+            | FetchError::Merge(_)
+            | FetchError::WriterDied(_)
+            | FetchError::WriterStopped => Exit::Failed,
+        }
+    }
+}
+
+/// An error and its causes on one line, for the log; a cause that the text already ends with is not repeated.
+pub(super) fn in_one_line(error: &dyn Error) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    let text = exit::shown(&error.to_string());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = exit::shown(&error.to_string());
+        if !causes.last().unwrap_or(&text).ends_with(&message) {
+            causes.push(message);
+        }
+        cause = error.source();
+    }
+    if causes.is_empty() { text } else { format!("{text} ({})", causes.join(": ")) }
+}

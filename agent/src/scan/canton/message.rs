@@ -1,0 +1,138 @@
+//! The processor's messages, read strictly from their first character.
+//!
+//! A participant's identifier may hold spaces and single colons, but neither parentheses nor commas, so what
+//! stands around it always tells where it ends.
+
+use svdr_protocol::names::{
+    MAX_FINGERPRINT_LEN, MAX_IDENTIFIER_LEN, SHORT_FINGERPRINT_LEN, is_identifier_byte,
+};
+use svdr_protocol::time::Tick;
+
+use super::{Commitment, Fact, header};
+
+/// What a message turned out to be.
+pub(super) enum Reading {
+    /// It is about a commitment.
+    Fact {
+        fact: Fact,
+        /// The synchronizer that its context names, in short form.
+        synchronizer: Option<String>,
+    },
+    /// It is about something else.
+    Other,
+    /// It starts as one about a commitment and ends too early or goes on differently.
+    Torn,
+}
+
+const MATCH: &str = "Commitment correct for sender ";
+const CHECKING: [&str; 2] =
+    ["Checking commitment (purportedly by) ", "Checking commitment signature (purportedly by) "];
+const MISMATCHES: [&str; 2] = ["ACS_COMMITMENT_MISMATCH", "ACS_MISMATCH_NO_SHARED_CONTRACTS"];
+/// A category of one or two digits, a comma, the start of a trace id; with room to spare.
+const MAX_CODE_ARGUMENTS: usize = 64;
+const CONTEXT: &str = "err-context:{";
+const REMOTE: &str = "remote=";
+/// The class of a received commitment, over the releases; the second is Canton's own slip.
+const REMOTE_CLASSES: [&str; 3] = ["AcsCommitment(", "AscCommitment(", "BufferedAcsCommitment("];
+const REMOTE_SYNCHRONIZER: [&str; 4] = ["psid = ", "synchronizerId = ", "synchronizer = ", "domainId = "];
+
+/// Reads `message`.
+pub(super) fn read(message: &str) -> Reading {
+    if let Some(rest) = message.strip_prefix(MATCH) {
+        return commitment(rest, " and period ").map_or(Reading::Torn, |it| fact(Fact::Match(it)));
+    }
+    if let Some(rest) = CHECKING.into_iter().find_map(|start| message.strip_prefix(start)) {
+        return commitment(rest, " for period ").map_or(Reading::Torn, |it| fact(Fact::Checking(it)));
+    }
+    let Some(rest) = MISMATCHES.into_iter().find_map(|code| message.strip_prefix(code)) else {
+        return Reading::Other;
+    };
+    let Some(rest) = rest.strip_prefix('(') else { return Reading::Other };
+    let Some((arguments, text)) = rest.split_once(')').filter(|(it, _)| it.len() <= MAX_CODE_ARGUMENTS)
+    else {
+        return Reading::Torn;
+    };
+    let code_len = message.len() - rest.len() + arguments.len() + 1;
+    let code = message.get(..code_len).unwrap_or_default().to_owned();
+    let (remote, synchronizer) = remote(text).unwrap_or((None, None));
+    Reading::Fact { fact: Fact::Mismatch { code, remote }, synchronizer }
+}
+
+fn fact(fact: Fact) -> Reading {
+    Reading::Fact { fact, synchronizer: None }
+}
+
+/// `SENDER` + `separator` + `CommitmentPeriod(…)` at the start of `text`.
+fn commitment(text: &str, separator: &str) -> Option<Commitment> {
+    // The period's parenthesis is the first: an identifier has none.
+    let (before, _) = text.split_once('(')?;
+    let sender = before.strip_suffix("CommitmentPeriod")?.strip_suffix(separator)?;
+    let tick = period(text.get(before.len() - "CommitmentPeriod".len()..)?)?;
+    Some(Commitment { sender: participant(sender)?, tick })
+}
+
+/// The end of `CommitmentPeriod(fromExclusive = T, toInclusive = T)` at the start of `text`.
+fn period(text: &str) -> Option<Tick> {
+    let inside = text.strip_prefix("CommitmentPeriod(")?;
+    let (inside, _) = inside.split_once(')')?;
+    let (from, to) = inside.strip_prefix("fromExclusive = ")?.split_once(", toInclusive = ")?;
+    let (from, to) = (from.parse::<Tick>().ok()?, to.parse::<Tick>().ok()?);
+    (from < to).then_some(to)
+}
+
+/// A participant in the form of logs, without its dots; one printed in full is cut.
+fn participant(text: &str) -> Option<String> {
+    let uncut = text.strip_prefix("PAR::")?;
+    let uncut = uncut.strip_suffix("...").or_else(|| uncut.strip_suffix('…')).unwrap_or(uncut);
+    // An identifier may end with a colon, so the last pair is the separator.
+    let (identifier, fingerprint) = uncut.rsplit_once("::")?;
+    let identifier_fits =
+        (1..=MAX_IDENTIFIER_LEN).contains(&identifier.len()) && identifier.bytes().all(is_identifier_byte);
+    let fingerprint_fits = (1..=MAX_FINGERPRINT_LEN).contains(&fingerprint.len())
+        && fingerprint.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let short = fingerprint.get(..SHORT_FINGERPRINT_LEN).unwrap_or(fingerprint);
+    (identifier_fits && fingerprint_fits).then(|| format!("PAR::{identifier}::{short}"))
+}
+
+/// What the `remote` part of the error context says: whose commitment, on which synchronizer.
+fn remote(text: &str) -> Option<(Option<Commitment>, Option<String>)> {
+    let start = memchr::memmem::find(text.as_bytes(), CONTEXT.as_bytes())?;
+    let context = text.get(start + CONTEXT.len()..)?;
+    let remote = fields(context).find_map(|field| field.strip_prefix(REMOTE))?;
+    let inside = REMOTE_CLASSES.into_iter().find_map(|class| remote.strip_prefix(class))?;
+    let (mut sender, mut tick, mut synchronizer) = (None, None, None);
+    for field in fields(inside) {
+        if let Some(text) = field.strip_prefix("sender = ") {
+            sender = participant(text);
+        } else if let Some(text) = field.strip_prefix("period = ") {
+            tick = period(text);
+        } else if let Some(text) = REMOTE_SYNCHRONIZER.into_iter().find_map(|name| field.strip_prefix(name)) {
+            synchronizer = header::short_synchronizer(text);
+        }
+    }
+    let commitment = sender.zip(tick).map(|(sender, tick)| Commitment { sender, tick });
+    Some((commitment, synchronizer))
+}
+
+/// The fields of a list `a, b(c, d), …` up to the bracket that closes it, or to the end of a torn one. A torn
+/// last field is given too: what reads it finds it incomplete.
+fn fields(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let mut depth = 0u32;
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                b'(' | b'{' | b'[' => depth += 1,
+                b')' | b'}' | b']' if depth == 0 => return text.get(..at),
+                b')' | b'}' | b']' => depth -= 1,
+                b',' if depth == 0 => {
+                    rest = text.get(at + 1..).map(|next| next.strip_prefix(' ').unwrap_or(next));
+                    return text.get(..at);
+                }
+                _ => {}
+            }
+        }
+        Some(text)
+    })
+}

@@ -1,0 +1,49 @@
+//! Bodies of fuzz targets: arbitrary bytes as a line and as a whole log.
+
+use super::canton;
+use super::canton::{CHECKING_NEEDLE, MATCH_NEEDLE, MISMATCH_NEEDLE};
+use super::feed::StreamReader;
+use super::lines::{Found, Needles};
+
+/// Reads `line` in every way there is; nothing may panic.
+pub fn line(line: &[u8]) {
+    let _ = (canton::read_line(line), canton::line_time(line), canton::origin(line));
+}
+
+/// Reads `log` in parts of `first` bytes, as of `second`; both must find the same.
+///
+/// # Panics
+/// Where they do not, or the literals cannot be compiled.
+#[allow(clippy::expect_used, reason = "a fuzz target reports by panicking")]
+pub fn log(log: &[u8], first: usize, second: usize) {
+    let needles =
+        Needles::new(&[MATCH_NEEDLE, MISMATCH_NEEDLE, CHECKING_NEEDLE]).expect("three short literals");
+    assert_eq!(
+        read(log, first, &needles),
+        read(log, second, &needles),
+        "parts of {first} and of {second} bytes"
+    );
+}
+
+fn read(log: &[u8], part: usize, needles: &Needles) -> Found {
+    let mut reader = StreamReader::new(needles);
+    let mut all = Found::default();
+    let mut add = |mut found: Found| {
+        all.lines += found.lines;
+        all.unreadable += found.unreadable;
+        all.overlong += found.overlong;
+        all.messages.append(&mut found.messages);
+        all.first = all.first.or(found.first);
+        all.last = found.last.or(all.last);
+    };
+    for part in log.chunks(part.max(1)) {
+        let mut found = Found::default();
+        reader.read(part, &mut found);
+        add(found);
+    }
+    let mut found = Found::default();
+    reader.finish(&mut found);
+    add(found);
+    all.messages.sort_by_cached_key(|message| format!("{message:?}"));
+    all
+}

@@ -1,0 +1,87 @@
+//! Looks at who wrote a log that holds no commitments, so that an operator is told what to change.
+
+use std::collections::BTreeMap;
+
+use super::canton::{self, PROCESSOR};
+use super::input::{Input, SourcePath};
+
+/// Bytes of a log that are looked at.
+const SAMPLE_BYTES: usize = 1024 * 1024;
+/// Logs that are looked at: the last ones, which are mostly the newest.
+const SAMPLED_LOGS: usize = 3;
+/// Components that are named.
+const NAMED: usize = 3;
+
+/// Who wrote the lines of a sample.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sample {
+    /// Lines with a logger.
+    pub(super) lines: u64,
+    /// Those of the commitment processor.
+    pub(super) processor: u64,
+    /// Those at a level of INFO or finer.
+    pub(super) verbose: u64,
+    classes: BTreeMap<String, u64>,
+}
+
+impl Sample {
+    /// Reads the beginnings of the last of `paths`.
+    pub(super) fn of(paths: &[SourcePath]) -> Sample {
+        let mut sample = Sample::default();
+        for path in paths.iter().rev().take(SAMPLED_LOGS) {
+            // What cannot be read has been said already.
+            if let Some(head) = head(path) {
+                sample.add(&head);
+            }
+        }
+        sample
+    }
+
+    fn add(&mut self, head: &[u8]) {
+        for (class, level) in head.split(|byte| matches!(byte, b'\n' | 0)).filter_map(canton::origin) {
+            self.lines += 1;
+            self.processor += u64::from(class.contains(PROCESSOR));
+            self.verbose += u64::from(matches!(level.as_str(), "INFO" | "DEBUG" | "TRACE"));
+            *self.classes.entry(class).or_default() += 1;
+        }
+    }
+
+    /// The classes that wrote most, the busiest first.
+    pub(super) fn busiest(&self) -> Vec<&str> {
+        let mut classes: Vec<(&str, u64)> =
+            self.classes.iter().map(|(class, lines)| (class.as_str(), *lines)).collect();
+        classes.sort_by_key(|(class, lines)| (std::cmp::Reverse(*lines), *class));
+        classes.into_iter().take(NAMED).map(|(class, _)| class).collect()
+    }
+}
+
+fn head(path: &SourcePath) -> Option<Vec<u8>> {
+    let SourcePath::File(path) = path else { return None };
+    if !path.is_file() {
+        return None;
+    }
+    let mut head = vec![0; SAMPLE_BYTES];
+    let count = match Input::open(path).ok()? {
+        Input::Plain { file, .. } => super::feed::read_at(&file, &mut head, 0).ok()?,
+        Input::Stream(mut stream) => stream.read(&mut head).ok()?,
+    };
+    head.truncate(count);
+    Some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_by_class_and_level() {
+        let mut sample = Sample::default();
+        sample.add(
+            b"2026-04-21 23:25:07,123 [t-1] INFO  c.d.c.p.p.AcsCommitmentProcessor:participant=p - x\n\
+            2026-04-21 23:25:07,123 [t-1] WARN  o.l.s.sv.SvApp tid:1 - y\n\tat java.lang\n\
+            {\"message\":\"m\",\"logger_name\":\"o.l.s.sv.SvApp:a=b\",\"level\":\"DEBUG\"}\n",
+        );
+        assert_eq!((sample.lines, sample.processor, sample.verbose), (3, 1, 2));
+        assert_eq!(sample.busiest(), ["SvApp", "AcsCommitmentProcessor"]);
+    }
+}

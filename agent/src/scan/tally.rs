@@ -1,0 +1,221 @@
+//! Counts what is found: ticks at which members' commitments matched or differed, and what stands in the way of
+//! trusting the count.
+//!
+//! Everything is a set, so copies of a log, and logs in any order, count once. Memory is bounded by the limits
+//! of [`super::limits`], whatever the logs hold.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::{Member, Roster};
+use svdr_protocol::time::{Tick, Timestamp};
+
+use super::canton::{Commitment, Fact, Message};
+use super::limits::{MAX_OUTSIDE_PARTICIPANTS, MAX_TICK_RUNS, MAX_WARNINGS_OF_A_KIND};
+
+mod mismatches;
+mod ticks;
+
+pub(super) use mismatches::{Checks, Pending};
+pub(super) use ticks::TickSet;
+
+/// What is known of one participant.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) matches: TickSet,
+    pub(super) mismatches: TickSet,
+}
+
+/// Who sent a commitment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    /// The participant whose logs these are.
+    Own,
+    /// The roster's member at this place.
+    Member(usize),
+}
+
+/// What has been counted so far.
+pub(super) struct Tally {
+    senders: HashMap<String, Sender>,
+    synchronizer: String,
+    not_before: Timestamp,
+    /// By the place in the roster.
+    pub(super) members: Vec<Seen>,
+    /// Matches of those who are not in the roster. Their mismatches are nobody's here, and only text logs name
+    /// them, so they are not kept.
+    outside: HashMap<String, TickSet>,
+    runs: usize,
+    /// Whether ticks of members had to be left out.
+    pub(super) members_full: bool,
+    /// Matches of participants that could not be told apart any more.
+    pub(super) outside_overflow: u64,
+    /// Whether a counted line names the roster's synchronizer.
+    pub(super) synchronizer_seen: bool,
+    /// Lines of other synchronizers, by their short names.
+    pub(super) other_synchronizers: BTreeMap<String, u64>,
+    pub(super) other_synchronizer_lines: u64,
+    /// Counted lines that name no synchronizer.
+    pub(super) without_synchronizer: u64,
+    /// Lines that name the member's own participant as the sender.
+    pub(super) own_lines: u64,
+    pub(super) pending: Pending,
+    pub(super) newest: Option<Tick>,
+}
+
+impl Tally {
+    /// Counts for `member`; ticks before `not_before` are passed over.
+    pub(super) fn new(roster: &Roster, member: &MemberName, not_before: Timestamp) -> Tally {
+        let sender = |(place, other): (usize, &Member)| {
+            let short = other.participant.in_logs().trim_end_matches("...").to_owned();
+            (short, if other.name == *member { Sender::Own } else { Sender::Member(place) })
+        };
+        Tally {
+            senders: roster.members().iter().enumerate().map(sender).collect(),
+            synchronizer: roster.synchronizer().short(),
+            not_before,
+            members: vec![Seen::default(); roster.members().len()],
+            outside: HashMap::new(),
+            runs: 0,
+            members_full: false,
+            outside_overflow: 0,
+            synchronizer_seen: false,
+            other_synchronizers: BTreeMap::new(),
+            other_synchronizer_lines: 0,
+            without_synchronizer: 0,
+            own_lines: 0,
+            pending: Pending::default(),
+            newest: None,
+        }
+    }
+
+    /// Counts one message; `checks` remembers what traces were checking, where they cannot be read again.
+    pub(super) fn add(&mut self, message: Message, checks: Option<&mut Checks>) {
+        if !self.is_ours(&message) {
+            return;
+        }
+        let is_own = |commitment: &Commitment| self.senders.get(&commitment.sender) == Some(&Sender::Own);
+        match &message.fact {
+            Fact::Checking(commitment) => {
+                if let (Some(checks), Some(trace)) = (checks, &message.trace) {
+                    checks.add(trace, commitment);
+                }
+                return;
+            }
+            Fact::Match(commitment) if is_own(commitment) => {
+                self.own_lines += 1;
+                return;
+            }
+            Fact::Match(commitment) => self.observe(commitment, false),
+            Fact::Mismatch { remote: Some(commitment), .. } if is_own(commitment) => {
+                // Its own commitment cannot differ from its own: the line says less than it seems to.
+                self.own_lines += 1;
+                self.pending.add(&message);
+            }
+            Fact::Mismatch { remote: Some(commitment), .. } => {
+                self.pending.told(&message);
+                self.observe(commitment, true);
+            }
+            Fact::Mismatch { remote: None, .. } => self.pending.add(&message),
+        }
+        match message.synchronizer {
+            Some(_) => self.synchronizer_seen = true,
+            None => self.without_synchronizer += 1,
+        }
+    }
+
+    /// Remembers what a trace was checking, where that may be needed.
+    pub(super) fn add_check(&self, message: &Message, checks: &mut Checks) {
+        if let (Fact::Checking(commitment), Some(trace)) = (&message.fact, &message.trace)
+            && message.synchronizer.as_ref().is_none_or(|named| *named == self.synchronizer)
+            && self.pending.waits_for(trace)
+        {
+            checks.add(trace, commitment);
+        }
+    }
+
+    /// Whether the message is about the roster's synchronizer, as far as it says.
+    fn is_ours(&mut self, message: &Message) -> bool {
+        match &message.synchronizer {
+            Some(named) if *named != self.synchronizer => {
+                self.other_synchronizer_lines += u64::from(!matches!(message.fact, Fact::Checking(_)));
+                if self.other_synchronizers.len() < MAX_WARNINGS_OF_A_KIND
+                    || self.other_synchronizers.contains_key(named)
+                {
+                    *self.other_synchronizers.entry(named.clone()).or_default() += 1;
+                }
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Counts a commitment that is not our own.
+    fn observe(&mut self, commitment: &Commitment, differs: bool) {
+        let Commitment { sender, tick } = commitment;
+        let known = self.senders.get(sender).copied();
+        self.newest = self.newest.max(Some(*tick));
+        if tick.0 < self.not_before {
+            return;
+        }
+        let full = self.runs >= MAX_TICK_RUNS;
+        let ticks = match known {
+            Some(Sender::Member(place)) => {
+                self.members_full |= full;
+                let seen = self.members.get_mut(place);
+                seen.map(|seen| if differs { &mut seen.mismatches } else { &mut seen.matches })
+            }
+            _ if differs => return,
+            _ if self.outside.contains_key(sender) => self.outside.get_mut(sender),
+            _ if self.outside.len() < MAX_OUTSIDE_PARTICIPANTS => {
+                Some(self.outside.entry(sender.clone()).or_default())
+            }
+            _ => None,
+        };
+        let Some(ticks) = ticks.filter(|_| !full) else {
+            self.outside_overflow += u64::from(!differs);
+            return;
+        };
+        let before = ticks.runs();
+        ticks.insert(*tick);
+        self.runs = (self.runs + ticks.runs()).saturating_sub(before);
+    }
+
+    /// Gives the mismatches that only their traces tell about to whom they belong; returns how many are left.
+    pub(super) fn resolve(&mut self, checks: &Checks) -> u64 {
+        let by_hash: HashMap<u64, Sender> =
+            self.senders.iter().map(|(name, sender)| (mismatches::hash(name), *sender)).collect();
+        let mut unattributed = self.pending.beyond_limit();
+        let pending = std::mem::take(&mut self.pending);
+        for trace in pending.untold() {
+            let checked = trace.and_then(|trace| checks.only(trace));
+            match checked.map(|(sender, tick)| (by_hash.get(&sender), tick)) {
+                None | Some((Some(Sender::Own), _)) => unattributed += 1,
+                Some((Some(Sender::Member(place)), tick)) => {
+                    self.newest = self.newest.max(Some(tick));
+                    if let Some(seen) = self.members.get_mut(*place) {
+                        seen.mismatches.insert(tick);
+                    }
+                }
+                // Of somebody outside of the roster: not unattributed, and nobody's here.
+                Some((None, _)) => {}
+            }
+        }
+        unattributed
+    }
+
+    /// Matches with participants outside of the roster from `from` to `to`, and how many those are.
+    pub(super) fn outside_between(&self, from: Timestamp, to: Timestamp) -> (u64, u64) {
+        let counts =
+            self.outside.values().map(|ticks| ticks.count_between(from, to)).filter(|count| *count > 0);
+        let (matches, participants) =
+            counts.fold((0, 0), |(matches, participants), count| (matches + count, participants + 1));
+        (matches + self.outside_overflow, participants)
+    }
+
+    /// The ticks at which anybody's commitment was compared.
+    pub(super) fn all_ticks(&self, from: Timestamp, to: Timestamp) -> BTreeSet<Tick> {
+        let members = self.members.iter().flat_map(|seen| [&seen.matches, &seen.mismatches]);
+        members.flat_map(|ticks| ticks.between(from, to)).collect()
+    }
+}

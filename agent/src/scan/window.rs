@@ -1,0 +1,187 @@
+//! Finds where in a plain file a time begins, by reading a few places of it.
+//!
+//! A commitment's line is written after its tick, never before, so everything about ticks from `since` on stands
+//! behind the last line older than `since`. Lines are nearly in order of time; [`UTC_SLACK`] covers what is not.
+//!
+//! Canton's text logs print the local time of a zone that they do not name. The zone is estimated from lines
+//! that carry both times, with more slack for a summer time that changed on the way, and what the estimate led
+//! to is checked: in front of the first tick at or after `since` there must be an older one. If not, reading
+//! begins earlier.
+
+use std::fs::File;
+use std::time::Duration;
+
+use svdr_protocol::time::{Tick, Timestamp};
+
+use super::canton::{Fact, LineTime, Message};
+use super::feed::Plain;
+use super::input::Damage;
+use super::lines::{Found, Needles, first_time, next_separator};
+use super::zone::{self, Zone};
+
+/// How much earlier than `since` reading begins where lines carry points in time.
+const UTC_SLACK: Duration = Duration::from_secs(15 * 60);
+/// The same where the zone is an estimate: an hour of summer time more.
+const ESTIMATE_SLACK: Duration = Duration::from_secs(75 * 60);
+/// The same where the zone is unknown: the farthest are 14 hours away from UTC.
+const UNKNOWN_SLACK: Duration = Duration::from_secs(15 * 60 * 60);
+/// Bytes of the first look at a file's end; each further one is twice as long.
+const TAIL_BYTES: u64 = 256 * 1024;
+/// Where there is no tick in so many bytes of a file's end, looking for the newest ends.
+const MAX_TAIL_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes read at a place to find a line with a time.
+const PROBE_BYTES: u64 = 64 * 1024;
+/// Where there is no time in so many bytes, the place counts as one that does not tell it.
+const MAX_PROBE_BYTES: u64 = 8 * 1024 * 1024;
+/// The search ends where the place is known as exactly as this.
+const PRECISION_BYTES: u64 = 1024 * 1024;
+/// Bytes read at a time to check a start that an estimate led to, and the first step back where it fails.
+const CHECK_BYTES: u64 = 4 * 1024 * 1024;
+const STEP_BYTES: u64 = 32 * 1024 * 1024;
+
+/// What the end of a file says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tail {
+    /// The newest tick.
+    pub(super) newest: Option<Tick>,
+    zone: Option<Zone>,
+    /// Bytes read to find it.
+    pub(super) bytes: u64,
+}
+
+/// A plain file, looked at here and there.
+pub(super) struct Prober<'a> {
+    file: &'a File,
+    size: u64,
+    needles: &'a Needles,
+    buffer: Vec<u8>,
+    bytes: u64,
+}
+
+impl<'a> Prober<'a> {
+    pub(super) fn new(file: &'a File, size: u64, needles: &'a Needles) -> Prober<'a> {
+        Prober { file, size, needles, buffer: Vec::new(), bytes: 0 }
+    }
+
+    fn segment(&mut self, from: u64, to: u64) -> Result<Found, Damage> {
+        let plain = Plain { file: self.file, start: 0, size: self.size, needles: self.needles };
+        let found = plain.segment(from, to, &mut self.buffer)?;
+        self.bytes += found.bytes;
+        Ok(found)
+    }
+
+    /// Reads the file's end up to a part that names ticks.
+    pub(super) fn tail(&mut self) -> Result<Tail, Damage> {
+        let (mut to, mut length) = (self.size, TAIL_BYTES);
+        while to > 0 && self.size - to < MAX_TAIL_BYTES {
+            let from = to.saturating_sub(length);
+            let found = self.segment(from, to)?;
+            if let Some(newest) = found.messages.iter().filter_map(tick_of).max() {
+                let zone = zone::estimate(found.messages.iter().filter_map(lag_of).min());
+                return Ok(Tail { newest: Some(newest), zone, bytes: self.bytes });
+            }
+            (to, length) = (from, length * 2);
+        }
+        Ok(Tail { newest: None, zone: None, bytes: self.bytes })
+    }
+
+    /// A line's start in front of which nothing is about ticks from `since` on, and the bytes read to find it.
+    pub(super) fn start(&mut self, since: Timestamp, tail: &Tail) -> Result<(u64, u64), Damage> {
+        self.bytes = 0;
+        let slack = |slack: Duration| since.checked_sub(slack).unwrap_or(Timestamp::MIN);
+        let (utc, local) = match tail.zone {
+            Some(zone) => (slack(UTC_SLACK), zone.local(slack(ESTIMATE_SLACK))),
+            None => (slack(UTC_SLACK), slack(UNKNOWN_SLACK)),
+        };
+        let is_older = |at| match at {
+            LineTime::Utc(at) => at < utc,
+            LineTime::Local(at) => at < local,
+        };
+        let (mut low, mut high) = (0, self.size);
+        let mut estimated = false;
+        while high - low > PRECISION_BYTES {
+            let middle = low + (high - low) / 2;
+            match self.probe(middle, high)? {
+                Some(at) if is_older(at) => {
+                    estimated |= matches!(at, LineTime::Local(_)) && tail.zone.is_some();
+                    low = middle;
+                }
+                // Where nothing tells the time, it is better to begin too early.
+                _ => high = middle,
+            }
+        }
+        let mut step = STEP_BYTES;
+        while estimated && low > 0 && !self.is_before(low, since)? {
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+        Ok((self.line_start(low)?, self.bytes))
+    }
+
+    /// The time of the first line behind `at` that has one.
+    fn probe(&mut self, at: u64, until: u64) -> Result<Option<LineTime>, Damage> {
+        let mut length = PROBE_BYTES;
+        loop {
+            let to = (at + length).min(until);
+            self.fill(at, to)?;
+            let from = next_separator(&self.buffer, 0).map_or(self.buffer.len(), |at| at + 1);
+            // A line cut at the end is left out where a whole one is there.
+            let time = self.buffer.get(from..).and_then(first_time);
+            if time.is_some() || to == until || length >= MAX_PROBE_BYTES {
+                return Ok(time);
+            }
+            length *= 4;
+        }
+    }
+
+    /// Whether the first ticks behind `at` are older than `since`.
+    fn is_before(&mut self, at: u64, since: Timestamp) -> Result<bool, Damage> {
+        let end = (at + 2 * STEP_BYTES).min(self.size);
+        let mut from = at;
+        while from < end {
+            let to = (from + CHECK_BYTES).min(end);
+            let found = self.segment(from, to)?;
+            if let Some(first) = found.messages.iter().find_map(tick_of) {
+                return Ok(first.0 < since);
+            }
+            from = to;
+        }
+        Ok(false)
+    }
+
+    fn line_start(&mut self, at: u64) -> Result<u64, Damage> {
+        let mut at = at;
+        while at > 0 && at < self.size {
+            self.fill(at - 1, (at + PROBE_BYTES).min(self.size))?;
+            match next_separator(&self.buffer, 0) {
+                Some(separator) => return Ok(at + separator as u64),
+                None if self.buffer.is_empty() => break,
+                None => at += self.buffer.len() as u64,
+            }
+        }
+        Ok(at.min(self.size))
+    }
+
+    fn fill(&mut self, from: u64, to: u64) -> Result<(), Damage> {
+        let plain = Plain { file: self.file, start: 0, size: self.size, needles: self.needles };
+        plain.fill(&mut self.buffer, from, to)?;
+        self.bytes += self.buffer.len() as u64;
+        Ok(())
+    }
+}
+
+/// The tick that a message tells about.
+fn tick_of(message: &Message) -> Option<Tick> {
+    match &message.fact {
+        Fact::Match(commitment) | Fact::Checking(commitment) => Some(commitment.tick),
+        Fact::Mismatch { remote, .. } => remote.as_ref().map(|commitment| commitment.tick),
+    }
+}
+
+/// How much later than its tick the container's clock shows a message, in microseconds.
+pub(super) fn lag_of(message: &Message) -> Option<i64> {
+    match message.at? {
+        LineTime::Local(at) => Some(at.micros() - tick_of(message)?.0.micros()),
+        LineTime::Utc(_) => None,
+    }
+}

@@ -1,0 +1,64 @@
+//! Estimates the zone of a container whose text logs print local time without naming it.
+//!
+//! A commitment's line carries its tick, in UTC, and is written soon after it. The least distance between the
+//! two is the zone's distance from UTC and the time that the fastest comparison took.
+
+use svdr_protocol::time::Timestamp;
+
+const MICROS_PER_MINUTE: i64 = 60 * 1_000_000;
+/// A container's clock may be a little behind the sequencer's.
+const CLOCK_SKEW: i64 = 2 * MICROS_PER_MINUTE;
+/// Zones that are not whole hours from UTC, in minutes.
+const ODD_ZONES: [i64; 11] = [-570, -210, 210, 270, 330, 345, 390, 525, 570, 630, 765];
+const WESTERNMOST_HOURS: i64 = -12;
+const EASTERNMOST_HOURS: i64 = 14;
+
+/// A zone's distance from UTC, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Zone(i64);
+
+impl Zone {
+    /// What the zone's clocks show at `utc`.
+    pub(super) fn local(self, utc: Timestamp) -> Timestamp {
+        Timestamp::from_micros(utc.micros() + self.0).unwrap_or(utc)
+    }
+
+    /// The point in time at which the zone's clocks show `local`.
+    pub(super) fn utc(self, local: Timestamp) -> Option<Timestamp> {
+        Timestamp::from_micros(local.micros() - self.0)
+    }
+}
+
+/// The zone that is the farthest east among those that `least_lag` allows, in microseconds; none where that
+/// lies outside of the world.
+pub(super) fn estimate(least_lag: Option<i64>) -> Option<Zone> {
+    let most = least_lag? + CLOCK_SKEW;
+    let hours = (WESTERNMOST_HOURS..=EASTERNMOST_HOURS).map(|hours| hours * 60);
+    let zones = hours.chain(ODD_ZONES).map(|minutes| minutes * MICROS_PER_MINUTE);
+    let zone = zones.filter(|zone| *zone <= most).max()?;
+    // Later than any zone and any delay of a day would make it: the log is not from around its ticks.
+    (most - zone < 24 * 60 * MICROS_PER_MINUTE).then_some(Zone(zone))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn minutes(lag: i64) -> Option<i64> {
+        estimate(Some(lag * MICROS_PER_MINUTE)).map(|zone| zone.0 / MICROS_PER_MINUTE)
+    }
+
+    #[test]
+    fn the_zone_is_what_a_short_delay_leaves() {
+        assert_eq!(minutes(0), Some(0));
+        assert_eq!(minutes(17), Some(0));
+        assert_eq!(minutes(-1), Some(0));
+        assert_eq!(minutes(121), Some(120));
+        assert_eq!(minutes(332), Some(330));
+        assert_eq!(minutes(-299), Some(-300));
+        assert_eq!(minutes(3 * 24 * 60), None);
+        assert_eq!(minutes(-13 * 60), None);
+        assert_eq!(estimate(None), None);
+    }
+}

@@ -1,0 +1,314 @@
+//! The SV app as this agent sees it: one HTTPS call, answered by a stream of bytes or by a typed [`Failure`].
+//!
+//! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. Rules that hold for all of them:
+//!
+//! * The token goes to the configured address only. Redirects are not followed.
+//! * There is no limit on a whole download, which may take hours. There are limits on the connection, on the wait for
+//!   the first byte (the app makes the snapshot before it answers) and on the wait for each further one.
+//! * HTTP/1.1 only: one download at a time, where HTTP/2's flow control windows would cap the rate of a long line.
+//! * Proxies are taken from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), as `curl` does.
+//! * `http` is allowed, because inside a cluster the app has no certificate; [`SvApp::is_clear_text`] tells when the
+//!   token can be read on the way.
+//! * A body that ends before its `Content-Length`, its last chunk or the end of its gzip stream is a failure.
+
+mod base_url;
+mod body;
+mod failure;
+mod retry;
+mod secret;
+mod tls;
+mod token;
+mod words;
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode, redirect};
+use svdr_protocol::time::Timestamp;
+
+pub use base_url::{BaseUrl, UrlError};
+pub use failure::{Class, Failure};
+pub use retry::{DEFAULT_RETRY_FOR, FIRST_DELAY, LONGEST_DELAY, RetryPolicy};
+pub use secret::Secret;
+pub use tls::TrustError;
+pub use token::{Credentials, MAX_SECRET_LEN, OAuth2, TOKEN_TIMEOUT, TokenError};
+pub use words::{MAX_SHOWN, Words};
+
+use body::read_limited;
+use failure::Refusal;
+use token::Tokens;
+
+/// A TCP and TLS connection that is not there after this long will not come: three lost SYN packets.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The app collects the whole snapshot before the first byte: minutes on a large ledger.
+pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Once the snapshot flows, it is in the app's memory: a minute of silence is a broken connection.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much of a refusal's body is read, in bytes. The app's own words are a line.
+const MAX_REFUSAL: usize = 64 * 1024;
+
+/// How long each part of a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the connection, TLS included.
+    pub connect: Duration,
+    /// From the request to the head of the answer.
+    pub first_byte: Duration,
+    /// Between two pieces of the body.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts { connect: CONNECT_TIMEOUT, first_byte: FIRST_BYTE_TIMEOUT, idle: IDLE_TIMEOUT }
+    }
+}
+
+/// How to reach the SV app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The base of its API.
+    pub url: BaseUrl,
+    /// Where the token comes from.
+    pub credentials: Credentials,
+    /// The CA that signs its certificate, PEM; the machine's own where there is none.
+    pub ca_file: Option<PathBuf>,
+    /// How long each part of a call may take.
+    pub timeouts: Timeouts,
+}
+
+/// Why the client cannot be made from its settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// It is not clear whom to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// There is no secret to begin with.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The HTTP library refuses.
+    #[error(
+        "the HTTP client for {url} cannot be set up; check the proxy variables (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
+    )]
+    Client {
+        /// The address it is for.
+        url: BaseUrl,
+        /// What it says.
+        source: reqwest::Error,
+    },
+}
+
+/// A client for one SV app.
+pub struct SvApp {
+    http: Client,
+    url: BaseUrl,
+    tokens: Tokens,
+    timeouts: Timeouts,
+}
+
+impl SvApp {
+    /// Makes the client, and reads the CA file and the secret's file once, so that a wrong name is found now.
+    ///
+    /// # Errors
+    /// [`SetupError`] where a file cannot be used or the machine has no CA certificates.
+    pub async fn new(settings: Settings) -> Result<SvApp, SetupError> {
+        let Settings { url, credentials, ca_file, timeouts } = settings;
+        let http = client(&url, ca_file.as_deref(), timeouts.connect)?;
+        let oauth2_http = match &credentials {
+            Credentials::File(_) => None,
+            Credentials::OAuth2(OAuth2 { token_url, ca_file, .. }) => {
+                Some(client(token_url, ca_file.as_deref(), timeouts.connect)?)
+            }
+        };
+        let tokens = Tokens::new(credentials, oauth2_http);
+        tokens.check().await?;
+        Ok(SvApp { http, url, tokens, timeouts })
+    }
+
+    /// Whether the token, or the secret that it is got with, can be read on its way.
+    pub fn is_clear_text(&self) -> bool {
+        let token_url = match self.tokens.credentials() {
+            Credentials::File(_) => None,
+            Credentials::OAuth2(oauth2) => Some(&oauth2.token_url),
+        };
+        self.url.is_clear_text() || token_url.is_some_and(BaseUrl::is_clear_text)
+    }
+
+    /// Asks once for the data snapshot of `timestamp`; `migration_id` only where the app is to be told which one to
+    /// write instead of its own + 1. The snapshot is still to be received, with [`Snapshot::chunk`].
+    ///
+    /// # Errors
+    /// [`Failure`] where the answer is not the beginning of a snapshot.
+    pub async fn data_snapshot(
+        &self,
+        timestamp: Timestamp,
+        migration_id: Option<u64>,
+    ) -> Result<Snapshot, Failure> {
+        let url = self.url.data_snapshot(timestamp, migration_id);
+        let token = self.tokens.token().await?;
+        let request = self.http.get(url.clone()).header(ACCEPT, "application/json");
+        let request = request.header(AUTHORIZATION, authorization(&token));
+        let url = url.to_string();
+        let limit = self.timeouts.connect.saturating_add(self.timeouts.first_byte);
+        let mut response = match tokio::time::timeout(limit, request.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(source)) => return Err(unreachable(url, source)),
+            Err(_elapsed) => return Err(Failure::NoAnswer { url, after: self.timeouts.first_byte }),
+        };
+        let is_page = text(response.headers(), CONTENT_TYPE.as_str())
+            .is_some_and(|named| words::is_html(Some(named), b""));
+        if response.status() == StatusCode::OK && !is_page {
+            return Ok(Snapshot { response, url, token, idle: self.timeouts.idle, received: 0 });
+        }
+        let refusal = self.refusal(url, &mut response, &token).await;
+        if response.status() == StatusCode::OK {
+            let Refusal { url, status, words, .. } = refusal;
+            return Err(Failure::Page { url, status, words });
+        }
+        let failure = refusal.meaning();
+        if failure.class() == Class::Unauthorized {
+            self.tokens.forget().await;
+        }
+        Err(failure)
+    }
+
+    /// Reads what a refusal says. One whose body breaks off still has its status.
+    async fn refusal(&self, url: String, response: &mut Response, token: &Secret) -> Refusal {
+        let body = tokio::time::timeout(self.timeouts.idle, read_limited(response, MAX_REFUSAL)).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
+        let headers = response.headers();
+        let location = headers.get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()));
+        Refusal {
+            url,
+            status: response.status(),
+            words: Words::read(text(headers, CONTENT_TYPE.as_str()), &body, &[token]),
+            location: location.map(|location| words::shown(&location, &[token])),
+            retry_after: text(headers, RETRY_AFTER.as_str())
+                .and_then(|seconds| seconds.trim().parse().ok())
+                .map(Duration::from_secs),
+            credentials: self.tokens.credentials().to_string(),
+        }
+    }
+}
+
+/// A data snapshot while it arrives.
+pub struct Snapshot {
+    response: Response,
+    url: String,
+    token: Secret,
+    idle: Duration,
+    received: u64,
+}
+
+impl Snapshot {
+    /// The next piece of the document, or `None` where it is complete. Never an empty piece. Only the wait for the
+    /// network is limited, not the time between two calls.
+    ///
+    /// # Errors
+    /// [`Failure`] where nothing comes in time, or the body ends before it should.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            match tokio::time::timeout(self.idle, self.response.chunk()).await {
+                Ok(Ok(Some(chunk))) if chunk.is_empty() => {}
+                Ok(Ok(Some(chunk))) => {
+                    self.received += chunk.len() as u64;
+                    return Ok(Some(chunk));
+                }
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Err(source)) => {
+                    let source = source.without_url();
+                    return Err(Failure::Broken { url: self.url.clone(), received: self.received, source });
+                }
+                Err(_elapsed) => {
+                    let (url, received) = (self.url.clone(), self.received);
+                    return Err(Failure::Stalled { url, after: self.idle, received });
+                }
+            }
+        }
+    }
+
+    /// Bytes of the document so far, after decompression.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Bytes of the whole document, where the server said.
+    pub fn total(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
+    /// The address it comes from.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The failure that this snapshot is none: `start` is how it begins.
+    pub fn not_a_snapshot(&self, start: &[u8]) -> Failure {
+        let words = Words::read(None, start, &[&self.token]);
+        Failure::Page { url: self.url.clone(), status: self.response.status(), words }
+    }
+}
+
+fn client(url: &BaseUrl, ca_file: Option<&Path>, connect: Duration) -> Result<Client, SetupError> {
+    // An address without TLS needs nobody to trust, so it works on a machine without CA certificates.
+    let tls = if url.as_url().scheme() == "http" && ca_file.is_none() {
+        tls::trusting_nobody()?
+    } else {
+        tls::client_config(ca_file)?
+    };
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(connect)
+        .user_agent(concat!("svdr-agent/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|source| SetupError::Client { url: url.clone(), source })
+}
+
+/// `Bearer TOKEN`, marked as not to be logged.
+fn authorization(token: &Secret) -> HeaderValue {
+    #[expect(clippy::expect_used, reason = "a token is made only from visible ASCII characters")]
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).expect("visible ASCII");
+    value.set_sensitive(true);
+    value
+}
+
+/// A failure to send or to be answered: hopeless where the certificate is not trusted, because it will be the same.
+fn unreachable(url: String, source: reqwest::Error) -> Failure {
+    let source = source.without_url();
+    if is_untrusted(&source) {
+        Failure::Untrusted { url, source }
+    } else if source.is_connect() {
+        Failure::Unreachable { url, source }
+    } else {
+        Failure::Dropped { url, source }
+    }
+}
+
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            // An I/O error names the cause of what it wraps as its own cause, and so skips what it wraps.
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,177 @@
+//! What a server said in the body of a refusal, made fit to be shown to a person.
+//!
+//! The SV app answers `{"error": "…"}`. A proxy in front of it answers whatever it likes: HTML, plain text, a debug
+//! page that repeats the request's headers. So the text is cut, secrets that we sent are replaced, and whatever
+//! could steer a terminal is escaped.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::secret::{PLACEHOLDER, Secret};
+
+/// Characters of a server's text that are shown. The app's own messages are one sentence.
+pub const MAX_SHOWN: usize = 400;
+
+/// A server's own words, safe to print; `Display` puts them behind a verb: ` and said "…"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// The text of `{"error": "…"}`: the SV app itself spoke.
+    App(String),
+    /// An HTML page: a proxy, a load balancer or a login page spoke, not the app.
+    Html(String),
+    /// Some other text.
+    Other(String),
+    /// An empty body.
+    None,
+}
+
+impl Words {
+    /// Reads the words out of a body that was received with `content_type`, without those of `secrets`.
+    pub fn read(content_type: Option<&str>, body: &[u8], secrets: &[&Secret]) -> Words {
+        #[derive(Deserialize)]
+        struct ErrorAnswer {
+            error: String,
+        }
+        if let Ok(ErrorAnswer { error }) = serde_json::from_slice(body) {
+            return Words::App(shown(&error, secrets));
+        }
+        let text = String::from_utf8_lossy(body);
+        let text = text.trim();
+        if is_html(content_type, body) {
+            Words::Html(shown(&without_tags(text), secrets))
+        } else if text.is_empty() {
+            Words::None
+        } else {
+            Words::Other(shown(text, secrets))
+        }
+    }
+}
+
+/// Whether a body is an HTML page, by what it says of itself or by how it starts.
+pub(super) fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
+    let named = content_type.is_some_and(|named| {
+        let essence = named.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("text/html") || essence.eq_ignore_ascii_case("application/xhtml+xml")
+    });
+    named || body.trim_ascii_start().starts_with(b"<")
+}
+
+/// `text` cut to [`MAX_SHOWN`] characters, secrets replaced, control and invisible characters escaped.
+pub(super) fn shown(text: &str, secrets: &[&Secret]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
+        text = text.replace(secret.expose(), PLACEHOLDER);
+    }
+    let cut = text.char_indices().nth(MAX_SHOWN).map(|(at, _)| at);
+    let mut out: String =
+        text[..cut.unwrap_or(text.len())].chars().map(Escaped).map(|c| c.to_string()).collect();
+    if cut.is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// A character that is printed as it is where it can neither move the cursor nor hide.
+struct Escaped(char);
+
+impl fmt::Display for Escaped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steers = self.0.is_control()
+            || matches!(self.0, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if steers { write!(f, "{}", self.0.escape_default()) } else { fmt::Write::write_char(f, self.0) }
+    }
+}
+
+/// The text of a page: what stands outside tags, `<style>` and `<script>`, its white space joined.
+fn without_tags(html: &str) -> String {
+    let mut text = String::new();
+    let mut hidden_until: Option<&str> = None;
+    for (index, piece) in html.split('<').enumerate() {
+        let (tag, after) = match piece.split_once('>') {
+            _ if index == 0 => ("", piece),
+            Some(parts) => parts,
+            None => (piece, ""),
+        };
+        let name = tag.split(|c: char| c.is_whitespace()).next().unwrap_or_default().to_ascii_lowercase();
+        match hidden_until {
+            Some(end) if name == end => hidden_until = None,
+            Some(_) => continue,
+            None if name == "style" => hidden_until = Some("/style"),
+            None if name == "script" => hidden_until = Some("/script"),
+            None => {}
+        }
+        if hidden_until.is_none() {
+            text.push_str(after);
+            text.push(' ');
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Words::App(text) | Words::Other(text) => write!(f, " and said \"{text}\""),
+            Words::Html(text) if text.is_empty() => f.write_str(" with an HTML page"),
+            Words::Html(text) => write!(f, " with an HTML page: \"{text}\""),
+            Words::None => f.write_str(" without a word"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Words {
+        Words::read(None, body.as_bytes(), &[])
+    }
+
+    #[test]
+    fn the_apps_own_words_are_told_from_a_proxys() {
+        assert_eq!(read(r#"{"error":"pruned"}"#), Words::App("pruned".to_owned()));
+        assert_eq!(read(r#"{"error":1}"#), Words::Other(r#"{"error":1}"#.to_owned()));
+        assert_eq!(read(" \n"), Words::None);
+        assert_eq!(
+            read("<html><head><style>p{a:b}</style><title>502 Bad\nGateway</title></head><hr>nginx</html>"),
+            Words::Html("502 Bad Gateway nginx".to_owned())
+        );
+        assert_eq!(Words::read(Some("Text/HTML; charset=utf-8"), b"", &[]), Words::Html(String::new()));
+    }
+
+    #[test]
+    fn a_page_that_does_not_end_is_read_as_far_as_it_goes() {
+        for page in ["<", "<style>a", "<p>text<b", "<script>x</script"] {
+            assert!(matches!(read(page), Words::Html(_)), "{page}");
+        }
+        assert_eq!(read("<p>text<b"), Words::Html("text".to_owned()));
+    }
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        assert_eq!(shown("a\u{1b}[2Jb\r\n\u{202e}é", &[]), "a\\u{1b}[2Jb\\r\\n\\u{202e}é");
+    }
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        let text = shown(&"é".repeat(MAX_SHOWN + 1), &[]);
+        assert_eq!(text.chars().count(), MAX_SHOWN + 1);
+        assert!(text.ends_with('…'));
+        assert_eq!(shown(&"é".repeat(MAX_SHOWN), &[]).chars().count(), MAX_SHOWN);
+    }
+
+    #[test]
+    fn a_secret_that_is_repeated_to_us_is_not_repeated_further() {
+        let secret = Secret::new("t0ken".to_owned());
+        let page = "<pre>authorization: Bearer t0ken</pre>";
+        let words = Words::read(None, page.as_bytes(), &[&secret]).to_string();
+        assert_eq!(words, " with an HTML page: \"authorization: Bearer [secret]\"");
+        let words = Words::read(None, br#"{"error":"bad t0ken"}"#, &[&secret]);
+        assert_eq!(words, Words::App("bad [secret]".to_owned()));
+        // Cutting comes last: no half of a secret stays behind.
+        let long = format!("{}t0ken", "x".repeat(MAX_SHOWN - 2));
+        assert!(!shown(&long, &[&secret]).contains("t0"));
+    }
+}

@@ -1,0 +1,115 @@
+//! Temporary files of processes that were killed: recognised by their name and by the lock nobody holds.
+//!
+//! The lock belongs to the open file, so the system drops it with the process. A living writer's file is locked
+//! from the instant after its creation; a writer that loses that race finds its file gone, and makes another.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// Stands between the target's name and the process id.
+pub(super) const MARK: &str = ".svdr-";
+/// Ends the name.
+pub(super) const SUFFIX: &str = ".tmp";
+/// Hexadecimal digits between process id and suffix.
+const RANDOM_DIGITS: usize = 16;
+
+/// Removes stale files from a folder. What cannot be removed is logged: it holds secrets, and somebody should
+/// know; but it is no reason not to write the next file.
+pub(super) fn remove_in(folder: &Path) {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            // A folder may be writable and not readable.
+            tracing::debug!(%error, folder = %folder.display(), "not searched for stale temporary files");
+            return;
+        }
+    };
+    for entry in entries.flatten().filter(|entry| is_temporary(entry.file_name().as_bytes())) {
+        let path = entry.path();
+        match remove_if_stale(&path) {
+            Ok(true) => {
+                tracing::info!(path = %path.display(), "removed the temporary file of a run that was killed")
+            }
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a temporary file that may hold secrets stays; remove it by hand");
+            }
+        }
+    }
+}
+
+/// Whether a name has the form `.NAME.svdr-PID-RANDOM.tmp`.
+fn is_temporary(name: &[u8]) -> bool {
+    let Some(inner) = name.strip_prefix(b".").and_then(|name| name.strip_suffix(SUFFIX.as_bytes())) else {
+        return false;
+    };
+    // The target's own name may hold the mark, so it is looked for from the end.
+    let Some(mark) = inner.windows(MARK.len()).rposition(|window| window == MARK.as_bytes()) else {
+        return false;
+    };
+    let mut parts = inner.get(mark + MARK.len()..).unwrap_or_default().split(|&byte| byte == b'-');
+    let (pid, random) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    parts.next().is_none()
+        && !pid.is_empty()
+        && pid.iter().all(u8::is_ascii_digit)
+        && random.len() == RANDOM_DIGITS
+        && random.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Removes the file unless it is in use, or is no regular file.
+fn remove_if_stale(path: &Path) -> io::Result<bool> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Ok(false);
+    }
+    // Writable, because some network file systems lock only those; neither following a link nor waiting for a
+    // pipe, should the file have been exchanged by now.
+    let file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    if !is_named(&file, path)? {
+        return Ok(false);
+    }
+    fs::remove_file(path)?;
+    Ok(true)
+}
+
+/// Whether `path` still names this file.
+fn is_named(file: &File, path: &Path) -> io::Result<bool> {
+    let (open, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    Ok((open.dev(), open.ino()) == (named.dev(), named.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_names_are_recognised() {
+        for name in [
+            ".dump.json.svdr-1-0123456789abcdef.tmp",
+            "..svdr-42-0000000000000000.tmp",
+            ".a.svdr-x.svdr-7-ffffffffffffffff.tmp",
+        ] {
+            assert!(is_temporary(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "dump.json",
+            "dump.json.svdr-1-0123456789abcdef.tmp",
+            ".dump.json.svdr-1-0123456789abcde.tmp",
+            ".dump.json.svdr--0123456789abcdef.tmp",
+            ".dump.json.svdr-1-0123456789abcdef-2.tmp",
+            ".dump.json.svdr-1-0123456789abcdeg.tmp",
+            ".dump.json.svdr-1-0123456789abcdef.tmp.bak",
+            ".svdr-",
+        ] {
+            assert!(!is_temporary(name.as_bytes()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Checks the dumps with code of its own: not with what made them.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::command::heading;
+use super::network::{Network, failed};
+use super::steps::{Chosen, Dump, unexpected};
+use super::{DrillError, Options};
+use crate::sv_app::document::{self, Flaw};
+
+/// Snapshots up to this size, in megabytes, are compared as JSON documents, in memory.
+const COMPARED: u32 = 64;
+
+/// Every dump is private, is what was said of it, and equals the union of the two documents.
+pub(super) fn dumps(
+    network: &Network,
+    options: &Options,
+    chosen: &Chosen,
+    dumps: &[Dump],
+) -> Result<(), DrillError> {
+    heading("The dumps are checked by other means");
+    for dump in dumps {
+        let path = network.folder.join(&dump.path);
+        let reading = failed(&path, "reading the dump");
+        let mode = fs::metadata(&path).map_err(&reading)?.permissions().mode() & 0o7777;
+        expect(&dump.path, "mode", "0600", &format!("{mode:04o}"))?;
+        let mut hash = Hashing(Sha256::new());
+        let size = io::copy(&mut File::open(&path).map_err(&reading)?, &mut hash).map_err(&reading)?;
+        expect(&dump.path, "size", &dump.size.to_string(), &size.to_string())?;
+        expect(&dump.path, "digest", &dump.sha256, &format!("sha256:{}", hex::encode(hash.0.finalize())))?;
+        if options.snapshot_megabytes <= COMPARED {
+            union(network, chosen, dump)?;
+        }
+        println!("    {}  private, complete, and what its summary says", dump.path);
+    }
+    Ok(())
+}
+
+/// The dump is what `jq -s add` makes of the two documents.
+fn union(network: &Network, chosen: &Chosen, dump: &Dump) -> Result<(), DrillError> {
+    let path = network.folder.join(&dump.path);
+    let reading = failed(&path, "reading the dump");
+    let found: Value = serde_json::from_reader(BufReader::new(File::open(&path).map_err(&reading)?))
+        .map_err(|error| unexpected(&dump.path, "JSON", &error.to_string()))?;
+    let Some(sv) = network.svs.get(dump.member) else {
+        return Err(unexpected(&dump.path, "an SV of the drill", &dump.name));
+    };
+    let shape = sv.app.as_ref().map(|app| app.options().snapshot);
+    let Some(shape) = shape else { return Err(unexpected(&dump.path, "an SV with an app", &dump.name)) };
+    let snapshot: Vec<u8> =
+        document::snapshot(shape, chosen.recovery_timestamp, super::network::MIGRATION_ID + 1, Flaw::Sound)
+            .flatten()
+            .collect();
+    let snapshot: Value = serde_json::from_slice(&snapshot)
+        .map_err(|error| unexpected("the stand-in's snapshot", "JSON", &error.to_string()))?;
+    let mut expected = sv.identities.as_object().cloned().unwrap_or_default();
+    expected.extend(snapshot.as_object().cloned().unwrap_or_default());
+    if found == Value::Object(expected) {
+        Ok(())
+    } else {
+        Err(unexpected(&dump.path, "the union of identities and snapshot", "another document"))
+    }
+}
+
+fn expect(path: &str, what: &str, expected: &str, found: &str) -> Result<(), DrillError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(unexpected(&format!("the {what} of {path}"), expected, found))
+    }
+}
+
+struct Hashing(Sha256);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Runs `svdr-agent` as an operator would, and shows it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use super::DrillError;
+use crate::binaries;
+
+/// A command line of `svdr-agent`, run in the drill's folder.
+pub(super) struct Agent<'a> {
+    folder: &'a Path,
+    args: Vec<String>,
+}
+
+/// What a command printed.
+pub(super) struct Printed {
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl<'a> Agent<'a> {
+    pub(super) fn new(folder: &'a Path, args: &[&str]) -> Agent<'a> {
+        Agent { folder, args: args.iter().map(|&arg| arg.to_owned()).collect() }
+    }
+
+    /// The command line, as one would type it.
+    pub(super) fn line(&self) -> String {
+        let quoted = self.args.iter().map(|arg| {
+            let plain = arg.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:=+".contains(&b));
+            if plain { arg.clone() } else { format!("'{}'", arg.replace('\'', r"'\''")) }
+        });
+        std::iter::once("svdr-agent".to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs it without showing it, and expects `exit`.
+    pub(super) fn run(&self, exit: i32) -> Result<Printed, DrillError> {
+        let Output { status, stdout, stderr } = Command::new(binaries::agent())
+            .args(&self.args)
+            .current_dir(self.folder)
+            .env("NO_COLOR", "1")
+            .output()
+            .map_err(DrillError::Start)?;
+        let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        if status.code() == Some(exit) {
+            return Ok(Printed { stdout, stderr });
+        }
+        show(&stdout);
+        show(&stderr);
+        Err(DrillError::Exit { command: self.line(), expected: exit, found: status.to_string() })
+    }
+
+    /// Shows the command line, runs it, and shows what it printed.
+    pub(super) fn show(&self, exit: i32) -> Result<Printed, DrillError> {
+        println!("\n  $ {}", self.line());
+        let printed = self.run(exit)?;
+        show(&printed.stdout);
+        show(&printed.stderr);
+        Ok(printed)
+    }
+
+    /// Runs it with `--output json`, unshown, and reads the result.
+    pub(super) fn json(&self, exit: i32) -> Result<serde_json::Value, DrillError> {
+        let mut args = self.args.clone();
+        args.extend(["--output", "json"].map(str::to_owned));
+        let agent = Agent { folder: self.folder, args };
+        let printed = agent.run(exit)?;
+        serde_json::from_str(&printed.stdout).map_err(|error| DrillError::Unexpected {
+            what: format!("the output of `{}`", agent.line()),
+            expected: "one JSON document".to_owned(),
+            found: error.to_string(),
+        })
+    }
+}
+
+/// Prints `text`, indented below its command.
+pub(super) fn show(text: &str) {
+    for line in text.lines() {
+        println!("{}", format!("    {line}").trim_end());
+    }
+}
+
+/// Prints the heading of a step.
+pub(super) fn heading(text: &str) {
+    println!("\n== {text}");
+}

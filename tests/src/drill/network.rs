@@ -1,0 +1,235 @@
+//! The made-up network: its SVs, what happened to them, and their logs and apps.
+//!
+//! The story: all SVs' participants agree every minute. One participant is stuck since a while (it lags), and two
+//! saw a mismatch a few minutes before the end that was healed at the next tick. Then the synchronizer was lost.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use svdr_protocol::time::Timestamp;
+
+use super::command::heading;
+use super::{DrillError, Options};
+use crate::log_writer::traffic::{Outcome, Traffic};
+use crate::log_writer::{Format, LogWriter, Style};
+use crate::members::{SYNCHRONIZER, TestMember, members};
+use crate::sv_app::{self, Fault, SnapshotShape, StandIn};
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+/// The reconciliation interval, in seconds.
+const INTERVAL: i64 = 60;
+/// Ticks in the logs: two and a half hours.
+const TICKS: i64 = 150;
+/// 2026-04-21T21:00:00Z, where the logs begin, in seconds since the Unix epoch.
+const START: i64 = 1_776_805_200;
+/// Ticks before the end at which the lagging participant got stuck.
+const LAG: i64 = 40;
+/// Ticks before the end at which two participants did not agree.
+const MISMATCH: i64 = 5;
+/// Participants outside of the roster that send commitments too.
+const VALIDATORS: usize = 20;
+/// What a line of a log takes on average, in bytes; only to reach about the size asked for.
+const LINE: usize = 260;
+/// The migration id that the network had.
+pub(super) const MIGRATION_ID: u64 = 5;
+
+/// One SV, and what is particular about it.
+pub(super) struct Sv {
+    pub(super) member: TestMember,
+    pub(super) format: Format,
+    pub(super) gzip: bool,
+    pub(super) app: Option<StandIn>,
+    pub(super) identities: serde_json::Value,
+}
+
+/// All of them.
+pub(super) struct Network {
+    pub(super) folder: PathBuf,
+    pub(super) svs: Vec<Sv>,
+    validators: Vec<TestMember>,
+    seed: u64,
+}
+
+impl Network {
+    pub(super) fn new(options: &Options, folder: &Path) -> Result<Network, DrillError> {
+        let count = usize::from(options.svs);
+        let mut svs: Vec<TestMember> = members(count + VALIDATORS);
+        let validators = svs.split_off(count);
+        let formats =
+            [(Format::Text, false), (Format::Text, true), (Format::CriJson, false), (Format::Json, false)];
+        let svs = svs
+            .into_iter()
+            .zip(formats.into_iter().cycle())
+            .zip(options.seed..)
+            .map(|((member, (format, gzip)), seed)| {
+                let identities =
+                    sv_app::document::identities(&member.name, &member.participant, SYNCHRONIZER, seed);
+                Sv { member, format, gzip, app: None, identities }
+            })
+            .collect();
+        let network = Network { folder: folder.to_owned(), svs, validators, seed: options.seed };
+        for sv in &network.svs {
+            let logs = network.folder.join(&sv.member.name).join("logs");
+            fs::create_dir_all(&logs).map_err(failed(&logs, "making the folder"))?;
+        }
+        Ok(network)
+    }
+
+    /// The place of the SV whose participant got stuck.
+    pub(super) fn lagging(&self) -> usize {
+        self.svs.len() - 1
+    }
+
+    /// The places of the two that had a mismatch.
+    fn mismatching(&self) -> [usize; 2] {
+        [1, 2]
+    }
+
+    /// The tick at `place`, counted from the start of the logs, in microseconds.
+    fn tick(place: i64) -> i64 {
+        (START + (place + 1) * INTERVAL) * MICROS_PER_SECOND
+    }
+
+    /// What became of `other`'s commitment for `tick` at `own`'s participant.
+    fn outcome(&self, own: usize, other: usize, tick: i64) -> Outcome {
+        let stuck = tick > Network::tick(TICKS - 1 - LAG);
+        if stuck && [own, other].contains(&self.lagging()) {
+            return Outcome::Silence;
+        }
+        let pair = self.mismatching();
+        if tick == Network::tick(TICKS - 1 - MISMATCH) && pair.contains(&own) && pair.contains(&other) {
+            return Outcome::Mismatch;
+        }
+        Outcome::Match
+    }
+
+    /// Writes every SV's logs, in the form that it keeps them.
+    pub(super) fn write_logs(&self, options: &Options) -> Result<(), DrillError> {
+        heading("The logs of the SVs' participants");
+        for (own, sv) in self.svs.iter().enumerate() {
+            let (path, size) = self.write_log(own, sv, options)?;
+            let shown = path.strip_prefix(&self.folder).unwrap_or(&path).display();
+            println!("    {shown}  {:.1} MB", size as f64 / 1e6);
+        }
+        Ok(())
+    }
+
+    fn write_log(&self, own: usize, sv: &Sv, options: &Options) -> Result<(PathBuf, u64), DrillError> {
+        let name = if sv.gzip { "participant.log.gz" } else { "participant.log" };
+        let path = self.folder.join(&sv.member.name).join("logs").join(name);
+        let others: Vec<usize> = (0..self.svs.len()).filter(|&other| other != own).collect();
+        let senders = others.iter().filter_map(|&other| self.svs.get(other)).map(|sv| &sv.member);
+        let senders: Vec<String> =
+            senders.chain(&self.validators).map(|member| member.participant.clone()).collect();
+        let commitment_lines = 2 * senders.len() * TICKS.unsigned_abs() as usize;
+        let lines = options.log_megabytes as usize * 1_000_000 / LINE;
+        let traffic = Traffic {
+            seed: self.seed.wrapping_add(own as u64),
+            own: sv.member.participant.clone(),
+            synchronizer: SYNCHRONIZER.to_owned(),
+            senders,
+            start: START * MICROS_PER_SECOND,
+            interval_seconds: INTERVAL,
+            ticks: TICKS.unsigned_abs() as usize,
+            chatter: (lines / commitment_lines).saturating_sub(1),
+        };
+        let writing = failed(&path, "writing the log");
+        let write = |out: &mut dyn io::Write| {
+            let mut log = LogWriter::new(out, Style::new(sv.format));
+            traffic.entries(
+                |sender, tick| match others.get(sender) {
+                    Some(&other) => self.outcome(own, other, tick),
+                    None => Outcome::Match,
+                },
+                |entry| log.write(entry),
+            )?;
+            log.finish().map(|_| ())
+        };
+        let file = BufWriter::new(File::create(&path).map_err(&writing)?);
+        let written = if sv.gzip {
+            let mut out = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            write(&mut out).and_then(|()| out.finish()).and_then(|file| file.into_inner().map_err(Into::into))
+        } else {
+            let mut out = file;
+            write(&mut out).and_then(|()| out.into_inner().map_err(Into::into))
+        };
+        let size = written.and_then(|file| file.metadata()).map_err(&writing)?.len();
+        Ok((path, size))
+    }
+
+    /// Starts every SV's app: what it can serve follows from how far its participant got.
+    pub(super) fn start_apps(&mut self, options: &Options, chosen: &Timestamp) -> Result<(), DrillError> {
+        heading("The SV apps, which are stand-ins");
+        let lagging = self.lagging();
+        let stuck = Timestamp::from_micros(Network::tick(TICKS - 1 - LAG));
+        for (place, sv) in self.svs.iter_mut().enumerate() {
+            let shape = SnapshotShape {
+                seed: options.seed,
+                acs_len: u64::from(options.snapshot_megabytes) * 1_000_000,
+                genesis_len: 10_000,
+                dars: 3,
+            };
+            let app = StandIn::start(sv_app::Options {
+                snapshot: shape,
+                identities: sv.identities.clone(),
+                migration_id: MIGRATION_ID,
+                caught_up_to: (place == lagging).then_some(stuck).flatten(),
+                faults: if options.faults { faults(place) } else { Vec::new() },
+                ..sv_app::Options::default()
+            })
+            .map_err(|source| DrillError::StandIn { member: sv.member.name.clone(), source })?;
+            println!("    {}  {}", sv.member.name, app.url());
+            write_config(&self.folder, sv, &app)?;
+            sv.app = Some(app);
+        }
+        println!("    They are asked for {chosen}.");
+        Ok(())
+    }
+}
+
+/// Two faults for each SV, so that all that can be tried again come up.
+fn faults(place: usize) -> Vec<Fault> {
+    let all = [
+        Fault::ResetBeforeHead,
+        Fault::Status(503, "starting up".to_owned()),
+        Fault::ResetAt(700_000),
+        Fault::HtmlBadGateway,
+        Fault::Truncated(500_000),
+        Fault::TruncatedChunked(600_000),
+        Fault::HtmlLogin,
+        Fault::Status(401, "token expired".to_owned()),
+    ];
+    all.iter().cycle().skip(place * 2).take(2).cloned().collect()
+}
+
+/// Writes what the agent of `sv` needs to know: `agent.toml`, the token, the CA and the identities backup.
+fn write_config(folder: &Path, sv: &Sv, app: &StandIn) -> Result<(), DrillError> {
+    let folder = folder.join(&sv.member.name);
+    let config = format!(
+        "roster = \"../roster.toml\"\n\n[identity]\nkey = \"identity.key\"\n\n\
+         [sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\n\
+         [backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \".\"\n",
+        app.url(),
+        MIGRATION_ID + 1
+    );
+    let files = [
+        ("agent.toml", config),
+        ("token", app.options().token.clone()),
+        ("ca.pem", app.ca_pem().unwrap_or_default().to_owned()),
+        ("identities.json", sv.identities.to_string()),
+    ];
+    for (name, content) in files {
+        let path = folder.join(name);
+        svdr_cli::files::write_private(&path, content.as_bytes(), svdr_cli::files::Replace::Never)
+            .map_err(io::Error::other)
+            .map_err(failed(&path, "writing the file"))?;
+    }
+    Ok(())
+}
+
+/// Turns an I/O error into one that names the file and what was done with it.
+pub(super) fn failed(path: &Path, action: &'static str) -> impl Fn(io::Error) -> DrillError + use<> {
+    let path = path.to_owned();
+    move |source| DrillError::File { path: path.clone(), action, source }
+}

@@ -1,0 +1,236 @@
+//! The operators' steps, one after the other.
+
+use std::fs;
+use std::io::{BufWriter, Write as _};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use svdr_protocol::time::Timestamp;
+
+use super::command::{Agent, heading, show};
+use super::network::{MIGRATION_ID, Network, failed};
+use super::{DrillError, Options, Timings};
+use crate::members::roster_toml;
+use crate::sv_app::document::{self, Flaw};
+
+/// How long an agent may try again: faults are over after a few tries.
+const RETRY_FOR: &str = "2m";
+
+/// A dump that was made.
+pub(super) struct Dump {
+    pub(super) member: usize,
+    pub(super) name: String,
+    pub(super) how: &'static str,
+    pub(super) path: String,
+    pub(super) size: u64,
+    pub(super) sha256: String,
+    pub(super) took: Duration,
+}
+
+/// What the proposal chose.
+pub(super) struct Chosen {
+    pub(super) recovery_timestamp: Timestamp,
+    pub(super) covered: Vec<String>,
+}
+
+impl std::ops::Deref for Chosen {
+    type Target = Timestamp;
+
+    fn deref(&self) -> &Timestamp {
+        &self.recovery_timestamp
+    }
+}
+
+/// Every SV makes its identity; the convener puts the roster together; everybody checks it.
+pub(super) fn identities(network: &mut Network) -> Result<(), DrillError> {
+    heading("Every SV makes its identity, and the convener collects the roster");
+    let mut keys = Vec::new();
+    for (place, sv) in network.svs.iter().enumerate() {
+        let out = format!("{}/identity.key", sv.member.name);
+        let new = Agent::new(&network.folder, &["identity", "new", "--out", &out]);
+        if place == 0 {
+            new.show(0)?;
+        } else {
+            new.run(0)?;
+        }
+        let shown = Agent::new(&network.folder, &["identity", "show", &out]).json(0)?;
+        keys.push(text(&shown, "/public_key")?);
+    }
+    let members: Vec<_> = network.svs.iter().map(|sv| sv.member.clone()).collect();
+    let path = network.folder.join("roster.toml");
+    fs::write(&path, roster_toml(&members, &keys)).map_err(failed(&path, "writing the roster"))?;
+    Agent::new(&network.folder, &["roster", "check", "roster.toml"]).show(0)?;
+    Ok(())
+}
+
+/// Every SV reads its logs and signs what they say.
+pub(super) fn scan(network: &Network) -> Result<(), DrillError> {
+    heading("Every SV reads its participant's logs and signs the evidence");
+    for (place, sv) in network.svs.iter().enumerate() {
+        let name = &sv.member.name;
+        let [logs, key, out] = ["logs", "identity.key", "evidence.json"].map(|file| format!("{name}/{file}"));
+        if place == 0 || place == network.lagging() {
+            // Once for people: what an operator would look at first.
+            Agent::new(&network.folder, &["scan", "--roster", "roster.toml", "--member", name, &logs])
+                .show(0)?;
+        }
+        let sign =
+            ["scan", "--roster", "roster.toml", "--member", name, "--sign", &key, "--out", &out, &logs];
+        let agent = Agent::new(&network.folder, &sign);
+        println!("\n  $ {}", agent.line());
+        agent.run(0)?;
+    }
+    Ok(())
+}
+
+/// Everybody checks everybody's signatures.
+pub(super) fn verify(network: &Network) -> Result<(), DrillError> {
+    heading("Everybody checks what the others signed");
+    let evidence = evidence(network);
+    let mut args = vec!["verify", "--roster", "roster.toml"];
+    args.extend(evidence.iter().map(String::as_str));
+    Agent::new(&network.folder, &args).show(0)?;
+    Ok(())
+}
+
+/// Everybody computes the recovery timestamp.
+pub(super) fn propose(network: &Network) -> Result<Chosen, DrillError> {
+    heading("Everybody computes the recovery timestamp from the evidence of all");
+    let evidence = evidence(network);
+    let mut args = vec!["propose", "--roster", "roster.toml"];
+    args.extend(evidence.iter().map(String::as_str));
+    let agent = Agent::new(&network.folder, &args);
+    agent.show(0)?;
+    let outcome = agent.json(0)?;
+    let chosen = outcome["chosen"].as_u64().unwrap_or(u64::MAX);
+    let candidate = format!("/candidates/{chosen}");
+    let at = text(&outcome, &format!("{candidate}/recovery_timestamp"))?;
+    let covered = outcome.pointer(&format!("{candidate}/covered")).and_then(Value::as_array);
+    let covered = covered.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    let recovery_timestamp = at.parse().map_err(|error| DrillError::Unexpected {
+        what: "the chosen recovery timestamp".to_owned(),
+        expected: "a timestamp".to_owned(),
+        found: format!("{error}"),
+    })?;
+    let chosen = Chosen { recovery_timestamp, covered };
+    let everybody_but_the_lagging = network.svs.len() - 1;
+    if chosen.covered.len() != everybody_but_the_lagging {
+        return Err(DrillError::Unexpected {
+            what: "the SVs that the chosen candidate covers".to_owned(),
+            expected: format!("all {everybody_but_the_lagging} that do not lag"),
+            found: chosen.covered.join(", "),
+        });
+    }
+    Ok(chosen)
+}
+
+/// Every covered SV makes its dump: the first from a snapshot that it fetched by other means, the others from
+/// their apps. The one that lags is told that it cannot.
+pub(super) fn dump(network: &Network, options: &Options, chosen: &Chosen) -> Result<Vec<Dump>, DrillError> {
+    heading("Every covered SV makes its migration dump");
+    let timestamp = chosen.recovery_timestamp.to_string();
+    let mut dumps = vec![merge(network, options, chosen, &timestamp)?];
+    for (place, sv) in network.svs.iter().enumerate().skip(1) {
+        let name = &sv.member.name;
+        let [config, out] = ["agent.toml", "dump.json"].map(|file| format!("{name}/{file}"));
+        let args =
+            ["dump", "--config", &config, "--timestamp", &timestamp, "--out", &out, "--retry-for", RETRY_FOR];
+        let agent = Agent::new(&network.folder, &args);
+        if place == network.lagging() {
+            // Its app has not caught up to the timestamp: not possible, and said why.
+            agent.show(4)?;
+            continue;
+        }
+        let started = Instant::now();
+        println!("\n  $ {}", agent.line());
+        let printed = Agent::new(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
+        show(&printed.stderr);
+        dumps.push(made(place, network, "dump", &out, &printed.stdout, started.elapsed())?);
+    }
+    Ok(dumps)
+}
+
+fn merge(network: &Network, options: &Options, chosen: &Chosen, timestamp: &str) -> Result<Dump, DrillError> {
+    let Some(sv) = network.svs.first() else {
+        return Err(unexpected("the network", "SVs", "none"));
+    };
+    let name = &sv.member.name;
+    let [identities, data, out] =
+        ["identities.json", "snapshot.json", "dump.json"].map(|file| format!("{name}/{file}"));
+    let path = network.folder.join(&data);
+    let shape = match &sv.app {
+        Some(app) => app.options().snapshot,
+        None => document::SnapshotShape::with_acs(options.seed, 1_000_000),
+    };
+    let writing = failed(&path, "writing the snapshot that was fetched by other means");
+    let mut file = BufWriter::new(fs::File::create(&path).map_err(&writing)?);
+    for piece in document::snapshot(shape, chosen.recovery_timestamp, MIGRATION_ID + 1, Flaw::Sound) {
+        file.write_all(&piece).map_err(&writing)?;
+    }
+    file.flush().map_err(&writing)?;
+    let args =
+        ["merge", "--identities", &identities, "--data", &data, "--timestamp", timestamp, "--out", &out];
+    let agent = Agent::new(&network.folder, &args);
+    println!("\n  $ {}", agent.line());
+    let started = Instant::now();
+    let printed = Agent::new(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
+    made(0, network, "merge", &out, &printed.stdout, started.elapsed())
+}
+
+fn made(
+    member: usize,
+    network: &Network,
+    how: &'static str,
+    path: &str,
+    stdout: &str,
+    took: Duration,
+) -> Result<Dump, DrillError> {
+    let summary: Value = serde_json::from_str(stdout)
+        .map_err(|error| unexpected("the summary of a dump", "one JSON document", &error.to_string()))?;
+    let size = summary["size"].as_u64();
+    let name = network.svs.get(member).map(|sv| sv.member.name.clone()).unwrap_or_default();
+    Ok(Dump {
+        member,
+        name,
+        how,
+        path: path.to_owned(),
+        size: size.ok_or_else(|| unexpected("the summary of a dump", "its size", stdout))?,
+        sha256: text(&summary, "/sha256")?,
+        took,
+    })
+}
+
+/// Tells how the drill ended.
+pub(super) fn summary(chosen: &Chosen, dumps: &[Dump], timings: &Timings, total: Duration) {
+    heading("Summary");
+    println!("    recovery timestamp  {}", chosen.recovery_timestamp);
+    println!("    covered             {}\n", chosen.covered.join(", "));
+    let mut table = svdr_cli::output::table(&["SV", "by", "bytes", "seconds", "sha256 of the dump"]);
+    for dump in dumps {
+        let took = format!("{:.2}", dump.took.as_secs_f64());
+        table.add_row([&dump.name, dump.how, &dump.size.to_string(), &took, &dump.sha256]);
+    }
+    show(&table.to_string());
+    println!();
+    for (step, took) in &timings.0 {
+        println!("    {step:<24}{:>7.2} s", took.as_secs_f64());
+    }
+    println!("    {:<24}{:>7.2} s", "the whole drill", total.as_secs_f64());
+}
+
+fn evidence(network: &Network) -> Vec<String> {
+    network.svs.iter().map(|sv| format!("{}/evidence.json", sv.member.name)).collect()
+}
+
+fn text(document: &Value, pointer: &str) -> Result<String, DrillError> {
+    match document.pointer(pointer).and_then(Value::as_str) {
+        Some(text) => Ok(text.to_owned()),
+        None => {
+            Err(unexpected("a command's JSON output", &format!("a text at {pointer}"), &document.to_string()))
+        }
+    }
+}
+
+pub(super) fn unexpected(what: &str, expected: &str, found: &str) -> DrillError {
+    DrillError::Unexpected { what: what.to_owned(), expected: expected.to_owned(), found: found.to_owned() }
+}

@@ -1,0 +1,248 @@
+//! The calls of the SV app's API (`sv-internal.yaml`), answered from what the stand-in is set to be.
+
+use std::io::{self, Write as _};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+use svdr_protocol::time::Timestamp;
+use tokio::io::BufReader;
+
+use super::document::{self, Flaw};
+use super::fault::Fault;
+use super::http::{Answerer, Break, Delivery, Framing, Head, KeepAlive, Request, Wire};
+use super::{BASE_PATH, Recorded, Shared, TOKEN_PATH};
+
+/// Answers the requests of one connection until it ends.
+pub(super) async fn serve(wire: Box<dyn Wire>, shared: &Shared) -> io::Result<()> {
+    let mut wire = BufReader::new(wire);
+    while let Some(request) = Request::read(&mut wire).await? {
+        let sent = |bytes| shared.record(|log| log.sent += bytes);
+        let stalled = || shared.record(|log| log.stalled += 1);
+        let mut answerer = Answerer { wire: wire.get_mut(), sent: &sent, stalled: &stalled };
+        if !answer(&request, shared, &mut answerer).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn answer(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> io::Result<KeepAlive> {
+    let authorized = shared.is_authorized(request.header("authorization"));
+    shared.record(|log| {
+        log.requests.push(Recorded {
+            method: request.method.clone(),
+            target: request.target.clone(),
+            authorized,
+        });
+    });
+    if request.path() == TOKEN_PATH && request.method == "POST" {
+        return token(request, shared, out).await;
+    }
+    let Some(call) = request.path().strip_prefix(BASE_PATH) else {
+        return refuse(out, 404, "no such path").await;
+    };
+    match (request.method.as_str(), call) {
+        ("GET", "/readyz" | "/livez") => out.small(head(200), b"").await,
+        ("GET", "/version") => {
+            let version = json!({"version": "0.5.0", "commit_ts": "2026-01-01T00:00:00Z"});
+            out.small(json_head(200), version.to_string().as_bytes()).await
+        }
+        ("GET", "/v0/admin/domain/data-snapshot") => {
+            let fault = shared.next_fault();
+            if matches!(fault, Fault::None) && !authorized {
+                return refuse(out, 401, "the supplied authentication is invalid").await;
+            }
+            snapshot(request, shared, out, fault).await
+        }
+        _ if !authorized => refuse(out, 401, "the supplied authentication is invalid").await,
+        ("GET", "/v0/admin/authorization") => out.small(head(200), b"").await,
+        ("GET", "/v0/admin/domain/identities-dump") => {
+            out.small(json_head(200), shared.options.identities.to_string().as_bytes()).await
+        }
+        _ => refuse(out, 404, "no such call").await,
+    }
+}
+
+fn head(status: u16) -> Head {
+    Head { status, headers: Vec::new() }
+}
+
+fn json_head(status: u16) -> Head {
+    typed_head(status, "application/json")
+}
+
+fn typed_head(status: u16, content_type: &str) -> Head {
+    Head { status, headers: vec![("content-type", content_type.to_owned())] }
+}
+
+async fn refuse(out: &mut Answerer<'_>, status: u16, error: &str) -> io::Result<KeepAlive> {
+    out.small(json_head(status), json!({ "error": error }).to_string().as_bytes()).await
+}
+
+/// RFC 6749, sections 4.4 and 5.
+async fn token(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> io::Result<KeepAlive> {
+    let options = &shared.options;
+    let right = request.form("grant_type").as_deref() == Some("client_credentials")
+        && request.form("client_id").as_deref() == Some(&options.client_id)
+        && request.form("client_secret").as_deref() == Some(&options.client_secret);
+    if !right {
+        let refusal =
+            json!({"error": "invalid_client", "error_description": "unknown client or wrong secret"});
+        return out.small(json_head(401), refusal.to_string().as_bytes()).await;
+    }
+    let answer = json!({"access_token": shared.issue_token(), "token_type": "Bearer", "expires_in": 3600});
+    out.small(json_head(200), answer.to_string().as_bytes()).await
+}
+
+/// Answers a request for a data snapshot with a fault, or soundly.
+async fn snapshot(
+    request: &Request,
+    shared: &Shared,
+    out: &mut Answerer<'_>,
+    fault: Fault,
+) -> io::Result<KeepAlive> {
+    match &fault {
+        Fault::Status(status, error) => return refuse(out, *status, error).await,
+        Fault::RetryAfter(status, after) => {
+            let mut head = json_head(*status);
+            head.headers.push(("retry-after", after.clone()));
+            return out.small(head, br#"{"error":"overloaded"}"#).await;
+        }
+        Fault::Answer(status, content_type, body) => {
+            return out.small(typed_head(*status, content_type), body.as_bytes()).await;
+        }
+        Fault::HtmlBadGateway => {
+            let page =
+                b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>";
+            return out.small(typed_head(502, "text/html"), page).await;
+        }
+        Fault::HtmlLogin => {
+            let page = b"<!doctype html><title>Sign in</title><form action=/login></form>";
+            return out.small(typed_head(200, "text/html; charset=utf-8"), page).await;
+        }
+        Fault::Garbage => return out.small(json_head(200), b"\x00\x01upstream error\xff").await,
+        Fault::Redirect(location) => {
+            let mut head = head(302);
+            head.headers.push(("location", location.clone()));
+            return out.small(head, b"").await;
+        }
+        Fault::ResetBeforeHead => {
+            out.break_off(Break::Reset).await?;
+            return Ok(false);
+        }
+        Fault::StallBeforeHead => {
+            out.break_off(Break::Stall).await?;
+            return Ok(false);
+        }
+        _ => {}
+    }
+    let Some(asked) = request.query("timestamp") else {
+        return refuse(out, 400, "the query parameter timestamp is missing").await;
+    };
+    let Ok(timestamp) = asked.parse::<Timestamp>() else {
+        return refuse(out, 400, &format!("{asked} is not a timestamp")).await;
+    };
+    if let Some(pruned_until) = shared.options.pruned_until.filter(|until| timestamp < *until) {
+        return refuse(out, 400, &format!("participant has been pruned up to {pruned_until}")).await;
+    }
+    if let Some(caught_up_to) = shared.options.caught_up_to.filter(|until| timestamp > *until) {
+        return refuse(out, 429, &format!("participant has only caught up to {caught_up_to}")).await;
+    }
+    let migration_id = match request.query("migration_id").map(|id| id.parse::<u64>()) {
+        None => shared.options.migration_id + 1,
+        Some(Ok(id)) => id,
+        Some(Err(_)) => return refuse(out, 400, "migration_id is not a number").await,
+    };
+    let document = Document { timestamp, migration_id, flaw: Flaw::Sound };
+    send(document.with(&fault), shared, out, &fault).await
+}
+
+/// The document that is about to be sent.
+#[derive(Clone, Copy)]
+struct Document {
+    timestamp: Timestamp,
+    migration_id: u64,
+    flaw: Flaw,
+}
+
+impl Document {
+    /// The same with what `fault` changes in it.
+    fn with(self, fault: &Fault) -> Document {
+        match fault {
+            Fault::WrongTimestamp(later) => {
+                let timestamp = Timestamp::from_micros(self.timestamp.micros() + later);
+                Document { timestamp: timestamp.unwrap_or(Timestamp::MAX), ..self }
+            }
+            Fault::WrongMigrationId(migration_id) => Document { migration_id: *migration_id, ..self },
+            Fault::DuplicateKey => Document { flaw: Flaw::DuplicateKey, ..self },
+            Fault::CutDocument => Document { flaw: Flaw::Cut, ..self },
+            _ => self,
+        }
+    }
+}
+
+async fn send(
+    document: Document,
+    shared: &Shared,
+    out: &mut Answerer<'_>,
+    fault: &Fault,
+) -> io::Result<KeepAlive> {
+    let Document { timestamp, migration_id, flaw } = document;
+    let shape = shared.options.snapshot;
+    let pieces = document::snapshot(shape, timestamp, migration_id, flaw);
+    let whole = || Framing::Length(document::snapshot_len(shape, timestamp, migration_id, flaw));
+    let mut delivery = Delivery { framing: Framing::Chunked, breaks: None, drip: None };
+    match fault {
+        Fault::Gzip | Fault::TruncatedGzip => {
+            let mut head = json_head(200);
+            head.headers.push(("content-encoding", "gzip".to_owned()));
+            let mut zipped = Zipped::of(pieces).collect::<io::Result<Vec<_>>>()?;
+            if matches!(fault, Fault::TruncatedGzip) {
+                let len = zipped.len();
+                zipped.truncate(len / 2);
+                zipped.iter_mut().for_each(|piece| piece.truncate(piece.len().max(2) - 1));
+            }
+            return out.large(head, delivery, zipped.into_iter()).await;
+        }
+        Fault::ResetAfterHead => delivery.breaks = Some((0, Break::Reset)),
+        Fault::ResetAt(at) => delivery.breaks = Some((*at, Break::Reset)),
+        Fault::Truncated(at) => {
+            delivery = Delivery { framing: whole(), breaks: Some((*at, Break::Close)), drip: None };
+        }
+        Fault::TruncatedChunked(at) => delivery.breaks = Some((*at, Break::Close)),
+        Fault::CutDocument => delivery.framing = Framing::Close,
+        Fault::Drip(len, pause) => delivery.drip = Some((*len, *pause)),
+        Fault::DripThenStall(len, pause, at) => {
+            let breaks = Some((*at, Break::Stall));
+            delivery = Delivery { framing: Framing::Chunked, breaks, drip: Some((*len, *pause)) };
+        }
+        Fault::StallAt(at) => delivery.breaks = Some((*at, Break::Stall)),
+        _ => delivery.framing = whole(),
+    }
+    out.large(json_head(200), delivery, pieces).await
+}
+
+/// Gzip of pieces, a piece at a time.
+struct Zipped<I> {
+    pieces: I,
+    encoder: Option<GzEncoder<Vec<u8>>>,
+}
+
+impl<I> Zipped<I> {
+    fn of(pieces: I) -> Zipped<I> {
+        Zipped { pieces, encoder: Some(GzEncoder::new(Vec::new(), Compression::fast())) }
+    }
+}
+
+impl<I: Iterator<Item = Vec<u8>>> Iterator for Zipped<I> {
+    type Item = io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<io::Result<Vec<u8>>> {
+        let encoder = self.encoder.as_mut()?;
+        match self.pieces.next() {
+            Some(piece) => Some(encoder.write_all(&piece).map(|()| std::mem::take(encoder.get_mut()))),
+            None => self.encoder.take().map(GzEncoder::finish),
+        }
+    }
+}
