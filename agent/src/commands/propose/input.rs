@@ -99,6 +99,14 @@ pub enum InputError {
         #[source]
         source: Box<StatementError>,
     },
+    /// A signed statement is about something else.
+    #[error("{place} is a signed statement of kind {kind}, not evidence; leave it out")]
+    OtherKind {
+        /// Where it starts.
+        place: Place,
+        /// Its kind.
+        kind: &'static str,
+    },
     /// An unsigned document contradicts the roster.
     #[error("{place} does not fit the roster")]
     Evidence {
@@ -233,9 +241,12 @@ impl Inputs {
             Err(source) => return Err(InputError::Foreign { place, source }),
         };
         let (evidence, signed) = if form.payload_type.is_some() {
-            let (header, evidence, digest) = match read_statement(document, roster) {
+            let (Statement { header, body }, digest) = match read_statement(document, roster) {
                 Ok(read) => read,
                 Err(source) => return Err(InputError::Statement { place, source: Box::new(source) }),
+            };
+            let Body::Evidence(evidence) = body else {
+                return Err(InputError::OtherKind { place, kind: body.kind() });
             };
             self.belongs(&place, &header)?;
             (evidence, Some(Signed { sequence: header.sequence, digest }))
@@ -287,10 +298,9 @@ fn newer(first: &Input, second: &Input) -> Result<bool, InputError> {
     }
 }
 
-fn read_statement(json: &[u8], roster: &Roster) -> Result<(Header, Evidence, Digest), StatementError> {
+fn read_statement(json: &[u8], roster: &Roster) -> Result<(Statement, Digest), StatementError> {
     let envelope = Envelope::from_json(json)?;
-    let Statement { header, body: Body::Evidence(evidence) } = Statement::read(&envelope, roster)?;
-    Ok((header, evidence, envelope.digest()))
+    Ok((Statement::read(&envelope, roster)?, envelope.digest()))
 }
 
 fn read_document(place: &Place, json: &[u8], roster: &Roster) -> Result<Evidence, InputError> {
