@@ -1,5 +1,7 @@
 //! Each refused statement gets a code, a reason for programs, and a message for people.
 
+use std::sync::Arc;
+
 use svdr_protocol::statement::{Abort, Body};
 
 use super::*;
@@ -127,32 +129,31 @@ async fn an_observer_reads_and_never_submits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_floods_is_held_back_and_the_others_are_not() {
-    let network = Network::new(4).unwrap();
+    let network = Arc::new(Network::new(4).unwrap());
     let coordinator = Coordinator::start(network.path(), &[]).unwrap();
     let mut client = connect(&coordinator, network.key(1)).await;
     let session = open(&mut client, &network, 1).await;
-    // Evidence of four MiB less a little, five times: beyond what one member may have.
-    let padding = "x".repeat(1 << 10);
-    let note = |n: u64| {
-        Body::Milestone(svdr_protocol::statement::Milestone {
-            name: format!("step-{n}"),
-            note: padding.clone(),
-        })
-    };
-    let mut outcome = Ok(());
-    for n in 0..5000 {
-        let envelope = network.sign(2, Some(session), n, note(n)).unwrap();
-        match submit(&mut client, &envelope).await {
-            Ok(_) => {}
-            Err(status) if refusal(&status).1 == "TOO_FAST" => tokio::task::yield_now().await,
-            Err(status) => {
-                outcome = Err((n, refusal(&status)));
-                break;
+    // Side by side, so that they share flushes; more than one member may have.
+    let floods = (0..64).map(|lane| {
+        let (mut client, network) = (client.clone(), Arc::clone(&network));
+        tokio::spawn(async move {
+            for n in (lane..5000).step_by(64) {
+                let envelope = network.sign(2, Some(session), n, milestone(&format!("step-{n}"))).unwrap();
+                loop {
+                    match submit(&mut client, &envelope).await {
+                        Ok(_) => break,
+                        Err(status) if refusal(&status).1 == "TOO_FAST" => tokio::task::yield_now().await,
+                        Err(status) => return Some(refusal(&status)),
+                    }
+                }
             }
-        }
+            None
+        })
+    });
+    for flood in floods.collect::<Vec<_>>() {
+        let refused_as = flood.await.unwrap();
+        assert_eq!(refused_as, Some(expected(Code::ResourceExhausted, "TOO_MANY_STATEMENTS")));
     }
-    let (_, refused_as) = outcome.unwrap_err();
-    assert_eq!(refused_as, expected(Code::ResourceExhausted, "TOO_MANY_STATEMENTS"));
     let envelope = network.sign(3, Some(session), 1, milestone("x")).unwrap();
     let mut other = connect(&coordinator, network.key(3)).await;
     submit(&mut other, &envelope).await.unwrap();
