@@ -23,6 +23,7 @@ pub fn agent() -> &'static Path {
 #[allow(clippy::panic, reason = "a harness without its program can only give up")]
 fn build(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // The whole workspace, as tests and drills are built: the features are the same, nothing is compiled twice.
     let built = Command::new(cargo)
         .args([
             "build",
@@ -31,10 +32,10 @@ fn build(name: &str) -> PathBuf {
             "--message-format=json",
             "--profile",
             PROFILE,
-            "--package",
+            "--workspace",
+            "--bin",
             name,
         ])
-        .args(["--bin", name])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .output();
     let output = match built {
