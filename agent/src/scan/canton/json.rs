@@ -63,6 +63,15 @@ pub(super) fn read(line: &[u8], wrappers: u32, context: &Context) -> Line {
     parse(line).map_or(Line::Unreadable, |object| read_object(&object, wrappers, context))
 }
 
+/// The line that `line` holds as a string of JSON, as `jq .line` prints it without `-r`; a comma behind it is allowed.
+pub(super) fn quoted(line: &[u8]) -> Option<String> {
+    let string = line.trim_ascii();
+    if string.first() != Some(&b'"') {
+        return None;
+    }
+    serde_json::from_slice(string.strip_suffix(b",").unwrap_or(string)).ok()
+}
+
 /// The time of the line or element `object`.
 pub fn object_time(object: &[u8]) -> Option<LineTime> {
     time_of(&parse(object)?)
