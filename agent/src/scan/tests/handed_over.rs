@@ -68,6 +68,9 @@ fn an_unknown_wrapper_is_not_taken_for_a_wrong_level() {
         document.warnings
     );
     assert!(!warned(&document, "level"), "{:?}", document.warnings);
+    let object = |key: &str| format!("{{\"{key}\":\"{}\",\"labels\":{{\"pod\":\"p-0\"}}}}", line("B", 1));
+    let unreadable = |key| Scan::new().log(object(key)).sources[0].unreadable_lines;
+    assert_eq!((unreadable("line"), unreadable("notKnown")), (0, 1));
 }
 
 #[test]
