@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod handed_over;
 mod windows;
 
 const HEADER: &str = "2026-04-21 23:25:07,123 [canton-env-ec-36] INFO  c.d.c.p.p.AcsCommitmentProcessor:participant=p/psid=global-domain::1220be58c29e::34-0 tid:3f2a9c1d8a7b6c5d4e3f2a1b0c9d8e7f - ";

@@ -59,9 +59,19 @@ impl Plain<'_> {
                 }
             }
             let mut buffer = Vec::new();
+            let mut whole = true;
+            let mut at = self.start;
             loop {
                 match board.next() {
-                    Next::Take(Ok(found)) => sink(Arrival::Part(found)),
+                    Next::Take(Ok(found)) => {
+                        let (end, expected) = (at + found.bytes, (at + block).min(self.size));
+                        at = expected;
+                        sink(Arrival::Part(found));
+                        if whole && end < expected {
+                            whole = false;
+                            sink(Arrival::Damaged(shrunk(end, self.size)));
+                        }
+                    }
                     Next::Take(Err(damage)) => {
                         board.stop();
                         sink(Arrival::Damaged(damage));
@@ -104,7 +114,7 @@ impl Plain<'_> {
         let begin = from - front;
         self.fill(buffer, begin, to)?;
         let front = usize::try_from(front).unwrap_or(usize::MAX).min(buffer.len());
-        // A file that shrank while it was read just ends earlier.
+        // Of a file that shrank while it was read there are fewer bytes, which is told by who asked for them.
         let (before, own) = buffer.split_at(front);
         found.bytes = own.len() as u64;
         found.lines = count_lines(own);
@@ -215,6 +225,14 @@ impl Plain<'_> {
             next += count as u64;
         }
     }
+}
+
+fn shrunk(offset: u64, size: u64) -> Damage {
+    let reason = format!(
+        "it ends here, but had {size} bytes when it was opened, so it was cut while it was read; scan the copy that \
+         was rolled away too"
+    );
+    Damage { offset, reason }
 }
 
 fn unreadable(offset: u64, error: &io::Error) -> Damage {

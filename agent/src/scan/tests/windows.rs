@@ -3,7 +3,7 @@
 use super::*;
 
 /// A log of `hours` with a commitment a minute, in a zone, `bytes` of other lines a minute.
-fn long_log(hours: u32, zone_hours: i64, bytes: usize, name: &str) -> String {
+pub(super) fn long_log(hours: u32, zone_hours: i64, bytes: usize, name: &str) -> String {
     let start: Timestamp = "2026-04-20T00:00:00Z".parse().unwrap();
     let mut log = String::new();
     for minute in 1..=i64::from(hours) * 60 {
