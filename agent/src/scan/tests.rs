@@ -200,7 +200,7 @@ fn lines_that_are_too_long_are_passed_over_and_said() {
     let document = Scan::new().log(log);
     assert_eq!(ticks(&document), ["B 01", "B 04"]);
     assert_eq!((document.sources[0].lines, document.sources[0].unreadable_lines), (6, 2));
-    assert!(warned(&document, "2 lines about commitments that are longer"));
+    assert!(warned(&document, "2 lines about commitments longer than"));
     // One that a header makes look short at its start, and a phrase on the border of what is kept.
     let log = format!("{long}{}{long}{long}\n{}", line("B", 1), line("C", 1));
     let document = Scan::new().log(log);
@@ -332,7 +332,7 @@ fn what_is_not_counted_is_said() {
     for about in [
         "own participant as the sender",
         "about other synchronizers",
-        "do not name their synchronizer",
+        "name no synchronizer",
         "torn",
         "never seen: C",
     ] {
@@ -396,7 +396,7 @@ fn mismatches_by_trace_in_another_file_and_later() {
     let copies = [first.clone(), scan.file("copy.log", &mismatch)];
     let document = scan.run(&copies).unwrap();
     assert_eq!((document.mismatches.len(), document.unattributed_mismatches), (0, 1));
-    assert!(warned(&document, "1 mismatches could not be told"));
+    assert!(warned(&document, "1 mismatch is unattributed"));
     let third = scan.file("3.log", checking.replace("21:05", "21:06"));
     let document = scan.run(&[first, second, third]).unwrap();
     assert_eq!((document.mismatches.len(), document.unattributed_mismatches), (0, 1));

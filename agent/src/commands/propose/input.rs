@@ -82,7 +82,9 @@ pub enum InputError {
         found: usize,
     },
     /// It is JSON, but no evidence.
-    #[error("{place} is neither a document that scan wrote nor a signed statement")]
+    #[error(
+        "{place} is neither a document that scan wrote nor a signed statement; give the file that scan wrote with --out"
+    )]
     Foreign {
         /// Where it starts.
         place: Place,
@@ -147,7 +149,7 @@ pub enum InputError {
     /// A member signed two different evidences with one number.
     #[error(
         "EQUIVOCATION: {member} signed two different evidences with the sequence number {sequence}, {first} and \
-         {second}; keep both as the proof, ask {member}, and leave both out or exclude {member}"
+         {second}; keep both as the proof, ask {member}, and leave both out"
     )]
     Equivocation {
         /// Who.
