@@ -290,3 +290,7 @@ impl Read {
         *span = Some((oldest.min(at), newest.max(at)));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

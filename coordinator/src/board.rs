@@ -21,7 +21,6 @@ use svdr_protocol::statement::SessionId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
-use crate::board::slot::Accepted;
 use crate::incoming::{Incoming, Kept};
 use crate::journal::{Journal, JournalError};
 use crate::limits::{MAX_QUESTIONS, MAX_WAITING, PAGE_ENTRIES};
@@ -37,7 +36,7 @@ mod writer;
 
 pub use handle::{BoardHandle, Page};
 pub use sessions::Sessions;
-pub use slot::{Entry, From};
+pub use slot::{Accepted, Entry, From};
 
 use proposing::Proposing;
 

@@ -8,6 +8,8 @@ pub mod board;
 pub mod clients;
 pub mod commands;
 pub mod convener;
+#[cfg(test)]
+mod fixture;
 pub mod incoming;
 pub mod journal;
 pub mod limits;

@@ -134,3 +134,7 @@ fn check(record: &[u8], roster: &Roster) -> Result<Incoming, Problem> {
     let envelope = Envelope::from_message(message).map_err(Problem::Envelope)?;
     Incoming::read(envelope, roster).map_err(Problem::Refused)
 }
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;

@@ -54,12 +54,6 @@ pub enum Refusal {
     /// It does not belong to the session it names.
     #[error(transparent)]
     NotAccepted(#[from] NotAccepted),
-    /// A proposal in the name of a coordinator, by somebody who may not hand it on.
-    #[error(
-        "the proposal is signed by a key that is in no roster, and only members may hand on another coordinator's \
-         proposals; let a convener propose"
-    )]
-    ForeignProposal,
     /// The client may only read.
     #[error("{client} is an observer and may only read; a member has to submit statements")]
     Observer {
@@ -131,3 +125,7 @@ pub enum Refusal {
     #[error("the connection has lost who it belongs to; connect again, and report this as a fault of svdr")]
     Anonymous,
 }
+
+#[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod tests;

@@ -122,10 +122,8 @@ impl Reader {
     async fn run(mut self, first: Page) {
         let mut page = first;
         while let Ok(()) = self.send(&page).await {
-            if page.entries.is_empty() {
-                if !self.follow || self.wait(&mut page).await.is_err() {
-                    return;
-                }
+            if page.entries.is_empty() && (!self.follow || self.wait(&mut page).await.is_err()) {
+                return;
             }
             page = match self.service.board.page(self.session, self.next).await {
                 Ok(page) => page,

@@ -37,7 +37,6 @@ impl Refusal {
                     (Code::FailedPrecondition, "OTHER_SESSION")
                 }
             },
-            Refusal::ForeignProposal => (Code::PermissionDenied, "FOREIGN_PROPOSAL"),
             Refusal::Observer { .. } => (Code::PermissionDenied, "OBSERVER"),
             Refusal::TooManyStatements { .. } => (Code::ResourceExhausted, "TOO_MANY_STATEMENTS"),
             Refusal::TooManyBytes { .. } => (Code::ResourceExhausted, "TOO_MANY_BYTES"),

@@ -105,13 +105,14 @@ pub enum ReceiptError {
 /// A receipt does not continue the chain that is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the receipt at position {} of session {} does not continue what the coordinator sent before: it has {found}, \
-     expected {expected}; the coordinator withholds or rewrites statements, use another one",
-    receipt.position, receipt.session
+    "the receipt at position {position} of session {session} does not continue what the coordinator sent before: it \
+     has {found}, expected {expected}; the coordinator withholds or rewrites statements, use another one"
 )]
 pub struct Broken {
-    /// The receipt.
-    pub receipt: Receipt,
+    /// The receipt's session.
+    pub session: SessionId,
+    /// The receipt's position.
+    pub position: u64,
     /// What it should say.
     pub expected: String,
     /// What it says.
@@ -240,7 +241,7 @@ impl Chain {
         } else {
             (format!("head {}", expected.head), format!("head {}", receipt.head))
         };
-        Err(Broken { receipt: *receipt, expected, found })
+        Err(Broken { session: receipt.session, position: receipt.position, expected, found })
     }
 
     fn next(&self, statement: Digest) -> Receipt {

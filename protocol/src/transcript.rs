@@ -57,7 +57,7 @@ pub enum Content {
     /// A statement that holds.
     Statement(Arc<Verified>),
     /// A receipt that holds.
-    Receipt(VerifiedReceipt),
+    Receipt(Box<VerifiedReceipt>),
     /// A statement of a kind that this version does not know, signed by a member.
     Unknown {
         /// The kind.
@@ -212,7 +212,7 @@ impl Verifier {
     fn envelope(&self, envelope: Envelope) -> Content {
         if envelope.payload_type() == receipt::PAYLOAD_TYPE {
             return match VerifiedReceipt::read(envelope, None) {
-                Ok(receipt) => Content::Receipt(receipt),
+                Ok(receipt) => Content::Receipt(Box::new(receipt)),
                 Err(error) => Content::Refused(error.into()),
             };
         }
@@ -270,7 +270,7 @@ impl Verifier {
             let chain = chains.entry((coordinator, session)).or_default();
             let first = chain.entry(one.receipt().position).or_insert(one);
             if first.contradicts(one) {
-                forks.push(Fork { first: (*first).clone(), second: one.clone() });
+                forks.push(Fork { first: (*first).clone(), second: VerifiedReceipt::clone(one) });
             }
         }
         let chains = chains.into_values().filter_map(|receipts| chain_report(&receipts, known));

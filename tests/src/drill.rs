@@ -5,6 +5,8 @@
 //! identities, roster, scan, propose, dump and merge. Every command is shown as an operator would type it, and
 //! every result is checked.
 
+#![allow(clippy::print_stdout, reason = "it shows what it does on stdout, line by line")]
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -3,8 +3,10 @@
 
 pub mod agents;
 pub mod binaries;
+pub mod coordinator;
 pub mod drill;
 pub mod log_writer;
 pub mod members;
 pub mod relay;
+pub mod network;
 pub mod sv_app;

@@ -100,9 +100,9 @@ pub enum ScanCommandError {
         /// The member whose logs these are.
         member: MemberName,
         /// Its key in the roster.
-        expected: PublicKey,
+        expected: Box<PublicKey>,
         /// The key in the file.
-        found: PublicKey,
+        found: Box<PublicKey>,
     },
     /// What was found contradicts the roster.
     #[error(transparent)]
@@ -144,7 +144,9 @@ impl CommandError for ScanCommandError {
             ScanCommandError::OtherKey { .. }
             | ScanCommandError::Evidence(_)
             | ScanCommandError::Statement(_)
-            | ScanCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => Exit::Refused,
+            | ScanCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => {
+                Exit::Refused
+            }
             ScanCommandError::Scan(_)
             | ScanCommandError::Identity(_)
             | ScanCommandError::Clock(_)
@@ -210,8 +212,8 @@ fn signing_key(path: &Path, member: &MemberName, roster: &Roster) -> Result<Sign
         Some(listed) if listed.key != found => Err(ScanCommandError::OtherKey {
             path: path.to_owned(),
             member: member.clone(),
-            expected: listed.key,
-            found,
+            expected: Box::new(listed.key),
+            found: Box::new(found),
         }),
         Some(_) => Ok(key),
     }

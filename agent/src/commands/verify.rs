@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
@@ -11,9 +12,10 @@ use svdr_cli::exit::{self, CommandError, Exit};
 use svdr_cli::output::{self, Output};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::{Envelope, EnvelopeError, MAX_JSON_LEN};
+use svdr_protocol::equivocation;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::statement::{Statement, StatementError};
+use svdr_protocol::statement::{StatementError, Verified};
 
 use crate::roster_file::{self, RosterFileError};
 
@@ -121,9 +123,6 @@ struct Place {
     digest: Digest,
 }
 
-/// What makes two evidences exclude each other: by whom, in which session, whether a drill, and the number.
-type EvidenceKey = (MemberName, Option<String>, bool, u64);
-
 /// Verifies every statement in the files and prints what each says.
 ///
 /// # Errors
@@ -131,32 +130,36 @@ type EvidenceKey = (MemberName, Option<String>, bool, u64);
 pub fn run(args: &VerifyArgs, output: Output) -> Result<(), VerifyError> {
     let roster = roster_file::read(&args.roster)?;
     let mut document = Document { statements: Vec::new(), equivocations: Vec::new() };
-    let mut evidence: BTreeMap<EvidenceKey, Place> = BTreeMap::new();
+    let mut read: BTreeMap<Digest, (Place, Arc<Verified>)> = BTreeMap::new();
     for path in &args.files {
         let before = document.statements.len();
         for_each_line(path, |line, bytes| {
             if document.statements.len() == MAX_STATEMENTS {
                 return Err(VerifyError::TooMany);
             }
-            let (checked, seen) = check(path, line, bytes, &roster);
+            let (checked, statement) = check(path, line, bytes, &roster);
             document.statements.push(checked);
-            if let Some((key, second)) = seen {
-                match evidence.get(&key) {
-                    Some(first) if first.digest != second.digest => {
-                        let what = format!("two different evidences with the sequence number {}", key.3);
-                        let (signer, first) = (key.0, first.clone());
-                        document.equivocations.push(Equivocation { signer, what, first, second });
-                    }
-                    Some(_) => {}
-                    None => {
-                        evidence.insert(key, second);
-                    }
-                }
+            if let Some(statement) = statement {
+                let (path, digest) = (path.display().to_string(), statement.digest());
+                read.entry(digest).or_insert((Place { path, line, digest }, Arc::new(statement)));
             }
             Ok(())
         })?;
         if document.statements.len() == before {
             return Err(VerifyError::Empty { path: path.clone() });
+        }
+    }
+    let place = |of: &Verified| read.get(&of.digest()).map(|(place, _)| place.clone());
+    for equivocation::Equivocation { signer, contradiction, first, second } in
+        equivocation::find(read.values().map(|(_, statement)| statement))
+    {
+        if let (Some(first), Some(second)) = (place(&first), place(&second)) {
+            document.equivocations.push(Equivocation {
+                signer,
+                what: contradiction.to_string(),
+                first,
+                second,
+            });
         }
     }
     let printed = match output {
@@ -206,29 +209,28 @@ fn for_each_line(
     Ok(())
 }
 
-/// Verifies one line; with the statement's key where it is one that must not be contradicted.
-fn check(path: &Path, line: usize, bytes: &[u8], roster: &Roster) -> (Checked, Option<(EvidenceKey, Place)>) {
+/// Verifies one line; with the statement where it holds.
+fn check(path: &Path, line: usize, bytes: &[u8], roster: &Roster) -> (Checked, Option<Verified>) {
     let path = path.display().to_string();
     let read = Envelope::from_json(bytes)
         .map_err(|error: EnvelopeError| StatementError::from(error))
-        .and_then(|envelope| Ok((Statement::read(&envelope, roster)?, envelope.digest())));
+        .and_then(|envelope| Verified::read(envelope, roster));
     match read {
-        Ok((Statement { header, body }, digest)) => {
-            let session = header.session.map(|session| session.to_string());
-            let key = (header.signer.clone(), session.clone(), header.drill, header.sequence);
+        Ok(statement) => {
+            let header = statement.header();
             let checked = Checked {
-                path: path.clone(),
+                path,
                 line,
                 holds: true,
-                kind: Some(body.kind()),
-                signer: Some(header.signer),
-                session,
+                kind: Some(statement.body().kind()),
+                signer: Some(header.signer.clone()),
+                session: statement.session().map(|session| session.to_string()),
                 drill: Some(header.drill),
                 sequence: Some(header.sequence),
-                says: Some(body.to_string()),
+                says: Some(statement.body().to_string()),
                 error: None,
             };
-            (checked, Some((key, Place { path, line, digest })))
+            (checked, Some(statement))
         }
         Err(error) => {
             let error = Some(exit::explain(&error).trim_start_matches("error: ").to_owned());

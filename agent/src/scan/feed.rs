@@ -190,7 +190,7 @@ struct Block {
 }
 
 /// Unpacks until the end, until damage, or until nobody listens.
-fn unpack(mut stream: Stream, buffers: &Receiver<Vec<u8>>, filled: &SyncSender<Result<Block, Damage>>) {
+fn unpack(mut stream: Box<Stream>, buffers: &Receiver<Vec<u8>>, filled: &SyncSender<Result<Block, Damage>>) {
     let mut before = 0;
     for mut bytes in buffers {
         let (len, damage) = match stream.read(&mut bytes) {
@@ -246,6 +246,7 @@ pub struct StreamReader<'n> {
     form: Form<'n>,
     /// What has been read and is not a whole line yet, or, at first, not enough to tell the form.
     carry: Vec<u8>,
+    last_byte: Option<u8>,
 }
 
 enum Form<'n> {
@@ -263,7 +264,7 @@ enum Form<'n> {
 impl<'n> StreamReader<'n> {
     /// Starts at the log's first byte.
     pub fn new(needles: &'n Needles) -> StreamReader<'n> {
-        StreamReader { needles, form: Form::Unknown, carry: Vec::new() }
+        StreamReader { needles, form: Form::Unknown, carry: Vec::new(), last_byte: None }
     }
 
     /// Reads the next part.
@@ -271,6 +272,7 @@ impl<'n> StreamReader<'n> {
         if let Form::Document(elements) = &mut self.form {
             return elements.read(data, found);
         }
+        self.last_byte = data.last().copied().or(self.last_byte);
         self.carry.extend_from_slice(data);
         if matches!(self.form, Form::Unknown) && !self.tell_form(false, found) {
             return;
@@ -288,10 +290,7 @@ impl<'n> StreamReader<'n> {
             Form::Document(elements) => elements.finish(found),
             Form::Lines { finder, offset, overlong } => {
                 let rest = std::mem::take(&mut self.carry);
-                let ended = rest.is_empty() && overlong.is_none();
-                if !ended {
-                    found.lines += 1;
-                }
+                found.lines += u64::from(self.last_byte.is_some_and(|last| last != b'\n'));
                 match overlong {
                     Some(phrase) => count_overlong(*phrase || self.needles.occur_in(&rest), found),
                     None => {

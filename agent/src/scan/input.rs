@@ -27,7 +27,7 @@ pub enum Input {
         size: u64,
     },
     /// Anything that is read from the start to the end.
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 /// Bytes in order, unpacked.
@@ -115,7 +115,7 @@ impl Input {
                 return Ok(Input::Plain { file, size: metadata.len() });
             }
         }
-        Ok(Input::Stream(stream))
+        Ok(Input::Stream(Box::new(stream)))
     }
 
     /// Standard input, or anything else that can be read once.
@@ -123,7 +123,7 @@ impl Input {
     /// # Errors
     /// Where its first bytes cannot be read.
     pub fn once(reader: Box<dyn Read + Send>) -> io::Result<Input> {
-        Stream::new(reader).map(Input::Stream)
+        Stream::new(reader).map(|stream| Input::Stream(Box::new(stream)))
     }
 }
 

@@ -94,6 +94,7 @@ impl Tally {
         if !self.is_ours(&message) {
             return;
         }
+        let is_own = |commitment: &Commitment| self.senders.get(&commitment.sender) == Some(&Sender::Own);
         match &message.fact {
             Fact::Checking(commitment) => {
                 if let (Some(checks), Some(trace)) = (checks, &message.trace) {
@@ -101,16 +102,19 @@ impl Tally {
                 }
                 return;
             }
+            Fact::Match(commitment) if is_own(commitment) => {
+                self.own_lines += 1;
+                return;
+            }
             Fact::Match(commitment) => self.observe(commitment, false),
+            Fact::Mismatch { remote: Some(commitment), .. } if is_own(commitment) => {
+                // Its own commitment cannot differ from its own: the line says less than it seems to.
+                self.own_lines += 1;
+                self.pending.add(&message);
+            }
             Fact::Mismatch { remote: Some(commitment), .. } => {
-                if self.senders.get(&commitment.sender) == Some(&Sender::Own) {
-                    // Its own commitment cannot differ from its own: the line says less than it seems to.
-                    self.own_lines += 1;
-                    self.pending.add(&message);
-                } else {
-                    self.pending.told(&message);
-                    self.observe(commitment, true);
-                }
+                self.pending.told(&message);
+                self.observe(commitment, true);
             }
             Fact::Mismatch { remote: None, .. } => self.pending.add(&message),
         }
@@ -146,13 +150,10 @@ impl Tally {
         }
     }
 
+    /// Counts a commitment that is not our own.
     fn observe(&mut self, commitment: &Commitment, differs: bool) {
         let Commitment { sender, tick } = commitment;
         let known = self.senders.get(sender).copied();
-        if known == Some(Sender::Own) {
-            self.own_lines += 1;
-            return;
-        }
         self.newest = self.newest.max(Some(*tick));
         if tick.0 < self.not_before {
             return;

@@ -96,3 +96,7 @@ impl Sessions {
         self.order.clone()
     }
 }
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

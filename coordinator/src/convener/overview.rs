@@ -188,3 +188,34 @@ fn remarks(member: &MemberOverview) -> String {
     remarks.extend(member.obstacle.iter().map(|text| format!("obstacle: {text}")));
     remarks.join("; ")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use svdr_protocol::statement::{Abort, Obstacle, ObstacleKind, Rejection};
+
+    use super::*;
+    use crate::fixture::Net;
+
+    #[test]
+    fn a_session_reads_well() {
+        let net = Net::new(4);
+        let mut session = net.open();
+        for member in 0..3 {
+            session.insert(net.evidence(&session, member)).unwrap();
+        }
+        let proposal = session.next_proposal(&session.parameters()).unwrap();
+        let recovery_timestamp = proposal.plan.recovery_timestamp();
+        let proposal = net.sign(&session, 0, Body::Proposal(proposal));
+        let digest = proposal.digest();
+        session.insert(proposal).unwrap();
+        let rejection = Rejection { round: 1, proposal: digest, reason: "too late".to_owned() };
+        session.insert(net.sign(&session, 1, Body::Rejection(rejection))).unwrap();
+        let obstacle =
+            Obstacle { round: 1, kind: ObstacleKind::Pruned, recovery_timestamp, text: "pruned".to_owned() };
+        session.insert(net.sign(&session, 2, Body::Obstacle(obstacle))).unwrap();
+        let abort = Abort { reason: "another way was found".to_owned() };
+        session.insert(net.sign(&session, 0, Body::Abort(abort))).unwrap();
+        insta::assert_snapshot!(text(&overview(&session)));
+    }
+}

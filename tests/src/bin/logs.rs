@@ -37,6 +37,9 @@ struct Args {
     /// Other lines for each line about a commitment
     #[arg(long, default_value_t = 30)]
     chatter: usize,
+    /// Spread over so many days, by the number of other lines; takes the place of --chatter
+    #[arg(long)]
+    days: Option<u64>,
     /// Where it starts
     #[arg(long, default_value = "2026-04-14T00:00:00Z")]
     start: Timestamp,
@@ -49,6 +52,9 @@ struct Args {
     /// Where the log is written
     out: PathBuf,
 }
+
+/// A line of text has so many bytes in the mean.
+const LINE_BYTES: u64 = 282;
 
 fn main() -> ExitCode {
     match write(&Args::parse()) {
@@ -99,6 +105,15 @@ fn write(args: &Args) -> io::Result<()> {
         let in_roster = everyone.get(..args.members).unwrap_or_default();
         std::fs::write(path, roster_toml(in_roster, &keys))?;
     }
+    let ticks = args.days.map(|days| days * 86_400 / args.interval.unsigned_abs().max(1));
+    let chatter = match ticks {
+        // Two lines about a commitment for each participant at each tick, and the rest between them.
+        Some(ticks) => {
+            let pairs = 2 * others.len() as u64 * ticks.max(1);
+            usize::try_from(args.bytes / LINE_BYTES / pairs.max(1)).unwrap_or(usize::MAX)
+        }
+        None => args.chatter,
+    };
     let traffic = Traffic {
         seed: args.seed,
         own: own.participant.clone(),
@@ -107,7 +122,7 @@ fn write(args: &Args) -> io::Result<()> {
         start: args.start.micros(),
         interval_seconds: args.interval,
         ticks: usize::MAX,
-        chatter: args.chatter,
+        chatter,
     };
     let out = Counted { out: BufWriter::with_capacity(1 << 20, File::create(&args.out)?), bytes: 0 };
     let style = Style { zone_minutes: args.zone, ..Style::new(args.format) };

@@ -1,0 +1,516 @@
+//! Whole scans of small logs: what is hard to read, damaged, or not there.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use proptest::prelude::*;
+use svdr_protocol::keys::PublicKey;
+use tempfile::TempDir;
+
+use super::*;
+
+const HEADER: &str = "2026-04-21 23:25:07,123 [canton-env-ec-36] INFO  c.d.c.p.p.AcsCommitmentProcessor:participant=p/psid=global-domain::1220be58c29e::34-0 tid:3f2a9c1d8a7b6c5d4e3f2a1b0c9d8e7f - ";
+const CRI: &str = "2026-04-21T23:25:07.123456789Z ";
+
+fn participant(name: &str) -> String {
+    format!("PAR::{name}::1220{}", format!("{:x<1}", name.to_lowercase().len()).repeat(64))
+}
+
+fn roster() -> Roster {
+    let mut text = String::from(
+        "network = \"Test\"\nsynchronizer = \"global-domain::1220be58c29e65de40bf273be1dc2b266d43a9a002ea5b18955aeef7aac881bb471a\"\n",
+    );
+    for (seed, name) in (1..).zip(["Own", "B", "C"]) {
+        let key = PublicKey::from(SigningKey::from_bytes(&[seed; 32]).verifying_key());
+        let participant = participant(name);
+        text.push_str(&format!(
+            "[[member]]\nname = \"{name}\"\nparticipant = \"{participant}\"\nkey = \"{key}\"\nconvener = true\n"
+        ));
+    }
+    Roster::parse(&text).unwrap()
+}
+
+fn short(name: &str) -> String {
+    let full = participant(name);
+    let (identifier, fingerprint) = full.rsplit_once("::").unwrap();
+    format!("{identifier}::{}...", &fingerprint[..12])
+}
+
+fn phrase(name: &str, minute: u32) -> String {
+    format!(
+        "Commitment correct for sender {} and period CommitmentPeriod(fromExclusive = 2026-04-21T20:00:00Z, \
+         toInclusive = 2026-04-21T21:{minute:02}:00Z)",
+        short(name)
+    )
+}
+
+fn line(name: &str, minute: u32) -> String {
+    format!("{HEADER}{}", phrase(name, minute))
+}
+
+struct Scan {
+    folder: TempDir,
+    since: Option<Bound>,
+    effort: Effort,
+}
+
+impl Scan {
+    fn new() -> Scan {
+        Scan {
+            folder: tempfile::tempdir().unwrap(),
+            since: None,
+            effort: Effort { block_bytes: 1 << 20, workers: 2 },
+        }
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn run(&self, paths: &[PathBuf]) -> Result<EvidenceDocument, ScanError> {
+        let (roster, member) = (roster(), "Own".parse().unwrap());
+        let request = ScanRequest {
+            roster: &roster,
+            member: &member,
+            since: self.since,
+            until: None,
+            paths,
+            effort: self.effort,
+            on_bytes: &|_| {},
+        };
+        scan(&request)
+    }
+
+    /// Reads `log` as a plain file in blocks of several sizes and as a stream, which all find the same.
+    fn log(&self, log: impl AsRef<[u8]>) -> EvidenceDocument {
+        let log = log.as_ref();
+        let paths = [self.file("plain.log", log)];
+        let whole = self.run(&paths).unwrap();
+        for block_bytes in [1, 2, 77, 1000, 70_000] {
+            if log.len() / block_bytes > 5000 {
+                continue;
+            }
+            let scan = Scan { effort: Effort { block_bytes, workers: 3 }, since: self.since, ..Scan::new() };
+            assert_eq!(scan.run(&paths).unwrap(), whole, "in blocks of {block_bytes}");
+        }
+        let packed = zstd::stream::encode_all(log, 1).unwrap();
+        let mut stream = self.run(&[self.file("plain.log", packed)]).unwrap();
+        stream.sources[0].bytes = whole.sources[0].bytes;
+        assert_eq!(stream, whole, "as a stream");
+        whole
+    }
+}
+
+fn ticks(document: &EvidenceDocument) -> Vec<String> {
+    let shown = |name: &MemberName, tick: &Tick| format!("{name} {}", tick.to_string().get(14..16).unwrap());
+    let matches = document.matches.iter();
+    matches.flat_map(|one| one.ticks.iter().map(|tick| shown(&one.counterparty, tick))).collect()
+}
+
+fn warned(document: &EvidenceDocument, about: &str) -> bool {
+    document.warnings.iter().any(|warning| warning.contains(about))
+}
+
+#[test]
+fn split_lines_are_put_together_before_they_are_read() {
+    let (first, second) = (line("B", 1), line("B", 2));
+    let (head, tail) = first.split_at(first.len() - 90);
+    let (middle, end) = tail.split_at(50);
+    // The phrase lies across two pieces, and lines of the other stream between them.
+    let log = format!(
+        "{CRI}stdout P {head}\n{CRI}stderr F {second}\n{CRI}stderr P {}\n{CRI}stdout P:x {middle}\n\n{CRI}stderr F \
+         {}\n{CRI}stdout F {end}\n",
+        &line("C", 3)[..40],
+        &line("C", 3)[40..],
+    );
+    assert_eq!(ticks(&Scan::new().log(log)), ["B 01", "B 02", "C 03"]);
+    for cut in 0..first.len() {
+        let (head, tail) = first.split_at(cut);
+        let log = format!("{CRI}stdout P {head}\n{CRI}stdout F {tail}");
+        let paths = [Scan::new(), Scan::new()].map(|scan| (scan.file("a", &log), scan));
+        for (path, mut scan) in paths {
+            scan.effort.block_bytes = cut + 1;
+            assert_eq!(ticks(&scan.run(&[path]).unwrap()), ["B 01"], "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_piece_that_looks_like_a_line_is_still_a_piece() {
+    let padding = "u".repeat(300);
+    let user = "2026-04-21 23:25:07,123 [t] INFO  c.d.c.p.a.PartyService - name: ";
+    for filler in [0, 5000, 100_000] {
+        let between = format!("{CRI}stderr F x\n").repeat(filler / 40);
+        let log = format!(
+            "{CRI}stdout F start\n{CRI}stdout P {user}{padding}\n{between}{CRI}stdout P {}\n{between}{CRI}stdout F {}\n{CRI}stdout \
+             F {}\n",
+            line("B", 1),
+            line("B", 2),
+            line("C", 3)
+        );
+        assert_eq!(ticks(&Scan::new().log(log)), ["C 03"], "{filler} bytes between");
+    }
+}
+
+#[test]
+fn a_piece_whose_continuation_never_comes() {
+    // Behind the distance, a line of the stream is a line of its own.
+    let between = format!("{CRI}stderr F x\n").repeat(300_000 / 40);
+    let log = format!("{CRI}stdout P {}\n{between}{CRI}stdout F {}\n", line("B", 1), line("C", 2));
+    assert_eq!(ticks(&Scan::new().log(log)), ["B 01", "C 02"]);
+    assert_eq!(ticks(&Scan::new().log(format!("{CRI}stdout P {}", line("B", 1)))), ["B 01"]);
+}
+
+#[test]
+fn line_ends_of_every_kind() {
+    let [first, second, third, fourth] = [1, 2, 3, 4].map(|minute| line("B", minute));
+    let log = [
+        &[0; 5000][..],
+        first.as_bytes(),
+        b"\r\n\0\0",
+        second.as_bytes(),
+        b"\n\n\n",
+        b"\xef\xbb\xbf",
+        third.as_bytes(),
+        b"\xff\xfe\n",
+        fourth.as_bytes(),
+    ];
+    let document = Scan::new().log(log.concat());
+    assert_eq!(ticks(&document), ["B 01", "B 02", "B 03", "B 04"]);
+    assert_eq!((document.sources[0].lines, document.sources[0].unreadable_lines), (6, 0));
+}
+
+#[test]
+fn lines_that_are_too_long_are_passed_over_and_said() {
+    let long = "y".repeat(limits::MAX_LINE_BYTES);
+    let log = format!(
+        "{}\n{long}{}\n{long}{long}\n{}{long}\n{}\n{long}",
+        line("B", 1),
+        line("B", 2),
+        line("B", 3),
+        line("B", 4)
+    );
+    let document = Scan::new().log(log);
+    assert_eq!(ticks(&document), ["B 01", "B 04"]);
+    assert_eq!((document.sources[0].lines, document.sources[0].unreadable_lines), (6, 2));
+    assert!(warned(&document, "2 lines about commitments that are longer"));
+    // One that a header makes look short at its start, and a phrase on the border of what is kept.
+    let log = format!("{long}{}{long}{long}\n{}", line("B", 1), line("C", 1));
+    let document = Scan::new().log(log);
+    assert_eq!((ticks(&document), document.sources[0].unreadable_lines), (vec!["C 01".to_owned()], 1));
+}
+
+#[test]
+fn arrays_of_any_shape() {
+    let record = |minute| {
+        let logger = HEADER.split_once("INFO  ").unwrap().1.split_once(" tid").unwrap().0;
+        serde_json::json!({"jsonPayload": {"message": phrase("B", minute), "logger_name": logger, "x": "} {\" \\"}})
+    };
+    let records: Vec<_> = (1..5).map(record).collect();
+    let long = serde_json::json!({"jsonPayload": {"message": phrase("C", 9), "x": "z".repeat(limits::MAX_LINE_BYTES)}});
+    let compact = serde_json::to_string(&records).unwrap();
+    let pretty = serde_json::to_string_pretty(&records).unwrap();
+    let each = records.iter().map(|one| serde_json::to_string_pretty(one).unwrap()).collect::<Vec<_>>();
+    for log in [
+        compact.clone(),
+        pretty.clone(),
+        each.join("\n"),
+        compact.replace("},{", "},\n{"),
+        format!("\u{feff} {compact}"),
+    ] {
+        let document = Scan::new().log(&log);
+        assert_eq!(ticks(&document), ["B 01", "B 02", "B 03", "B 04"], "{log}");
+        assert_eq!(document.sources[0].unreadable_lines, 0);
+    }
+    let torn = &pretty[..pretty.len() - 40];
+    let document = Scan::new().log(torn);
+    assert_eq!(
+        (ticks(&document), document.sources[0].unreadable_lines),
+        (vec!["B 01".to_owned(), "B 02".to_owned(), "B 03".to_owned()], 1)
+    );
+    let head = &pretty[pretty.find("message").unwrap() - 1..];
+    assert_eq!(ticks(&Scan::new().log(head)), ["B 02", "B 03", "B 04"]);
+    let document = Scan::new().log(format!("[{long},{}]", records[0]));
+    assert_eq!((ticks(&document), document.sources[0].unreadable_lines), (vec!["B 01".to_owned()], 1));
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn damaged_logs_count_as_far_as_they_can_be_read() {
+    let filler: String =
+        (0..40_000u64).map(|n| format!("{:x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let first = format!("{}\n{filler}", line("B", 1));
+    let second = format!("{}\n{filler}", line("C", 2));
+    let whole = [gzip(first.as_bytes()), gzip(second.as_bytes())].concat();
+    let scan = Scan::new();
+    let check = |name: &str, content: &[u8], expected: &[&str], about: &str| {
+        let document = scan.run(&[scan.file(name, content)]).unwrap();
+        assert_eq!(ticks(&document), expected, "{name}");
+        let warned =
+            document.warnings.iter().any(|warning| warning.contains(about) && warning.contains(name));
+        assert_eq!(warned, !about.is_empty(), "{name}: {:?}", document.warnings);
+        let readable = content.len() - if name == "trailing" { 4 } else { 0 };
+        assert_eq!(document.sources[0].bytes, readable as u64, "{name}");
+    };
+    check("members.txt", &whole, &["B 01", "C 02"], "");
+    check("padded", &[&whole[..], &[0; 512]].concat(), &["B 01", "C 02"], "");
+    check("trailing", &[&whole[..], b"junk"].concat(), &["B 01", "C 02"], &format!("byte {}", whole.len()));
+    check("truncated", &whole[..whole.len() - 1000], &["B 01", "C 02"], "ends in the middle");
+    check("torn", &whole[..gzip(first.as_bytes()).len() + 3], &["B 01"], "ends in the middle");
+    let frames = [
+        zstd::stream::encode_all(first.as_bytes(), 3).unwrap(),
+        zstd::stream::encode_all(second.as_bytes(), 3).unwrap(),
+    ]
+    .concat();
+    check("frames.log", &frames, &["B 01", "C 02"], "");
+    check("truncated.zst", &frames[..frames.len() - 1000], &["B 01", "C 02"], "ends in the middle");
+    let mut corrupt = gzip(first.as_bytes());
+    let middle = corrupt.len() / 2;
+    corrupt[middle..middle + 64].fill(0xff);
+    let document = scan.run(&[scan.file("corrupt", corrupt)]).unwrap();
+    assert_eq!(ticks(&document), ["B 01"]);
+    assert!(warned(&document, "corrupt is damaged at byte "), "{:?}", document.warnings);
+    for (magic, hint) in
+        [(&b"\xfd7zXZ\0..."[..], "xz -d"), (b"PK\x03\x04....", "unzip"), (b"\xff\xfea\0b\0c\0", "iconv")]
+    {
+        let document = scan.run(&[scan.file("foreign", magic)]).unwrap();
+        assert!(warned(&document, hint), "{:?}", document.warnings);
+    }
+}
+
+#[test]
+fn paths_that_name_nothing_are_errors() {
+    let scan = Scan::new();
+    fs::create_dir(scan.folder.path().join("empty")).unwrap();
+    let path = |name: &str| [scan.folder.path().join(name)];
+    assert!(matches!(scan.run(&path("absent.log")), Err(ScanError::Path(PathError::Missing { .. }))));
+    assert!(matches!(scan.run(&path("*.log")), Err(ScanError::Path(PathError::NoMatch { .. }))));
+    assert!(matches!(scan.run(&path("a[.log")), Err(ScanError::Path(PathError::Pattern { .. }))));
+    assert!(matches!(scan.run(&path("empty")), Err(ScanError::Path(PathError::EmptyFolder { .. }))));
+}
+
+#[test]
+fn folders_patterns_and_copies() {
+    let scan = Scan::new();
+    fs::create_dir_all(scan.folder.path().join("a/b")).unwrap();
+    scan.file("a/2.log", line("B", 2));
+    scan.file("a/b/1.log", format!("{}\n{}", line("B", 1), line("B", 2)));
+    scan.file("a/.hidden.log", line("B", 3));
+    let odd = scan.file("odd[1].log", line("C", 4));
+    let document =
+        scan.run(&[scan.folder.path().join("a"), scan.folder.path().join("a/*.log"), odd]).unwrap();
+    assert_eq!(ticks(&document), ["B 01", "B 02", "C 04"]);
+    let names: Vec<&str> = document
+        .sources
+        .iter()
+        .map(|source| Path::new(&source.path).file_name().unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(names, ["2.log", "1.log", "odd[1].log"]);
+}
+
+#[test]
+fn what_is_not_counted_is_said() {
+    let own = format!("{HEADER}{}", phrase("Own", 1));
+    let elsewhere = line("B", 2).replace("1220be58c29e", "1220aaaaaaaa");
+    let unnamed = line("B", 3).replace("/psid=global-domain::1220be58c29e::34-0", "");
+    let torn = &line("C", 4)[..HEADER.len() + 60];
+    let escape = format!("{}\u{1b}[2J", elsewhere.replace("global-domain", "evil\u{1b}[2J"));
+    let document = Scan::new().log([own.as_str(), &elsewhere, &unnamed, torn, &escape].join("\n"));
+    assert_eq!(ticks(&document), ["B 03"]);
+    for about in [
+        "own participant as the sender",
+        "about other synchronizers",
+        "do not name their synchronizer",
+        "torn",
+        "never seen: C",
+    ] {
+        assert!(warned(&document, about), "{about}: {:?}", document.warnings);
+    }
+    assert!(document.warnings.iter().all(|warning| !warning.contains('\u{1b}')), "{:?}", document.warnings);
+    assert_eq!(document.synchronizers, Vec::<String>::new());
+}
+
+#[test]
+fn a_log_without_commitments_says_what_is_likely_wrong() {
+    let many = |logger: &str, level: &str| {
+        format!("2026-04-21 23:25:07,123 [t] {level:<5} {logger} - text\n").repeat(1200)
+    };
+    for (log, about) in [
+        (many("c.d.c.p.p.AcsCommitmentProcessor:participant=p", "INFO"), "the level is likely too coarse"),
+        (many("c.d.c.p.sync.CantonSyncService:participant=p", "WARN"), "none at INFO or DEBUG"),
+        (many("o.l.s.sv.automation.SvApp", "INFO"), "wrong component"),
+        ("hello\n".repeat(1200), "none in a form that Canton writes"),
+        (String::new(), "the logs are empty"),
+    ] {
+        let document = Scan::new().log(log);
+        assert!(warned(&document, about), "{about}: {:?}", document.warnings);
+    }
+}
+
+#[test]
+fn gaps_and_silence_are_said() {
+    let minutes =
+        |minutes: &[u32]| minutes.iter().map(|minute| line("B", *minute) + "\n").collect::<String>();
+    let even: Vec<u32> = (1..30).collect();
+    assert!(!warned(&Scan::new().log(minutes(&even)), "gaps"));
+    let gap: Vec<u32> = (1..10).chain(20..30).collect();
+    let document = Scan::new().log(minutes(&gap));
+    assert!(
+        warned(&document, "gaps in the ticks: 2026-04-21T21:09:00Z to 2026-04-21T21:20:00Z."),
+        "{:?}",
+        document.warnings
+    );
+    // The lines' zone is estimated; the newest line is an hour later than the others.
+    let silent = minutes(&even)
+        + &HEADER.replace("23:25:07", "23:59:07").replace("AcsCommitmentProcessor", "Other")
+        + "x\n";
+    let document = Scan::new().log(silent);
+    assert!(warned(&document, "older than the newest line"), "{:?}", document.warnings);
+}
+
+#[test]
+fn mismatches_by_trace_in_another_file_and_later() {
+    let scan = Scan::new();
+    let mismatch =
+        format!("{HEADER}ACS_COMMITMENT_MISMATCH(5,3f2a9c1d): The local commitment does not match");
+    let checking = line("C", 5)
+        .replace("Commitment correct for sender", "Checking commitment (purportedly by)")
+        .replace(" and period", " for period");
+    let first = scan.file("1.log", &mismatch);
+    let second = scan.file("2.log", format!("{checking}\n{checking}\n"));
+    let document = scan.run(&[first.clone(), second.clone()]).unwrap();
+    assert_eq!((document.mismatches.len(), document.unattributed_mismatches), (1, 0));
+    assert_eq!(document.mismatches[0].counterparty.as_str(), "C");
+    let copies = [first.clone(), scan.file("copy.log", &mismatch)];
+    let document = scan.run(&copies).unwrap();
+    assert_eq!((document.mismatches.len(), document.unattributed_mismatches), (0, 1));
+    assert!(warned(&document, "1 mismatches could not be told"));
+    let third = scan.file("3.log", checking.replace("21:05", "21:06"));
+    let document = scan.run(&[first, second, third]).unwrap();
+    assert_eq!((document.mismatches.len(), document.unattributed_mismatches), (0, 1));
+}
+
+/// A log of `hours` with a commitment a minute, in a zone, `bytes` of other lines a minute.
+fn long_log(hours: u32, zone_hours: i64, bytes: usize, name: &str) -> String {
+    let start: Timestamp = "2026-04-20T00:00:00Z".parse().unwrap();
+    let mut log = String::new();
+    for minute in 1..=i64::from(hours) * 60 {
+        let at = |micros: i64| Timestamp::from_micros(start.micros() + micros).unwrap();
+        let (from, to) = (at((minute - 1) * 60_000_000), at(minute * 60_000_000));
+        let local = at(minute * 60_000_000 + 3_500_000 + zone_hours * 3_600_000_000).to_string();
+        let date = local.trim_end_matches('Z').replace('T', " ").replace('.', ",");
+        let header = HEADER.replace("2026-04-21 23:25:07,123", &date);
+        log.push_str(&format!(
+            "{header}Commitment correct for sender {} and period CommitmentPeriod(fromExclusive = {from}, toInclusive = {to})\n",
+            short(name)
+        ));
+        for _ in 0..bytes / 100 {
+            log.push_str(&format!("{date} [t] INFO  c.d.c.Other - {}\n", "z".repeat(50)));
+        }
+    }
+    log
+}
+
+#[test]
+fn a_window_is_found_without_reading_the_file() {
+    for zone in [0, 2, -5, 14] {
+        let log = long_log(48, zone, 20_000, "B");
+        let mut scan = Scan::new();
+        let path = [scan.file("participant.log", &log)];
+        let whole = scan.run(&path).unwrap();
+        for since in
+            [Bound::Back(Duration::from_secs(2 * 3600)), Bound::At("2026-04-21T22:00:00Z".parse().unwrap())]
+        {
+            scan.since = Some(since);
+            let window = scan.run(&path).unwrap();
+            let newest: Vec<Tick> = whole.matches[0].ticks.iter().rev().take(121).rev().copied().collect();
+            assert_eq!(window.matches[0].ticks, newest, "{since:?} in zone {zone}");
+            assert!(
+                window.sources[0].bytes * 5 < log.len() as u64,
+                "read {} of {} bytes",
+                window.sources[0].bytes,
+                log.len()
+            );
+        }
+        scan.since = Some(Bound::Back(Duration::from_secs(1000 * 3600)));
+        assert_eq!(scan.run(&path).unwrap().matches, whole.matches);
+    }
+}
+
+#[test]
+fn a_late_participant_does_not_mislead_the_window() {
+    // The newest comparisons lag five hours behind, which looks like a zone farther east.
+    let early = long_log(40, 0, 20_000, "B");
+    let late = long_log(41, 5, 20_000, "B");
+    let (_, late) = late.split_at(late.find("toInclusive = 2026-04-21T16:01:00Z").unwrap());
+    let (_, late) = late.split_at(late.find('\n').unwrap() + 1);
+    let log = early + late;
+    let mut scan = Scan::new();
+    let path = [scan.file("participant.log", &log)];
+    let whole = scan.run(&path).unwrap();
+    scan.since = Some(Bound::Back(Duration::from_secs(3 * 3600)));
+    let window = scan.run(&path).unwrap();
+    let since: Timestamp = "2026-04-21T14:00:00Z".parse().unwrap();
+    let newest: Vec<Tick> = whole.matches[0].ticks.iter().filter(|tick| tick.0 >= since).copied().collect();
+    assert_eq!(window.matches[0].ticks, newest);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parts_of_any_size_find_the_same(
+        words in prop::collection::vec(0usize..24, 0..60),
+        first in 1usize..400,
+        second in 1usize..4000,
+    ) {
+        let record = format!("{{\"message\":{:?},\"x\":1}}", phrase("B", 1));
+        let (line, phrase) = (line("B", 2), phrase("C", 3));
+        let (out, err) = (format!("{CRI}stdout P "), format!("{CRI}stderr F "));
+        let half = line.len() / 2;
+        let words: Vec<&str> = words.iter().map(|word| match word {
+            0 | 1 => line.as_str(),
+            2 => phrase.as_str(),
+            3 => record.as_str(),
+            4 | 5 => out.as_str(),
+            6 => err.as_str(),
+            7 => CRI,
+            8 => "stdout F ",
+            9 => &line[..half],
+            10 => &line[half..],
+            11..=16 => "\n",
+            17 => "\0",
+            18 => "\r\n",
+            19 => "{",
+            20 => "}",
+            21 => "[",
+            22 => "\"",
+            _ => "Checking commitment",
+        }).collect();
+        let log = words.concat();
+        fuzz::log(log.as_bytes(), first, second);
+        // The same through a plain file, whose segments begin in the middle.
+        let scan = Scan { effort: Effort { block_bytes: first, workers: 2 }, ..Scan::new() };
+        let plain = scan.run(&[scan.file("log", &log)]).unwrap();
+        let scan = Scan { effort: Effort { block_bytes: second, workers: 1 }, ..scan };
+        prop_assert_eq!(&scan.run(&[scan.file("log", &log)]).unwrap(), &plain);
+        let mut stream = scan.run(&[scan.file("log", gzip(log.as_bytes()))]).unwrap();
+        stream.sources[0].bytes = plain.sources[0].bytes;
+        prop_assert_eq!(stream, plain);
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..2000), part in 1usize..100) {
+        fuzz::line(&bytes);
+        fuzz::log(&bytes, part, usize::MAX);
+    }
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# How long a scan takes beside the tools that everybody has: rg on plain logs, zcat and grep on packed ones, and
+# for --since beside the scan of the whole file. Prints a table of medians and ratios. The logs are made anew where
+# they are not there, the same at every run.
+#
+#   BENCH_DIR    where the logs are kept            (default target/bench-logs)
+#   BENCH_BYTES  size of the logs                   (default 1000000000)
+#   BENCH_LARGE  size of the log for --since        (default 10000000000)
+#   BENCH_RUNS   runs of each, of which the median  (default 7)
+#
+# Needs rg, gzip, python3, and the logs' size twice in free memory: everything is read from the page cache.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+dir=${BENCH_DIR:-target/bench-logs}
+bytes=${BENCH_BYTES:-1000000000}
+large=${BENCH_LARGE:-10000000000}
+runs=${BENCH_RUNS:-7}
+target=${CARGO_TARGET_DIR:-target}
+
+cargo build --quiet --release --locked --package svdr-agent --bin svdr-agent
+cargo build --quiet --release --locked --package svdr-tests --bin logs
+agent=$target/release/svdr-agent
+logs=$target/release/logs
+mkdir -p "$dir"
+
+for format in text json cri-text; do
+  log=$dir/$format-$bytes.log
+  [ -f "$log" ] || "$logs" --format "$format" --bytes "$bytes" --roster "$dir/roster.toml" "$log"
+done
+packed=$dir/text-$bytes.log.gz
+[ -f "$packed" ] || gzip --keep "$dir/text-$bytes.log"
+long=$dir/days-$large.log
+# Five days of log, whatever the size: what varies is how much is logged between two commitments.
+[ -f "$long" ] || "$logs" --days 5 --bytes "$large" --roster "$dir/roster.toml" "$long"
+
+python3 - "$agent" "$dir" "$bytes" "$large" "$runs" <<'PYTHON'
+import json, os, platform, statistics, subprocess, sys, time
+
+agent, folder, size, large, runs = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])
+phrase = "Commitment correct for sender"
+scan = [agent, "--output", "json", "scan", "--roster", f"{folder}/roster.toml", "--member", "Example-SV-1"]
+
+def seconds(command):
+    start = time.perf_counter()
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, shell=isinstance(command, str))
+    taken = time.perf_counter() - start
+    if result.returncode != 0:
+        sys.exit(f"{command} failed")
+    return taken, result.stdout
+
+def compare(what, ours, theirs, limit):
+    times = {"ours": [], "theirs": []}
+    seconds(ours), seconds(theirs)  # both once, so that everything is in the page cache
+    for _ in range(runs):
+        for name, command in (("theirs", theirs), ("ours", ours)):
+            times[name].append(seconds(command)[0])
+    mine, other = statistics.median(times["ours"]), statistics.median(times["theirs"])
+    print(f"| {what} | {mine:.3f} s | {other:.3f} s | {mine / other:.2f} | {limit} |", flush=True)
+
+print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}; logs of {size} bytes, medians of {runs} runs\n")
+print("| scan of | takes | against | ratio | at most |\n| --- | --- | --- | --- | --- |")
+for form, name in (("text", "text"), ("json", "JSON"), ("cri-text", "text in CRI")):
+    log = f"{folder}/{form}-{size}.log"
+    compare(f"{name}, against `rg -c`", scan + [log], ["rg", "-c", phrase, log], 1.5)
+log = f"{folder}/text-{size}.log.gz"
+compare("text, gzipped, against `zcat \\| grep -c`", scan + [log], f"zcat '{log}' | grep -c '{phrase}'", 0.5)
+log = f"{folder}/days-{large}.log"
+since = scan + ["--since", "2h", log]
+compare(f"--since 2h of {large} bytes over five days, against all of it", since, scan + [log], 0.1)
+read = json.loads(seconds(since)[1])["sources"][0]["bytes"]
+print(f"\n--since 2h read {read} of {os.path.getsize(log)} bytes.")
+peak = subprocess.run(["python3", "-c", "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"] + scan + [log], capture_output=True, text=True)
+print(f"Scanning all of it took {int(peak.stdout) / 1024:.0f} MiB of memory at most.")
+PYTHON
