@@ -92,6 +92,15 @@ pub struct OAuth2Section {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Where the backups of the databases are: patterns of paths, absolute. Only looked at, for their age and order.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct DatabaseBackups {
+    /// Of the apps' database; empty where nothing is said.
+    pub apps: Vec<String>,
+    /// Of the participant's.
+    pub participant: Vec<String>,
+}
+
 /// `[deliver]`: where the SV app imports the dump from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deliver {
@@ -120,6 +129,8 @@ pub struct AgentConfig {
     pub sv_app: SvAppSection,
     /// `backup.identities`: the identities backup.
     pub identities: Option<PathBuf>,
+    /// `backup.apps` and `backup.participant`: the backups of the databases.
+    pub databases: DatabaseBackups,
     /// `output.dir`: where dumps are made.
     pub output_dir: Option<PathBuf>,
     /// `output.state`: where the agent keeps what it signed; without it, the folder `state` beside the dumps.
@@ -283,6 +294,7 @@ impl AgentConfig {
     }
 
     fn read(mut root: Section<'_, '_>) -> AgentConfig {
+        let mut databases = DatabaseBackups::default();
         let config = AgentConfig {
             file: None,
             roster: root.path("roster"),
@@ -297,10 +309,15 @@ impl AgentConfig {
             coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
             evidence: root.section("evidence").and_then(evidence),
             sv_app: root.section("sv_app").map(sv_app).unwrap_or_default(),
-            identities: root.section("backup").and_then(|section| one_path(section, "identities")),
+            identities: root.section("backup").and_then(|section| {
+                let (identities, found) = backup(section);
+                databases = found;
+                identities
+            }),
             output_dir: None,
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
+            databases,
         };
         let (output_dir, state_dir) = root.section("output").map(output).unwrap_or_default();
         root.finish();
@@ -325,6 +342,14 @@ fn one_path(mut section: Section<'_, '_>, key: &'static str) -> Option<PathBuf> 
     let path = section.path(key);
     section.finish();
     path
+}
+
+fn backup(mut section: Section<'_, '_>) -> (Option<PathBuf>, DatabaseBackups) {
+    let identities = section.path("identities");
+    let mut patterns = |key| section.patterns(key).unwrap_or_default();
+    let databases = DatabaseBackups { apps: patterns("apps"), participant: patterns("participant") };
+    section.finish();
+    (identities, databases)
 }
 
 fn output(mut section: Section<'_, '_>) -> (Option<PathBuf>, Option<PathBuf>) {

@@ -34,7 +34,9 @@ impl Beforehand {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfirmError {
     /// There is nobody to ask.
-    #[error("standard input is not a terminal, so nobody can be asked; run this in a terminal, or give --yes after reading what is above")]
+    #[error(
+        "standard input is not a terminal, so nobody can be asked; run this in a terminal, or give --yes after reading what is above"
+    )]
     NobodyToAsk,
     /// The answer was no.
     #[error("not confirmed, so nothing was signed or sent; run the command again to be asked again")]

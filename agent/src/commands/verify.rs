@@ -1,37 +1,50 @@
 //! `verify`: does what somebody signed hold, on any machine, with nothing but the roster?
+//!
+//! It takes transcripts, certificates and single statements, in any mix: lines of envelopes, whose order means
+//! nothing. All of it is [`transcript::verify`](svdr_protocol::transcript); here lines are read and the report is
+//! shown. Nothing is asked of any service.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use serde::Serialize;
-use svdr_cli::exit::{self, CommandError, Exit};
+use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
-use svdr_protocol::digest::Digest;
-use svdr_protocol::dsse::{Envelope, EnvelopeError, MAX_JSON_LEN};
-use svdr_protocol::equivocation;
-use svdr_protocol::names::MemberName;
-use svdr_protocol::roster::Roster;
-use svdr_protocol::statement::{StatementError, Verified};
+use svdr_cli::session::heading::Style;
+use svdr_protocol::dsse::MAX_JSON_LEN;
+use svdr_protocol::transcript::Verifier;
 
 use crate::roster_file::{self, RosterFileError};
 
-/// The most statements in one call: every member's, in every kind, many times over.
-const MAX_STATEMENTS: usize = 100_000;
+mod document;
+mod text;
+
+use document::Document;
+
+/// The most lines in one call: a session of the largest roster, each statement with its receipt, many times over.
+const MAX_LINES: usize = 1 << 20;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-agent verify --roster roster.toml evidence-of-*.json\n\n\
-    Exit code 3 where any statement does not hold, or somebody signed two that contradict each other.")]
+#[command(after_help = "Examples:\n  svdr-agent verify --roster roster.toml session.jsonl\n  \
+    svdr-agent verify --roster roster.toml --completed certificate.jsonl\n  \
+    svdr-agent verify --roster roster.toml evidence-of-*.json\n\n\
+    Exit code 3 where anything does not hold: a signature, a coordinator's hash chain, a proposal that does not follow\n\
+    from its evidence, or somebody who signed two statements that contradict each other.")]
 pub struct VerifyArgs {
     /// The roster whose members may have signed
     #[arg(long, value_name = "FILE")]
     pub roster: PathBuf,
-    /// Files of signed statements: DSSE envelopes in JSON, one a line; - for standard input
-    #[arg(required = true, value_name = "STATEMENTS")]
+    /// Exit with 3, too, unless there is a completion certificate of a real session, and only one
+    #[arg(long)]
+    pub completed: bool,
+    /// List every line, also where there are many
+    #[arg(long)]
+    pub lines: bool,
+    /// Transcripts, certificates and statements: DSSE envelopes in JSON, one a line; - for standard input
+    #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
 
@@ -56,21 +69,21 @@ pub enum VerifyError {
         /// The file.
         path: PathBuf,
     },
-    /// There are more statements than anybody makes.
-    #[error("there are more than {MAX_STATEMENTS} statements; verify fewer files at a time")]
+    /// There are more lines than anybody makes.
+    #[error("there are more than {MAX_LINES} lines; verify fewer files at a time")]
     TooMany,
     /// Something does not hold; what, has been printed.
-    #[error(
-        "{failed} of {total} statements do not hold, and {equivocations} members signed two that contradict each other; use none of them before this is cleared up"
-    )]
+    #[error("not everything holds: {}; use none of it before this is cleared up", findings.join(", "))]
     Refused {
-        /// Statements that do not hold.
-        failed: usize,
-        /// Statements there are.
-        total: usize,
-        /// Members with contradictions.
-        equivocations: usize,
+        /// What, each in a few words.
+        findings: Vec<String>,
     },
+    /// Everything holds, but there is no certificate of a real session.
+    #[error(
+        "everything holds, but there is no completion certificate of a real session in it, so nothing may be imported \
+         by it; get the whole transcript (svdr-coordinator session export)"
+    )]
+    NotCompleted,
     /// Stdout cannot be written.
     #[error("the result cannot be printed")]
     Print(#[source] io::Error),
@@ -80,102 +93,71 @@ impl CommandError for VerifyError {
     fn exit(&self) -> Exit {
         match self {
             VerifyError::Roster(error) => error.exit(),
-            VerifyError::Refused { .. } | VerifyError::Empty { .. } | VerifyError::TooMany => Exit::Refused,
+            VerifyError::Refused { .. }
+            | VerifyError::NotCompleted
+            | VerifyError::Empty { .. }
+            | VerifyError::TooMany => Exit::Refused,
             VerifyError::Read { .. } | VerifyError::Print(_) => Exit::Failed,
         }
     }
 }
 
-#[derive(Serialize)]
-struct Document {
-    statements: Vec<Checked>,
-    equivocations: Vec<Equivocation>,
+/// Where each line that was read stands.
+#[derive(Debug, Default)]
+struct Places(Vec<(PathBuf, usize)>);
+
+impl Places {
+    /// The file and the line of the line with that number in all files together, from 1.
+    fn of(&self, number: usize) -> (String, usize) {
+        let place = number.checked_sub(1).and_then(|at| self.0.get(at));
+        place.map_or((String::new(), 0), |(path, line)| (path.display().to_string(), *line))
+    }
 }
 
-/// One statement and what became of it.
-#[derive(Serialize)]
-struct Checked {
-    path: String,
-    line: usize,
-    holds: bool,
-    kind: Option<&'static str>,
-    signer: Option<MemberName>,
-    session: Option<String>,
-    drill: Option<bool>,
-    sequence: Option<u64>,
-    says: Option<String>,
-    error: Option<String>,
-}
-
-/// Two statements that one signer may not both sign.
-#[derive(Serialize)]
-struct Equivocation {
-    signer: MemberName,
-    what: String,
-    first: Place,
-    second: Place,
-}
-
-#[derive(Clone, Serialize)]
-struct Place {
-    path: String,
-    line: usize,
-    digest: Digest,
-}
-
-/// Verifies every statement in the files and prints what each says.
+/// Verifies every line of the files and prints what holds.
 ///
 /// # Errors
 /// Where a file cannot be read, or anything in it does not hold.
 pub fn run(args: &VerifyArgs, output: Output) -> Result<(), VerifyError> {
-    let roster = roster_file::read(&args.roster)?;
-    let mut document = Document { statements: Vec::new(), equivocations: Vec::new() };
-    let mut read: BTreeMap<Digest, (Place, Arc<Verified>)> = BTreeMap::new();
-    for path in &args.files {
-        let before = document.statements.len();
+    let roster = Arc::new(roster_file::read(&args.roster)?);
+    let (document, completed) = read(&args.files, &roster)?;
+    let printed = match output {
+        Output::Json => output::print_json(&document),
+        Output::Table => output::print(&text::text(&document, args.lines, Style::of_stdout())),
+    };
+    printed.map_err(VerifyError::Print)?;
+    match document.holds {
+        false => Err(VerifyError::Refused { findings: document.findings() }),
+        true if args.completed && completed != 1 => Err(VerifyError::NotCompleted),
+        true => Ok(()),
+    }
+}
+
+/// Reads and verifies the files; with the number of completion certificates of real sessions in them.
+fn read(
+    files: &[PathBuf],
+    roster: &Arc<svdr_protocol::roster::Roster>,
+) -> Result<(Document, usize), VerifyError> {
+    let mut verifier = Verifier::new(Arc::clone(roster));
+    let mut places = Places::default();
+    for path in files {
+        let before = places.0.len();
         for_each_line(path, |line, bytes| {
-            if document.statements.len() == MAX_STATEMENTS {
+            if places.0.len() == MAX_LINES {
                 return Err(VerifyError::TooMany);
             }
-            let (checked, statement) = check(path, line, bytes, &roster);
-            document.statements.push(checked);
-            if let Some(statement) = statement {
-                let (path, digest) = (path.display().to_string(), statement.digest());
-                read.entry(digest).or_insert((Place { path, line, digest }, Arc::new(statement)));
-            }
+            places.0.push((path.clone(), line));
+            verifier.line(places.0.len(), bytes);
             Ok(())
         })?;
-        if document.statements.len() == before {
+        if places.0.len() == before {
             return Err(VerifyError::Empty { path: path.clone() });
         }
     }
-    let place = |of: &Verified| read.get(&of.digest()).map(|(place, _)| place.clone());
-    for equivocation::Equivocation { signer, contradiction, first, second } in
-        equivocation::find(read.values().map(|(_, statement)| statement))
-    {
-        if let (Some(first), Some(second)) = (place(&first), place(&second)) {
-            document.equivocations.push(Equivocation {
-                signer,
-                what: contradiction.to_string(),
-                first,
-                second,
-            });
-        }
-    }
-    let printed = match output {
-        Output::Json => output::print_json(&document),
-        Output::Table => output::print(&text(&document)),
-    };
-    printed.map_err(VerifyError::Print)?;
-    let failed = document.statements.iter().filter(|checked| !checked.holds).count();
-    let equivocators: std::collections::BTreeSet<_> =
-        document.equivocations.iter().map(|one| &one.signer).collect();
-    match (failed, equivocators.len()) {
-        (0, 0) => Ok(()),
-        (failed, equivocations) => {
-            Err(VerifyError::Refused { failed, total: document.statements.len(), equivocations })
-        }
-    }
+    let report = verifier.finish();
+    let real = report.sessions.iter().filter(|one| !one.session.drill());
+    let completed = real.map(|one| one.completed.len()).sum();
+    Ok((Document::of(&report, &places), completed))
 }
 
 /// Calls `each` with the number and the bytes of every line that is not blank. A line longer than any envelope
@@ -209,72 +191,5 @@ fn for_each_line(
     Ok(())
 }
 
-/// Verifies one line; with the statement where it holds.
-fn check(path: &Path, line: usize, bytes: &[u8], roster: &Roster) -> (Checked, Option<Verified>) {
-    let path = path.display().to_string();
-    let read = Envelope::from_json(bytes)
-        .map_err(|error: EnvelopeError| StatementError::from(error))
-        .and_then(|envelope| Verified::read(envelope, roster));
-    match read {
-        Ok(statement) => {
-            let header = statement.header();
-            let checked = Checked {
-                path,
-                line,
-                holds: true,
-                kind: Some(statement.body().kind()),
-                signer: Some(header.signer.clone()),
-                session: statement.session().map(|session| session.to_string()),
-                drill: Some(header.drill),
-                sequence: Some(header.sequence),
-                says: Some(statement.body().to_string()),
-                error: None,
-            };
-            (checked, Some(statement))
-        }
-        Err(error) => {
-            let error = Some(exit::explain(&error).trim_start_matches("error: ").to_owned());
-            let checked = Checked {
-                path,
-                line,
-                holds: false,
-                kind: None,
-                signer: None,
-                session: None,
-                drill: None,
-                sequence: None,
-                says: None,
-                error,
-            };
-            (checked, None)
-        }
-    }
-}
-
-fn text(document: &Document) -> String {
-    let mut table = output::table(&["statement", "holds", "by", "kind", "says"]);
-    for checked in &document.statements {
-        let place = format!("{}:{}", checked.path, checked.line);
-        let (holds, says) = match (&checked.says, &checked.error) {
-            (Some(says), _) => ("yes", says.clone()),
-            (None, error) => ("NO", error.clone().unwrap_or_default()),
-        };
-        let drill = if checked.drill == Some(true) { " (drill)" } else { "" };
-        let kind = checked.kind.map(|kind| format!("{kind}{drill}")).unwrap_or_default();
-        let signer = checked.signer.as_ref().map(ToString::to_string).unwrap_or_default();
-        table.add_row([exit::shown(&place), holds.to_owned(), signer, kind, says]);
-    }
-    let mut text = table.to_string();
-    for Equivocation { signer, what, first, second } in &document.equivocations {
-        text += &format!(
-            "\n\nEQUIVOCATION: {signer} signed {what}:\n  {}:{} ({})\n  {}:{} ({})",
-            exit::shown(&first.path),
-            first.line,
-            first.digest,
-            exit::shown(&second.path),
-            second.line,
-            second.digest
-        );
-    }
-    text
-}
+#[cfg(test)]
+mod tests;
