@@ -39,10 +39,17 @@ pub const SOFTWARE: &str = concat!("svdr-agent ", env!("CARGO_PKG_VERSION"));
     3 refused (a signature, digest, recomputation or policy check said no); 4 not possible.")]
 pub struct CommandLine {
     /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Options of every command")]
     pub output: Output,
     /// How log lines on stderr are printed; RUST_LOG filters them
-    #[arg(long, global = true, value_enum, default_value_t, env = "SVDR_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "SVDR_LOG_FORMAT",
+        help_heading = "Options of every command"
+    )]
     pub log_format: LogFormat,
     /// What to do
     #[command(subcommand)]

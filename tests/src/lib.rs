@@ -9,4 +9,5 @@ pub mod log_writer;
 pub mod members;
 pub mod relay;
 pub mod network;
+pub mod relay;
 pub mod sv_app;

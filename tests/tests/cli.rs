@@ -9,9 +9,16 @@ use svdr_tests::binaries;
 
 #[test]
 fn command_lines_answer_as_recorded() {
-    // As a checkout leaves it with the usual umask; one case is about the warning that this earns.
-    let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("cmd/identity.in/identity.key");
-    fs::set_permissions(key, Permissions::from_mode(0o644)).unwrap();
+    // Some cases are about the warning that a file with secrets earns which a checkout leaves to be read by others.
+    for (file, mode) in [
+        ("identity.in/identity.key", 0o644),
+        ("scan.in/identity.key", 0o600),
+        ("merge.in/identities.json", 0o600),
+        ("dump.in/identities.json", 0o600),
+    ] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("cmd").join(file);
+        fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+    }
     trycmd::TestCases::new()
         .register_bin("svdr-agent", binaries::agent())
         .env("NO_COLOR", "1")

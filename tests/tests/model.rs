@@ -26,7 +26,7 @@ use recovery::Recovery;
 /// Explores everything, and fails where a property does not hold or an example of a reachable state is missing.
 fn explore(name: &str, model: Recovery) {
     let checker = model.checker().threads(2).spawn_bfs().join();
-    println!("{name}: {} states, {} distinct", checker.state_count(), checker.unique_state_count());
+    eprintln!("{name}: {} states, {} distinct", checker.state_count(), checker.unique_state_count());
     checker.assert_properties();
 }
 

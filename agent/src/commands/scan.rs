@@ -277,19 +277,19 @@ fn text(document: &EvidenceDocument, roster: &Roster) -> String {
         ]);
     }
     let span = document.log_span.map_or_else(
-        || "no line tells the time".to_owned(),
-        |span| format!("lines from {} to {}", span.first, span.last),
+        || "not known: no line tells its time in a zone that is known".to_owned(),
+        |span| format!("{} to {}", span.first, span.last),
     );
+    let synchronizers = match document.synchronizers.as_slice() {
+        [] => "none is named".to_owned(),
+        named => named.join(", "),
+    };
     format!(
-        "{} as {} saw it on {}; {span}\n\n{members}\n\n{sources}\n\n\
+        "member         {}\nparticipant    {}\nsynchronizer   {synchronizers}\nlog lines      {span}\n\n\
+         {members}\n\n{sources}\n\n\
          unattributed mismatches  {}\noutside of the roster    {} matches with {} participants\n",
         document.member,
         document.participant,
-        if document.synchronizers.is_empty() {
-            "no named synchronizer".to_owned()
-        } else {
-            document.synchronizers.join(", ")
-        },
         document.unattributed_mismatches,
         document.outside_roster.matches,
         document.outside_roster.participants,

@@ -32,7 +32,7 @@ const GAP_NEIGHBOURS: usize = 5;
 /// The document of what was counted.
 ///
 /// # Errors
-/// Where there are more ticks than evidence may carry.
+/// Where there are more ticks than evidence may carry, or the window turns out to end before it starts.
 pub(super) fn document(
     request: &ScanRequest<'_>,
     tally: &Tally,
@@ -50,6 +50,9 @@ pub(super) fn document(
         }
     };
     let (from, to) = (bound(request.since, Timestamp::MIN), bound(request.until, Timestamp::MAX));
+    if to < from {
+        return Err(ScanError::BackwardWindow { since: from, until: to });
+    }
     let evidence = evidence(request, tally, read, (from, to), unattributed)?;
     let (matches, participants) = tally.outside_between(from, to);
     let mut document = EvidenceDocument::new(&evidence, request.roster);
@@ -143,16 +146,17 @@ impl Warnings {
             }
             if read.overlong > 0 {
                 self.say(&format!(
-                    "{path} holds {} lines about commitments that are longer than {MAX_LINE_BYTES} bytes; they were \
-                     skipped. Look at them by hand: a mismatch may be among them",
-                    read.overlong
+                    "{path} holds {} longer than {MAX_LINE_BYTES} bytes, not counted. Look there by hand: a mismatch \
+                     may be among them",
+                    counted(read.overlong, "line about commitments", "lines about commitments")
                 ));
             }
             let others = read.source.unreadable_lines.saturating_sub(read.overlong);
             if others > 0 {
                 self.say(&format!(
-                    "{path} holds {others} lines about commitments in no known form, or torn; they were not counted. \
-                     Where a whole copy of the log exists, scan that too"
+                    "{path} holds {} torn or in no known form, not counted. Where a whole copy of the log exists, \
+                     scan that too",
+                    counted(others, "line about commitments", "lines about commitments")
                 ));
             }
         }
@@ -162,13 +166,14 @@ impl Warnings {
         let lines: u64 = read.iter().map(|read| read.source.lines).sum();
         let commitment_lines: u64 = read.iter().map(|read| read.source.commitment_lines).sum();
         if commitment_lines == 0 {
-            self.about_missing_lines(lines, paths);
+            let unreadable = read.iter().map(|read| read.source.unreadable_lines).sum();
+            self.about_missing_lines(lines, unreadable, paths);
         }
         if tally.other_synchronizer_lines > 0 {
             let names: Vec<&str> = tally.other_synchronizers.keys().map(String::as_str).collect();
             self.say(&format!(
-                "{} commitment lines are about other synchronizers ({}) and were not counted; the roster is about {}",
-                tally.other_synchronizer_lines,
+                "{} about other synchronizers ({}) and not counted; the roster is about {}",
+                counted(tally.other_synchronizer_lines, "commitment line is", "commitment lines are"),
                 names.join(", "),
                 request.roster.synchronizer().short()
             ));
@@ -176,23 +181,25 @@ impl Warnings {
         let without_logger: u64 = read.iter().map(|read| read.without_logger).sum();
         if without_logger > 0 {
             self.say(&format!(
-                "{without_logger} commitment lines name no logger, so that neither their author nor their synchronizer \
-                 could be checked; they were counted. Export the logs with logger_name to have that checked"
+                "{} no logger, so that neither author nor synchronizer could be checked; counted \
+                 nonetheless. Export the logs with logger_name to have that checked",
+                counted(without_logger, "commitment line names", "commitment lines name")
             ));
         }
         let unnamed = tally.without_synchronizer.saturating_sub(without_logger);
         if unnamed > 0 {
             self.say(&format!(
-                "{unnamed} commitment lines do not name their synchronizer; they were counted. Make sure that this \
-                 participant is connected to {} alone",
+                "{} no synchronizer; counted nonetheless. Make sure that this participant is connected to {} alone",
+                counted(unnamed, "commitment line names", "commitment lines name"),
                 request.roster.synchronizer().short()
             ));
         }
         if tally.own_lines > 0 {
             self.say(&format!(
-                "{} lines name {}'s own participant as the sender, which its own logs never do: these may be the logs \
-                 of another participant. Check --member",
-                tally.own_lines, request.member
+                "{}'s own participant is named as the sender in {}, which its own logs never do: these may be the \
+                 logs of another participant. Check --member",
+                request.member,
+                counted(tally.own_lines, "line", "lines")
             ));
         }
         if tally.outside_overflow > 0 {
@@ -204,12 +211,20 @@ impl Warnings {
     }
 
     /// There are no commitments at all: says why that may be.
-    fn about_missing_lines(&mut self, lines: u64, paths: &[SourcePath]) {
+    fn about_missing_lines(&mut self, lines: u64, unreadable: u64, paths: &[SourcePath]) {
         if lines == 0 {
             return self.say("the logs are empty. Check the paths, and that the participant logs there");
         }
+        if unreadable > 0 {
+            // Advice about levels would send the operator the wrong way.
+            return self.say(&format!(
+                "of {lines} lines, {unreadable} speak about commitments, but none in a form that is read here: a tool may \
+                 have put something in front of each line, or cut it. Scan the log as Canton, kubelet or docker wrote \
+                 it; `kubectl logs` needs neither --prefix nor colours"
+            ));
+        }
         let sample = Sample::of(paths);
-        let none = format!("there is no line about commitments among {lines}");
+        let none = format!("there is no line about commitments among {lines} read");
         if sample.processor > 0 {
             self.say(&format!(
                 "{none}, though AcsCommitmentProcessor does log: the level is likely too coarse. Canton 2 writes \
@@ -240,9 +255,9 @@ impl Warnings {
     fn about_mismatches(&mut self, unattributed: u64, checks_overflow: bool) {
         if unattributed > 0 {
             self.say(&format!(
-                "{unattributed} mismatches could not be told to belong to anybody, because their lines carry no context \
-                 and their traces checked no commitment, or several. Scan the text logs of the same time, or find out \
-                 by hand with whom they are before you rely on this evidence"
+                "{} unattributed: the log gives no context, and the trace checked no commitment, or several. Scan the \
+                 text logs of the same time, or find out by hand with whom it is before you rely on this evidence",
+                counted(unattributed, "mismatch is", "mismatches are")
             ));
         }
         if unattributed >= MAX_PENDING_MISMATCHES as u64 {
@@ -306,6 +321,11 @@ impl Warnings {
             }
         }
     }
+}
+
+/// `number` with the words for one, or for any other number.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Whether the distance at `at` is much longer than those around it. The interval may change on the way.

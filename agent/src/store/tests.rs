@@ -141,7 +141,7 @@ fn a_torn_last_line_is_cut_off_and_damage_elsewhere_is_said() {
     let first = a.to_json().len() + 1;
     for cut in first..bytes.len() {
         fs::write(&path, &bytes[..cut]).unwrap();
-        assert_eq!(store.mirrored(session.id()).unwrap(), [a.clone()], "cut at {cut}");
+        assert_eq!(store.mirrored(session.id()).unwrap(), std::slice::from_ref(&a), "cut at {cut}");
     }
     store.lock().unwrap().mirror(session.id(), &[&c]).unwrap();
     assert_eq!(store.mirrored(session.id()).unwrap(), [a, c]);

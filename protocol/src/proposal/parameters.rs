@@ -76,7 +76,7 @@ pub enum ParameterError {
     },
     /// The bounds leave nothing between them.
     #[error(
-        "not after {not_after} lies before not before {not_before}, which leaves no recovery timestamp; swap or widen them"
+        "the upper bound (not after {not_after}) lies below the lower one (not before {not_before}), which leaves no recovery timestamp; swap or widen them"
     )]
     EmptyWindow {
         /// The earliest allowed.

@@ -7,7 +7,7 @@
 //!
 //! What counts are abandonments of the round, releases of it, and agreements that abandon it. Agreements with
 //! proofs of their own do not: proofs within proofs would grow without bound. Their signers say it again as an
-//! abandonment ([`owed`](crate::vote::owed)).
+//! abandonment ([`owed`](crate::vote::Voter::owed)).
 
 use std::collections::BTreeSet;
 

@@ -82,7 +82,9 @@ pub enum InputError {
         found: usize,
     },
     /// It is JSON, but no evidence.
-    #[error("{place} is neither a document that scan wrote nor a signed statement")]
+    #[error(
+        "{place} is neither a document that scan wrote nor a signed statement; give the file that scan wrote with --out"
+    )]
     Foreign {
         /// Where it starts.
         place: Place,
@@ -99,13 +101,17 @@ pub enum InputError {
         #[source]
         source: Box<StatementError>,
     },
-    /// A signed statement is about something else.
-    #[error("{place} is a signed statement of kind {kind}, not evidence; leave it out")]
-    OtherKind {
+    /// A signed statement is of another kind.
+    #[error(
+        "{place} is signed by {signer}, but it is a statement of kind {kind}, not evidence; leave it out"
+    )]
+    NotEvidence {
         /// Where it starts.
         place: Place,
         /// Its kind.
         kind: &'static str,
+        /// Who signed it.
+        signer: MemberName,
     },
     /// An unsigned document contradicts the roster.
     #[error("{place} does not fit the roster")]
@@ -143,7 +149,7 @@ pub enum InputError {
     /// A member signed two different evidences with one number.
     #[error(
         "EQUIVOCATION: {member} signed two different evidences with the sequence number {sequence}, {first} and \
-         {second}; keep both as the proof, ask {member}, and leave both out or exclude {member}"
+         {second}; keep both as the proof, ask {member}, and leave both out"
     )]
     Equivocation {
         /// Who.
@@ -241,13 +247,7 @@ impl Inputs {
             Err(source) => return Err(InputError::Foreign { place, source }),
         };
         let (evidence, signed) = if form.payload_type.is_some() {
-            let (Statement { header, body }, digest) = match read_statement(document, roster) {
-                Ok(read) => read,
-                Err(source) => return Err(InputError::Statement { place, source: Box::new(source) }),
-            };
-            let Body::Evidence(evidence) = body else {
-                return Err(InputError::OtherKind { place, kind: body.kind() });
-            };
+            let (header, evidence, digest) = read_statement(&place, document, roster)?;
             self.belongs(&place, &header)?;
             (evidence, Some(Signed { sequence: header.sequence, digest }))
         } else {
@@ -298,9 +298,20 @@ fn newer(first: &Input, second: &Input) -> Result<bool, InputError> {
     }
 }
 
-fn read_statement(json: &[u8], roster: &Roster) -> Result<(Statement, Digest), StatementError> {
-    let envelope = Envelope::from_json(json)?;
-    Ok((Statement::read(&envelope, roster)?, envelope.digest()))
+fn read_statement(
+    place: &Place,
+    json: &[u8],
+    roster: &Roster,
+) -> Result<(Header, Evidence, Digest), InputError> {
+    let refused = |source| InputError::Statement { place: place.clone(), source: Box::new(source) };
+    let envelope = Envelope::from_json(json).map_err(|source| refused(source.into()))?;
+    match Statement::read(&envelope, roster).map_err(refused)? {
+        Statement { header, body: Body::Evidence(evidence) } => Ok((header, evidence, envelope.digest())),
+        Statement { header, body } => {
+            let (kind, signer) = (body.kind(), header.signer);
+            Err(InputError::NotEvidence { place: place.clone(), kind, signer })
+        }
+    }
 }
 
 fn read_document(place: &Place, json: &[u8], roster: &Roster) -> Result<Evidence, InputError> {

@@ -109,7 +109,7 @@ fn two_signed_with_one_number_are_an_equivocation() {
     assert_eq!(
         read(&[&one, &format!("{}\n{other}", signed(&evidence('B', 'A', 1), |_| {}))]).unwrap_err(),
         "error: EQUIVOCATION: A signed two different evidences with the sequence number 7, 0:1 and 1:2; keep both \
-         as the proof, ask A, and leave both out or exclude A"
+         as the proof, ask A, and leave both out"
     );
 }
 
