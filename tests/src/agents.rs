@@ -73,8 +73,7 @@ impl Agents {
         let mut apps = Vec::new();
         for (place, member) in members(count).into_iter().enumerate() {
             let seed = u64::try_from(place)?;
-            let identities =
-                document::identities(&member.name, &member.participant, SYNCHRONIZER, seed);
+            let identities = document::identities(&member.name, &member.participant, SYNCHRONIZER, seed);
             let folder = network.path().join(format!("sv-{}", place + 1));
             fs::create_dir_all(folder.join("dumps"))?;
             svdr_cli::files::write_private(

@@ -7,7 +7,6 @@ pub mod coordinator;
 pub mod drill;
 pub mod log_writer;
 pub mod members;
-pub mod relay;
 pub mod network;
 pub mod relay;
 pub mod sv_app;
