@@ -1,6 +1,7 @@
 //! What the integration tests and the drill share: the binaries, members with keys, and stand-ins for the world
 //! around an agent.
 
+pub mod agents;
 pub mod binaries;
 pub mod coordinator;
 pub mod drill;

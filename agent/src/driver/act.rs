@@ -34,10 +34,10 @@ impl Driver {
         let session = self.view.session();
         let voter = Voter::new(&self.settings.signer.member, &record, session, &others);
         let Some(body) = decide(&voter, session, &record) else { return Ok(false) };
-        let text = body.to_string();
+        let (kind, text) = (body.kind(), body.to_string());
         let envelope = locked.sign(&self.settings.signer, session, body)?;
         drop(locked);
-        tracing::info!(session = %self.id(), "signed: {text} ({})", envelope.digest());
+        tracing::info!("signed {kind}: {text} ({})", envelope.digest());
         self.view.refresh(&self.store)?;
         self.is_new = true;
         // A full channel has a nudge in it already; a closed one is noticed where events are taken.

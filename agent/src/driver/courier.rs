@@ -19,7 +19,6 @@ use svdr_protocol::dsse::Envelope;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
-use tonic::Code;
 
 use crate::link::{CallError, Connection, Entry, Link, LinkError, News, Watch};
 use crate::store::{Store, StoreError};
@@ -274,8 +273,8 @@ impl Courier {
                     self.send(Event::Acknowledged(digest)).await?;
                 }
                 // It has too much to do; what is left is tried again at the next look.
-                Err(error) if error.code() == Some(Code::ResourceExhausted) => return Ok(()),
-                Err(error @ CallError::Refused { .. }) => {
+                Err(error) if error.is_passing() => return Ok(()),
+                Err(error) if error.is_refusal() => {
                     board.refuses.insert(digest);
                     self.send(Event::Refused { statement: digest, error }).await?;
                 }

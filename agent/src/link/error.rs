@@ -10,6 +10,7 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::EnvelopeError;
 use svdr_protocol::receipt::ReceiptError;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use crate::fetch::in_one_line;
 
@@ -162,11 +163,23 @@ impl CallError {
         }
     }
 
-    /// The status's code, where the coordinator gave one.
-    pub fn code(&self) -> Option<Code> {
+    /// Whether the coordinator says no, and would say so again.
+    pub fn is_refusal(&self) -> bool {
         match self {
-            CallError::Lost { source, .. } | CallError::Refused { source, .. } => Some(source.code()),
-            _ => None,
+            CallError::Refused { .. } => true,
+            // A limit that does not pass by waiting a little.
+            CallError::Lost { source, .. } => source.code() == Code::ResourceExhausted && !self.is_passing(),
+            _ => false,
+        }
+    }
+
+    /// Whether the coordinator has too much to do just now, and asks to be called again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            CallError::Lost { source, .. } => {
+                source.code() == Code::ResourceExhausted && source.get_details_retry_info().is_some()
+            }
+            _ => false,
         }
     }
 
