@@ -7,16 +7,24 @@ use clap::{Parser, Subcommand};
 use svdr_cli::exit::{self, CommandError, Exit};
 use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
+use svdr_cli::roster_command as roster;
 
+pub mod check;
 pub mod completions;
+pub mod decide;
+pub mod deliver;
 pub mod dump;
 pub mod identity;
 pub mod merge;
+pub mod online;
 pub mod propose;
-pub mod roster;
+pub mod review;
+pub mod run;
 pub mod scan;
+pub mod status;
 pub mod sv_app_args;
 pub mod verify;
+pub mod votes;
 
 /// Name and version of this program, as statements and pages name it.
 pub const SOFTWARE: &str = concat!("svdr-agent ", env!("CARGO_PKG_VERSION"));
@@ -57,6 +65,8 @@ pub enum Command {
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Take part in a session: evidence, agreement, dump, attestation
+    Run(Box<run::RunArgs>),
     /// Read the participant's logs and print the evidence in them
     Scan(scan::ScanArgs),
     /// Take a data snapshot from the SV app and merge it into a migration dump
@@ -65,6 +75,24 @@ pub enum Command {
     Merge(merge::MergeArgs),
     /// Compute the recovery timestamp from everybody's evidence
     Propose(propose::ProposeArgs),
+    /// Check whether this node is ready for a recovery call
+    Check(Box<check::CheckArgs>),
+    /// Show where the session stands, what it waits for, and what to do next
+    Status(status::StatusArgs),
+    /// Show the proposal beside this agent's own recomputation
+    Review(review::ReviewArgs),
+    /// Agree to the proposal of a session
+    Agree(votes::AgreeArgs),
+    /// Say that this member does not agree, and why
+    Reject(votes::RejectArgs),
+    /// Promise never to attest a round
+    Abandon(votes::RoundArgs),
+    /// Take this member's attestation of a round back: read what it risks
+    Release(votes::RoundArgs),
+    /// Mark a step of the runbook done, for everybody to see
+    Done(votes::DoneArgs),
+    /// Put the finished dump where the SV app imports it from
+    Deliver(deliver::DeliverArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -91,10 +119,20 @@ impl CommandLine {
         match self.command {
             Command::Identity(command) => Ok(identity::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Run(args) => Ok(run::run(&args, self.output)?),
             Command::Scan(args) => Ok(scan::run(&args, self.output)?),
             Command::Dump(args) => Ok(dump::run(&args, self.output)?),
             Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),
+            Command::Check(args) => Ok(check::run(&args, self.output)?),
+            Command::Status(args) => Ok(status::run(&args, self.output)?),
+            Command::Review(args) => Ok(review::run(&args, self.output)?),
+            Command::Agree(args) => Ok(votes::agree(&args, self.output)?),
+            Command::Reject(args) => Ok(votes::reject(&args, self.output)?),
+            Command::Abandon(args) => Ok(votes::abandon(&args, self.output)?),
+            Command::Release(args) => Ok(votes::release(&args, self.output)?),
+            Command::Done(args) => Ok(votes::done(&args, self.output)?),
+            Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args)?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),

@@ -94,6 +94,15 @@ pub struct OAuth2Section {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Where the backups of the databases are: patterns of paths, absolute. Only looked at, for their age and order.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct DatabaseBackups {
+    /// Of the apps' database; empty where nothing is said.
+    pub apps: Vec<String>,
+    /// Of the participant's.
+    pub participant: Vec<String>,
+}
+
 /// `[deliver]`: where the SV app imports the dump from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deliver {
@@ -122,8 +131,12 @@ pub struct AgentConfig {
     pub sv_app: SvAppSection,
     /// `backup.identities`: the identities backup.
     pub identities: Option<PathBuf>,
+    /// `backup.apps` and `backup.participant`: the backups of the databases.
+    pub databases: DatabaseBackups,
     /// `output.dir`: where dumps are made.
     pub output_dir: Option<PathBuf>,
+    /// `output.state`: where the agent keeps what it signed; without it, the folder `state` beside the dumps.
+    pub state_dir: Option<PathBuf>,
     /// `[deliver]`.
     pub deliver: Option<Deliver>,
 }
@@ -210,7 +223,7 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
 /// A setting that a command needs and that nothing gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The section it belongs to, for example `sv_app`.
+    /// The section it belongs to, for example `sv_app`; empty for what stands before the sections.
     pub section: &'static str,
     /// The line to add there.
     pub line: &'static str,
@@ -225,7 +238,11 @@ pub struct Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Missing { section, line, flag, variable, file: _ } = self;
-        write!(f, "under [{section}]: {line}, or {flag}, or {variable}")
+        if section.is_empty() {
+            write!(f, "at the top: {line}, or {flag}, or {variable}")
+        } else {
+            write!(f, "under [{section}]: {line}, or {flag}, or {variable}")
+        }
     }
 }
 
@@ -285,6 +302,7 @@ impl AgentConfig {
     }
 
     fn read(mut root: Section<'_, '_>) -> AgentConfig {
+        let mut databases = DatabaseBackups::default();
         let config = AgentConfig {
             file: None,
             roster: root.path("roster"),
@@ -299,12 +317,24 @@ impl AgentConfig {
             coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
             evidence: root.section("evidence").and_then(evidence),
             sv_app: root.section("sv_app").map(sv_app).unwrap_or_default(),
-            identities: root.section("backup").and_then(|section| one_path(section, "identities")),
-            output_dir: root.section("output").and_then(|section| one_path(section, "dir")),
+            identities: root.section("backup").and_then(|section| {
+                let (identities, found) = backup(section);
+                databases = found;
+                identities
+            }),
+            output_dir: None,
+            state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
+            databases,
         };
+        let (output_dir, state_dir) = root.section("output").map(output).unwrap_or_default();
         root.finish();
-        config
+        AgentConfig { output_dir, state_dir, ..config }
+    }
+
+    /// The folder that the agent keeps its statements in: `output.state`, or else `state` inside `output.dir`.
+    pub fn state(&self) -> Option<PathBuf> {
+        self.state_dir.clone().or_else(|| self.output_dir.as_ref().map(|dir| dir.join("state")))
     }
 }
 
@@ -320,6 +350,20 @@ fn one_path(mut section: Section<'_, '_>, key: &'static str) -> Option<PathBuf> 
     let path = section.path(key);
     section.finish();
     path
+}
+
+fn backup(mut section: Section<'_, '_>) -> (Option<PathBuf>, DatabaseBackups) {
+    let identities = section.path("identities");
+    let mut patterns = |key| section.patterns(key).unwrap_or_default();
+    let databases = DatabaseBackups { apps: patterns("apps"), participant: patterns("participant") };
+    section.finish();
+    (identities, databases)
+}
+
+fn output(mut section: Section<'_, '_>) -> (Option<PathBuf>, Option<PathBuf>) {
+    let paths = (section.path("dir"), section.path("state"));
+    section.finish();
+    paths
 }
 
 fn coordinator(mut section: Section<'_, '_>) -> Option<Coordinator> {

@@ -13,6 +13,7 @@ mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 use crate::dump::{Expectations, Identities, MergeSummary, Parts};
 use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
 
+pub(crate) use error::in_one_line;
 pub use error::{FetchError, WriteError};
 use writer::Piece;
 
@@ -46,6 +48,8 @@ pub struct Order {
     pub out: PathBuf,
     /// Whether that may exist.
     pub replace: Replace,
+    /// Counts the bytes of the snapshot as they arrive, from nothing at each try.
+    pub received: Arc<AtomicU64>,
 }
 
 /// Tries until there is a dump, until trying again cannot help, or until `policy` says that it has been enough.
@@ -104,7 +108,8 @@ async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result
 /// Passes the snapshot on to the writer, and waits for what it made of it.
 async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary, FetchError> {
     let (pieces, writer) = start_writer(order.clone());
-    let passed = pass_on(snapshot, &pieces).await;
+    order.received.store(0, Ordering::Relaxed);
+    let passed = pass_on(snapshot, &pieces, &order.received).await;
     drop(pieces);
     // The temporary file is gone only when the writer has ended, so it is waited for in any case.
     let written = writer.await.map_err(FetchError::WriterDied)?;
@@ -129,7 +134,11 @@ fn start_writer(order: Order) -> (mpsc::Sender<Piece>, JoinHandle<Result<Option<
 }
 
 /// Receives until the end, or until the writer has stopped: it then has a reason of its own to give.
-async fn pass_on(snapshot: &mut Snapshot, pieces: &mpsc::Sender<Piece>) -> Result<(), Failure> {
+async fn pass_on(
+    snapshot: &mut Snapshot,
+    pieces: &mpsc::Sender<Piece>,
+    received: &AtomicU64,
+) -> Result<(), Failure> {
     let progress = Progress::bytes("data snapshot", snapshot.total());
     let mut is_first = true;
     while let Some(chunk) = snapshot.chunk().await? {
@@ -137,6 +146,7 @@ async fn pass_on(snapshot: &mut Snapshot, pieces: &mpsc::Sender<Piece>) -> Resul
             return Err(snapshot.not_a_snapshot(&chunk));
         }
         progress.advance(chunk.len() as u64);
+        received.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         if pieces.send(Piece::Chunk(chunk)).await.is_err() {
             return Ok(());
         }

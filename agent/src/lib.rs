@@ -3,11 +3,19 @@
 //! `commands` is the command line, one module a command; everything else is what they call. Rules are not
 //! here: they live in `svdr-protocol`.
 
+pub mod check;
 pub mod commands;
 pub mod config;
+pub mod deliver;
+pub mod driver;
 pub mod dump;
 pub mod fetch;
 pub mod identity;
-pub mod roster_file;
+pub mod link;
 pub mod scan;
+pub mod screen;
+pub mod store;
 pub mod sv_app;
+pub mod view;
+
+pub use svdr_cli::roster_file;

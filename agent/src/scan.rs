@@ -90,7 +90,10 @@ pub enum ScanError {
         source: io::Error,
     },
     /// The window ends before it starts.
-    #[error("the window ends at {until}, before it starts at {since}; exchange --since and --until")]
+    #[error(
+        "the window ends at {until}, before it starts at {since}; exchange --since and --until, of which durations \
+         count back from the newest tick"
+    )]
     BackwardWindow {
         /// Its start.
         since: Timestamp,

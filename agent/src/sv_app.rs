@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
 use svdr_protocol::time::Timestamp;
 
 pub use base_url::{BaseUrl, UrlError};
@@ -52,6 +52,9 @@ pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Once the snapshot flows, it is in the app's memory: a minute of silence is a broken connection.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The app answers this from memory.
+pub const AUTHORIZATION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How much of a refusal's body is read, in bytes. The app's own words are a line.
 const MAX_REFUSAL: usize = 64 * 1024;
@@ -154,19 +157,9 @@ impl SvApp {
         migration_id: Option<u64>,
     ) -> Result<Snapshot, Failure> {
         let url = self.url.data_snapshot(timestamp, migration_id);
-        let token = self.tokens.token().await?;
-        let request = self.http.get(url.clone()).header(ACCEPT, "application/json");
-        let request = request.header(AUTHORIZATION, authorization(&token));
+        let (mut response, token) = self.get(&url, self.timeouts.first_byte).await?;
         let url = url.to_string();
-        let limit = self.timeouts.connect.saturating_add(self.timeouts.first_byte);
-        let mut response = match tokio::time::timeout(limit, request.send()).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(source)) => return Err(unreachable(url, source)),
-            Err(_elapsed) => return Err(Failure::NoAnswer { url, after: self.timeouts.first_byte }),
-        };
-        let is_page = text(response.headers(), CONTENT_TYPE.as_str())
-            .is_some_and(|named| words::is_html(Some(named), b""));
-        if response.status() == StatusCode::OK && !is_page {
+        if response.status() == StatusCode::OK && !is_page(&response) {
             return Ok(Snapshot { response, url, token, idle: self.timeouts.idle, received: 0 });
         }
         let refusal = self.refusal(url, &mut response, &token).await;
@@ -179,6 +172,40 @@ impl SvApp {
             self.tokens.forget().await;
         }
         Err(failure)
+    }
+
+    /// Asks once whether the token is an administrator's.
+    ///
+    /// # Errors
+    /// [`Failure`] where it is not, or where the app does not answer.
+    pub async fn check_authorization(&self) -> Result<(), Failure> {
+        let url = self.url.authorization();
+        let (mut response, token) = self.get(&url, AUTHORIZATION_TIMEOUT).await?;
+        if response.status() == StatusCode::OK && !is_page(&response) {
+            return Ok(());
+        }
+        let refusal = self.refusal(url.to_string(), &mut response, &token).await;
+        Err(match refusal.status {
+            // Those say something about a timestamp only where one was asked for.
+            StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::TOO_MANY_REQUESTS => {
+                let Refusal { url, status, words, .. } = refusal;
+                Failure::Unexpected { url, status, words }
+            }
+            _ => refusal.meaning(),
+        })
+    }
+
+    /// Sends a request with the token, and waits at most so long for the head of the answer.
+    async fn get(&self, url: &Url, first_byte: Duration) -> Result<(Response, Secret), Failure> {
+        let token = self.tokens.token().await?;
+        let request = self.http.get(url.clone()).header(ACCEPT, "application/json");
+        let request = request.header(AUTHORIZATION, authorization(&token));
+        let limit = self.timeouts.connect.saturating_add(first_byte);
+        match tokio::time::timeout(limit, request.send()).await {
+            Ok(Ok(response)) => Ok((response, token)),
+            Ok(Err(source)) => Err(unreachable(url.to_string(), source)),
+            Err(_elapsed) => Err(Failure::NoAnswer { url: url.to_string(), after: first_byte }),
+        }
     }
 
     /// Reads what a refusal says. One whose body breaks off still has its status.
@@ -309,6 +336,11 @@ fn is_untrusted(error: &reqwest::Error) -> bool {
         };
     }
     false
+}
+
+fn is_page(response: &Response) -> bool {
+    let named = text(response.headers(), CONTENT_TYPE.as_str());
+    named.is_some_and(|named| words::is_html(Some(named), b""))
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -1,9 +1,14 @@
 //! What the command lines of svdr share: how results are printed, errors become exit codes, logs are written.
 
 pub mod completions;
+pub mod confirm;
 pub mod exit;
 pub mod files;
+pub mod identity;
 pub mod logging;
 pub mod output;
 pub mod progress;
+pub mod roster_command;
+pub mod roster_file;
+pub mod session;
 pub mod span;

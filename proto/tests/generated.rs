@@ -1,15 +1,28 @@
 //! The committed code is what the schema generates. With `SVDR_REGENERATE=1` it is written anew instead.
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-const SCHEMA: [&str; 1] = ["svdr/v1/statement.proto"];
-const GENERATED: &str = "svdr.v1.rs";
+const SCHEMA: [&str; 2] = ["svdr/v1/statement.proto", "svdr/v1/session.proto"];
+const GENERATED: [&str; 2] = ["svdr.v1.rs", "svdr.v1.bin"];
+
+/// The messages need prost alone; client and server stand behind the feature that brings the rest.
+const ONLY_WITH_GRPC: &str = "#[cfg(feature = \"grpc\")]";
 
 fn generate(out: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = protox::compile(SCHEMA, [root]).unwrap();
-    prost_build::Config::new().out_dir(out).compile_fds(files).unwrap();
+    tonic_prost_build::configure()
+        .out_dir(out)
+        .client_mod_attribute(".", ONLY_WITH_GRPC)
+        .server_mod_attribute(".", ONLY_WITH_GRPC)
+        .compile_fds(files)
+        .unwrap();
+    // Reflection serves shapes; the comments would double its size.
+    let mut bare = protox::Compiler::new([root]).unwrap();
+    bare.include_imports(true).include_source_info(false).open_files(SCHEMA).unwrap();
+    fs::write(out.join("svdr.v1.bin"), bare.encode_file_descriptor_set()).unwrap();
 }
 
 #[test]
@@ -20,11 +33,12 @@ fn committed_code_is_what_the_schema_generates() {
     }
     let fresh = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     generate(&fresh);
-    let [committed, fresh] =
-        [committed, fresh].map(|dir| std::fs::read_to_string(dir.join(GENERATED)).unwrap());
-    assert!(
-        committed == fresh,
-        "proto/src/generated/{GENERATED} is not what the schema generates; run \
-         SVDR_REGENERATE=1 cargo test -p svdr-proto and commit the result"
-    );
+    for name in GENERATED {
+        let [committed, fresh] = [&committed, &fresh].map(|dir| fs::read(dir.join(name)).unwrap());
+        assert!(
+            committed == fresh,
+            "proto/src/generated/{name} is not what the schema generates; run \
+             SVDR_REGENERATE=1 cargo test -p svdr-proto --test generated and commit the result"
+        );
+    }
 }

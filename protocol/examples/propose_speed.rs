@@ -108,9 +108,11 @@ fn median(mut work: impl FnMut()) -> Duration {
 
 fn read(json: &[String], roster: &Roster) -> Vec<Evidence> {
     let read = |json: &String| {
-        let Statement { body: Body::Evidence(evidence), .. } =
-            Statement::read(&Envelope::from_json(json.as_bytes()).unwrap(), roster).unwrap();
-        evidence
+        let envelope = Envelope::from_json(json.as_bytes()).unwrap();
+        match Statement::read(&envelope, roster).unwrap().body {
+            Body::Evidence(evidence) => evidence,
+            other => panic!("a statement of kind {}", other.kind()),
+        }
     };
     json.iter().map(read).collect()
 }

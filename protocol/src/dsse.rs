@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey};
 use serde::{Deserialize, Serialize};
+use svdr_proto::v1;
 
 use crate::digest::Digest;
 use crate::keys::{PublicKey, PublicKeyError};
@@ -126,27 +127,69 @@ impl Envelope {
         if json.len() > MAX_JSON_LEN {
             return Err(EnvelopeError::TooLong { found: json.len(), limit: MAX_JSON_LEN });
         }
-        let json: Json = serde_json::from_slice(json).map_err(EnvelopeError::Json)?;
+        let Json { payload_type, payload, signatures } =
+            serde_json::from_slice(json).map_err(EnvelopeError::Json)?;
         let decode = |field, text: &str| {
             STANDARD.decode(text).map_err(|source| EnvelopeError::Base64 { field, source })
         };
-        let [signature] = json.signatures.as_slice() else {
-            return Err(EnvelopeError::SignatureCount { found: json.signatures.len() });
+        let [signature] = signatures.as_slice() else {
+            return Err(EnvelopeError::SignatureCount { found: signatures.len() });
         };
         let bytes = decode("sig", &signature.sig)?;
-        let found = bytes.len();
-        let envelope = Envelope {
-            payload: decode("payload", &json.payload)?,
-            payload_type: json.payload_type,
-            signer: signature.keyid.parse().map_err(EnvelopeError::KeyId)?,
-            signature: bytes.try_into().ok().ok_or(EnvelopeError::SignatureLength { found })?,
+        Envelope::from_parts(payload_type, decode("payload", &payload)?, &signature.keyid, bytes)
+    }
+
+    /// Reads the protobuf form.
+    ///
+    /// # Errors
+    /// Where it is not an envelope; the signature is not looked at.
+    pub fn from_message(message: v1::Envelope) -> Result<Envelope, EnvelopeError> {
+        let found = message.signatures.len();
+        let mut signatures = message.signatures.into_iter();
+        let (Some(v1::Signature { sig, keyid }), None) = (signatures.next(), signatures.next()) else {
+            return Err(EnvelopeError::SignatureCount { found });
         };
-        let long =
-            [(envelope.payload.len(), MAX_PAYLOAD_LEN), (envelope.payload_type.len(), MAX_PAYLOAD_TYPE_LEN)];
-        match long.into_iter().find(|(found, limit)| found > limit) {
-            Some((found, limit)) => Err(EnvelopeError::TooLong { found, limit }),
-            None => Ok(envelope),
+        Envelope::from_parts(message.payload_type, message.payload, &keyid, sig)
+    }
+
+    fn from_parts(
+        payload_type: String,
+        payload: Vec<u8>,
+        keyid: &str,
+        signature: Vec<u8>,
+    ) -> Result<Envelope, EnvelopeError> {
+        let long = [(payload.len(), MAX_PAYLOAD_LEN), (payload_type.len(), MAX_PAYLOAD_TYPE_LEN)];
+        if let Some((found, limit)) = long.into_iter().find(|(found, limit)| found > limit) {
+            return Err(EnvelopeError::TooLong { found, limit });
         }
+        let found = signature.len();
+        let signer = keyid.parse().map_err(EnvelopeError::KeyId)?;
+        let signature = signature.try_into().ok().ok_or(EnvelopeError::SignatureLength { found })?;
+        Ok(Envelope { payload_type, payload, signer, signature })
+    }
+
+    /// The protobuf form.
+    pub fn to_message(&self) -> v1::Envelope {
+        v1::Envelope {
+            payload: self.payload.clone(),
+            payload_type: self.payload_type.clone(),
+            signatures: vec![v1::Signature { sig: self.signature.to_vec(), keyid: self.signer.to_string() }],
+        }
+    }
+
+    /// The type that the payload is said to have; not verified yet.
+    pub fn payload_type(&self) -> &str {
+        &self.payload_type
+    }
+
+    /// The key that is said to have signed; not verified yet.
+    pub const fn signer(&self) -> PublicKey {
+        self.signer
+    }
+
+    /// The number of bytes in the payload.
+    pub fn payload_len(&self) -> usize {
+        self.payload.len()
     }
 
     /// The JSON form, on one line, without a line end.
@@ -289,6 +332,7 @@ mod tests {
             let read = Envelope::from_json(envelope.to_json().as_bytes()).unwrap();
             let verified = read.verify().unwrap();
             prop_assert_eq!((verified.payload_type(), verified.payload()), (kind.as_str(), payload.as_slice()));
+            prop_assert_eq!(Envelope::from_message(envelope.to_message()).unwrap(), envelope);
         }
     }
 }

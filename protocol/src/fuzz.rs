@@ -25,7 +25,24 @@ pub fn roster(bytes: &[u8]) {
     }
 }
 
-/// Bytes as an envelope, and as the content of an evidence statement that a member signed.
+/// Every kind of statement there is.
+const KINDS: [&str; 12] = [
+    "open",
+    "evidence",
+    "proposal",
+    "agreement",
+    "rejection",
+    "attestation",
+    "obstacle",
+    "abandonment",
+    "release",
+    "milestone",
+    "readiness",
+    "abort",
+];
+
+/// Bytes as an envelope, and as the content of a statement that a member signed; the first byte says of which
+/// kind.
 ///
 /// # Panics
 /// Where a law is broken.
@@ -36,8 +53,10 @@ pub fn envelope(bytes: &[u8]) {
         let _ = envelope.verify();
     }
     let key = SigningKey::from_bytes(&[1; 32]);
-    let payload_type = "application/vnd.svdr.v1.evidence+protobuf".to_owned();
-    let signed = Envelope::sign(payload_type, bytes.to_vec(), &key);
+    let Some((first, payload)) = bytes.split_first() else { return };
+    let Some(kind) = KINDS.get(usize::from(*first) % KINDS.len()) else { return };
+    let payload_type = format!("application/vnd.svdr.v1.{kind}+protobuf");
+    let signed = Envelope::sign(payload_type, payload.to_vec(), &key);
     let Some(roster) = two_members(&key) else { return };
     if let Ok(statement) = Statement::read(&signed, &roster) {
         // Meaning survives being signed again, although the bytes may differ from what svdr would write.

@@ -17,8 +17,11 @@ const KEY_LEN: usize = 32;
 const EXCERPT_LEN: usize = 20;
 
 /// An Ed25519 public key that can verify signatures: a point of the curve, and none of small order.
+///
+/// Kept as its 32 bytes: the point that verifying needs is six times as large, and keys travel in every error
+/// and statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(VerifyingKey);
+pub struct PublicKey([u8; KEY_LEN]);
 
 /// Why a text is not a public key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,19 +47,20 @@ pub enum PublicKeyError {
 
 impl PublicKey {
     /// The public key as `ed25519-dalek` wants it.
-    pub const fn verifying_key(&self) -> &VerifyingKey {
-        &self.0
+    #[expect(clippy::expect_used, reason = "every way to make a PublicKey goes through a VerifyingKey")]
+    pub fn verifying_key(&self) -> VerifyingKey {
+        VerifyingKey::from_bytes(&self.0).expect("these bytes were a key when this was made")
     }
 
     /// SHA-256 over the 32 bytes of the key: what two people compare.
     pub fn fingerprint(&self) -> Digest {
-        Digest::of(self.0.as_bytes())
+        Digest::of(&self.0)
     }
 }
 
 impl From<VerifyingKey> for PublicKey {
     fn from(key: VerifyingKey) -> PublicKey {
-        PublicKey(key)
+        PublicKey(key.to_bytes())
     }
 }
 
@@ -70,13 +74,13 @@ impl FromStr for PublicKey {
         let bytes = STANDARD.decode(base64).ok().ok_or_else(malformed)?;
         let bytes: [u8; KEY_LEN] = bytes.try_into().ok().ok_or_else(malformed)?;
         let key = VerifyingKey::from_bytes(&bytes).ok().ok_or_else(not_a_key)?;
-        if key.is_weak() { Err(not_a_key()) } else { Ok(PublicKey(key)) }
+        if key.is_weak() { Err(not_a_key()) } else { Ok(PublicKey(bytes)) }
     }
 }
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", STANDARD.encode(self.0.as_bytes()))
+        write!(f, "{PREFIX}{}", STANDARD.encode(self.0))
     }
 }
 

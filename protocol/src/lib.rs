@@ -3,15 +3,23 @@
 //! Everything that decides something about a recovery lives here, so that the agent, the coordinator and an
 //! auditor run the same code on the same bytes and come to the same answer.
 
+pub mod certificate;
 pub mod clique;
 pub mod digest;
 pub mod dsse;
+pub mod equivocation;
 pub mod evidence;
+#[cfg(test)]
+pub(crate) mod fixture;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod keys;
 pub mod names;
 pub mod proposal;
+pub mod receipt;
 pub mod roster;
+pub mod session;
 pub mod statement;
 pub mod time;
+pub mod transcript;
+pub mod vote;

@@ -48,6 +48,8 @@ pub use warnings::Warning;
 use reports::Reports;
 use sweep::{Sweep, TooManyTicks, Window};
 
+/// Version of the rule, named by every proposal: two versions may choose differently from the same evidence.
+pub const RULE_VERSION: u32 = 1;
 /// Steps of the clique search that one proposal may take, over all ticks: about a minute on a small machine.
 /// The hardest graphs known at 128 members take half a million steps, ordinary evidence takes a few thousand.
 pub const SEARCH_STEPS: u64 = 10_000_000;

@@ -5,6 +5,7 @@
 //! do not change it, and a threshold that is written out equals the same one left to its default.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use sha2::{Digest as _, Sha256};
 
@@ -40,6 +41,8 @@ pub struct Roster {
     members: Vec<Member>,
     observers: Vec<Observer>,
     by_name: BTreeMap<MemberName, usize>,
+    /// Every statement is compared with it.
+    fingerprint: OnceLock<Digest>,
 }
 
 /// One super validator.
@@ -118,6 +121,10 @@ impl Roster {
     /// SHA-256 over the roster's meaning: each text with its length in front of it, members and observers in
     /// the order of their names.
     pub fn fingerprint(&self) -> Digest {
+        *self.fingerprint.get_or_init(|| self.compute_fingerprint())
+    }
+
+    fn compute_fingerprint(&self) -> Digest {
         let mut hash = Sha256::new();
         let mut text = |text: &str| {
             hash.update((text.len() as u64).to_be_bytes());

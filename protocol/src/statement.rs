@@ -2,48 +2,55 @@
 //!
 //! A statement is serialized once, by its signer ([`Statement::sign`]), and read only through
 //! [`Envelope::verify`] and [`Statement::read`], which checks that it was made with this roster, by the member
-//! whose key signed it. A kind that this version does not know is told apart from a malformed one, so that it
-//! can be passed on without being counted.
-
-use std::fmt;
-use std::str::FromStr;
+//! whose key signed it. [`Verified`] keeps it together with its envelope; nothing else makes one. A kind that
+//! this version does not know is told apart from a malformed one, so that it can be passed on without being
+//! counted.
+//!
+//! * A statement is named by its digest, which covers type and payload and not the signature: signed twice, it
+//!   is one statement.
+//! * `open` and `abort` are signed by conveners alone, all other kinds by any member.
+//! * A `proposal` is signed by a convener, or by a coordinator with a key that is in no roster, under a name that
+//!   no member has. That needs no trust: an agent agrees only to what it has computed again, and agreements
+//!   bind the proposal's digest, so that several proposals in one round do no harm.
+//! * A session's id is made of the digest of the statement that opens it, so that two statements cannot open
+//!   the same session.
 
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
 use svdr_proto::v1;
 
 use crate::digest::Digest;
-use crate::dsse::{Envelope, EnvelopeError, MAX_PAYLOAD_LEN};
-use crate::evidence::{
-    self, Evidence, EvidenceError, LogSpan, MAX_TICKS, Observations, RunError, TickRun, Ticks,
-};
-use crate::names::{MemberName, NameError};
-use crate::roster::{Member, Roster};
-use crate::time::Timestamp;
+use crate::dsse::{Envelope, MAX_PAYLOAD_LEN};
+use crate::evidence::Evidence;
+use crate::keys::PublicKey;
+use crate::names::MemberName;
+use crate::roster::Roster;
+
+mod attesting;
+mod error;
+mod evidence;
+mod fields;
+mod header;
+mod opening;
+mod proof;
+mod proposing;
+mod summary;
+mod voting;
+
+pub use attesting::{Attestation, MAX_PARTS, Obstacle, ObstacleKind, Part};
+pub use error::StatementError;
+pub use fields::{MAX_REASON_LEN, MAX_ROUND, MAX_SHORT_TEXT_LEN, shortened};
+pub use header::{Header, RoundOf, SessionId, SessionIdError};
+pub use opening::{Abort, Check, MAX_CHECKS, MAX_PREDECESSORS, Milestone, Open, Readiness};
+pub(crate) use proof::abandons;
+pub use proof::{ProofError, abandonments_needed};
+pub use proposing::{CandidateSummary, MAX_EVIDENCE, Plan, Proposal};
+pub use voting::{Abandonment, Agreement, MAX_ATTESTED, MAX_ELSEWHERE, Rejection, Release};
+
+use fields::Fields;
 
 const TYPE_PREFIX: &str = "application/vnd.svdr.v1.";
 const TYPE_SUFFIX: &str = "+protobuf";
-
-/// What a statement says of itself, before what it is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// The session it belongs to; none for one made outside of any.
-    pub session: Option<SessionId>,
-    /// Fingerprint of the roster its signer used.
-    pub roster: Digest,
-    /// Whether it belongs to a rehearsal.
-    pub drill: bool,
-    /// The member that signs.
-    pub signer: MemberName,
-    /// The signer's count of its statements.
-    pub sequence: u64,
-    /// Name and version of the software that made it.
-    pub software: String,
-}
-
-/// A session's identity: 16 random bytes, chosen by the convener, printed as 32 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId([u8; 16]);
 
 /// A statement, read from a verified envelope or about to be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,177 +64,140 @@ pub struct Statement {
 /// What a statement is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// Kind `evidence`.
+    /// Kind `open`: a convener opens a session.
+    Open(Open),
+    /// Kind `evidence`: what a participant's logs say.
     Evidence(Evidence),
+    /// Kind `proposal`: a plan for a round.
+    Proposal(Proposal),
+    /// Kind `agreement`: to one proposal of a round.
+    Agreement(Agreement),
+    /// Kind `rejection`: of a proposal.
+    Rejection(Rejection),
+    /// Kind `attestation`: the dump of a round is made.
+    Attestation(Attestation),
+    /// Kind `obstacle`: the SV app cannot make it.
+    Obstacle(Obstacle),
+    /// Kind `abandonment`: a round will never be attested.
+    Abandonment(Abandonment),
+    /// Kind `release`: an attestation is taken back.
+    Release(Release),
+    /// Kind `milestone`: a step of the runbook is done.
+    Milestone(Milestone),
+    /// Kind `readiness`: what the agent's own check found.
+    Readiness(Readiness),
+    /// Kind `abort`: a convener ends the session.
+    Abort(Abort),
 }
 
-impl Body {
-    /// The kind's name, as it stands in the payload type.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Body::Evidence(_) => "evidence",
+/// A statement that its signature, its signer and its content have been checked for, with the envelope it came
+/// in. [`Verified::read`] is the only way to get one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    statement: Statement,
+    digest: Digest,
+    key: PublicKey,
+    by_member: bool,
+    envelope: Envelope,
+}
+
+/// A body that has a message of its own in the schema.
+trait Content: Sized {
+    /// The message.
+    type Message: prost::Message + Default;
+
+    /// The message, as it is signed.
+    fn to_message(&self, header: v1::Header) -> Self::Message;
+
+    /// Takes the header out of a decoded message.
+    fn take_header(message: &mut Self::Message) -> Option<v1::Header>;
+
+    /// The meaning of a decoded message, where every field holds what it must.
+    fn from_message(message: Self::Message, fields: &Fields<'_>) -> Result<Self, StatementError>;
+}
+
+/// Every kind, once: its name, and the body it has.
+macro_rules! kinds {
+    ($($kind:literal => $body:ident),* $(,)?) => {
+        impl Body {
+            /// The kind's name, as it stands in the payload type.
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(Body::$body(_) => $kind),*
+                }
+            }
+
+            fn encode(&self, header: v1::Header) -> Vec<u8> {
+                match self {
+                    $(Body::$body(content) => content.to_message(header).encode_to_vec()),*
+                }
+            }
+
+            /// `None` where the kind is not known. Without a roster, the header's is not compared with any.
+            fn decode(
+                kind: &str,
+                payload: &[u8],
+                fields: &Fields<'_>,
+                roster: Option<&Roster>,
+            ) -> Option<Result<Statement, StatementError>> {
+                match kind {
+                    $($kind => Some(
+                        decode::<$body>($kind, payload, fields, roster)
+                            .map(|(header, content)| Statement { header, body: Body::$body(content) }),
+                    ),)*
+                    _ => None,
+                }
+            }
         }
-    }
+    };
 }
 
-/// Why an envelope's content is not a statement that counts.
-#[derive(Debug, thiserror::Error)]
-pub enum StatementError {
-    /// The envelope's signature does not hold.
-    #[error(transparent)]
-    Envelope(#[from] EnvelopeError),
-    /// The payload type is not one of svdr's.
-    #[error("the payload type {found:?} is not that of an svdr statement ({TYPE_PREFIX}KIND{TYPE_SUFFIX})")]
-    ForeignType {
-        /// The type found.
-        found: String,
-    },
-    /// A kind that this version does not know.
-    #[error("statements of kind {kind:?} are not known to this version of svdr; use a newer one to read it")]
-    UnknownKind {
-        /// The kind found.
-        kind: String,
-    },
-    /// The signer is nobody in the roster.
-    #[error(
-        "the signing key {key} belongs to no member of the roster; compare the roster's fingerprint with the signer's"
-    )]
-    Stranger {
-        /// The key that signed, as text.
-        key: String,
-    },
-    /// A member's key signed in another member's name.
-    #[error("the statement says it is by {claimed}, but the key that signed it is {actual}'s; do not use it")]
-    OtherSigner {
-        /// The name in the statement.
-        claimed: String,
-        /// The member whose key signed.
-        actual: MemberName,
-    },
-    /// It was made with another roster.
-    #[error(
-        "{signer} made the statement with the roster {found}, but this one is {expected}; \
-         compare the two rosters and use one for everybody"
-    )]
-    OtherRoster {
-        /// Who signed.
-        signer: MemberName,
-        /// This roster's fingerprint.
-        expected: Digest,
-        /// The statement's.
-        found: Digest,
-    },
-    /// The bytes are not the message that the type names.
-    #[error("the statement of kind {kind} by {signer} cannot be decoded; it was not made by svdr")]
-    Decode {
-        /// The kind.
-        kind: &'static str,
-        /// Who signed.
-        signer: MemberName,
-        /// Where decoding stopped.
-        #[source]
-        source: prost::DecodeError,
-    },
-    /// A field does not hold what it must.
-    #[error(
-        "the field {field} of {signer}'s statement holds {found}; expected {expected}; it was not made by svdr"
-    )]
-    Field {
-        /// Who signed.
-        signer: MemberName,
-        /// The field's name in the schema.
-        field: &'static str,
-        /// What it holds.
-        found: String,
-        /// What it should hold.
-        expected: &'static str,
-    },
-    /// A name in it is none.
-    #[error("the field {field} of {signer}'s statement is malformed; it was not made by svdr")]
-    Name {
-        /// Who signed.
-        signer: MemberName,
-        /// The field's name in the schema.
-        field: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: NameError,
-    },
-    /// Its ticks are malformed.
-    #[error("the ticks in {signer}'s evidence about {counterparty} are malformed; it was not made by svdr")]
-    Runs {
-        /// Who signed.
-        signer: MemberName,
-        /// About whom.
-        counterparty: MemberName,
-        /// What is wrong with them.
-        #[source]
-        source: RunError,
-    },
-    /// The evidence contradicts the roster.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
-    /// It is too large to be signed.
-    #[error(
-        "the statement would have {found} bytes, more than the {MAX_PAYLOAD_LEN} allowed; scan a shorter window with --since"
-    )]
-    TooLarge {
-        /// Its size.
-        found: usize,
-    },
+kinds! {
+    "open" => Open,
+    "evidence" => Evidence,
+    "proposal" => Proposal,
+    "agreement" => Agreement,
+    "rejection" => Rejection,
+    "attestation" => Attestation,
+    "obstacle" => Obstacle,
+    "abandonment" => Abandonment,
+    "release" => Release,
+    "milestone" => Milestone,
+    "readiness" => Readiness,
+    "abort" => Abort,
 }
 
-impl SessionId {
-    /// A session id from its bytes.
-    pub const fn from_bytes(bytes: [u8; 16]) -> SessionId {
-        SessionId(bytes)
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The text is not a session id.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a session id; expected 32 hexadecimal digits")]
-pub struct SessionIdError {
-    found: String,
-}
-
-impl FromStr for SessionId {
-    type Err = SessionIdError;
-
-    fn from_str(text: &str) -> Result<SessionId, SessionIdError> {
-        let mut bytes = [0; 16];
-        match hex::decode_to_slice(text, &mut bytes) {
-            Ok(()) => Ok(SessionId(bytes)),
-            Err(_) => Err(SessionIdError { found: text.to_owned() }),
-        }
-    }
+fn decode<C: Content>(
+    kind: &'static str,
+    payload: &[u8],
+    fields: &Fields<'_>,
+    roster: Option<&Roster>,
+) -> Result<(Header, C), StatementError> {
+    let mut message = C::Message::decode(payload).map_err(|source| StatementError::Decode {
+        kind,
+        signer: fields.signer().clone(),
+        source,
+    })?;
+    let header = Header::from_message(C::take_header(&mut message), fields, roster)?;
+    Ok((header, C::from_message(message, fields)?))
 }
 
 impl Statement {
     /// Serializes the statement and signs the bytes.
     ///
     /// # Errors
-    /// [`StatementError::TooLarge`] where nobody would accept it.
+    /// Where nobody would accept it: it is too large, or a field does not hold what it must.
     pub fn sign(&self, key: &SigningKey) -> Result<Envelope, StatementError> {
-        let header = Some(encode_header(&self.header));
-        let payload = match &self.body {
-            Body::Evidence(evidence) => encode_evidence(header, evidence).encode_to_vec(),
-        };
+        let payload = self.body.encode(self.header.to_message());
         if payload.len() > MAX_PAYLOAD_LEN {
             return Err(StatementError::TooLarge { found: payload.len() });
         }
+        if let Some(read_back) =
+            Body::decode(self.body.kind(), &payload, &Fields::of(&self.header.signer), None)
+        {
+            read_back?;
+        }
+        self.check_session()?;
         let payload_type = format!("{TYPE_PREFIX}{}{TYPE_SUFFIX}", self.body.kind());
         Ok(Envelope::sign(payload_type, payload, key))
     }
@@ -237,157 +207,135 @@ impl Statement {
     /// # Errors
     /// Whatever of that does not hold.
     pub fn read(envelope: &Envelope, roster: &Roster) -> Result<Statement, StatementError> {
+        let statement = Statement::read_shallow(envelope, roster)?;
+        if let Body::Agreement(agreement) = &statement.body {
+            proof::check(agreement, &statement.header, roster)?;
+        }
+        Ok(statement)
+    }
+
+    /// Like [`Statement::read`], without looking at statements inside of this one.
+    fn read_shallow(envelope: &Envelope, roster: &Roster) -> Result<Statement, StatementError> {
         let verified = envelope.verify()?;
         let kind = verified
             .payload_type()
             .strip_prefix(TYPE_PREFIX)
             .and_then(|rest| rest.strip_suffix(TYPE_SUFFIX))
             .ok_or_else(|| StatementError::ForeignType { found: verified.payload_type().to_owned() })?;
-        let signer = roster
-            .member_by_key(&verified.signer())
-            .ok_or_else(|| StatementError::Stranger { key: verified.signer().to_string() })?;
-        match kind {
-            "evidence" => {
-                let message = v1::Evidence::decode(verified.payload()).map_err(|source| {
-                    StatementError::Decode { kind: "evidence", signer: signer.name.clone(), source }
-                })?;
-                let header = decode_header(message.header.as_ref(), signer, roster)?;
-                let evidence = decode_evidence(message, signer)?;
-                evidence.check(roster)?;
-                Ok(Statement { header, body: Body::Evidence(evidence) })
+        let member = roster.member_by_key(&verified.signer());
+        let stranger = || StatementError::Stranger { key: verified.signer().to_string() };
+        let name = match member {
+            Some(member) => member.name.clone(),
+            None if kind == "proposal" => {
+                let claimed = Proposal::claimed_signer(verified.payload()).ok_or_else(stranger)?;
+                if let Some(actual) = roster.member(&claimed) {
+                    return Err(StatementError::NotTheMember { claimed: actual.name.clone() });
+                }
+                claimed
             }
-            kind => Err(StatementError::UnknownKind { kind: kind.to_owned() }),
+            None => return Err(stranger()),
+        };
+        let fields = Fields::of(&name);
+        let statement = Body::decode(kind, verified.payload(), &fields, Some(roster))
+            .ok_or_else(|| StatementError::UnknownKind { kind: kind.to_owned() })??;
+        statement.check_session()?;
+        statement.check(roster)?;
+        Ok(statement)
+    }
+
+    /// Checks what the content says against the roster.
+    fn check(&self, roster: &Roster) -> Result<(), StatementError> {
+        let signer = || self.header.signer.clone();
+        let for_conveners = matches!(self.body, Body::Open(_) | Body::Proposal(_) | Body::Abort(_));
+        if for_conveners && roster.member(&self.header.signer).is_some_and(|member| !member.convener) {
+            return Err(StatementError::NotAConvener { signer: signer(), kind: self.body.kind() });
+        }
+        match &self.body {
+            Body::Evidence(evidence) => Ok(evidence.check(roster)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// An `open` names no session, evidence may, and every other kind does.
+    fn check_session(&self) -> Result<(), StatementError> {
+        let named = self.header.session.is_some();
+        let fits = match self.body {
+            Body::Open(_) => !named,
+            Body::Evidence(_) => true,
+            _ => named,
+        };
+        if fits {
+            return Ok(());
+        }
+        let signer = self.header.signer.clone();
+        Err(StatementError::Session { signer, kind: self.body.kind(), named })
+    }
+}
+
+impl Verified {
+    /// Verifies and reads an envelope, and keeps it.
+    ///
+    /// # Errors
+    /// Whatever [`Statement::read`] refuses.
+    pub fn read(envelope: Envelope, roster: &Roster) -> Result<Verified, StatementError> {
+        let statement = Statement::read(&envelope, roster)?;
+        let by_member = roster.member(&statement.header.signer).is_some();
+        Ok(Verified { statement, digest: envelope.digest(), key: envelope.signer(), by_member, envelope })
+    }
+
+    /// The statement.
+    pub const fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// Who says it, where, and in which order.
+    pub const fn header(&self) -> &Header {
+        &self.statement.header
+    }
+
+    /// What is said.
+    pub const fn body(&self) -> &Body {
+        &self.statement.body
+    }
+
+    /// The member that signed it; the name that a coordinator gives itself where [`Verified::by_member`] is
+    /// false.
+    pub const fn signer(&self) -> &MemberName {
+        &self.statement.header.signer
+    }
+
+    /// Whether a member signed it. If not, it is a proposal that a coordinator made by itself.
+    pub const fn by_member(&self) -> bool {
+        self.by_member
+    }
+
+    /// The key that signed it.
+    pub const fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// The statement's name: the digest of type and payload.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The envelope it came in.
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// The session it opens or belongs to; none for evidence made outside of any.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.body() {
+            Body::Open(_) => Some(SessionId::of_open(&self.digest)),
+            _ => self.header().session,
         }
     }
 }
 
-fn encode_header(header: &Header) -> v1::Header {
-    v1::Header {
-        session: header.session.map(|session| session.0.to_vec()).unwrap_or_default(),
-        roster: header.roster.as_bytes().to_vec(),
-        drill: header.drill,
-        signer: header.signer.to_string(),
-        sequence: header.sequence,
-        software: header.software.clone(),
-    }
-}
-
-fn decode_header(
-    header: Option<&v1::Header>,
-    signer: &Member,
-    roster: &Roster,
-) -> Result<Header, StatementError> {
-    let field = |field, found, expected| StatementError::Field {
-        signer: signer.name.clone(),
-        field,
-        found,
-        expected,
-    };
-    let header = header.ok_or_else(|| field("header", "nothing".to_owned(), "a header"))?;
-    if header.signer != signer.name.as_str() {
-        let (claimed, actual) = (header.signer.clone(), signer.name.clone());
-        return Err(StatementError::OtherSigner { claimed, actual });
-    }
-    let found = Digest::from_slice(&header.roster)
-        .map_err(|_| field("header.roster", format!("{} bytes", header.roster.len()), "32 bytes"))?;
-    let expected = roster.fingerprint();
-    if found != expected {
-        return Err(StatementError::OtherRoster { signer: signer.name.clone(), expected, found });
-    }
-    let session =
-        match header.session.as_slice() {
-            [] => None,
-            bytes => Some(SessionId(bytes.try_into().map_err(|_| {
-                field("header.session", format!("{} bytes", bytes.len()), "16 bytes, or none")
-            })?)),
-        };
-    Ok(Header {
-        session,
-        roster: found,
-        drill: header.drill,
-        signer: signer.name.clone(),
-        sequence: header.sequence,
-        software: header.software.clone(),
-    })
-}
-
-fn encode_evidence(header: Option<v1::Header>, evidence: &Evidence) -> v1::Evidence {
-    let runs = |ticks: &Ticks| {
-        let encode = |TickRun { first, step, count }| v1::TickRun { first, step, count };
-        ticks.runs().into_iter().map(encode).collect()
-    };
-    v1::Evidence {
-        header,
-        participant: evidence.participant.to_string(),
-        synchronizers: evidence.synchronizers.iter().cloned().collect(),
-        log_span: evidence
-            .log_span
-            .map(|span| v1::LogSpan { first: span.first.micros(), last: span.last.micros() }),
-        observations: evidence
-            .about
-            .iter()
-            .map(|(counterparty, about)| v1::Observations {
-                counterparty: counterparty.to_string(),
-                matches: runs(&about.matches),
-                mismatches: runs(&about.mismatches),
-            })
-            .collect(),
-        unattributed_mismatches: evidence.unattributed_mismatches,
-    }
-}
-
-fn decode_evidence(message: v1::Evidence, signer: &Member) -> Result<Evidence, StatementError> {
-    let name = |field| {
-        let signer = signer.name.clone();
-        move |source| StatementError::Name { signer, field, source }
-    };
-    let time = |field, micros| {
-        Timestamp::from_micros(micros).ok_or_else(|| StatementError::Field {
-            signer: signer.name.clone(),
-            field,
-            found: format!("{micros} microseconds"),
-            expected: "a time in the years 1 to 9999",
-        })
-    };
-    let log_span = match message.log_span {
-        Some(span) => Some(LogSpan {
-            first: time("log_span.first", span.first)?,
-            last: time("log_span.last", span.last)?,
-        }),
-        None => None,
-    };
-    let mut evidence = Evidence {
-        member: signer.name.clone(),
-        participant: message.participant.parse().map_err(name("participant"))?,
-        synchronizers: message.synchronizers.into_iter().take(evidence::MAX_SYNCHRONIZERS + 1).collect(),
-        log_span,
-        about: Default::default(),
-        unattributed_mismatches: message.unattributed_mismatches,
-    };
-    let mut left = MAX_TICKS;
-    for observations in message.observations {
-        let counterparty: MemberName =
-            observations.counterparty.parse().map_err(name("observations.counterparty"))?;
-        let mut ticks = |runs: Vec<v1::TickRun>| {
-            let decode = |v1::TickRun { first, step, count }| TickRun { first, step, count };
-            let ticks = Ticks::from_runs(runs.into_iter().map(decode), left).map_err(|source| {
-                let counterparty = counterparty.clone();
-                StatementError::Runs { signer: signer.name.clone(), counterparty, source }
-            })?;
-            left -= ticks.len();
-            Ok::<Ticks, StatementError>(ticks)
-        };
-        let about = Observations {
-            matches: ticks(observations.matches)?,
-            mismatches: ticks(observations.mismatches)?,
-        };
-        if evidence.about.insert(counterparty.clone(), about).is_some() {
-            return Err(EvidenceError::TwiceAbout { member: signer.name.clone(), counterparty }.into());
-        }
-    }
-    Ok(evidence)
-}
-
+#[cfg(test)]
+#[path = "statement/evidence_tests.rs"]
+mod evidence_tests;
 #[cfg(test)]
 #[path = "statement/tests.rs"]
 mod tests;

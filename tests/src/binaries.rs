@@ -19,10 +19,20 @@ pub fn agent() -> &'static Path {
     AGENT.get_or_init(|| build("svdr-agent"))
 }
 
-/// Asks cargo to build the program of that name and to say where it put it.
+/// The path of `svdr-coordinator`, built if need be.
+///
+/// # Panics
+/// Where cargo cannot build it: without the program there is nothing to test.
+pub fn coordinator() -> &'static Path {
+    static COORDINATOR: OnceLock<PathBuf> = OnceLock::new();
+    COORDINATOR.get_or_init(|| build("svdr-coordinator"))
+}
+
+/// Asks cargo to build the program of that name (the package's too) and to say where it put it.
 #[allow(clippy::panic, reason = "a harness without its program can only give up")]
 fn build(name: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // The whole workspace, as tests and drills are built: the features are the same, nothing is compiled twice.
     let built = Command::new(cargo)
         .args([
             "build",
@@ -31,10 +41,10 @@ fn build(name: &str) -> PathBuf {
             "--message-format=json",
             "--profile",
             PROFILE,
-            "--package",
+            "--workspace",
+            "--bin",
             name,
         ])
-        .args(["--bin", name])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .output();
     let output = match built {

@@ -1,9 +1,11 @@
 //! The drill: a rehearsal of the recovery on one machine, with made-up SVs and the real program.
 //!
 //! It writes the logs of a handful of SVs, one of which lags behind and one of which had a mismatch that was
-//! healed; starts a stand-in for each SV's app; and then does, with `svdr-agent`, what the operators would do:
-//! identities, roster, scan, propose, dump and merge. Every command is shown as an operator would type it, and
-//! every result is checked.
+//! healed; starts a stand-in for each SV's app, a coordinator, and an agent for every SV; and shows their session
+//! until it is completed. With `--offline` it does instead what each node can do by itself: scan, propose, dump
+//! and merge. Every command is shown as an operator would type it, and every result is checked by other means.
+
+#![allow(clippy::print_stdout, reason = "it shows what it does on stdout, line by line")]
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,15 +13,18 @@ use std::time::{Duration, Instant};
 
 use crate::binaries;
 
+mod chaos;
 mod check;
 mod command;
 mod network;
 mod options;
+mod session;
 mod steps;
 
 pub use options::Options;
 
 use network::Network;
+use session::Board;
 
 /// Why a drill did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +49,8 @@ pub enum DrillError {
         #[source]
         source: crate::sv_app::StartError,
     },
-    /// The program could not be started.
-    #[error("svdr-agent could not be started")]
+    /// A program could not be started or stopped.
+    #[error("a program of the drill could not be started or stopped")]
     Start(#[source] io::Error),
     /// A command ended otherwise than it should.
     #[error("`{command}` ended with {found}; expected exit code {expected}")]
@@ -76,17 +81,30 @@ pub enum DrillError {
 pub fn run(options: &Options) -> Result<(), DrillError> {
     // Before the clock starts: cargo may have to build it.
     binaries::agent();
+    if !options.offline {
+        binaries::coordinator();
+    }
     let started = Instant::now();
     let folder = Folder::new(options.keep.as_deref())?;
     let mut network = Network::new(options, folder.path())?;
     let mut timings = Timings::default();
     timings.time("identities and roster", || steps::identities(&mut network))?;
     timings.time("writing logs", || network.write_logs(options))?;
-    timings.time("scan", || steps::scan(&network))?;
-    timings.time("verify", || steps::verify(&network))?;
-    let chosen = timings.time("propose", || steps::propose(&network))?;
-    timings.time("SV apps", || network.start_apps(options, &chosen))?;
-    let dumps = timings.time("dump and merge", || steps::dump(&network, options, &chosen))?;
+    let (chosen, dumps) = if options.offline {
+        timings.time("SV apps", || network.start_apps(options, None))?;
+        timings.time("scan", || steps::scan(&network))?;
+        timings.time("verify", || steps::verify(&network))?;
+        let chosen = timings.time("propose", || steps::propose(&network))?;
+        let dumps = timings.time("dump and merge", || steps::dump(&network, options, &chosen))?;
+        (chosen, dumps)
+    } else {
+        let mut board = timings.time("coordinator", || Board::start(&network))?;
+        timings.time("SV apps", || network.start_apps(options, Some(&board)))?;
+        let (session, chosen, dumps) =
+            timings.time("session", || session::run(&network, &mut board, options))?;
+        timings.time("verifying the transcript", || session::verify(&network, &session))?;
+        (chosen, dumps)
+    };
     timings.time("checking dumps", || check::dumps(&network, options, &chosen, &dumps))?;
     steps::summary(&chosen, &dumps, &timings, started.elapsed());
     if options.keep.is_some() {

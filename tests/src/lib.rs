@@ -1,8 +1,12 @@
 //! What the integration tests and the drill share: the binaries, members with keys, and stand-ins for the world
 //! around an agent.
 
+pub mod agents;
 pub mod binaries;
+pub mod coordinator;
 pub mod drill;
 pub mod log_writer;
 pub mod members;
+pub mod network;
+pub mod relay;
 pub mod sv_app;

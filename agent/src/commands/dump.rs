@@ -120,6 +120,7 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
         parts: if args.part_digests { Parts::Digest } else { Parts::Skip },
         out: args.out.clone(),
         replace,
+        received: Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(NETWORK_THREADS)

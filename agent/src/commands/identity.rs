@@ -87,13 +87,9 @@ pub enum IdentityCommandError {
 impl CommandError for IdentityCommandError {
     fn exit(&self) -> Exit {
         match self {
-            IdentityCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => {
-                Exit::Refused
-            }
+            IdentityCommandError::Identity(error) => error.exit(),
             IdentityCommandError::Certificate(_) => Exit::Usage,
-            IdentityCommandError::Identity(_)
-            | IdentityCommandError::Write(_)
-            | IdentityCommandError::Print(_) => Exit::Failed,
+            IdentityCommandError::Write(_) | IdentityCommandError::Print(_) => Exit::Failed,
         }
     }
 }

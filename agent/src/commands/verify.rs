@@ -1,36 +1,50 @@
 //! `verify`: does what somebody signed hold, on any machine, with nothing but the roster?
+//!
+//! It takes transcripts, certificates and single statements, in any mix: lines of envelopes, whose order means
+//! nothing. All of it is [`transcript::verify`](svdr_protocol::transcript); here lines are read and the report is
+//! shown. Nothing is asked of any service.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use serde::Serialize;
-use svdr_cli::exit::{self, CommandError, Exit};
+use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
-use svdr_protocol::digest::Digest;
-use svdr_protocol::dsse::{Envelope, EnvelopeError, MAX_JSON_LEN};
-use svdr_protocol::names::MemberName;
-use svdr_protocol::roster::Roster;
-use svdr_protocol::statement::{Body, Statement, StatementError};
-use svdr_protocol::time::Tick;
+use svdr_cli::session::heading::Style;
+use svdr_protocol::dsse::MAX_JSON_LEN;
+use svdr_protocol::transcript::Verifier;
 
 use crate::roster_file::{self, RosterFileError};
 
-/// The most statements in one call: every member's, in every kind, many times over.
-const MAX_STATEMENTS: usize = 100_000;
+mod document;
+mod text;
+
+use document::Document;
+
+/// The most lines in one call: a session of the largest roster, each statement with its receipt, many times over.
+const MAX_LINES: usize = 1 << 20;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-agent verify --roster roster.toml evidence-of-*.json\n\n\
-    Exit code 3 where any statement does not hold, or somebody signed two that contradict each other.")]
+#[command(after_help = "Examples:\n  svdr-agent verify --roster roster.toml session.jsonl\n  \
+    svdr-agent verify --roster roster.toml --completed certificate.jsonl\n  \
+    svdr-agent verify --roster roster.toml evidence-of-*.json\n\n\
+    Exit code 3 where anything does not hold: a signature, a coordinator's hash chain, a proposal that does not follow\n\
+    from its evidence, or somebody who signed two statements that contradict each other.")]
 pub struct VerifyArgs {
     /// The roster whose members may have signed
     #[arg(long, value_name = "FILE")]
     pub roster: PathBuf,
-    /// Files of signed statements: DSSE envelopes in JSON, one a line; - for standard input
-    #[arg(required = true, value_name = "STATEMENTS")]
+    /// Exit with 3, too, unless there is a completion certificate of a real session, and only one
+    #[arg(long)]
+    pub completed: bool,
+    /// List every line, also where there are many
+    #[arg(long)]
+    pub lines: bool,
+    /// Transcripts, certificates and statements: DSSE envelopes in JSON, one a line; - for standard input
+    #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
 
@@ -55,134 +69,95 @@ pub enum VerifyError {
         /// The file.
         path: PathBuf,
     },
-    /// There are more statements than anybody makes.
-    #[error("there are more than {MAX_STATEMENTS} statements; verify fewer files at a time")]
+    /// There are more lines than anybody makes.
+    #[error("there are more than {MAX_LINES} lines; verify fewer files at a time")]
     TooMany,
     /// Something does not hold; what, has been printed.
-    #[error("{}; use none of them before this is cleared up", refused(*failed, *total, *equivocations))]
+    #[error("not everything holds: {}; use none of it before this is cleared up", findings.join(", "))]
     Refused {
-        /// Statements that do not hold.
-        failed: usize,
-        /// Statements there are.
-        total: usize,
-        /// Members with contradictions.
-        equivocations: usize,
+        /// What, each in a few words.
+        findings: Vec<String>,
     },
+    /// Everything holds, but there is no certificate of a real session.
+    #[error(
+        "everything holds, but there is no completion certificate of a real session in it, so nothing may be imported \
+         by it; get the whole transcript (svdr-coordinator session export)"
+    )]
+    NotCompleted,
     /// Stdout cannot be written.
     #[error("the result cannot be printed")]
     Print(#[source] io::Error),
-}
-
-/// What does not hold, of `total` statements.
-fn refused(failed: usize, total: usize, equivocations: usize) -> String {
-    let failed = (failed > 0).then(|| format!("{failed} of {total} statements failed the check"));
-    let contradict = match equivocations {
-        0 => None,
-        1 => Some("one member signed two statements that contradict each other".to_owned()),
-        many => Some(format!("{many} members signed statements that contradict each other")),
-    };
-    failed.into_iter().chain(contradict).collect::<Vec<_>>().join(", and ")
 }
 
 impl CommandError for VerifyError {
     fn exit(&self) -> Exit {
         match self {
             VerifyError::Roster(error) => error.exit(),
-            VerifyError::Refused { .. } | VerifyError::Empty { .. } | VerifyError::TooMany => Exit::Refused,
+            VerifyError::Refused { .. }
+            | VerifyError::NotCompleted
+            | VerifyError::Empty { .. }
+            | VerifyError::TooMany => Exit::Refused,
             VerifyError::Read { .. } | VerifyError::Print(_) => Exit::Failed,
         }
     }
 }
 
-#[derive(Serialize)]
-struct Document {
-    statements: Vec<Checked>,
-    equivocations: Vec<Equivocation>,
+/// Where each line that was read stands.
+#[derive(Debug, Default)]
+struct Places(Vec<(PathBuf, usize)>);
+
+impl Places {
+    /// The file and the line of the line with that number in all files together, from 1.
+    fn of(&self, number: usize) -> (String, usize) {
+        let place = number.checked_sub(1).and_then(|at| self.0.get(at));
+        place.map_or((String::new(), 0), |(path, line)| (path.display().to_string(), *line))
+    }
 }
 
-/// One statement and what became of it.
-#[derive(Serialize)]
-struct Checked {
-    path: String,
-    line: usize,
-    holds: bool,
-    kind: Option<&'static str>,
-    signer: Option<MemberName>,
-    session: Option<String>,
-    drill: Option<bool>,
-    sequence: Option<u64>,
-    says: Option<String>,
-    error: Option<String>,
-}
-
-/// Two statements that one signer may not both sign.
-#[derive(Serialize)]
-struct Equivocation {
-    signer: MemberName,
-    what: String,
-    first: Place,
-    second: Place,
-}
-
-#[derive(Clone, Serialize)]
-struct Place {
-    path: String,
-    line: usize,
-    digest: Digest,
-}
-
-/// What makes two evidences exclude each other: by whom, in which session, whether a drill, and the number.
-type EvidenceKey = (MemberName, Option<String>, bool, u64);
-
-/// Verifies every statement in the files and prints what each says.
+/// Verifies every line of the files and prints what holds.
 ///
 /// # Errors
 /// Where a file cannot be read, or anything in it does not hold.
 pub fn run(args: &VerifyArgs, output: Output) -> Result<(), VerifyError> {
-    let roster = roster_file::read(&args.roster)?;
-    let mut document = Document { statements: Vec::new(), equivocations: Vec::new() };
-    let mut evidence: BTreeMap<EvidenceKey, Place> = BTreeMap::new();
-    for path in &args.files {
-        let before = document.statements.len();
+    let roster = Arc::new(roster_file::read(&args.roster)?);
+    let (document, completed) = read(&args.files, &roster)?;
+    let printed = match output {
+        Output::Json => output::print_json(&document),
+        Output::Table => output::print(&text::text(&document, args.lines, Style::of_stdout())),
+    };
+    printed.map_err(VerifyError::Print)?;
+    match document.holds {
+        false => Err(VerifyError::Refused { findings: document.findings() }),
+        true if args.completed && completed != 1 => Err(VerifyError::NotCompleted),
+        true => Ok(()),
+    }
+}
+
+/// Reads and verifies the files; with the number of completion certificates of real sessions in them.
+fn read(
+    files: &[PathBuf],
+    roster: &Arc<svdr_protocol::roster::Roster>,
+) -> Result<(Document, usize), VerifyError> {
+    let mut verifier = Verifier::new(Arc::clone(roster));
+    let mut places = Places::default();
+    for path in files {
+        let before = places.0.len();
         for_each_line(path, |line, bytes| {
-            if document.statements.len() == MAX_STATEMENTS {
+            if places.0.len() == MAX_LINES {
                 return Err(VerifyError::TooMany);
             }
-            let (checked, seen) = check(path, line, bytes, &roster);
-            document.statements.push(checked);
-            if let Some((key, second)) = seen {
-                match evidence.get(&key) {
-                    Some(first) if first.digest != second.digest => {
-                        let what = format!("two different evidences with the sequence number {}", key.3);
-                        let (signer, first) = (key.0, first.clone());
-                        document.equivocations.push(Equivocation { signer, what, first, second });
-                    }
-                    Some(_) => {}
-                    None => {
-                        evidence.insert(key, second);
-                    }
-                }
-            }
+            places.0.push((path.clone(), line));
+            verifier.line(places.0.len(), bytes);
             Ok(())
         })?;
-        if document.statements.len() == before {
+        if places.0.len() == before {
             return Err(VerifyError::Empty { path: path.clone() });
         }
     }
-    let printed = match output {
-        Output::Json => output::print_json(&document),
-        Output::Table => output::print(&text(&document)),
-    };
-    printed.map_err(VerifyError::Print)?;
-    let failed = document.statements.iter().filter(|checked| !checked.holds).count();
-    let equivocators: std::collections::BTreeSet<_> =
-        document.equivocations.iter().map(|one| &one.signer).collect();
-    match (failed, equivocators.len()) {
-        (0, 0) => Ok(()),
-        (failed, equivocations) => {
-            Err(VerifyError::Refused { failed, total: document.statements.len(), equivocations })
-        }
-    }
+    let report = verifier.finish();
+    let real = report.sessions.iter().filter(|one| !one.session.drill());
+    let completed = real.map(|one| one.completed.len()).sum();
+    Ok((Document::of(&report, &places), completed))
 }
 
 /// Calls `each` with the number and the bytes of every line that is not blank. A line longer than any envelope
@@ -216,82 +191,5 @@ fn for_each_line(
     Ok(())
 }
 
-/// Verifies one line; with the statement's key where it is one that must not be contradicted.
-fn check(path: &Path, line: usize, bytes: &[u8], roster: &Roster) -> (Checked, Option<(EvidenceKey, Place)>) {
-    let path = path.display().to_string();
-    let read = Envelope::from_json(bytes)
-        .map_err(|error: EnvelopeError| StatementError::from(error))
-        .and_then(|envelope| Ok((Statement::read(&envelope, roster)?, envelope.digest())));
-    match read {
-        Ok((Statement { header, body }, digest)) => {
-            let session = header.session.map(|session| session.to_string());
-            let key = (header.signer.clone(), session.clone(), header.drill, header.sequence);
-            let checked = Checked {
-                path: path.clone(),
-                line,
-                holds: true,
-                kind: Some(body.kind()),
-                signer: Some(header.signer),
-                session,
-                drill: Some(header.drill),
-                sequence: Some(header.sequence),
-                says: Some(describe(&body)),
-                error: None,
-            };
-            (checked, Some((key, Place { path, line, digest })))
-        }
-        Err(error) => {
-            let error = Some(exit::explain(&error).trim_start_matches("error: ").to_owned());
-            let checked = Checked {
-                path,
-                line,
-                holds: false,
-                kind: None,
-                signer: None,
-                session: None,
-                drill: None,
-                sequence: None,
-                says: None,
-                error,
-            };
-            (checked, None)
-        }
-    }
-}
-
-fn describe(body: &Body) -> String {
-    let Body::Evidence(evidence) = body;
-    let newest: Option<Tick> = evidence.about.values().filter_map(|about| about.matches.newest()).max();
-    let matches: usize = evidence.about.values().map(|about| about.matches.len()).sum();
-    let mismatches: usize = evidence.about.values().map(|about| about.mismatches.len()).sum();
-    let newest = newest.map_or_else(|| "no match".to_owned(), |tick| format!("newest match {tick}"));
-    format!("about {} members: matches {matches}, mismatches {mismatches}, {newest}", evidence.about.len())
-}
-
-fn text(document: &Document) -> String {
-    let mut table = output::table(&["statement", "holds", "by", "kind", "says"]);
-    for checked in &document.statements {
-        let place = format!("{}:{}", checked.path, checked.line);
-        let (holds, says) = match (&checked.says, &checked.error) {
-            (Some(says), _) => ("yes", says.clone()),
-            (None, error) => ("NO", error.clone().unwrap_or_default()),
-        };
-        let drill = if checked.drill == Some(true) { " (drill)" } else { "" };
-        let kind = checked.kind.map(|kind| format!("{kind}{drill}")).unwrap_or_default();
-        let signer = checked.signer.as_ref().map(ToString::to_string).unwrap_or_default();
-        table.add_row([exit::shown(&place), holds.to_owned(), signer, kind, says]);
-    }
-    let mut text = table.to_string();
-    for Equivocation { signer, what, first, second } in &document.equivocations {
-        text += &format!(
-            "\n\nEQUIVOCATION: {signer} signed {what}:\n  {}:{} ({})\n  {}:{} ({})",
-            exit::shown(&first.path),
-            first.line,
-            first.digest,
-            exit::shown(&second.path),
-            second.line,
-            second.digest
-        );
-    }
-    text
-}
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,8 @@ audience = "https://canton.network.global"
 scope = "daml_ledger_api"
 [backup]
 identities = "/secure/identities.json"
+apps = ["/backups/apps-*.dump"]
+participant = ["backups/participant-*.dump"]
 [output]
 dir = "dumps"
 [deliver]
@@ -51,14 +53,19 @@ fn every_section_is_read() {
     assert_eq!(config.approval, Approval::Automatic);
     assert_eq!(config.identity_key, Some("/etc/svdr/identity.key".into()));
     assert_eq!(config.coordinators[0].url, "https://dr.sv-1.example.com:7443");
-    let evidence = config.evidence.unwrap();
+    let evidence = config.evidence.as_ref().unwrap();
     assert_eq!(evidence.logs, ["/var/log/canton/participant*.log*", "/etc/svdr/logs/*"]);
     assert_eq!(evidence.since, Some(Duration::from_secs(48 * 3600)));
     assert_eq!(config.sv_app.first_byte_timeout, Some(Duration::from_secs(1200)));
-    let oauth2 = config.sv_app.oauth2.unwrap();
+    let oauth2 = config.sv_app.oauth2.as_ref().unwrap();
     assert_eq!(oauth2.client_secret_file, Some("/etc/svdr/secret".into()));
     assert_eq!(config.identities, Some("/secure/identities.json".into()));
+    assert_eq!(config.databases.apps, ["/backups/apps-*.dump"]);
+    assert_eq!(config.databases.participant, ["/etc/svdr/backups/participant-*.dump"]);
     assert_eq!(config.output_dir, Some("/etc/svdr/dumps".into()));
+    assert_eq!(config.state(), Some("/etc/svdr/dumps/state".into()));
+    let named = parse("[output]\ndir = \"/dumps\"\nstate = \"/state\"").unwrap();
+    assert_eq!(named.state(), Some("/state".into()));
     assert!(matches!(config.deliver, Some(Deliver::Command(command)) if command.len() == 4));
 }
 
@@ -89,7 +96,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
     assert_eq!(
         mistakes(text),
         [
-            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, backup, output, deliver",
+            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, backup, deliver, output",
             "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
             "line 4: sv_app.url: \"ftp://x\" is not an http or https URL; expected something like https://sv.sv.HOST/api/sv",
             "line 5: sv_app.token_file: expected a text in quotes, found integer",
@@ -98,7 +105,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
             "line 10: backup.identities is empty; give it a value, or take it out",
             "line 11: [coordinator]: key is missing",
             "line 13: [deliver]: command has no {dump}; put it where the dump's path belongs",
-            "line 16: output.folder is unknown; known here: dir",
+            "line 16: output.folder is unknown; known here: dir, state",
         ]
     );
 }

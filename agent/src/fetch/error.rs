@@ -163,7 +163,7 @@ impl CommandError for FetchError {
 }
 
 /// An error and its causes on one line, for the log; a cause that the text already ends with is not repeated.
-pub(super) fn in_one_line(error: &dyn Error) -> String {
+pub(crate) fn in_one_line(error: &dyn Error) -> String {
     let mut causes: Vec<String> = Vec::new();
     let text = exit::shown(&error.to_string());
     let mut cause = error.source();

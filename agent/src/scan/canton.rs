@@ -20,6 +20,11 @@ mod message;
 pub use cri::{Prefix, Stream, prefix as cri_prefix};
 pub use json::object_time;
 
+/// Whether `line` is a string of JSON, and nothing besides.
+pub fn is_quoted(line: &[u8]) -> bool {
+    json::quoted(line).is_some()
+}
+
 /// The class whose messages are evidence.
 pub const PROCESSOR: &str = "AcsCommitmentProcessor";
 /// What every match holds. A part of the phrase is searched, because its rare start makes the search fast.
@@ -106,8 +111,14 @@ pub fn line_time(line: &[u8]) -> Option<LineTime> {
     if let Some(prefix) = cri::prefix(line) {
         return Some(LineTime::Utc(prefix.at));
     }
+    if let Some((at, _)) = date::stamp(line) {
+        return Some(LineTime::Utc(at));
+    }
     if line.first() == Some(&b'{') {
         return object_time(line);
+    }
+    if let Some(inner) = json::quoted(line) {
+        return line_time(inner.as_bytes());
     }
     header::read(std::str::from_utf8(header::cut(line)).ok()?).map(|header| header.at)
 }
@@ -117,6 +128,7 @@ pub fn line_time(line: &[u8]) -> Option<LineTime> {
 pub fn origin(line: &[u8]) -> Option<(String, String)> {
     let line = trim(line);
     let line = cri::prefix(line).map_or(line, |prefix| prefix.content);
+    let line = date::stamp(line).map_or(line, |(_, content)| content);
     if line.first() == Some(&b'{') {
         return json::origin(line);
     }
@@ -143,6 +155,13 @@ fn read_wrapped(line: &[u8], wrappers: u32, context: &Context) -> Line {
     if let Some(prefix) = cri::prefix(line) {
         let context = Context { at: Some(LineTime::Utc(prefix.at)), ..context.clone() };
         return read_wrapped(prefix.content, wrappers, &context);
+    }
+    if let Some((at, content)) = date::stamp(line) {
+        let context = Context { at: Some(LineTime::Utc(at)), ..context.clone() };
+        return read_wrapped(content, wrappers, &context);
+    }
+    if let Some(inner) = json::quoted(line) {
+        return read_wrapped(inner.as_bytes(), wrappers, context);
     }
     match line.first() {
         Some(b'{') => json::read(line, wrappers, context),

@@ -28,7 +28,8 @@ pub fn is_document(head: &[u8]) -> bool {
         // An object that its first line does not end, or one that is torn in front of a member of it. Where the
         // second line starts another object, there is one a line, and the first is torn.
         Some(b'{') => goes_on && leaves_open(line),
-        Some(b'"') => goes_on && memchr::memmem::find(line, b"\":").is_some(),
+        // Lines that are whole strings hold one line of a log each.
+        Some(b'"') => goes_on && memchr::memmem::find(line, b"\":").is_some() && !canton::is_quoted(line),
         Some(b'}' | b']') => line.len() <= 2,
         _ => false,
     }

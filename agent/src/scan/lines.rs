@@ -113,15 +113,20 @@ pub fn count_lines(data: &[u8]) -> u64 {
     bytecount::count(data, b'\n') as u64
 }
 
-/// The lines of `data` with their places, separators left out, from the one that starts at `from`.
+/// The lines of `data` that are not empty, with their places, separators left out, from the one that starts at
+/// `from`. Gigabytes of NULs, each of which ends a line, are passed over in runs.
 fn lines_from(data: &[u8], from: usize) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut next = Some(from).filter(|from| *from < data.len());
+    let mut next = from;
     std::iter::from_fn(move || {
-        let start = next?;
+        let start = next + data.get(next..)?.iter().position(is_text)?;
         let end = next_separator(data, start).unwrap_or(data.len());
-        next = Some(end + 1).filter(|next| *next < data.len());
+        next = end + 1;
         data.get(start..end).map(|line| (start, line))
     })
+}
+
+fn is_text(byte: &u8) -> bool {
+    !SEPARATORS.contains(byte)
 }
 
 /// The time of the first line of `data` that has one.
@@ -132,12 +137,13 @@ pub fn first_time(data: &[u8]) -> Option<LineTime> {
 /// The time of the last line of `data` that has one.
 pub fn last_time(data: &[u8]) -> Option<LineTime> {
     let mut data = data;
-    while !data.is_empty() {
+    while let Some(last) = data.iter().rposition(is_text) {
+        data = data.get(..=last)?;
         let start = last_separator(data).map_or(0, |at| at + 1);
         if let Some(at) = data.get(start..).and_then(canton::line_time) {
             return Some(at);
         }
-        data = data.get(..start.saturating_sub(1))?;
+        data = data.get(..start)?;
     }
     None
 }
@@ -323,6 +329,14 @@ impl<'n> Finder<'n> {
     }
 }
 
+/// Counts a line that is too long to be read; it matters where it holds a phrase.
+pub fn count_overlong(phrase: bool, found: &mut Found) {
+    if phrase {
+        found.overlong += 1;
+        found.unreadable += 1;
+    }
+}
+
 /// A piece, where the log's line ends were converted on the way.
 fn without_carriage_return(piece: &[u8]) -> &[u8] {
     piece.strip_suffix(b"\r").unwrap_or(piece)
@@ -340,5 +354,33 @@ pub fn judge(line: &[u8], found: &mut Found) {
         Line::Ours(message) => found.messages.push(message),
         Line::Foreign => {}
         Line::Unreadable => found.unreadable += 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_separators_are_no_lines() {
+        let mut log = vec![0; 100_000];
+        log.extend_from_slice(b"one\n\0\0two\n\n");
+        log.extend_from_slice(&[0; 1000]);
+        let lines: Vec<(usize, &[u8])> = lines_from(&log, 0).collect();
+        assert_eq!(lines, [(100_000, &b"one"[..]), (100_006, &b"two"[..])]);
+        assert_eq!(lines_from(&log, log.len()).count(), 0);
+        assert_eq!(lines_from(&[0; 10], 0).count(), 0);
+    }
+
+    #[test]
+    fn times_behind_and_in_front_of_nuls() {
+        let line = b"2026-04-21 23:25:07,123 [t] INFO  c.d.Other - x";
+        let mut log = vec![0; 1000];
+        log.extend_from_slice(line);
+        assert!(last_time(&log).is_some() && last_time(&log) == first_time(&log));
+        log.extend_from_slice(&[0; 1000]);
+        log.extend_from_slice(b"no time\n");
+        assert!(last_time(&log).is_some() && last_time(&log) == first_time(&log));
+        assert_eq!((first_time(&[0; 9]), last_time(&[0; 9]), last_time(b"")), (None, None, None));
     }
 }

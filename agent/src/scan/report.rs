@@ -32,7 +32,7 @@ const GAP_NEIGHBOURS: usize = 5;
 /// The document of what was counted.
 ///
 /// # Errors
-/// Where there are more ticks than evidence may carry.
+/// Where there are more ticks than evidence may carry, or the window turns out to end before it starts.
 pub(super) fn document(
     request: &ScanRequest<'_>,
     tally: &Tally,
@@ -50,6 +50,9 @@ pub(super) fn document(
         }
     };
     let (from, to) = (bound(request.since, Timestamp::MIN), bound(request.until, Timestamp::MAX));
+    if to < from {
+        return Err(ScanError::BackwardWindow { since: from, until: to });
+    }
     let evidence = evidence(request, tally, read, (from, to), unattributed)?;
     let (matches, participants) = tally.outside_between(from, to);
     let mut document = EvidenceDocument::new(&evidence, request.roster);
@@ -163,7 +166,8 @@ impl Warnings {
         let lines: u64 = read.iter().map(|read| read.source.lines).sum();
         let commitment_lines: u64 = read.iter().map(|read| read.source.commitment_lines).sum();
         if commitment_lines == 0 {
-            self.about_missing_lines(lines, paths);
+            let unreadable = read.iter().map(|read| read.source.unreadable_lines).sum();
+            self.about_missing_lines(lines, unreadable, paths);
         }
         if tally.other_synchronizer_lines > 0 {
             let names: Vec<&str> = tally.other_synchronizers.keys().map(String::as_str).collect();
@@ -207,9 +211,17 @@ impl Warnings {
     }
 
     /// There are no commitments at all: says why that may be.
-    fn about_missing_lines(&mut self, lines: u64, paths: &[SourcePath]) {
+    fn about_missing_lines(&mut self, lines: u64, unreadable: u64, paths: &[SourcePath]) {
         if lines == 0 {
             return self.say("the logs are empty. Check the paths, and that the participant logs there");
+        }
+        if unreadable > 0 {
+            // Advice about levels would send the operator the wrong way.
+            return self.say(&format!(
+                "of {lines} lines, {unreadable} speak about commitments, but none in a form that is read here: a tool may \
+                 have put something in front of each line, or cut it. Scan the log as Canton, kubelet or docker wrote \
+                 it; `kubectl logs` needs neither --prefix nor colours"
+            ));
         }
         let sample = Sample::of(paths);
         let none = format!("there is no line about commitments among {lines} read");

@@ -7,6 +7,9 @@
 //! that carry both times, with more slack for a summer time that changed on the way, and what the estimate led
 //! to is checked: in front of the first tick at or after `since` there must be an older one. If not, reading
 //! begins earlier.
+//!
+//! A file that is not in order of time, such as `cat participant.log participant.log.1` makes, has no such place.
+//! Some places all over the file are compared first, and where one is older than one before it, all is read.
 
 use std::fs::File;
 use std::time::Duration;
@@ -35,6 +38,9 @@ const PROBE_BYTES: u64 = 64 * 1024;
 const MAX_PROBE_BYTES: u64 = 8 * 1024 * 1024;
 /// The search ends where the place is known as exactly as this.
 const PRECISION_BYTES: u64 = 1024 * 1024;
+/// Places whose times are compared to tell whether a file is in order; a newer part that is shorter than the
+/// distance between them may be missed.
+const ORDER_PROBES: u64 = 32;
 /// Bytes read at a time to check a start that an estimate led to, and the first step back where it fails.
 const CHECK_BYTES: u64 = 4 * 1024 * 1024;
 const STEP_BYTES: u64 = 32 * 1024 * 1024;
@@ -97,6 +103,9 @@ impl<'a> Prober<'a> {
             LineTime::Utc(at) => at < utc,
             LineTime::Local(at) => at < local,
         };
+        if !self.is_in_order()? {
+            return Ok((0, self.bytes));
+        }
         let (mut low, mut high) = (0, self.size);
         let mut estimated = false;
         while high - low > PRECISION_BYTES {
@@ -116,6 +125,26 @@ impl<'a> Prober<'a> {
             step *= 2;
         }
         Ok((self.line_start(low)?, self.bytes))
+    }
+
+    /// Whether the lines get newer from the start to the end, but for what the slacks make up for: a local time goes
+    /// back by an hour where summer time ends.
+    fn is_in_order(&mut self) -> Result<bool, Damage> {
+        let probes = ORDER_PROBES.min(self.size / PRECISION_BYTES);
+        let (mut newest_utc, mut newest_local) = (Timestamp::MIN, Timestamp::MIN);
+        for nth in 0..probes {
+            let place = self.size / probes * nth;
+            let (newest, at, slack) = match self.probe(place, self.size)? {
+                Some(LineTime::Utc(at)) => (&mut newest_utc, at, UTC_SLACK),
+                Some(LineTime::Local(at)) => (&mut newest_local, at, ESTIMATE_SLACK),
+                None => continue,
+            };
+            if newest.checked_sub(slack).is_some_and(|oldest| at < oldest) {
+                return Ok(false);
+            }
+            *newest = at.max(*newest);
+        }
+        Ok(true)
     }
 
     /// The time of the first line behind `at` that has one.

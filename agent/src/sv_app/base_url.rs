@@ -82,11 +82,20 @@ impl BaseUrl {
 
     /// `GET …/v0/admin/domain/data-snapshot`, with the timestamp, and the migration id where one is to be asked for.
     pub fn data_snapshot(&self, timestamp: Timestamp, migration_id: Option<u64>) -> Url {
-        let mut url = Url::clone(&self.0);
-        let path = format!("{}/v0/admin/domain/data-snapshot", self.0.path().trim_end_matches('/'));
-        url.set_path(&path);
+        let mut url = self.below("v0/admin/domain/data-snapshot");
         let migration_id = migration_id.map(|id| format!("&migration_id={id}")).unwrap_or_default();
         url.set_query(Some(&format!("timestamp={timestamp}{migration_id}")));
+        url
+    }
+
+    /// `GET …/v0/admin/authorization`.
+    pub fn authorization(&self) -> Url {
+        self.below("v0/admin/authorization")
+    }
+
+    fn below(&self, path: &str) -> Url {
+        let mut url = Url::clone(&self.0);
+        url.set_path(&format!("{}/{path}", self.0.path().trim_end_matches('/')));
         url
     }
 }

@@ -2,7 +2,8 @@
 /// What every statement begins with, so that it cannot be replayed anywhere else.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Header {
-    /// The session it belongs to: 16 bytes; empty for a statement made outside of any session.
+    /// The session it belongs to: 16 bytes. Empty in the statement that opens a session, whose id is the first 16
+    /// bytes of that statement's digest, and in a statement made outside of any session.
     #[prost(bytes = "vec", tag = "1")]
     pub session: ::prost::alloc::vec::Vec<u8>,
     /// SHA-256 fingerprint of the roster that its signer used: 32 bytes.
@@ -11,7 +12,8 @@ pub struct Header {
     /// Whether this is a rehearsal; a statement of a drill counts in no real session.
     #[prost(bool, tag = "3")]
     pub drill: bool,
-    /// Name of the member that signs, as the roster has it.
+    /// Name of the member that signs, as the roster has it. In a proposal that a coordinator makes by itself: a
+    /// name that no member has.
     #[prost(string, tag = "4")]
     pub signer: ::prost::alloc::string::String,
     /// The signer's own count of its statements; the highest replaces the lower ones where replacing is allowed.
@@ -74,4 +76,1161 @@ pub struct TickRun {
     /// At least one.
     #[prost(uint32, tag = "3")]
     pub count: u32,
+}
+/// A DSSE envelope, as DSSE's own schema has it: how a statement travels, on the wire and inside of another
+/// statement. The signature is over DSSE's pre-authentication encoding of payload type and payload.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Envelope {
+    #[prost(bytes = "vec", tag = "1")]
+    pub payload: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub payload_type: ::prost::alloc::string::String,
+    /// Exactly one.
+    #[prost(message, repeated, tag = "3")]
+    pub signatures: ::prost::alloc::vec::Vec<Signature>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Signature {
+    /// The Ed25519 signature: 64 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub sig: ::prost::alloc::vec::Vec<u8>,
+    /// The signer's public key as text: "ed25519:" and base64.
+    #[prost(string, tag = "2")]
+    pub keyid: ::prost::alloc::string::String,
+}
+/// Kind "open", by a convener: opens a session. The session's id is made of this statement's digest, so nobody
+/// can open another one with the same id.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Open {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    /// Why the network has to be recovered, for people.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Seconds from a recovery timestamp to its tick, unless a proposal says otherwise.
+    #[prost(uint64, tag = "3")]
+    pub margin_seconds: u64,
+    /// The migration id that the network will have after the recovery. It stands here and in the plan, and not in
+    /// the header: a later plan kind has none.
+    #[prost(uint64, tag = "4")]
+    pub migration_id: u64,
+    /// Completed sessions that this one follows: 16 bytes each. Whoever holds the completion certificate of a
+    /// session joins another one only if that is named here.
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub predecessors: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// 16 random bytes, so that no two sessions are alike.
+    #[prost(bytes = "vec", tag = "6")]
+    pub nonce: ::prost::alloc::vec::Vec<u8>,
+}
+/// Kind "abort", by a convener: ends the session, unless it is completed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Abort {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Kind "readiness": the result of a member's own check before a recovery.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Readiness {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(message, repeated, tag = "2")]
+    pub checks: ::prost::alloc::vec::Vec<Check>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Check {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub passed: bool,
+    /// What was found, for people.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
+}
+/// Kind "milestone": a member has done a step of the runbook.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Milestone {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+}
+/// Kind "proposal", by a convener, or by a coordinator with its own key. Its authority does not matter: every
+/// agent computes it again from the evidence it names. What members agree to is its digest, so that a round may
+/// hold several proposals without harm.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Proposal {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    /// From 1, without gaps.
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(message, optional, tag = "10")]
+    pub candidate: ::core::option::Option<Candidate>,
+    #[prost(message, optional, tag = "11")]
+    pub parameters: ::core::option::Option<Parameters>,
+    /// Digests of the evidence it was computed from: 32 bytes each, ascending.
+    #[prost(bytes = "vec", repeated, tag = "12")]
+    pub evidence: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Version of the proposal rule.
+    #[prost(uint32, tag = "13")]
+    pub rule: u32,
+    #[prost(oneof = "proposal::Plan", tags = "3")]
+    pub plan: ::core::option::Option<proposal::Plan>,
+}
+/// Nested message and enum types in `Proposal`.
+pub mod proposal {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Plan {
+        /// 4 is kept for roll_forward: a logical synchronizer upgrade as disaster recovery.
+        #[prost(message, tag = "3")]
+        Dump(super::Dump),
+    }
+}
+/// Plan: every member makes a migration dump as of one time and starts a new synchronizer from it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Dump {
+    #[prost(sint64, tag = "1")]
+    pub recovery_timestamp: i64,
+    #[prost(uint64, tag = "2")]
+    pub migration_id: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Candidate {
+    #[prost(sint64, tag = "1")]
+    pub tick: i64,
+    /// Names in byte order.
+    #[prost(string, repeated, tag = "2")]
+    pub covered: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Names in byte order.
+    #[prost(string, repeated, tag = "3")]
+    pub left_behind: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(sint64, tag = "4")]
+    pub history_lost_seconds: i64,
+    #[prost(bool, tag = "5")]
+    pub bracketed: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Parameters {
+    #[prost(uint64, tag = "1")]
+    pub margin_seconds: u64,
+    #[prost(uint32, tag = "2")]
+    pub threshold: u32,
+    #[prost(sint64, optional, tag = "3")]
+    pub not_before: ::core::option::Option<i64>,
+    #[prost(sint64, optional, tag = "4")]
+    pub not_after: ::core::option::Option<i64>,
+    #[prost(string, repeated, tag = "5")]
+    pub excluded: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub vouched: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Kind "agreement": to one proposal of one round, at most once a round. It abandons every lower round of its
+/// session, and every round up to those in `elsewhere`, that is not in `attested`: the signer attests none of
+/// them, ever.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Agreement {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// Digest of the proposal's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub proposal: ::prost::alloc::vec::Vec<u8>,
+    /// Every round that the signer has attested, in any session of the network, with what allows it to move on.
+    #[prost(message, repeated, tag = "4")]
+    pub attested: ::prost::alloc::vec::Vec<Attested>,
+    /// For every other session of the network in which the signer has agreed: the highest round it agreed to.
+    #[prost(message, repeated, tag = "5")]
+    pub elsewhere: ::prost::alloc::vec::Vec<RoundOf>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Attested {
+    #[prost(message, optional, tag = "1")]
+    pub round: ::core::option::Option<RoundOf>,
+    /// Why that round does not hold the signer back: abandonments, releases, or agreements that abandon it and
+    /// have no `attested` of their own, by n − t + 1 members; or the signer's own release of it. Empty where the
+    /// session it belongs to is completed and a predecessor of this one.
+    #[prost(message, repeated, tag = "2")]
+    pub proof: ::prost::alloc::vec::Vec<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RoundOf {
+    #[prost(bytes = "vec", tag = "1")]
+    pub session: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+}
+/// Kind "rejection": a member does not agree to a proposal. For people; it forbids nothing.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rejection {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub proposal: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Kind "abandonment": a promise never to attest a round.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Abandonment {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Kind "release": takes the signer's own attestation of a round back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Release {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// Digest of the attestation's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub attestation: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Kind "attestation": the signer's migration dump of a round is made, checked, and safe on its disk.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Attestation {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// Digest of the proposal's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub proposal: ::prost::alloc::vec::Vec<u8>,
+    #[prost(sint64, tag = "4")]
+    pub recovery_timestamp: i64,
+    #[prost(uint64, tag = "5")]
+    pub migration_id: u64,
+    /// The whole dump.
+    #[prost(message, optional, tag = "6")]
+    pub dump: ::core::option::Option<Part>,
+    /// Its parts: names "genesis_state", "acs_snapshot", and "dar:" with the DAR's hash.
+    #[prost(message, repeated, tag = "7")]
+    pub parts: ::prost::alloc::vec::Vec<Part>,
+    /// When making it began and ended, by the signer's clock, for the record only.
+    #[prost(sint64, tag = "8")]
+    pub started: i64,
+    #[prost(sint64, tag = "9")]
+    pub finished: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Part {
+    /// Empty for the whole.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub digest: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+}
+/// Kind "obstacle": the signer's SV app cannot make the dump of a round.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Obstacle {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(enumeration = "ObstacleKind", tag = "3")]
+    pub kind: i32,
+    /// The timestamp that was asked for.
+    #[prost(sint64, tag = "4")]
+    pub recovery_timestamp: i64,
+    /// The SV app's words, cut.
+    #[prost(string, tag = "5")]
+    pub text: ::prost::alloc::string::String,
+}
+/// Payload type "application/vnd.svdr.v1.receipt+protobuf", by a coordinator, in an envelope of its own: where a
+/// statement stands in its transcript. No statement; it counts for nothing but against the coordinator.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Receipt {
+    #[prost(bytes = "vec", tag = "1")]
+    pub session: ::prost::alloc::vec::Vec<u8>,
+    /// From 0, without gaps.
+    #[prost(uint64, tag = "2")]
+    pub position: u64,
+    /// Digest of the statement's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub statement: ::prost::alloc::vec::Vec<u8>,
+    /// The hash chain's head with this statement in it.
+    #[prost(bytes = "vec", tag = "4")]
+    pub head: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ObstacleKind {
+    Unspecified = 0,
+    /// Answer 400: pruned beyond the timestamp; a later one is needed.
+    Pruned = 1,
+    /// Answer 429: not caught up to the timestamp; an earlier one is needed.
+    Behind = 2,
+}
+impl ObstacleKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OBSTACLE_KIND_UNSPECIFIED",
+            Self::Pruned => "OBSTACLE_KIND_PRUNED",
+            Self::Behind => "OBSTACLE_KIND_BEHIND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OBSTACLE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "OBSTACLE_KIND_PRUNED" => Some(Self::Pruned),
+            "OBSTACLE_KIND_BEHIND" => Some(Self::Behind),
+            _ => None,
+        }
+    }
+}
+/// The place of a statement in a session's transcript, with the coordinator's word for it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TranscriptEntry {
+    /// Zero for the first statement of the session.
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    /// The statement.
+    #[prost(message, optional, tag = "2")]
+    pub statement: ::core::option::Option<Envelope>,
+    /// Kind "receipt", signed with the coordinator's key. Whoever holds two that contradict each other can prove
+    /// that the coordinator rewrote its history.
+    #[prost(message, optional, tag = "3")]
+    pub receipt: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubmitRequest {
+    #[prost(message, optional, tag = "1")]
+    pub statement: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubmitResponse {
+    /// Kind "receipt", signed with the coordinator's key.
+    #[prost(message, optional, tag = "1")]
+    pub receipt: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchRequest {
+    /// The session's id: 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// The first position wanted. One beyond the end waits until it is there.
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchResponse {
+    #[prost(oneof = "watch_response::Event", tags = "1, 2")]
+    pub event: ::core::option::Option<watch_response::Event>,
+}
+/// Nested message and enum types in `WatchResponse`.
+pub mod watch_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Event {
+        #[prost(message, tag = "1")]
+        Entry(super::TranscriptEntry),
+        /// Nothing new for a while; the stream is alive.
+        #[prost(message, tag = "2")]
+        KeepAlive(super::KeepAlive),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeepAlive {
+    /// How many statements the session has.
+    #[prost(uint64, tag = "1")]
+    pub length: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTranscriptRequest {
+    /// The session's id: 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// The first position wanted.
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetTranscriptResponse {
+    #[prost(message, optional, tag = "1")]
+    pub entry: ::core::option::Option<TranscriptEntry>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSessionsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSessionsResponse {
+    /// The newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub sessions: ::prost::alloc::vec::Vec<SessionSummary>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SessionSummary {
+    /// 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// Whether it is a rehearsal: nothing signed in it counts for a real recovery.
+    #[prost(bool, tag = "2")]
+    pub drill: bool,
+    /// Why it was opened, in the convener's words.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// The convener that opened it.
+    #[prost(string, tag = "4")]
+    pub opened_by: ::prost::alloc::string::String,
+    #[prost(enumeration = "SessionState", tag = "5")]
+    pub state: i32,
+    /// The round that the state is about; zero before the first proposal.
+    #[prost(uint32, tag = "6")]
+    pub round: u32,
+    /// How many statements its transcript has.
+    #[prost(uint64, tag = "7")]
+    pub length: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSessionRequest {
+    /// The session's id: 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSessionResponse {
+    #[prost(message, optional, tag = "1")]
+    pub summary: ::core::option::Option<SessionSummary>,
+    /// How many members have to agree.
+    #[prost(uint32, tag = "2")]
+    pub threshold: u32,
+    /// In the order of the roster.
+    #[prost(message, repeated, tag = "3")]
+    pub members: ::prost::alloc::vec::Vec<MemberProgress>,
+    /// The proposal of the current round; absent before the first.
+    #[prost(message, optional, tag = "4")]
+    pub proposal: ::core::option::Option<ProposalSummary>,
+    /// SHA-256 fingerprint of the coordinator's roster, "sha256:…".
+    #[prost(string, tag = "5")]
+    pub roster: ::prost::alloc::string::String,
+    /// Head of the transcript's hash chain, "sha256:…".
+    #[prost(string, tag = "6")]
+    pub head: ::prost::alloc::string::String,
+}
+/// What one member has done, in the current round where it belongs to one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemberProgress {
+    #[prost(string, tag = "1")]
+    pub member: ::prost::alloc::string::String,
+    /// Its statements in the session.
+    #[prost(uint64, tag = "2")]
+    pub statements: u64,
+    #[prost(bool, tag = "3")]
+    pub evidence: bool,
+    #[prost(bool, tag = "4")]
+    pub agreed: bool,
+    #[prost(bool, tag = "5")]
+    pub rejected: bool,
+    #[prost(bool, tag = "6")]
+    pub attested: bool,
+    /// It has signed two statements that contradict each other.
+    #[prost(bool, tag = "7")]
+    pub equivocated: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProposalSummary {
+    #[prost(uint32, tag = "1")]
+    pub round: u32,
+    /// Where the network goes back to, microseconds since the Unix epoch.
+    #[prost(sint64, tag = "2")]
+    pub recovery_timestamp: i64,
+    /// The members that can go there.
+    #[prost(string, repeated, tag = "3")]
+    pub covered: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Who signed the proposal.
+    #[prost(string, tag = "4")]
+    pub proposed_by: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SessionState {
+    Unspecified = 0,
+    /// Evidence is coming in.
+    Gathering = 1,
+    /// There is a proposal to agree to.
+    Proposed = 2,
+    /// Enough members have agreed.
+    Agreed = 3,
+    /// Dumps are being made.
+    Recovering = 4,
+    /// Enough members have attested their dumps.
+    Completed = 5,
+    /// A convener has called it off.
+    Aborted = 6,
+}
+impl SessionState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SESSION_STATE_UNSPECIFIED",
+            Self::Gathering => "SESSION_STATE_GATHERING",
+            Self::Proposed => "SESSION_STATE_PROPOSED",
+            Self::Agreed => "SESSION_STATE_AGREED",
+            Self::Recovering => "SESSION_STATE_RECOVERING",
+            Self::Completed => "SESSION_STATE_COMPLETED",
+            Self::Aborted => "SESSION_STATE_ABORTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SESSION_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SESSION_STATE_GATHERING" => Some(Self::Gathering),
+            "SESSION_STATE_PROPOSED" => Some(Self::Proposed),
+            "SESSION_STATE_AGREED" => Some(Self::Agreed),
+            "SESSION_STATE_RECOVERING" => Some(Self::Recovering),
+            "SESSION_STATE_COMPLETED" => Some(Self::Completed),
+            "SESSION_STATE_ABORTED" => Some(Self::Aborted),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod session_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct SessionServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl SessionServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> SessionServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SessionServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SessionServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sessions that the coordinator holds, the newest first. Members and observers may call it.
+        pub async fn list_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.SessionService/ListSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.SessionService", "ListSessions"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One session as its statements make it, decoded. Members and observers may call it.
+        pub async fn get_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.SessionService/GetSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.SessionService", "GetSession"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Adds a statement to the session that it names, and answers once it is on disk. An "open" makes a session and
+        /// comes before everything else in it. Any member may submit any member's statement: its signature says whose
+        /// it is, so that what somebody holds can be handed on to another coordinator. The same statement again gets
+        /// the same receipt. Refusals carry a google.rpc.ErrorInfo.
+        pub async fn submit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SubmitRequest>,
+        ) -> std::result::Result<tonic::Response<super::SubmitResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.SessionService/Submit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.SessionService", "Submit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The session's statements from a position on, in the coordinator's order, then each new one as it comes,
+        /// until the caller goes. After a broken stream, call again with the position after the last one received.
+        pub async fn watch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.SessionService/Watch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.SessionService", "Watch"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// The session's statements from a position on, as far as there are any now.
+        pub async fn get_transcript(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTranscriptRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::GetTranscriptResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.SessionService/GetTranscript",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.SessionService", "GetTranscript"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod session_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SessionServiceServer.
+    #[async_trait]
+    pub trait SessionService: std::marker::Send + std::marker::Sync + 'static {
+        /// Sessions that the coordinator holds, the newest first. Members and observers may call it.
+        async fn list_sessions(
+            &self,
+            request: tonic::Request<super::ListSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSessionsResponse>,
+            tonic::Status,
+        >;
+        /// One session as its statements make it, decoded. Members and observers may call it.
+        async fn get_session(
+            &self,
+            request: tonic::Request<super::GetSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSessionResponse>,
+            tonic::Status,
+        >;
+        /// Adds a statement to the session that it names, and answers once it is on disk. An "open" makes a session and
+        /// comes before everything else in it. Any member may submit any member's statement: its signature says whose
+        /// it is, so that what somebody holds can be handed on to another coordinator. The same statement again gets
+        /// the same receipt. Refusals carry a google.rpc.ErrorInfo.
+        async fn submit(
+            &self,
+            request: tonic::Request<super::SubmitRequest>,
+        ) -> std::result::Result<tonic::Response<super::SubmitResponse>, tonic::Status>;
+        /// Server streaming response type for the Watch method.
+        type WatchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The session's statements from a position on, in the coordinator's order, then each new one as it comes,
+        /// until the caller goes. After a broken stream, call again with the position after the last one received.
+        async fn watch(
+            &self,
+            request: tonic::Request<super::WatchRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+        /// Server streaming response type for the GetTranscript method.
+        type GetTranscriptStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::GetTranscriptResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The session's statements from a position on, as far as there are any now.
+        async fn get_transcript(
+            &self,
+            request: tonic::Request<super::GetTranscriptRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::GetTranscriptStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct SessionServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SessionServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SessionServiceServer<T>
+    where
+        T: SessionService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/svdr.v1.SessionService/ListSessions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSessionsSvc<T: SessionService>(pub Arc<T>);
+                    impl<
+                        T: SessionService,
+                    > tonic::server::UnaryService<super::ListSessionsRequest>
+                    for ListSessionsSvc<T> {
+                        type Response = super::ListSessionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSessionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SessionService>::list_sessions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSessionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/svdr.v1.SessionService/GetSession" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSessionSvc<T: SessionService>(pub Arc<T>);
+                    impl<
+                        T: SessionService,
+                    > tonic::server::UnaryService<super::GetSessionRequest>
+                    for GetSessionSvc<T> {
+                        type Response = super::GetSessionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSessionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SessionService>::get_session(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSessionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/svdr.v1.SessionService/Submit" => {
+                    #[allow(non_camel_case_types)]
+                    struct SubmitSvc<T: SessionService>(pub Arc<T>);
+                    impl<
+                        T: SessionService,
+                    > tonic::server::UnaryService<super::SubmitRequest>
+                    for SubmitSvc<T> {
+                        type Response = super::SubmitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SubmitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SessionService>::submit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SubmitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/svdr.v1.SessionService/Watch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSvc<T: SessionService>(pub Arc<T>);
+                    impl<
+                        T: SessionService,
+                    > tonic::server::ServerStreamingService<super::WatchRequest>
+                    for WatchSvc<T> {
+                        type Response = super::WatchResponse;
+                        type ResponseStream = T::WatchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SessionService>::watch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/svdr.v1.SessionService/GetTranscript" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetTranscriptSvc<T: SessionService>(pub Arc<T>);
+                    impl<
+                        T: SessionService,
+                    > tonic::server::ServerStreamingService<super::GetTranscriptRequest>
+                    for GetTranscriptSvc<T> {
+                        type Response = super::GetTranscriptResponse;
+                        type ResponseStream = T::GetTranscriptStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTranscriptRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SessionService>::get_transcript(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetTranscriptSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SessionServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "svdr.v1.SessionService";
+    impl<T> tonic::server::NamedService for SessionServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
 }

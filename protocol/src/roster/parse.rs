@@ -249,6 +249,7 @@ impl Reader<'_> {
             members,
             observers: observers.into_iter().filter_map(|observer| observer.value).collect(),
             by_name,
+            fingerprint: Default::default(),
         })
     }
 

@@ -1,184 +1,223 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::time::Tick;
+use crate::fixture::{Net, abandonment, agreement, at, attestation, key, part, release};
 
-fn key(seed: u8) -> SigningKey {
-    SigningKey::from_bytes(&[seed; 32])
-}
-
-fn roster() -> Roster {
-    let member = |seed: u8| {
-        let key = crate::keys::PublicKey::from(key(seed).verifying_key());
-        let fingerprint = hex::encode([seed; 32]);
-        format!(
-            "[[member]]\nname = \"SV-{seed}\"\nparticipant = \"PAR::sv-{seed}::1220{fingerprint}\"\nkey = \"{key}\"\nconvener = true\n"
-        )
+/// One of every kind, full of everything that a kind can carry, each by a member that may sign it.
+fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
+    let mut session = net.gathered();
+    let digest = net.propose(&mut session);
+    let Some(Body::Proposal(mut proposal)) = session.statement(&digest).map(|one| one.body().clone()) else {
+        panic!("no proposal")
     };
-    let synchronizer = format!("global-domain::1220{}", hex::encode([0xbe; 32]));
-    let members: String = (1..=3).map(member).collect();
-    Roster::parse(&format!("network = \"DevNet\"\nsynchronizer = \"{synchronizer}\"\n{members}")).unwrap()
+    proposal.parameters.not_before = Some(at(-5));
+    proposal.parameters.excluded = [net.name(3)].into();
+    proposal.parameters.vouched = [net.name(2)].into();
+    proposal.candidate.left_behind = [net.name(3)].into();
+    let proof = [2, 3].map(|member| net.sign(member, session.id(), abandonment(1)).envelope().clone());
+    let moving_on = Agreement {
+        round: 2,
+        proposal: digest,
+        attested: [(session.round_of(1), proof.to_vec())].into(),
+        elsewhere: [(SessionId::from_bytes([9; 16]), 3)].into(),
+    };
+    let mut attested = attestation(1, digest, at(6300));
+    attested.parts.push(part("dar:1220ab"));
+    let text = |text: &str| text.to_owned();
+    let check = |name, passed| Check { name: text(name), passed, text: text("as it should be") };
+    let obstacle = Obstacle {
+        round: 1,
+        kind: ObstacleKind::Behind,
+        recovery_timestamp: at(6300),
+        text: text("the participant has not caught up"),
+    };
+    let bodies = [
+        (0, Body::Open(Open { predecessors: [session.id()].into(), ..session.opening().clone() })),
+        (1, net.evidence(1, &[0, 60, 180])),
+        (0, Body::Proposal(proposal)),
+        (2, agreement(1, digest)),
+        (0, Body::Agreement(moving_on)),
+        (3, Body::Rejection(Rejection { round: 1, proposal: digest, reason: text("too early") })),
+        (1, Body::Attestation(attested)),
+        (2, Body::Obstacle(obstacle)),
+        (2, abandonment(1)),
+        (1, release(1, digest)),
+        (3, Body::Milestone(Milestone { name: text("CometBFT stopped"), note: text("all replicas") })),
+        (3, Body::Readiness(Readiness { checks: vec![check("roster", true), check("disk", false)] })),
+        (1, Body::Abort(Abort { reason: text("false alarm") })),
+    ];
+    let in_session = |body: &Body| (!matches!(body, Body::Open(_))).then_some(session.id());
+    bodies.into_iter().map(|(by, body)| (by, net.statement(by, in_session(&body), body))).collect()
 }
 
-fn at(micros: i64) -> Timestamp {
-    Timestamp::from_micros(micros).unwrap()
+#[test]
+fn every_kind_is_read_as_it_was_signed() {
+    let net = Net::new(4);
+    let mut kinds: Vec<&str> = Vec::new();
+    for (by, statement) in every_kind(&net) {
+        let verified = net.verified(&statement, by);
+        assert_eq!(*verified.statement(), statement);
+        assert!(verified.by_member());
+        assert_eq!(verified.signer(), &net.name(by));
+        assert!(verified.session().is_some());
+        kinds.push(statement.body.kind());
+    }
+    kinds.dedup();
+    assert_eq!(kinds.len(), 12);
 }
 
-fn statement(matches: &[i64], mismatches: &[i64]) -> Statement {
-    let roster = roster();
-    let member = &roster.members()[0];
-    let ticks = |micros: &[i64]| micros.iter().map(|&micros| Tick(at(micros))).collect::<Ticks>();
-    Statement {
-        header: Header {
-            session: Some(SessionId::from_bytes([5; 16])),
-            roster: roster.fingerprint(),
-            drill: true,
-            signer: member.name.clone(),
-            sequence: 42,
-            software: "svdr-agent 0.1.0".to_owned(),
-        },
-        body: Body::Evidence(Evidence {
-            member: member.name.clone(),
-            participant: member.participant.clone(),
-            synchronizers: [roster.synchronizer().short()].into(),
-            log_span: Some(LogSpan { first: at(1), last: at(2) }),
-            about: [(
-                roster.members()[1].name.clone(),
-                Observations { matches: ticks(matches), mismatches: ticks(mismatches) },
-            )]
-            .into(),
-            unattributed_mismatches: 3,
-        }),
+#[test]
+fn every_kind_says_what_it_says_in_a_line() {
+    let net = Net::new(4);
+    let says: Vec<String> =
+        every_kind(&net).into_iter().map(|(_, one)| format!("{}: {}", one.body.kind(), one.body)).collect();
+    let says = says.join("\n");
+    let hidden = |text: &str| {
+        let digits = |word: &str| word.len() >= 32 && word.chars().all(|c| c.is_ascii_hexdigit());
+        let words = text.split_inclusive([' ', ':', ',', '\n']);
+        let hide = |word: &str| {
+            let bare = word.trim_end_matches([' ', ':', ',', '\n']);
+            if digits(bare) { word.replace(bare, "HEX") } else { word.to_owned() }
+        };
+        words.map(hide).collect::<String>()
+    };
+    insta::assert_snapshot!(hidden(&says));
+}
+
+#[test]
+fn every_kind_cut_at_every_byte_is_refused_or_says_less() {
+    let net = Net::new(4);
+    for (by, statement) in every_kind(&net) {
+        let payload = statement.body.encode(statement.header.to_message());
+        let payload_type = format!("{TYPE_PREFIX}{}{TYPE_SUFFIX}", statement.body.kind());
+        for cut in 0..payload.len() {
+            let envelope = Envelope::sign(payload_type.clone(), payload[..cut].to_vec(), &key(by));
+            let read = Statement::read(&envelope, &net.roster);
+            assert_ne!(read.ok().as_ref(), Some(&statement), "{payload_type} cut at {cut}");
+        }
     }
 }
 
-fn signed_as(statement: &Statement, seed: u8) -> Result<Statement, StatementError> {
-    Statement::read(&statement.sign(&key(seed)).unwrap(), &roster())
-}
-
-fn evidence_mut(statement: &mut Statement) -> &mut Evidence {
-    let Body::Evidence(evidence) = &mut statement.body;
-    evidence
+#[test]
+fn a_kind_is_not_read_as_another() {
+    let net = Net::new(4);
+    let all = every_kind(&net);
+    for (by, statement) in &all {
+        let payload = statement.body.encode(statement.header.to_message());
+        for (_, other) in &all {
+            let payload_type = format!("{TYPE_PREFIX}{}{TYPE_SUFFIX}", other.body.kind());
+            let envelope = Envelope::sign(payload_type, payload.clone(), &key(*by));
+            if let Ok(read) = Statement::read(&envelope, &net.roster) {
+                assert_eq!(read.body.kind(), other.body.kind());
+            }
+        }
+    }
 }
 
 #[test]
-fn only_the_member_itself_signs_in_its_name() {
-    let statement = statement(&[60, 120], &[]);
-    assert_eq!(signed_as(&statement, 1).unwrap(), statement);
-    assert!(matches!(signed_as(&statement, 2), Err(StatementError::OtherSigner { .. })));
-    assert!(matches!(signed_as(&statement, 9), Err(StatementError::Stranger { .. })));
+fn conveners_alone_open_propose_and_abort() {
+    let net = Net::new(4);
+    for (_, mut statement) in every_kind(&net) {
+        statement.header.signer = net.name(3);
+        let envelope = statement.sign(&key(3));
+        let read = envelope.and_then(|envelope| Statement::read(&envelope, &net.roster));
+        let refused = matches!(read, Err(StatementError::NotAConvener { .. }));
+        assert_eq!(refused, ["open", "proposal", "abort"].contains(&statement.body.kind()));
+    }
 }
 
 #[test]
-fn a_statement_counts_only_with_its_own_roster() {
-    let mut statement = statement(&[60], &[]);
-    statement.header.roster = Digest::of(b"another");
-    assert!(matches!(signed_as(&statement, 1), Err(StatementError::OtherRoster { .. })));
+fn a_coordinator_proposes_under_a_name_of_its_own_and_signs_nothing_else() {
+    let net = Net::new(4);
+    let outside = crate::fixture::coordinator_key();
+    for (_, mut statement) in every_kind(&net) {
+        statement.header.signer = "coordinator".parse().unwrap();
+        let Ok(envelope) = statement.sign(&outside) else { continue };
+        match Verified::read(envelope, &net.roster) {
+            Ok(verified) => {
+                assert_eq!(statement.body.kind(), "proposal");
+                assert!(!verified.by_member());
+            }
+            Err(error) => assert!(matches!(error, StatementError::Stranger { .. }), "{error}"),
+        }
+        statement.header.signer = net.name(0);
+        if statement.body.kind() == "proposal" {
+            let read = Verified::read(statement.sign(&outside).unwrap(), &net.roster);
+            assert!(matches!(read, Err(StatementError::NotTheMember { .. })));
+        }
+    }
 }
 
 #[test]
-fn evidence_that_contradicts_the_roster_is_refused() {
-    let refused = |change: &dyn Fn(&mut Evidence)| {
-        let mut statement = statement(&[60], &[]);
-        change(evidence_mut(&mut statement));
-        signed_as(&statement, 1).unwrap_err().to_string()
+fn a_session_is_named_by_what_opened_it_and_by_nothing_else() {
+    let net = Net::new(4);
+    let session = net.open();
+    assert_eq!(session.id(), SessionId::of_open(&session.opened().digest()));
+    let mut named = session.opened().statement().clone();
+    named.header.session = Some(session.id());
+    assert!(matches!(named.sign(&key(0)), Err(StatementError::Session { named: true, .. })));
+    let unnamed = net.statement(1, None, abandonment(1));
+    assert!(matches!(unnamed.sign(&key(1)), Err(StatementError::Session { named: false, .. })));
+}
+
+#[test]
+fn what_nobody_would_read_is_not_signed() {
+    let net = Net::new(4);
+    let session = net.open();
+    let refused = |body| match net.statement(1, Some(session.id()), body).sign(&key(1)) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("signed"),
     };
-    let about = |evidence: &mut Evidence, name: &str| {
-        let (_, observations) = evidence.about.pop_first().unwrap();
-        evidence.about.insert(name.parse().unwrap(), observations);
-    };
+    let abandon = |round, reason: &str| Body::Abandonment(Abandonment { round, reason: reason.to_owned() });
+    let check = || Check { name: "roster".to_owned(), passed: true, text: String::new() };
+    let mut parts = attestation(1, Digest::of(b"p"), at(0));
+    parts.parts = vec![part("dar:1220ab"); MAX_PARTS + 1];
+    let elsewhere = (0..=MAX_ELSEWHERE).map(|at| (SessionId::from_bytes([at as u8; 16]), 1)).collect();
+    let many = Agreement { round: 1, proposal: Digest::of(b"p"), attested: BTreeMap::new(), elsewhere };
     insta::assert_snapshot!(
         [
-            refused(&|evidence| evidence.participant = roster().members()[1].participant.clone()),
-            refused(&|evidence| evidence.synchronizers = ["other::1220be58c29e".to_owned()].into()),
-            refused(&|evidence| about(evidence, "SV-1")),
-            refused(&|evidence| about(evidence, "SV-7")),
-            refused(&|evidence| evidence.log_span = Some(LogSpan { first: at(2), last: at(1) })),
+            refused(abandon(0, "")),
+            refused(abandon(MAX_ROUND + 1, "")),
+            refused(abandon(1, &"x".repeat(MAX_REASON_LEN + 1))),
+            refused(abandon(1, "a\u{1b}[2Jb")),
+            refused(Body::Readiness(Readiness { checks: (0..=MAX_CHECKS).map(|_| check()).collect() })),
+            refused(Body::Milestone(Milestone { name: " ".to_owned(), note: String::new() })),
+            refused(Body::Attestation(parts)),
+            refused(Body::Agreement(many)),
         ]
         .join("\n")
     );
 }
 
 #[test]
-fn an_unknown_kind_is_told_from_a_foreign_type() {
-    let read = |payload_type: &str| {
-        Statement::read(&Envelope::sign(payload_type.to_owned(), Vec::new(), &key(1)), &roster()).unwrap_err()
-    };
-    assert!(matches!(
-        read("application/vnd.svdr.v1.prophecy+protobuf"),
-        StatementError::UnknownKind { kind } if kind == "prophecy"
-    ));
-    assert!(matches!(read("application/vnd.in-toto+json"), StatementError::ForeignType { .. }));
-    assert!(matches!(
-        read("application/vnd.svdr.v1.evidence+protobuf"),
-        StatementError::Field { field: "header", .. }
-    ));
-}
-
-#[test]
-fn a_message_cut_at_any_byte_is_refused_or_smaller() {
-    let whole = statement(&[60, 120, 200], &[180]);
-    let bytes = encode_evidence(
-        Some(encode_header(&whole.header)),
-        match &whole.body {
-            Body::Evidence(evidence) => evidence,
-        },
-    )
-    .encode_to_vec();
-    for cut in 0..bytes.len() {
-        let payload_type = "application/vnd.svdr.v1.evidence+protobuf".to_owned();
-        let envelope = Envelope::sign(payload_type, bytes[..cut].to_vec(), &key(1));
-        assert_ne!(Statement::read(&envelope, &roster()).ok().as_ref(), Some(&whole), "cut at {cut}");
-    }
-}
-
-#[test]
-fn a_run_that_would_expand_without_end_is_refused() {
-    let whole = statement(&[60], &[]);
-    let Body::Evidence(evidence) = &whole.body;
-    let mut message = encode_evidence(Some(encode_header(&whole.header)), evidence);
-    message.observations[0].matches = vec![v1::TickRun { first: 0, step: 1, count: u32::MAX }];
-    let payload_type = "application/vnd.svdr.v1.evidence+protobuf".to_owned();
-    let envelope = Envelope::sign(payload_type, message.encode_to_vec(), &key(1));
-    let error = Statement::read(&envelope, &roster()).unwrap_err();
-    assert!(
-        matches!(error, StatementError::Runs { source: RunError::TooMany { limit: MAX_TICKS }, .. }),
-        "{error}"
-    );
-}
-
-#[test]
-fn two_days_of_minutes_about_everybody_stay_small() {
-    let mut statement = statement(&[], &[]);
-    // A tick missing now and then: every tenth, at another place for each counterparty.
-    evidence_mut(&mut statement).about = (0..127i64)
-        .map(|counterparty| {
-            let minutes = (0..2880i64).filter(|minute| (minute + counterparty) % 10 != 0);
-            let matches =
-                minutes.map(|minute| Tick(at(1_776_000_000_000_000 + minute * 60_000_000))).collect();
-            let name = format!("SV-{counterparty}").parse().unwrap();
-            (name, Observations { matches, mismatches: Ticks::default() })
-        })
-        .collect();
-    let json = statement.sign(&key(1)).unwrap().to_json();
-    assert!(json.len() < 1 << 20, "{} bytes", json.len());
+fn a_foreign_text_is_made_to_fit() {
+    assert_eq!(shortened(" pruned\r\nbeyond\t", 100), "pruned  beyond");
+    assert_eq!(shortened("äöü", 5), "ä…");
+    assert_eq!(shortened("abc", 3), "abc");
 }
 
 proptest! {
     #[test]
-    fn what_is_signed_is_what_is_read(
-        matches in prop::collection::vec(0i64..1000, 0..50),
-        mismatches in prop::collection::vec(0i64..1000, 0..50),
+    fn any_bytes_of_any_kind_are_read_or_refused(
+        payload in prop::collection::vec(any::<u8>(), 0..300),
+        kind in prop::sample::select(vec![
+            "open", "evidence", "proposal", "agreement", "rejection", "attestation", "obstacle", "abandonment",
+            "release", "milestone", "readiness", "abort",
+        ]),
     ) {
-        let statement = statement(&matches, &mismatches);
-        prop_assert_eq!(signed_as(&statement, 1).unwrap(), statement);
+        let net = Net::new(2);
+        let envelope = Envelope::sign(format!("{TYPE_PREFIX}{kind}{TYPE_SUFFIX}"), payload, &key(0));
+        let _ = Statement::read(&envelope, &net.roster);
     }
 
     #[test]
-    fn any_payload_is_read_or_refused(payload in prop::collection::vec(any::<u8>(), 0..200)) {
-        let envelope = Envelope::sign("application/vnd.svdr.v1.evidence+protobuf".to_owned(), payload, &key(1));
-        let _ = Statement::read(&envelope, &roster());
+    fn a_shortened_text_fits(text in "\\PC*", limit in 3usize..50) {
+        let short = shortened(&text, limit);
+        prop_assert!(short.len() <= limit);
+        prop_assert!(!short.chars().any(char::is_control));
     }
 }

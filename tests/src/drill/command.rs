@@ -1,4 +1,4 @@
-//! Runs `svdr-agent` as an operator would, and shows it.
+//! Runs the programs as an operator would, and shows it.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -6,8 +6,10 @@ use std::process::{Command, Output};
 use super::DrillError;
 use crate::binaries;
 
-/// A command line of `svdr-agent`, run in the drill's folder.
-pub(super) struct Agent<'a> {
+/// A command line, run in the drill's folder.
+pub(super) struct Program<'a> {
+    name: &'static str,
+    path: &'static Path,
     folder: &'a Path,
     args: Vec<String>,
 }
@@ -18,9 +20,15 @@ pub(super) struct Printed {
     pub(super) stderr: String,
 }
 
-impl<'a> Agent<'a> {
-    pub(super) fn new(folder: &'a Path, args: &[&str]) -> Agent<'a> {
-        Agent { folder, args: args.iter().map(|&arg| arg.to_owned()).collect() }
+impl<'a> Program<'a> {
+    pub(super) fn agent(folder: &'a Path, args: &[&str]) -> Program<'a> {
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Program { name: "svdr-agent", path: binaries::agent(), folder, args }
+    }
+
+    pub(super) fn coordinator(folder: &'a Path, args: &[&str]) -> Program<'a> {
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Program { name: "svdr-coordinator", path: binaries::coordinator(), folder, args }
     }
 
     /// The command line, as one would type it.
@@ -29,12 +37,12 @@ impl<'a> Agent<'a> {
             let plain = arg.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:=+".contains(&b));
             if plain { arg.clone() } else { format!("'{}'", arg.replace('\'', r"'\''")) }
         });
-        std::iter::once("svdr-agent".to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+        std::iter::once(self.name.to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
     }
 
     /// Runs it without showing it, and expects `exit`.
     pub(super) fn run(&self, exit: i32) -> Result<Printed, DrillError> {
-        let Output { status, stdout, stderr } = Command::new(binaries::agent())
+        let Output { status, stdout, stderr } = Command::new(self.path)
             .args(&self.args)
             .current_dir(self.folder)
             .env("NO_COLOR", "1")
@@ -58,14 +66,20 @@ impl<'a> Agent<'a> {
         Ok(printed)
     }
 
+    /// Shows the command line, runs it with `--output json`, and reads the result.
+    pub(super) fn show_json(&self, exit: i32) -> Result<serde_json::Value, DrillError> {
+        println!("\n  $ {}", self.line());
+        self.json(exit)
+    }
+
     /// Runs it with `--output json`, unshown, and reads the result.
     pub(super) fn json(&self, exit: i32) -> Result<serde_json::Value, DrillError> {
         let mut args = self.args.clone();
         args.extend(["--output", "json"].map(str::to_owned));
-        let agent = Agent { folder: self.folder, args };
-        let printed = agent.run(exit)?;
+        let program = Program { args, ..*self };
+        let printed = program.run(exit)?;
         serde_json::from_str(&printed.stdout).map_err(|error| DrillError::Unexpected {
-            what: format!("the output of `{}`", agent.line()),
+            what: format!("the output of `{}`", program.line()),
             expected: "one JSON document".to_owned(),
             found: error.to_string(),
         })

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use svdr_protocol::time::Timestamp;
 
 use super::command::heading;
+use super::session::Board;
+use super::steps::unexpected;
 use super::{DrillError, Options};
 use crate::log_writer::traffic::{Outcome, Traffic};
 use crate::log_writer::{Format, LogWriter, Style};
@@ -70,8 +72,10 @@ impl Network {
             .collect();
         let network = Network { folder: folder.to_owned(), svs, validators, seed: options.seed };
         for sv in &network.svs {
-            let logs = network.folder.join(&sv.member.name).join("logs");
-            fs::create_dir_all(&logs).map_err(failed(&logs, "making the folder"))?;
+            for name in ["logs", "dumps"] {
+                let folder = network.folder.join(&sv.member.name).join(name);
+                fs::create_dir_all(&folder).map_err(failed(&folder, "making the folder"))?;
+            }
         }
         Ok(network)
     }
@@ -79,6 +83,16 @@ impl Network {
     /// The place of the SV whose participant got stuck.
     pub(super) fn lagging(&self) -> usize {
         self.svs.len() - 1
+    }
+
+    /// The SV at `place`.
+    pub(super) fn sv(&self, place: usize) -> Result<&Sv, DrillError> {
+        self.svs.get(place).ok_or_else(|| unexpected("the drill", "an SV at every place", "none"))
+    }
+
+    /// The name of the member that convenes.
+    pub(super) fn convener(&self) -> &str {
+        self.svs.first().map_or("", |sv| &sv.member.name)
     }
 
     /// The places of the two that had a mismatch.
@@ -159,7 +173,7 @@ impl Network {
     }
 
     /// Starts every SV's app: what it can serve follows from how far its participant got.
-    pub(super) fn start_apps(&mut self, options: &Options, chosen: &Timestamp) -> Result<(), DrillError> {
+    pub(super) fn start_apps(&mut self, options: &Options, board: Option<&Board>) -> Result<(), DrillError> {
         heading("The SV apps, which are stand-ins");
         let lagging = self.lagging();
         let stuck = Timestamp::from_micros(Network::tick(TICKS - 1 - LAG));
@@ -180,10 +194,9 @@ impl Network {
             })
             .map_err(|source| DrillError::StandIn { member: sv.member.name.clone(), source })?;
             println!("    {}  {}", sv.member.name, app.url());
-            write_config(&self.folder, sv, &app)?;
+            write_config(&self.folder, sv, &app, board)?;
             sv.app = Some(app);
         }
-        println!("    They are asked for {chosen}.");
         Ok(())
     }
 }
@@ -204,12 +217,15 @@ fn faults(place: usize) -> Vec<Fault> {
 }
 
 /// Writes what the agent of `sv` needs to know: `agent.toml`, the token, the CA and the identities backup.
-fn write_config(folder: &Path, sv: &Sv, app: &StandIn) -> Result<(), DrillError> {
+fn write_config(folder: &Path, sv: &Sv, app: &StandIn, board: Option<&Board>) -> Result<(), DrillError> {
     let folder = folder.join(&sv.member.name);
+    let coordinator = board
+        .map(|board| format!("[[coordinator]]\nurl = \"{}\"\nkey = \"{}\"\n\n", board.url(), board.key))
+        .unwrap_or_default();
     let config = format!(
-        "roster = \"../roster.toml\"\n\n[identity]\nkey = \"identity.key\"\n\n\
-         [sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\n\
-         [backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \".\"\n",
+        "roster = \"../roster.toml\"\napproval = \"automatic\"\n\n[identity]\nkey = \"identity.key\"\n\n\
+         {coordinator}[evidence]\nlogs = [\"logs\"]\n\n[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\n\
+         [backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\n",
         app.url(),
         MIGRATION_ID + 1
     );

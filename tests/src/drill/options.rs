@@ -20,6 +20,12 @@ pub struct Options {
     /// Let the SV apps fail in every way that can be tried again: resets, torn bodies, 503, a proxy's HTML
     #[arg(long)]
     pub faults: bool,
+    /// Do what each node can do by itself, without a coordinator: scan, propose, dump and merge
+    #[arg(long)]
+    pub offline: bool,
+    /// Kill and restart processes and cut connections while the session goes on, all decided by this seed
+    #[arg(long, value_name = "SEED", conflicts_with = "offline")]
+    pub chaos: Option<u64>,
     /// Keep all files in this folder, which must be new or empty
     #[arg(long, value_name = "FOLDER")]
     pub keep: Option<PathBuf>,

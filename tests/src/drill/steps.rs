@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use svdr_protocol::time::Timestamp;
 
-use super::command::{Agent, heading, show};
+use super::command::{Program, heading, show};
 use super::network::{MIGRATION_ID, Network, failed};
 use super::{DrillError, Options, Timings};
 use crate::members::roster_toml;
@@ -24,7 +24,7 @@ pub(super) struct Dump {
     pub(super) path: String,
     pub(super) size: u64,
     pub(super) sha256: String,
-    pub(super) took: Duration,
+    pub(super) took: Option<Duration>,
 }
 
 /// What the proposal chose.
@@ -33,33 +33,25 @@ pub(super) struct Chosen {
     pub(super) covered: Vec<String>,
 }
 
-impl std::ops::Deref for Chosen {
-    type Target = Timestamp;
-
-    fn deref(&self) -> &Timestamp {
-        &self.recovery_timestamp
-    }
-}
-
 /// Every SV makes its identity; the convener puts the roster together; everybody checks it.
 pub(super) fn identities(network: &mut Network) -> Result<(), DrillError> {
     heading("Every SV makes its identity, and the convener collects the roster");
     let mut keys = Vec::new();
     for (place, sv) in network.svs.iter().enumerate() {
         let out = format!("{}/identity.key", sv.member.name);
-        let new = Agent::new(&network.folder, &["identity", "new", "--out", &out]);
+        let new = Program::agent(&network.folder, &["identity", "new", "--out", &out]);
         if place == 0 {
             new.show(0)?;
         } else {
             new.run(0)?;
         }
-        let shown = Agent::new(&network.folder, &["identity", "show", &out]).json(0)?;
+        let shown = Program::agent(&network.folder, &["identity", "show", &out]).json(0)?;
         keys.push(text(&shown, "/public_key")?);
     }
     let members: Vec<_> = network.svs.iter().map(|sv| sv.member.clone()).collect();
     let path = network.folder.join("roster.toml");
     fs::write(&path, roster_toml(&members, &keys)).map_err(failed(&path, "writing the roster"))?;
-    Agent::new(&network.folder, &["roster", "check", "roster.toml"]).show(0)?;
+    Program::agent(&network.folder, &["roster", "check", "roster.toml"]).show(0)?;
     Ok(())
 }
 
@@ -71,12 +63,12 @@ pub(super) fn scan(network: &Network) -> Result<(), DrillError> {
         let [logs, key, out] = ["logs", "identity.key", "evidence.json"].map(|file| format!("{name}/{file}"));
         if place == 0 || place == network.lagging() {
             // Once for people: what an operator would look at first.
-            Agent::new(&network.folder, &["scan", "--roster", "roster.toml", "--member", name, &logs])
+            Program::agent(&network.folder, &["scan", "--roster", "roster.toml", "--member", name, &logs])
                 .show(0)?;
         }
         let sign =
             ["scan", "--roster", "roster.toml", "--member", name, "--sign", &key, "--out", &out, &logs];
-        let agent = Agent::new(&network.folder, &sign);
+        let agent = Program::agent(&network.folder, &sign);
         println!("\n  $ {}", agent.line());
         agent.run(0)?;
     }
@@ -89,7 +81,7 @@ pub(super) fn verify(network: &Network) -> Result<(), DrillError> {
     let evidence = evidence(network);
     let mut args = vec!["verify", "--roster", "roster.toml"];
     args.extend(evidence.iter().map(String::as_str));
-    Agent::new(&network.folder, &args).show(0)?;
+    Program::agent(&network.folder, &args).show(0)?;
     Ok(())
 }
 
@@ -99,7 +91,7 @@ pub(super) fn propose(network: &Network) -> Result<Chosen, DrillError> {
     let evidence = evidence(network);
     let mut args = vec!["propose", "--roster", "roster.toml"];
     args.extend(evidence.iter().map(String::as_str));
-    let agent = Agent::new(&network.folder, &args);
+    let agent = Program::agent(&network.folder, &args);
     agent.show(0)?;
     let outcome = agent.json(0)?;
     let chosen = outcome["chosen"].as_u64().unwrap_or(u64::MAX);
@@ -135,7 +127,7 @@ pub(super) fn dump(network: &Network, options: &Options, chosen: &Chosen) -> Res
         let [config, out] = ["agent.toml", "dump.json"].map(|file| format!("{name}/{file}"));
         let args =
             ["dump", "--config", &config, "--timestamp", &timestamp, "--out", &out, "--retry-for", RETRY_FOR];
-        let agent = Agent::new(&network.folder, &args);
+        let agent = Program::agent(&network.folder, &args);
         if place == network.lagging() {
             // Its app has not caught up to the timestamp: not possible, and said why.
             agent.show(4)?;
@@ -143,7 +135,7 @@ pub(super) fn dump(network: &Network, options: &Options, chosen: &Chosen) -> Res
         }
         let started = Instant::now();
         println!("\n  $ {}", agent.line());
-        let printed = Agent::new(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
+        let printed = Program::agent(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
         show(&printed.stderr);
         dumps.push(made(place, network, "dump", &out, &printed.stdout, started.elapsed())?);
     }
@@ -170,10 +162,10 @@ fn merge(network: &Network, options: &Options, chosen: &Chosen, timestamp: &str)
     file.flush().map_err(&writing)?;
     let args =
         ["merge", "--identities", &identities, "--data", &data, "--timestamp", timestamp, "--out", &out];
-    let agent = Agent::new(&network.folder, &args);
+    let agent = Program::agent(&network.folder, &args);
     println!("\n  $ {}", agent.line());
     let started = Instant::now();
-    let printed = Agent::new(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
+    let printed = Program::agent(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
     made(0, network, "merge", &out, &printed.stdout, started.elapsed())
 }
 
@@ -196,7 +188,7 @@ fn made(
         path: path.to_owned(),
         size: size.ok_or_else(|| unexpected("the summary of a dump", "its size", stdout))?,
         sha256: text(&summary, "/sha256")?,
-        took,
+        took: Some(took),
     })
 }
 
@@ -207,7 +199,7 @@ pub(super) fn summary(chosen: &Chosen, dumps: &[Dump], timings: &Timings, total:
     println!("    covered             {}\n", chosen.covered.join(", "));
     let mut table = svdr_cli::output::table(&["SV", "by", "bytes", "seconds", "sha256 of the dump"]);
     for dump in dumps {
-        let took = format!("{:.2}", dump.took.as_secs_f64());
+        let took = dump.took.map_or_else(String::new, |took| format!("{:.2}", took.as_secs_f64()));
         table.add_row([&dump.name, dump.how, &dump.size.to_string(), &took, &dump.sha256]);
     }
     show(&table.to_string());
@@ -222,7 +214,7 @@ fn evidence(network: &Network) -> Vec<String> {
     network.svs.iter().map(|sv| format!("{}/evidence.json", sv.member.name)).collect()
 }
 
-fn text(document: &Value, pointer: &str) -> Result<String, DrillError> {
+pub(super) fn text(document: &Value, pointer: &str) -> Result<String, DrillError> {
     match document.pointer(pointer).and_then(Value::as_str) {
         Some(text) => Ok(text.to_owned()),
         None => {

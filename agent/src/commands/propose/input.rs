@@ -101,6 +101,18 @@ pub enum InputError {
         #[source]
         source: Box<StatementError>,
     },
+    /// A signed statement is of another kind.
+    #[error(
+        "{place} is signed by {signer}, but it is a statement of kind {kind}, not evidence; leave it out"
+    )]
+    NotEvidence {
+        /// Where it starts.
+        place: Place,
+        /// Its kind.
+        kind: &'static str,
+        /// Who signed it.
+        signer: MemberName,
+    },
     /// An unsigned document contradicts the roster.
     #[error("{place} does not fit the roster")]
     Evidence {
@@ -235,10 +247,7 @@ impl Inputs {
             Err(source) => return Err(InputError::Foreign { place, source }),
         };
         let (evidence, signed) = if form.payload_type.is_some() {
-            let (header, evidence, digest) = match read_statement(document, roster) {
-                Ok(read) => read,
-                Err(source) => return Err(InputError::Statement { place, source: Box::new(source) }),
-            };
+            let (header, evidence, digest) = read_statement(&place, document, roster)?;
             self.belongs(&place, &header)?;
             (evidence, Some(Signed { sequence: header.sequence, digest }))
         } else {
@@ -289,10 +298,20 @@ fn newer(first: &Input, second: &Input) -> Result<bool, InputError> {
     }
 }
 
-fn read_statement(json: &[u8], roster: &Roster) -> Result<(Header, Evidence, Digest), StatementError> {
-    let envelope = Envelope::from_json(json)?;
-    let Statement { header, body: Body::Evidence(evidence) } = Statement::read(&envelope, roster)?;
-    Ok((header, evidence, envelope.digest()))
+fn read_statement(
+    place: &Place,
+    json: &[u8],
+    roster: &Roster,
+) -> Result<(Header, Evidence, Digest), InputError> {
+    let refused = |source| InputError::Statement { place: place.clone(), source: Box::new(source) };
+    let envelope = Envelope::from_json(json).map_err(|source| refused(source.into()))?;
+    match Statement::read(&envelope, roster).map_err(refused)? {
+        Statement { header, body: Body::Evidence(evidence) } => Ok((header, evidence, envelope.digest())),
+        Statement { header, body } => {
+            let (kind, signer) = (body.kind(), header.signer);
+            Err(InputError::NotEvidence { place: place.clone(), kind, signer })
+        }
+    }
 }
 
 fn read_document(place: &Place, json: &[u8], roster: &Roster) -> Result<Evidence, InputError> {

@@ -49,7 +49,7 @@ pub(in super::super) enum Content {
     Base64,
 }
 
-/// Hears what a [`Reader`] sees. Every method may refuse it.
+/// Hears what a [`Reader`](super::Reader) sees. Every method may refuse it.
 pub(in super::super) trait Visitor {
     /// A key in the current object, unescaped.
     fn key(&mut self, at: Position, key: &str) -> Result<(), Fault>;
@@ -63,7 +63,7 @@ pub(in super::super) trait Visitor {
     /// The current string value has ended.
     fn string_end(&mut self, at: Position) -> Result<(), Fault>;
     /// A number, `true`, `false` or `null`, as it stands in the text; `None` where it is longer than
-    /// [`MAX_SHORT_LEN`].
+    /// [`MAX_SHORT_LEN`](crate::dump::limits::MAX_SHORT_LEN).
     fn scalar(&mut self, at: Position, raw: Option<&str>) -> Result<(), Fault>;
     /// The current object or array has ended.
     fn close(&mut self, at: Position) -> Result<(), Fault>;

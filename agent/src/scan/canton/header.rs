@@ -51,7 +51,10 @@ pub(super) fn read(line: &str) -> Option<Header<'_>> {
         None => {
             let (origin, message) = split(rest)?;
             // The trace may carry a second part behind a dash.
-            let (logger, trace) = match origin.rsplit_once(" tid:") {
+            let last = origin.rsplit_once(' ');
+            let (logger, trace) = match last
+                .and_then(|(logger, last)| Some((logger, last.strip_prefix("tid:")?)))
+            {
                 Some((logger, trace)) => (logger, trace.split('-').next().filter(|trace| !trace.is_empty())),
                 None => (origin, None),
             };

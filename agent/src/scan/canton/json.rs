@@ -60,7 +60,20 @@ pub(super) fn read(line: &[u8], wrappers: u32, context: &Context) -> Line {
         return unescape(line)
             .map_or(Line::Unreadable, |inner| read_wrapped(inner.as_bytes(), wrappers, context));
     }
-    parse(line).map_or(Line::Unreadable, |object| read_object(&object, wrappers, context))
+    match parse(line) {
+        Some(object) if object.holds_text() => read_object(&object, wrappers, context),
+        // What was searched for stands somewhere in it, but not where anybody is known to put it.
+        _ => Line::Unreadable,
+    }
+}
+
+/// The line that `line` holds as a string of JSON, as `jq .line` prints it without `-r`; a comma behind it is allowed.
+pub(super) fn quoted(line: &[u8]) -> Option<String> {
+    let string = line.trim_ascii();
+    if string.first() != Some(&b'"') {
+        return None;
+    }
+    serde_json::from_slice(string.strip_suffix(b",").unwrap_or(string)).ok()
 }
 
 /// The time of the line or element `object`.
@@ -259,6 +272,13 @@ impl<'de> Visitor<'de> for ValueSeed {
 }
 
 impl<'a> Object<'a> {
+    /// Whether a message may stand in it.
+    fn holds_text(&self) -> bool {
+        self.logger.is_some()
+            || self.texts.iter().any(Option::is_some)
+            || self.contained.iter().any(Object::holds_text)
+    }
+
     fn put(&mut self, key: &str, message: Option<usize>, text: Cow<'a, str>) {
         if let Some(slot) = message.and_then(|place| self.texts.get_mut(place)) {
             *slot = Some(text);

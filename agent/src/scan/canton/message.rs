@@ -75,7 +75,8 @@ fn commitment(text: &str, separator: &str) -> Option<Commitment> {
 fn period(text: &str) -> Option<Tick> {
     let inside = text.strip_prefix("CommitmentPeriod(")?;
     let (inside, _) = inside.split_once(')')?;
-    let (from, to) = inside.strip_prefix("fromExclusive = ")?.split_once(", toInclusive = ")?;
+    let (from, to) = inside.strip_prefix("fromExclusive = ")?.split_once(',')?;
+    let to = to.strip_prefix(" toInclusive = ")?;
     let (from, to) = (from.parse::<Tick>().ok()?, to.parse::<Tick>().ok()?);
     (from < to).then_some(to)
 }
@@ -84,8 +85,9 @@ fn period(text: &str) -> Option<Tick> {
 fn participant(text: &str) -> Option<String> {
     let uncut = text.strip_prefix("PAR::")?;
     let uncut = uncut.strip_suffix("...").or_else(|| uncut.strip_suffix('…')).unwrap_or(uncut);
-    // An identifier may end with a colon, so the last pair is the separator.
-    let (identifier, fingerprint) = uncut.rsplit_once("::")?;
+    // An identifier may end with a colon, so the last pair is the separator; a fingerprint holds none.
+    let (identifier, fingerprint) = uncut.rsplit_once(':')?;
+    let identifier = identifier.strip_suffix(':')?;
     let identifier_fits =
         (1..=MAX_IDENTIFIER_LEN).contains(&identifier.len()) && identifier.bytes().all(is_identifier_byte);
     let fingerprint_fits = (1..=MAX_FINGERPRINT_LEN).contains(&fingerprint.len())

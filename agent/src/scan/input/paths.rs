@@ -125,31 +125,29 @@ impl Found {
     fn add_pattern(&mut self, pattern: &str) -> Result<(), PathError> {
         let named = |source| PathError::Pattern { pattern: pattern.to_owned(), source };
         let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
-        let mut any = false;
+        let mut files = 0;
         for path in glob::glob_with(pattern, options).map_err(named)? {
             let path =
                 path.map_err(|source| PathError::Unreadable { pattern: pattern.to_owned(), source })?;
-            any = true;
-            match path.is_dir() {
-                true => self.add_folder(&path)?,
-                false => self.add(SourcePath::File(path))?,
+            if path.is_dir() {
+                files += self.walk(&path, MAX_FOLDER_DEPTH)?;
+            } else {
+                self.add(SourcePath::File(path))?;
+                files += 1;
             }
         }
-        if any { Ok(()) } else { Err(PathError::NoMatch { pattern: pattern.to_owned() }) }
+        if files > 0 { Ok(()) } else { Err(PathError::NoMatch { pattern: pattern.to_owned() }) }
     }
 
     fn add_folder(&mut self, folder: &Path) -> Result<(), PathError> {
-        let before = self.files.len();
-        self.walk(folder, MAX_FOLDER_DEPTH)?;
-        match self.files.len() {
-            after if after == before && self.seen.is_empty() => {
-                Err(PathError::EmptyFolder { path: folder.to_owned() })
-            }
+        match self.walk(folder, MAX_FOLDER_DEPTH)? {
+            0 => Err(PathError::EmptyFolder { path: folder.to_owned() }),
             _ => Ok(()),
         }
     }
 
-    fn walk(&mut self, folder: &Path, depth: usize) -> Result<(), PathError> {
+    /// Adds the files below `folder`; says how many there are, those that another path named already among them.
+    fn walk(&mut self, folder: &Path, depth: usize) -> Result<usize, PathError> {
         let missing = |path: &Path, source| PathError::Missing { path: path.to_owned(), source };
         let Some(depth) = depth.checked_sub(1) else {
             return Err(PathError::TooDeep { path: folder.to_owned() });
@@ -162,14 +160,16 @@ impl Found {
             }
         }
         entries.sort();
+        let mut files = 0;
         for path in entries {
             let metadata = fs::metadata(&path).map_err(|source| missing(&path, source))?;
             if metadata.is_dir() {
-                self.walk(&path, depth)?;
+                files += self.walk(&path, depth)?;
             } else if metadata.is_file() {
                 self.add(SourcePath::File(path))?;
+                files += 1;
             }
         }
-        Ok(())
+        Ok(files)
     }
 }

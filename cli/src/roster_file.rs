@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::exit::{CommandError, Exit};
 use svdr_protocol::roster::{MAX_ROSTER_LEN, Roster, RosterError};
 
 /// Why a roster file cannot be used.
@@ -43,6 +44,17 @@ pub enum RosterFileError {
         /// All of them.
         source: RosterError,
     },
+}
+
+impl CommandError for RosterFileError {
+    fn exit(&self) -> Exit {
+        match self {
+            RosterFileError::Read { .. } => Exit::Failed,
+            RosterFileError::TooLong { .. }
+            | RosterFileError::NotText { .. }
+            | RosterFileError::Mistakes { .. } => Exit::Refused,
+        }
+    }
 }
 
 /// Reads and checks the roster at `path`.

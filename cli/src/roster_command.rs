@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
+use crate::exit::{CommandError, Exit};
+use crate::output::{self, Output};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::output::{self, Output};
 use svdr_protocol::roster::{Roster, governance_threshold};
 
 use crate::roster_file::{self, RosterFileError};
@@ -21,7 +21,7 @@ pub enum RosterCommand {
 
 /// Arguments of `roster check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-agent roster check roster.toml\n\n\
+#[command(after_help = "Example: roster check roster.toml\n\n\
     Every operator runs this before joining a session; all must read out the same twelve words.")]
 pub struct CheckArgs {
     /// The roster
@@ -44,17 +44,6 @@ impl CommandError for RosterCommandError {
         match self {
             RosterCommandError::Roster(error) => error.exit(),
             RosterCommandError::Print(_) => Exit::Failed,
-        }
-    }
-}
-
-impl CommandError for RosterFileError {
-    fn exit(&self) -> Exit {
-        match self {
-            RosterFileError::Read { .. } => Exit::Failed,
-            RosterFileError::TooLong { .. }
-            | RosterFileError::NotText { .. }
-            | RosterFileError::Mistakes { .. } => Exit::Refused,
         }
     }
 }

@@ -1,0 +1,134 @@
+//! Is this node ready for a recovery call? Looked at one thing at a time, all of them, so that an operator gets one
+//! list and not one complaint a run.
+//!
+//! Nothing is changed anywhere. A check that needs a setting that is not there is left out and said to be: that is
+//! no failure of the node, but no readiness either, so [`Report::is_ready`] counts it like one that failed, except
+//! for what is optional.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use svdr_cli::exit;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::statement::{Check, MAX_REASON_LEN, Readiness, shortened};
+
+use crate::config::AgentConfig;
+use crate::sv_app::Settings;
+
+mod files;
+mod logs;
+mod reach;
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it should be.
+    Passed,
+    /// Not as it should be.
+    Failed,
+    /// Not configured, and not needed by everybody.
+    LeftOut,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What.
+    pub name: &'static str,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// What was found, and, where it failed, what to do.
+    pub text: String,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The findings, in the order in which they were made.
+    pub checks: Vec<Finding>,
+}
+
+impl Finding {
+    fn passed(name: &'static str, text: impl Into<String>) -> Finding {
+        Finding { name, verdict: Verdict::Passed, text: text.into() }
+    }
+
+    fn failed(name: &'static str, text: impl Into<String>) -> Finding {
+        Finding { name, verdict: Verdict::Failed, text: text.into() }
+    }
+
+    fn left_out(name: &'static str, text: impl Into<String>) -> Finding {
+        Finding { name, verdict: Verdict::LeftOut, text: text.into() }
+    }
+
+    /// An error with its causes on one line.
+    fn error(name: &'static str, error: &dyn std::error::Error) -> Finding {
+        Finding::failed(name, explained(error))
+    }
+}
+
+fn explained(error: &dyn std::error::Error) -> String {
+    exit::explain(error).trim_start_matches("error: ").replace('\n', "")
+}
+
+impl Report {
+    /// Whether nothing failed.
+    pub fn is_ready(&self) -> bool {
+        self.checks.iter().all(|check| check.verdict != Verdict::Failed)
+    }
+
+    /// The report as a statement for everybody to see. It says what passed and what did not; paths, addresses and
+    /// errors stay here, since they are nobody else's business.
+    pub fn readiness(&self) -> Readiness {
+        let counted = self.checks.iter().filter(|check| check.verdict != Verdict::LeftOut);
+        let check = |finding: &Finding| Check {
+            name: finding.name.to_owned(),
+            passed: finding.verdict == Verdict::Passed,
+            text: match finding.verdict {
+                Verdict::Passed => String::new(),
+                _ => shortened("its operator has been told why", MAX_REASON_LEN),
+            },
+        };
+        Readiness { checks: counted.map(check).collect() }
+    }
+}
+
+/// What to look at.
+pub struct Subject<'a> {
+    /// The configuration.
+    pub config: &'a AgentConfig,
+    /// The roster's file.
+    pub roster: Option<&'a std::path::Path>,
+    /// The identity key's file.
+    pub identity: Option<&'a std::path::Path>,
+    /// How to reach the SV app; an error says what is missing.
+    pub sv_app: Result<Settings, String>,
+    /// The time.
+    pub now: SystemTime,
+}
+
+/// Makes every check.
+pub async fn check(subject: &Subject<'_>) -> Report {
+    let mut checks = Vec::new();
+    let (roster, finding) = files::roster(subject.roster);
+    checks.push(finding);
+    let roster: Option<Arc<Roster>> = roster.map(Arc::new);
+    let (key, finding) = files::identity(subject.identity, roster.as_deref());
+    checks.push(finding);
+    let me = roster
+        .as_deref()
+        .zip(key.as_ref())
+        .and_then(|(roster, key)| roster.member_by_key(&key.verifying_key().into()));
+    checks.extend(reach::coordinators(&subject.config.coordinators, key.as_ref()).await);
+    checks.push(logs::logs(subject.config.evidence.as_ref(), roster.as_deref(), me, subject.now));
+    checks.push(reach::sv_app(&subject.sv_app).await);
+    checks.push(files::identities(subject.config.identities.as_deref(), me));
+    checks.push(files::room(subject.config.output_dir.as_deref()));
+    checks.push(files::databases(&subject.config.databases, subject.now));
+    Report { checks }
+}
+
+#[cfg(test)]
+mod tests;

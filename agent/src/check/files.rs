@@ -1,0 +1,251 @@
+//! What lies on this machine: roster, key, identities backup, room, the databases' backups.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ed25519_dalek::SigningKey;
+use serde::Deserialize;
+use svdr_cli::files::{PrivateFile, Replace};
+use svdr_cli::session::size;
+use svdr_cli::span;
+use svdr_protocol::roster::{Member, Roster};
+use zeroize::Zeroizing;
+
+use super::{Finding, explained};
+use crate::config::DatabaseBackups;
+use crate::dump::Identities;
+use crate::dump::limits::MAX_IDENTITIES_LEN;
+use crate::identity;
+use crate::roster_file;
+use crate::scan::input::{SourcePath, expand};
+
+/// Room for a dump beside its temporary copy; data snapshots of a Splice network have gigabytes.
+const ENOUGH_ROOM: u64 = 20_000_000_000;
+/// How often the databases are to be backed up at least, by Splice's manual for SV operators
+/// (<https://docs.dev.sync.global/sv_operator/sv_backup.html>).
+const BACKUP_AGE: Duration = Duration::from_secs(4 * 60 * 60);
+/// Permission bits that let others than the owner at a file.
+const OTHERS: u32 = 0o077;
+
+/// The roster, with its fingerprint to compare aloud.
+pub(super) fn roster(path: Option<&Path>) -> (Option<Roster>, Finding) {
+    const NAME: &str = "roster";
+    let Some(path) = path else {
+        return (
+            None,
+            Finding::failed(NAME, "no roster is configured; add roster = \"roster.toml\" to agent.toml"),
+        );
+    };
+    match roster_file::read(path) {
+        Ok(roster) => {
+            let text = format!(
+                "{} with {} members, threshold {}; compare aloud: {}",
+                roster.network(),
+                roster.members().len(),
+                roster.threshold(),
+                roster.spoken_fingerprint().join(" ")
+            );
+            (Some(roster), Finding::passed(NAME, text))
+        }
+        Err(error) => (None, Finding::error(NAME, &error)),
+    }
+}
+
+/// The key, and whose it is.
+pub(super) fn identity(path: Option<&Path>, roster: Option<&Roster>) -> (Option<SigningKey>, Finding) {
+    const NAME: &str = "identity key";
+    let Some(path) = path else {
+        let text = "no identity key is configured; add [identity] with key = \"identity.key\" to agent.toml";
+        return (None, Finding::failed(NAME, text));
+    };
+    let key = match identity::read(path) {
+        Ok(key) => key,
+        Err(error) => return (None, Finding::error(NAME, &error)),
+    };
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    let member = roster.and_then(|roster| roster.member_by_key(&key.verifying_key().into()));
+    let finding = match (member, roster) {
+        _ if mode & OTHERS != 0 => {
+            Finding::failed(NAME, format!("others may read it; run: chmod 600 {}", path.display()))
+        }
+        (Some(member), _) => {
+            let convener = if member.convener { ", a convener" } else { "" };
+            Finding::passed(NAME, format!("it is {}'s{convener}", member.name))
+        }
+        (None, Some(_)) => Finding::failed(
+            NAME,
+            format!(
+                "{} belongs to no member of the roster; send its [[member]] entry to the convener",
+                path.display()
+            ),
+        ),
+        (None, None) => Finding::failed(NAME, "it can be read, but there is no roster to look it up in"),
+    };
+    (Some(key), finding)
+}
+
+/// The part of an identities backup that says whose it is.
+#[derive(Deserialize)]
+struct Backup {
+    identities: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    participant: Participant,
+}
+
+#[derive(Deserialize)]
+struct Participant {
+    id: String,
+}
+
+/// The identities backup: there, private, complete, and of this participant.
+pub(super) fn identities(path: Option<&Path>, me: Option<&Member>) -> Finding {
+    const NAME: &str = "identities backup";
+    let Some(path) = path else {
+        let text =
+            "no identities backup is configured; add [backup] with identities = \"/secure/identities.json\"";
+        return Finding::failed(NAME, text);
+    };
+    let text = match read_private(path) {
+        Ok(text) => text,
+        Err(error) => return Finding::failed(NAME, format!("{} cannot be read: {error}", path.display())),
+    };
+    if fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS != 0) {
+        let text = format!("it holds private keys and others may read it; run: chmod 600 {}", path.display());
+        return Finding::failed(NAME, text);
+    }
+    // Before it is checked, because the check takes the text; nothing but this name is kept of it.
+    let id = serde_json::from_slice::<Backup>(&text).ok().map(|backup| backup.identities.participant.id);
+    if let Err(error) = Identities::parse(text) {
+        return Finding::failed(NAME, format!("{}: {}", path.display(), explained(&error)));
+    }
+    match (id, me) {
+        (Some(id), Some(me)) if id == me.participant.to_string() => {
+            Finding::passed(NAME, format!("complete, of {id}"))
+        }
+        (Some(id), Some(me)) => Finding::failed(
+            NAME,
+            format!(
+                "{} is of participant {id:?}, but the roster says {} for {}; find the right backup",
+                path.display(),
+                me.participant,
+                me.name
+            ),
+        ),
+        (None, _) => Finding::failed(
+            NAME,
+            format!(
+                "{} does not say whose it is (identities.participant.id); fetch it again",
+                path.display()
+            ),
+        ),
+        (Some(_), None) => Finding::failed(NAME, "it is complete, but it is not known whose it should be"),
+    }
+}
+
+fn read_private(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    // Room for all of it at once: what grows leaves copies of the keys behind.
+    let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(MAX_IDENTITIES_LEN + 1);
+    let mut text = Zeroizing::new(Vec::with_capacity(len + 1));
+    file.take(MAX_IDENTITIES_LEN as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// The folder for dumps: writable, with room.
+pub(super) fn room(folder: Option<&Path>) -> Finding {
+    const NAME: &str = "room for the dump";
+    let Some(folder) = folder else {
+        return Finding::failed(
+            NAME,
+            "no folder is configured; add [output] with dir = \"/var/lib/svdr/dumps\"",
+        );
+    };
+    // Never given its name, and removed at once.
+    if let Err(error) = PrivateFile::create(folder.join("check"), Replace::Force) {
+        return Finding::error(NAME, &error);
+    }
+    match rustix::fs::statvfs(folder) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let text = format!("{} free in {}", size(free), folder.display());
+            match free >= ENOUGH_ROOM {
+                true => Finding::passed(NAME, text),
+                false => Finding::failed(
+                    NAME,
+                    format!(
+                        "{text}; a dump can take gigabytes, make room for at least {}",
+                        size(ENOUGH_ROOM)
+                    ),
+                ),
+            }
+        }
+        Err(error) => {
+            Finding::failed(NAME, format!("{}: its disk cannot be looked at: {error}", folder.display()))
+        }
+    }
+}
+
+/// The databases' backups: recent, and the apps' older than the participant's, as Splice asks.
+pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
+    const NAME: &str = "database backups";
+    if backups.apps.is_empty() && backups.participant.is_empty() {
+        let text = "not configured; add apps = [\"…\"] and participant = [\"…\"] to [backup] to have their age and \
+                    order looked at";
+        return Finding::left_out(NAME, text);
+    }
+    let [apps, participant] = [("apps", &backups.apps), ("participant", &backups.participant)].map(newest);
+    let ((apps, apps_at), (participant, participant_at)) = match (apps, participant) {
+        (Ok(apps), Ok(participant)) => (apps, participant),
+        (Err(text), _) | (_, Err(text)) => return Finding::failed(NAME, text),
+    };
+    let age = |at: SystemTime| now.duration_since(at).unwrap_or_default();
+    let printed = |at| span::print(age(at).as_secs());
+    let both = format!(
+        "the newest of the apps is {} old ({}), that of the participant {} old ({})",
+        printed(apps_at),
+        apps.display(),
+        printed(participant_at),
+        participant.display()
+    );
+    if apps_at >= participant_at {
+        return Finding::failed(
+            NAME,
+            format!(
+                "{both}. The apps' has to be completed before the participant's is begun, or it cannot be restored \
+                 with it; back up the participant again"
+            ),
+        );
+    }
+    if age(apps_at) > BACKUP_AGE {
+        return Finding::failed(
+            NAME,
+            format!("{both}; back up both, at least every {}", span::print(BACKUP_AGE.as_secs())),
+        );
+    }
+    Finding::passed(NAME, both)
+}
+
+/// The newest file that the patterns fit, with the time at which it was last written.
+fn newest((what, patterns): (&str, &Vec<String>)) -> Result<(PathBuf, SystemTime), String> {
+    if patterns.is_empty() {
+        return Err(format!("backup.{what} is missing in agent.toml; both are needed to compare them"));
+    }
+    let paths: Vec<PathBuf> = patterns.iter().map(PathBuf::from).collect();
+    let files = expand(&paths).map_err(|error| format!("backup.{what}: {}", explained(&error)))?;
+    let mut newest: Option<(PathBuf, SystemTime)> = None;
+    for file in files {
+        let SourcePath::File(path) = file else { continue };
+        let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
+        let at = modified.map_err(|error| format!("backup.{what}: {}: {error}", path.display()))?;
+        if newest.as_ref().is_none_or(|(_, known)| at > *known) {
+            newest = Some((path, at));
+        }
+    }
+    newest.ok_or_else(|| format!("backup.{what} names no file; check its patterns"))
+}

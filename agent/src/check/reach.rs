@@ -1,0 +1,66 @@
+//! What has to be reached: the coordinators and the SV app.
+
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+
+use super::{Finding, explained};
+use crate::config::Coordinator;
+use crate::link::Link;
+use crate::sv_app::{Settings, SvApp};
+
+/// How long a coordinator has to answer.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// Each coordinator, reached as this member.
+pub(super) async fn coordinators(coordinators: &[Coordinator], key: Option<&SigningKey>) -> Vec<Finding> {
+    const NAME: &str = "coordinator";
+    let Some(key) = key else {
+        return vec![Finding::failed(NAME, "it is not asked before the identity key is right")];
+    };
+    let link = match Link::new(coordinators.to_vec(), key) {
+        Ok(link) => link,
+        Err(error) => return vec![Finding::failed(NAME, explained(&error))],
+    };
+    let mut findings = Vec::new();
+    for coordinator in link.coordinators() {
+        let url = &coordinator.url;
+        let asked = tokio::time::timeout(ANSWER, async {
+            let mut connection = link.connect_to(coordinator).await.map_err(|error| explained(&error))?;
+            connection.sessions().await.map_err(|error| explained(&error))
+        });
+        findings.push(match asked.await {
+            Ok(Ok(sessions)) => Finding::passed(
+                NAME,
+                format!("{url} knows this member, and holds {} sessions", sessions.len()),
+            ),
+            Ok(Err(text)) => Finding::failed(NAME, format!("{url}: {text}")),
+            Err(_elapsed) => Finding::failed(
+                NAME,
+                format!(
+                    "{url} has not answered within {} seconds; check the network and the firewall",
+                    ANSWER.as_secs()
+                ),
+            ),
+        });
+    }
+    findings
+}
+
+/// The SV app, and whether the token is an administrator's.
+pub(super) async fn sv_app(settings: &Result<Settings, String>) -> Finding {
+    const NAME: &str = "SV app";
+    let settings = match settings {
+        Ok(settings) => settings.clone(),
+        Err(text) => return Finding::failed(NAME, text.clone()),
+    };
+    let url = settings.url.clone();
+    let app = match SvApp::new(settings).await {
+        Ok(app) => app,
+        Err(error) => return Finding::failed(NAME, explained(&error)),
+    };
+    match app.check_authorization().await {
+        Ok(()) => Finding::passed(NAME, format!("{url} answers, and the token is an administrator's")),
+        Err(error) => Finding::failed(NAME, explained(&error)),
+    }
+}

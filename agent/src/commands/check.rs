@@ -1,0 +1,144 @@
+//! `check`: is this node ready for a recovery call?
+
+use std::io;
+use std::time::SystemTime;
+
+use clap::Args;
+use svdr_cli::confirm::Beforehand;
+use svdr_cli::exit::{CommandError, Exit, shown};
+use svdr_cli::output::{self, Output};
+use svdr_protocol::statement::Body;
+use svdr_protocol::vote::Decision;
+
+use super::decide::{DecideError, Wish, decide};
+use super::online::{Online, OnlineArgs, OnlineError, block_on};
+use super::sv_app_args::SvAppArgs;
+use crate::check::{self, Report, Subject, Verdict};
+use crate::config::{AgentConfig, ConfigError};
+use crate::screen::signing;
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  svdr-agent check\n  svdr-agent check --report 4f3a --yes\n\n\
+    Changes nothing. Exit code 3 where the node is not ready.")]
+pub struct CheckArgs {
+    /// Sign what passed and what did not into this session, for everybody to see
+    #[arg(long, value_name = "SESSION")]
+    pub report: Option<String>,
+    /// Answer the question with yes
+    #[arg(long, requires = "report")]
+    pub yes: bool,
+    /// Where the agent's things are
+    #[command(flatten)]
+    pub online: OnlineArgs,
+    /// How to reach the SV app
+    #[command(flatten)]
+    pub sv_app: SvAppArgs,
+}
+
+/// Why the node is not ready, or could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The system gives no threads.
+    #[error(transparent)]
+    Online(#[from] OnlineError),
+    /// It is not ready; why, has been printed.
+    #[error("this node is not ready: {} of {all} checks failed ({})", failed.len(), failed.join(", "))]
+    NotReady {
+        /// The names of the checks that failed.
+        failed: Vec<&'static str>,
+        /// How many there are.
+        all: usize,
+    },
+    /// The report could not be signed.
+    #[error(transparent)]
+    Report(#[from] DecideError),
+    /// Stdout cannot be written.
+    #[error("the result cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for CheckError {
+    fn exit(&self) -> Exit {
+        match self {
+            CheckError::Config(error) => error.exit(),
+            CheckError::Online(error) => error.exit(),
+            CheckError::NotReady { .. } => Exit::Refused,
+            CheckError::Report(error) => error.exit(),
+            CheckError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Makes every check, and prints them.
+///
+/// # Errors
+/// [`CheckError`], also, after printing, where one failed.
+pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
+    let config = AgentConfig::load(args.online.config.as_deref())?;
+    let mut missing = Vec::new();
+    let resolved = args.sv_app.resolve(&config, &mut missing)?;
+    let sv_app = resolved
+        .map(|resolved| resolved.settings)
+        .ok_or_else(|| missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+    let subject = Subject {
+        roster: args.online.roster.as_deref().or(config.roster.as_deref()),
+        identity: args.online.identity.as_deref().or(config.identity_key.as_deref()),
+        config: &config,
+        sv_app,
+        now: SystemTime::now(),
+    };
+    let report = block_on::<_, CheckError>(async { Ok(check::check(&subject).await) })?;
+    let printed = match output {
+        Output::Json => output::print_json(&report),
+        Output::Table => output::print(&text(&report)),
+    };
+    printed.map_err(CheckError::Print)?;
+    if let Some(session) = &args.report {
+        sign(args, session, &report)?;
+    }
+    let failed = report.checks.iter().filter(|check| check.verdict == Verdict::Failed);
+    let failed: Vec<&'static str> = failed.map(|check| check.name).collect();
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(CheckError::NotReady { failed, all: report.checks.len() }),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let mut table = output::table(&["check", "", "found"]);
+    for check in &report.checks {
+        let verdict = match check.verdict {
+            Verdict::Passed => "ok",
+            Verdict::Failed => "FAILED",
+            Verdict::LeftOut => "left out",
+        };
+        table.add_row([check.name.to_owned(), verdict.to_owned(), shown(&check.text)]);
+    }
+    let verdict = if report.is_ready() { "This node is ready." } else { "This node is NOT READY." };
+    format!("{}\n\n{verdict}", table.trim_fmt())
+}
+
+/// Signs the report into a session. Its own outcome goes to stdout as a line of text, or is a second document.
+fn sign(args: &CheckArgs, session: &str, report: &Report) -> Result<(), CheckError> {
+    let online = Online::open(&args.online)?;
+    let readiness = report.readiness();
+    block_on(async {
+        let seen = online.session(Some(session)).await?;
+        let wish = Wish {
+            decide: &|_| Decision::Sign(Body::Readiness(readiness.clone())),
+            words: &|session, me, body| match body {
+                Body::Readiness(readiness) => signing::readiness(session, me, readiness),
+                _ => String::new(),
+            },
+            questions: vec!["Tell everybody?".to_owned()],
+            beforehand: Beforehand::from_yes(args.yes),
+        };
+        // To stderr's reader the words are enough; stdout holds the report alone.
+        decide(&online, seen, &wish, Output::Table).await
+    })?;
+    Ok(())
+}

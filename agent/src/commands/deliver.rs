@@ -1,0 +1,199 @@
+//! `deliver`: the finished dump goes where the SV app imports it from.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use svdr_cli::confirm::{self, Beforehand, ConfirmError};
+use svdr_cli::exit::{CommandError, Exit, shown};
+use svdr_cli::files::Replace;
+use svdr_cli::output::{self, Output};
+use svdr_cli::session::size;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::time::Timestamp;
+
+use super::online::{Online, OnlineArgs, OnlineError, block_on};
+use crate::config::{ConfigError, Deliver, Missing};
+use crate::deliver::{DeliverError, Permit};
+use crate::store::StoreError;
+
+/// Arguments of `deliver`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  svdr-agent deliver 4f3a\n  svdr-agent deliver 4f3a --set pod=sv-app-0 --yes\n\n\
+    Exit code 3 without a completion certificate, in a drill, and where the file is not what was attested."
+)]
+pub struct DeliverArgs {
+    /// The session: its id, or the beginning of it
+    #[arg(value_name = "SESSION")]
+    pub session: String,
+    /// Copy to this file, instead of what agent.toml says under deliver
+    #[arg(long, value_name = "FILE", env = "SVDR_DELIVER_TO", conflicts_with = "set")]
+    pub to: Option<PathBuf>,
+    /// A value for a {placeholder} of the command in agent.toml; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Replace the target if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// Answer the question with yes
+    #[arg(long)]
+    pub yes: bool,
+    /// Where the agent's things are
+    #[command(flatten)]
+    pub online: OnlineArgs,
+}
+
+/// The text is no pair.
+#[derive(Debug, thiserror::Error)]
+#[error("{text:?} is not NAME=VALUE; write for example pod=sv-app-0")]
+pub struct PairError {
+    text: String,
+}
+
+fn pair(text: &str) -> Result<(String, String), PairError> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(PairError { text: text.to_owned() }),
+    }
+}
+
+/// Why nothing was delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverCommandError {
+    /// Something is missing.
+    #[error(transparent)]
+    Online(#[from] OnlineError),
+    /// The store.
+    #[error(transparent)]
+    Store(Box<StoreError>),
+    /// The proof is not complete, or the delivery failed.
+    #[error(transparent)]
+    Deliver(#[from] DeliverError),
+    /// The operator says no, or could not be asked.
+    #[error(transparent)]
+    Confirm(#[from] ConfirmError),
+    /// Stdout cannot be written. It is delivered.
+    #[error("the dump is delivered, but the result cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl From<StoreError> for DeliverCommandError {
+    fn from(error: StoreError) -> DeliverCommandError {
+        DeliverCommandError::Store(Box::new(error))
+    }
+}
+
+impl CommandError for DeliverCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            DeliverCommandError::Online(error) => error.exit(),
+            DeliverCommandError::Store(error) => error.exit(),
+            DeliverCommandError::Deliver(error) => error.exit(),
+            DeliverCommandError::Confirm(error) => error.exit(),
+            DeliverCommandError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Delivered {
+    session: String,
+    round: u32,
+    recovery_timestamp: Timestamp,
+    dump: Digest,
+    size: u64,
+    from: PathBuf,
+    to: Option<PathBuf>,
+    command: Option<Vec<String>>,
+}
+
+/// Delivers the dump.
+///
+/// # Errors
+/// [`DeliverCommandError`].
+pub fn run(args: &DeliverArgs, output: Output) -> Result<(), DeliverCommandError> {
+    let online = Online::open(&args.online)?;
+    let seen = block_on::<_, DeliverCommandError>(async { Ok(online.session(Some(&args.session)).await?) })?;
+    let session = seen.view.session();
+    let held = online.store.certificates(session.id(), &online.roster)?;
+    let permit = Permit::of(session, online.me(), &held, |round| {
+        online.store.dump(session.id(), round).map_err(DeliverCommandError::from)
+    })?;
+    // Held from now on: acting on it binds this agent.
+    if let Some(certificate) = session.completion_certificate() {
+        online.store.lock()?.keep_certificate(&certificate)?;
+    }
+    let way = match &args.to {
+        Some(path) => Deliver::Path(path.clone()),
+        None => online.config.deliver.clone().ok_or_else(|| missing(&online))?,
+    };
+    let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
+    let mut delivered = Delivered {
+        session: session.id().to_string(),
+        round: permit.round().round,
+        recovery_timestamp: permit.recovery_timestamp(),
+        dump: permit.dump(),
+        size: permit.size(),
+        from: permit.path().to_owned(),
+        to: None,
+        command: None,
+    };
+    let question = "Deliver it?";
+    match &way {
+        Deliver::Path(path) => {
+            let words = words(&permit, &format!("copied to {}", path.display()));
+            confirm::confirm(&words, &[question], Beforehand::from_yes(args.yes))?;
+            permit.copy_to(path, Replace::from_force(args.force))?;
+            delivered.to = Some(path.clone());
+        }
+        Deliver::Command(command) => {
+            let filled = permit.fill(command, &values)?;
+            let words = words(&permit, &format!("handed to the command {filled:?}"));
+            confirm::confirm(&words, &[question], Beforehand::from_yes(args.yes))?;
+            permit.run(command, &values)?;
+            delivered.command = Some(filled);
+        }
+    }
+    let printed = match output {
+        Output::Json => output::print_json(&delivered),
+        Output::Table => output::print(&text(&delivered)),
+    };
+    printed.map_err(DeliverCommandError::Print)
+}
+
+fn missing(online: &Online) -> OnlineError {
+    let missing = vec![Missing {
+        section: "deliver",
+        line: "path = \"/domain-upgrade-dump/domain_migration_dump.json\"",
+        flag: "--to",
+        variable: "SVDR_DELIVER_TO",
+        file: online.config.file.clone(),
+    }];
+    ConfigError::Missing { missing }.into()
+}
+
+fn words(permit: &Permit, where_to: &str) -> String {
+    shown(&format!(
+        "The dump of {} ({}, {}) is completed by {} and will be {where_to}.\n\
+         It holds this SV's private keys. Once the SV app has imported it, this node has left the old network.",
+        permit.recovery_timestamp(),
+        size(permit.size()),
+        permit.dump(),
+        permit.round()
+    ))
+}
+
+fn text(delivered: &Delivered) -> String {
+    let to = match (&delivered.to, &delivered.command) {
+        (Some(path), _) => path.display().to_string(),
+        (None, Some(command)) => format!("by {command:?}"),
+        (None, None) => String::new(),
+    };
+    shown(&format!(
+        "Delivered the dump of {} ({}): {to}\nTell the others: svdr-agent done {} \"dump delivered\"",
+        delivered.recovery_timestamp, delivered.dump, delivered.session
+    ))
+}

@@ -1,0 +1,84 @@
+//! `review`: the proposal, with the agent's own recomputation beside it.
+
+use std::io;
+
+use clap::Args;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::output::{self, Output};
+use svdr_cli::session::heading::Style;
+use svdr_protocol::statement::{Body, SessionId};
+
+use super::online::{Online, OnlineArgs, OnlineError, block_on};
+use crate::screen::next::current_proposal;
+use crate::screen::review::{self, Review};
+
+/// Arguments of `review`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-agent review 4f3a\n\n\
+    Exit code 3 where the proposal is not what follows from its evidence.")]
+pub struct ReviewArgs {
+    /// The session: its id, or the beginning of it [default: the newest that has not ended]
+    #[arg(value_name = "SESSION")]
+    pub session: Option<String>,
+    /// Where the agent's things are
+    #[command(flatten)]
+    pub online: OnlineArgs,
+}
+
+/// Why there is no review, or none that says yes.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// Something is missing.
+    #[error(transparent)]
+    Online(#[from] OnlineError),
+    /// There is nothing to review.
+    #[error("session {session} has no proposal yet; svdr-agent status says what it waits for")]
+    NoProposal {
+        /// The session.
+        session: SessionId,
+    },
+    /// The recomputation does not confirm it; why, has been printed.
+    #[error("this agent's own recomputation does not confirm the proposal; do not agree to it. {reason}")]
+    Unconfirmed {
+        /// Why not.
+        reason: String,
+    },
+    /// Stdout cannot be written.
+    #[error("the review cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for ReviewError {
+    fn exit(&self) -> Exit {
+        match self {
+            ReviewError::Online(error) => error.exit(),
+            ReviewError::Unconfirmed { .. } => Exit::Refused,
+            ReviewError::NoProposal { .. } | ReviewError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Shows the proposal beside the recomputation.
+///
+/// # Errors
+/// [`ReviewError`], also, after printing, where the two are not the same.
+pub fn run(args: &ReviewArgs, output: Output) -> Result<(), ReviewError> {
+    let online = Online::open(&args.online)?;
+    let seen = block_on::<_, ReviewError>(async { Ok(online.session(args.session.as_deref()).await?) })?;
+    let session = seen.view.session();
+    let nothing = || ReviewError::NoProposal { session: session.id() };
+    let (_, digest) = current_proposal(session).ok_or_else(nothing)?;
+    let Some(Body::Proposal(proposal)) = session.statement(&digest).map(|one| one.body()) else {
+        return Err(nothing());
+    };
+    let review = Review::of(session, digest, proposal, online.me());
+    let printed = match output {
+        Output::Json => output::print_json(&review),
+        Output::Table => output::print(&review::review(&review, online.me(), Style::of_stdout())),
+    };
+    printed.map_err(ReviewError::Print)?;
+    match review.reason {
+        None => Ok(()),
+        Some(reason) => Err(ReviewError::Unconfirmed { reason }),
+    }
+}

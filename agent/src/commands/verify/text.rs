@@ -1,0 +1,157 @@
+//! What was verified, for a person: what does not hold first, then each session, then the verdict.
+
+use svdr_cli::exit::shown;
+use svdr_cli::output;
+use svdr_cli::session::facts::Remark;
+use svdr_cli::session::heading::{DRILL, Style, all};
+use svdr_cli::session::short;
+
+use super::document::{Chain, Checked, Completed, Document, Equivocation, Proof, Proposal, Session};
+
+/// Lines that are listed by themselves; of more, only those that do not hold.
+const FEW_LINES: usize = 40;
+
+/// The whole report.
+pub(super) fn text(document: &Document, every_line: bool, style: Style) -> String {
+    let mut parts = Vec::new();
+    let listed = every_line || document.statements.len() <= FEW_LINES;
+    let lines: Vec<&Checked> = document.statements.iter().filter(|one| listed || !one.holds).collect();
+    if !lines.is_empty() {
+        parts.push(table(&lines));
+    }
+    parts.extend(document.equivocations.iter().map(|one| equivocation(one, style)));
+    parts.extend(
+        document
+            .forks
+            .iter()
+            .map(|fork| style.alarm(&format!("CONTRADICTION of a coordinator: {}", fork.what))),
+    );
+    for session in &document.sessions {
+        let chains = document.chains.iter().filter(|chain| chain.session == session.session);
+        parts.push(of_session(session, &chains.collect::<Vec<_>>(), style));
+    }
+    let opened = |chain: &&Chain| document.sessions.iter().all(|session| session.session != chain.session);
+    let loose: Vec<String> =
+        document.chains.iter().filter(opened).map(|chain| of_chain(chain, style)).collect();
+    if !loose.is_empty() {
+        parts.push(loose.join("\n"));
+    }
+    parts.push(verdict(document, style));
+    parts.join("\n\n")
+}
+
+fn table(lines: &[&Checked]) -> String {
+    let mut table = output::table(&["statement", "holds", "by", "kind", "says"]);
+    for checked in lines {
+        let place = format!("{}:{}", checked.path, checked.line);
+        let (holds, says) = match (&checked.says, &checked.error) {
+            (Some(says), _) => ("yes", says.clone()),
+            (None, error) => ("NO", error.clone().unwrap_or_default()),
+        };
+        let drill = if checked.drill == Some(true) { " (drill)" } else { "" };
+        let kind = checked.kind.as_ref().map(|kind| format!("{kind}{drill}")).unwrap_or_default();
+        let signer = checked.signer.as_ref().map(ToString::to_string).unwrap_or_default();
+        table.add_row([place, holds.to_owned(), signer, kind, says].map(|cell| shown(&cell)));
+    }
+    table.trim_fmt()
+}
+
+fn equivocation(one: &Equivocation, style: Style) -> String {
+    let Equivocation { signer, what, first, second } = one;
+    let mut text = style.alarm(&format!("EQUIVOCATION: {signer} signed {what}:"));
+    for Proof { path, line, digest, says, .. } in [first, second] {
+        text += &shown(&format!("\n  {path}:{line} {digest}\n    {says}"));
+    }
+    text += "\n  The two envelopes are the proof; --output json prints them.";
+    text
+}
+
+fn of_session(session: &Session, chains: &[&Chain], style: Style) -> String {
+    let mut lines = Vec::new();
+    if session.drill {
+        lines.push(style.alarm(DRILL));
+    }
+    lines.push(style.title(&format!(
+        "Session {}: {}, {} statements",
+        session.session, session.phase, session.statements
+    )));
+    lines.push(shown(&format!("  opened because: {}", session.reason)));
+    lines.extend(session.proposals.iter().map(|one| of_proposal(one, session, style)));
+    lines.extend(session.completed.iter().map(|one| of_certificate(one, session)));
+    if session.completed.len() > 1 {
+        lines.push(style.alarm("  COMPLETED TWICE: somebody equivocated or released; see above"));
+    }
+    for Remark { by, round, reason } in &session.releases {
+        let round = round.unwrap_or_default();
+        lines.push(
+            style.alarm(&format!("  RELEASE: {by} took its attestation of round {round} back: {reason}")),
+        );
+    }
+    for Remark { by, reason, .. } in &session.aborts {
+        lines.push(shown(&format!("  abort by {by}: {reason}")));
+    }
+    lines.extend(chains.iter().map(|chain| of_chain(chain, style)));
+    if chains.is_empty() {
+        lines.push("  no receipts: no coordinator says that this is all there is".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn of_proposal(one: &Proposal, session: &Session, style: Style) -> String {
+    let Proposal { round, proposal, follows, reason, agreed_by, certified } = one;
+    let proposal = short(proposal);
+    let counted = format!(
+        "agreed by {} of {} ({}), {} needed: {}",
+        agreed_by.len(),
+        session.members,
+        all(agreed_by),
+        session.threshold,
+        if *certified { "an agreement certificate" } else { "no certificate" }
+    );
+    let reason = reason.as_deref().unwrap_or_default();
+    match follows {
+        Some(true) => {
+            shown(&format!("  round {round}, proposal {proposal}: follows from its evidence; {counted}"))
+        }
+        None => {
+            shown(&format!("  round {round}, proposal {proposal}: not computed again, {reason}; {counted}"))
+        }
+        Some(false) => style
+            .alarm(&format!("  round {round}, proposal {proposal}: DOES NOT FOLLOW: {reason}; {counted}")),
+    }
+}
+
+fn of_certificate(one: &Completed, session: &Session) -> String {
+    shown(&format!(
+        "  COMPLETION CERTIFICATE{}: round {}, recover to {} as migration {}; attested by {} of {} ({}), {} needed",
+        if session.drill { " OF A DRILL" } else { "" },
+        one.round,
+        one.recovery_timestamp,
+        one.migration_id,
+        one.attested_by.len(),
+        session.members,
+        all(&one.attested_by),
+        session.threshold
+    ))
+}
+
+fn of_chain(chain: &Chain, style: Style) -> String {
+    let Chain { coordinator, session, length, error } = chain;
+    match error {
+        None => shown(&format!(
+            "  coordinator {coordinator}: {length} statements of session {session} in one chain without gaps"
+        )),
+        Some(error) => {
+            style.alarm(&format!("  coordinator {coordinator}: BROKEN after {length} statements: {error}"))
+        }
+    }
+}
+
+fn verdict(document: &Document, style: Style) -> String {
+    let statements = document.statements.len();
+    match document.holds {
+        true => style
+            .title(&format!("Everything holds: {statements} statements, {} receipts.", document.receipts)),
+        false => style.alarm(&format!("NOT EVERYTHING HOLDS: {}.", document.findings().join(", "))),
+    }
+}

@@ -1,0 +1,383 @@
+//! Puts a finished dump where the SV app imports it from.
+//!
+//! This is the step after which a node leaves the old network, so it needs the whole proof: a completion
+//! certificate of a real session, this member's own attestation in it, and a file that still is what was attested.
+//! [`Permit`] is that proof, and nothing here works without one. What is delivered is read once and digested while
+//! it is copied; a copy that turns out to be something else never gets its name.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use sha2::{Digest as _, Sha256};
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_cli::progress::Progress;
+use svdr_protocol::certificate::CompletionCertificate;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::session::Session;
+use svdr_protocol::statement::{Body, RoundOf, SessionId};
+use svdr_protocol::time::Timestamp;
+
+use crate::store::DumpRecord;
+
+/// Bytes read at once.
+const BUFFER_LEN: usize = 1 << 20;
+/// The placeholder of the dump's path in the arguments of a command.
+pub const DUMP_PLACEHOLDER: &str = "dump";
+
+/// The permission to deliver one dump. [`Permit::of`] is the only way to get one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permit {
+    round: RoundOf,
+    recovery_timestamp: Timestamp,
+    migration_id: u64,
+    dump: Digest,
+    size: u64,
+    path: PathBuf,
+}
+
+/// Why a dump is not delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverError {
+    /// It is a rehearsal.
+    #[error("session {session} is a drill; its dumps are never imported, and nothing is delivered")]
+    Drill {
+        /// The session.
+        session: SessionId,
+    },
+    /// There is no completion certificate.
+    #[error(
+        "session {session} has no completion certificate, so its dumps must not be imported yet; wait until {needed} \
+         members have attested theirs (svdr-agent status)"
+    )]
+    NotCompleted {
+        /// The session.
+        session: SessionId,
+        /// How many attestations it takes.
+        needed: usize,
+    },
+    /// There was one, and it does not stand any more.
+    #[error(
+        "this agent has held a completion certificate of {round}, but an equivocation or a release is known since, \
+         and it does not stand any more; talk to all the others before anybody imports anything"
+    )]
+    NotStanding {
+        /// The round.
+        round: RoundOf,
+    },
+    /// There are two that say different things.
+    #[error(
+        "session {session} has completion certificates for {first} and for {second}: members equivocated or released; \
+         import nothing before everybody has decided on the call, and run svdr-agent verify on the transcript"
+    )]
+    Two {
+        /// The session.
+        session: SessionId,
+        /// The timestamp of one.
+        first: Timestamp,
+        /// The timestamp of the other.
+        second: Timestamp,
+    },
+    /// This member has no attestation in it.
+    #[error(
+        "{member} has not attested a dump of {round}, so there is nothing to deliver; svdr-agent status says what to do"
+    )]
+    NotAttested {
+        /// The member.
+        member: MemberName,
+        /// The round.
+        round: RoundOf,
+    },
+    /// The store does not know where the dump is.
+    #[error(
+        "{member} has attested a dump of {round}, but this agent's store does not say where it is; run this where \
+         the agent made it, or name its state folder with --state"
+    )]
+    NoRecord {
+        /// The member.
+        member: MemberName,
+        /// The round.
+        round: RoundOf,
+    },
+    /// The file is not what was attested.
+    #[error(
+        "{} is not the dump that was attested: expected {expected}, {expected_size} bytes, found {found}, \
+         {found_size} bytes; do not import it, restore the file or make the dump again",
+        path.display()
+    )]
+    OtherDump {
+        /// The file.
+        path: PathBuf,
+        /// The digest attested.
+        expected: Digest,
+        /// The size attested.
+        expected_size: u64,
+        /// The file's digest.
+        found: Digest,
+        /// The file's size.
+        found_size: u64,
+    },
+    /// The dump cannot be read.
+    #[error("the dump {} cannot be read; check the path and its permissions", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The copy cannot be written.
+    #[error(transparent)]
+    Write(#[from] FileError),
+    /// The copy cannot be written to its end.
+    #[error("the dump cannot be copied to {}; check the room on the disk", path.display())]
+    Copy {
+        /// The target.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A placeholder has no value.
+    #[error(
+        "the command in [deliver] holds {{{name}}}, which nothing gives a value; known are {known}, or give it with \
+         --set {name}=VALUE"
+    )]
+    Placeholder {
+        /// Its name.
+        name: String,
+        /// Those that have one.
+        known: String,
+    },
+    /// A brace is not closed.
+    #[error(
+        "the argument {argument:?} of the command in [deliver] opens a brace and does not close it; close it"
+    )]
+    OpenBrace {
+        /// The argument.
+        argument: String,
+    },
+    /// The command is empty.
+    #[error("the command in [deliver] is empty; name a program and its arguments")]
+    NoProgram,
+    /// The program cannot be started.
+    #[error(
+        "the program {program:?} in [deliver] cannot be started; check its name, its path and its permissions"
+    )]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The program failed.
+    #[error(
+        "{program:?} ended with {status}, so the dump may not be where it belongs; look at its own words above, and \
+         run this again"
+    )]
+    Failed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+}
+
+impl CommandError for DeliverError {
+    fn exit(&self) -> Exit {
+        match self {
+            DeliverError::Drill { .. }
+            | DeliverError::NotCompleted { .. }
+            | DeliverError::NotStanding { .. }
+            | DeliverError::Two { .. }
+            | DeliverError::NotAttested { .. }
+            | DeliverError::OtherDump { .. } => Exit::Refused,
+            DeliverError::Placeholder { .. } | DeliverError::OpenBrace { .. } | DeliverError::NoProgram => {
+                Exit::Usage
+            }
+            DeliverError::Write(error) => error.exit(),
+            DeliverError::NoRecord { .. }
+            | DeliverError::Read { .. }
+            | DeliverError::Copy { .. }
+            | DeliverError::Start { .. }
+            | DeliverError::Failed { .. } => Exit::Failed,
+        }
+    }
+}
+
+impl Permit {
+    /// The permission for `me` to deliver its dump of `session`. `held` are the certificates that this agent has
+    /// held before; `record` gives what its store says of the dump of a round.
+    ///
+    /// # Errors
+    /// [`DeliverError`] where anything of the proof is missing.
+    pub fn of<E: From<DeliverError>>(
+        session: &Session,
+        me: &MemberName,
+        held: &[CompletionCertificate],
+        record: impl FnOnce(u32) -> Result<Option<DumpRecord>, E>,
+    ) -> Result<Permit, E> {
+        let id = session.id();
+        if session.drill() {
+            return Err(DeliverError::Drill { session: id }.into());
+        }
+        let certificates: Vec<CompletionCertificate> = session.completion_certificates().collect();
+        let Some(certificate) = certificates.first() else {
+            let needed = session.roster().threshold();
+            return Err(match held.first() {
+                Some(held) => DeliverError::NotStanding { round: held.round() },
+                None => DeliverError::NotCompleted { session: id, needed },
+            }
+            .into());
+        };
+        let first = certificate.recovery_timestamp();
+        let mut others = certificates.iter().chain(held).map(CompletionCertificate::recovery_timestamp);
+        if let Some(second) = others.find(|other| *other != first) {
+            return Err(DeliverError::Two { session: id, first, second }.into());
+        }
+        let round = certificate.round();
+        let attestation = match certificate.attestations().get(me).map(|one| one.body()) {
+            Some(Body::Attestation(attestation)) => attestation,
+            _ => return Err(DeliverError::NotAttested { member: me.clone(), round }.into()),
+        };
+        let record =
+            record(round.round)?.ok_or_else(|| DeliverError::NoRecord { member: me.clone(), round })?;
+        Ok(Permit {
+            round,
+            recovery_timestamp: first,
+            migration_id: attestation.migration_id,
+            dump: attestation.dump.digest,
+            size: attestation.dump.size,
+            path: record.path,
+        })
+    }
+
+    /// The round whose dump it is.
+    pub const fn round(&self) -> RoundOf {
+        self.round
+    }
+
+    /// The time that the dump is of.
+    pub const fn recovery_timestamp(&self) -> Timestamp {
+        self.recovery_timestamp
+    }
+
+    /// Its digest.
+    pub const fn dump(&self) -> Digest {
+        self.dump
+    }
+
+    /// Its size in bytes.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Copies the dump to `target`: 0600, complete and as attested, or not at all.
+    ///
+    /// # Errors
+    /// [`DeliverError`]; the target is then as it was before.
+    pub fn copy_to(&self, target: &Path, replace: Replace) -> Result<(), DeliverError> {
+        let mut out = PrivateFile::create(target, replace)?;
+        self.read_into(&mut out, target)?;
+        Ok(out.commit()?)
+    }
+
+    /// Runs `command` with its placeholders filled in, after checking that the dump is as attested. What the
+    /// program prints on stdout goes to stderr, where everything goes that is no result.
+    ///
+    /// # Errors
+    /// [`DeliverError`] where the dump is not as attested, or the program does not end well.
+    pub fn run(&self, command: &[String], values: &BTreeMap<String, String>) -> Result<(), DeliverError> {
+        let arguments = self.fill(command, values)?;
+        let Some((program, arguments)) = arguments.split_first() else { return Err(DeliverError::NoProgram) };
+        self.read_into(&mut io::sink(), &self.path)?;
+        let mut child = Command::new(program);
+        child.args(arguments).stdin(Stdio::null()).stdout(Stdio::from(io::stderr()));
+        let status = child.status();
+        let status = status.map_err(|source| DeliverError::Start { program: program.clone(), source })?;
+        if status.success() { Ok(()) } else { Err(DeliverError::Failed { program: program.clone(), status }) }
+    }
+
+    /// The program and its arguments, with every `{name}` replaced. No shell reads them, so a value with spaces
+    /// or quotes stays one argument.
+    ///
+    /// # Errors
+    /// Where a placeholder has no value.
+    pub fn fill(
+        &self,
+        command: &[String],
+        values: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, DeliverError> {
+        let mut known = values.clone();
+        known.extend([
+            (DUMP_PLACEHOLDER.to_owned(), self.path.display().to_string()),
+            ("session".to_owned(), self.round.session.to_string()),
+            ("timestamp".to_owned(), self.recovery_timestamp.to_string()),
+            ("migration_id".to_owned(), self.migration_id.to_string()),
+        ]);
+        command.iter().map(|argument| filled(argument, &known)).collect()
+    }
+
+    /// Reads the whole dump into `out`, and checks that it is the one attested.
+    fn read_into(&self, out: &mut impl Write, target: &Path) -> Result<(), DeliverError> {
+        let unreadable = |source| DeliverError::Read { path: self.path.clone(), source };
+        let mut file = File::open(&self.path).map_err(unreadable)?;
+        let progress = Progress::bytes("delivering the dump", Some(self.size));
+        let (mut hash, mut size) = (Sha256::new(), 0);
+        let mut buffer = vec![0; BUFFER_LEN];
+        loop {
+            let read = match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => buffer.get(..read).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(unreadable(source)),
+            };
+            hash.update(read);
+            size += read.len() as u64;
+            out.write_all(read).map_err(|source| DeliverError::Copy { path: target.to_owned(), source })?;
+            progress.advance(read.len() as u64);
+        }
+        let found = Digest::from_bytes(hash.finalize().into());
+        if (found, size) == (self.dump, self.size) {
+            return Ok(());
+        }
+        Err(DeliverError::OtherDump {
+            path: self.path.clone(),
+            expected: self.dump,
+            expected_size: self.size,
+            found,
+            found_size: size,
+        })
+    }
+}
+
+fn filled(argument: &str, known: &BTreeMap<String, String>) -> Result<String, DeliverError> {
+    let mut text = String::new();
+    let mut rest = argument;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, behind)) = after.split_once('}') else {
+            return Err(DeliverError::OpenBrace { argument: argument.to_owned() });
+        };
+        let value = known.get(name).ok_or_else(|| DeliverError::Placeholder {
+            name: name.to_owned(),
+            known: known.keys().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", "),
+        })?;
+        text += before;
+        text += value;
+        rest = behind;
+    }
+    Ok(text + rest)
+}
+
+#[cfg(test)]
+mod tests;

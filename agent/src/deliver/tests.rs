@@ -1,0 +1,169 @@
+//! A dump is delivered with the whole proof, and never without.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use svdr_cli::session::fixture::{Meeting, at, name};
+use svdr_protocol::statement::{Attestation, Part};
+use tempfile::TempDir;
+
+use super::*;
+
+const DUMP: &[u8] = b"{\"migration_id\":6}";
+
+/// A session in which the first three have attested, the member at 1 a dump with the content [`DUMP`].
+fn completed(drill: bool) -> (Meeting, Digest) {
+    let mut meeting = Meeting::open(drill);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    meeting.attest(0, proposal, "acs");
+    let own = attestation(&meeting, proposal);
+    meeting.say(1, Body::Attestation(own));
+    meeting.attest(2, proposal, "acs");
+    (meeting, proposal)
+}
+
+fn attestation(meeting: &Meeting, proposal: Digest) -> Attestation {
+    let Body::Proposal(content) = meeting.session.statement(&proposal).unwrap().body() else { panic!() };
+    let dump = Part { name: String::new(), digest: Digest::of(DUMP), size: DUMP.len() as u64 };
+    Attestation {
+        round: content.round,
+        proposal,
+        recovery_timestamp: content.plan.recovery_timestamp(),
+        migration_id: content.plan.migration_id(),
+        dump,
+        parts: Vec::new(),
+        started: at("23:40:00"),
+        finished: at("23:50:00"),
+    }
+}
+
+fn record(path: &Path, proposal: Digest) -> DumpRecord {
+    DumpRecord {
+        round: 1,
+        proposal,
+        path: path.to_owned(),
+        recovery_timestamp: at("23:10:00"),
+        migration_id: 6,
+        size: DUMP.len() as u64,
+        sha256: Digest::of(DUMP),
+        parts: Vec::new(),
+        started: at("23:40:00"),
+        finished: at("23:50:00"),
+    }
+}
+
+fn permit(meeting: &Meeting, held: &[CompletionCertificate], path: &Path) -> Result<Permit, DeliverError> {
+    let proposal = Digest::of(b"");
+    Permit::of(&meeting.session, &name(1), held, |_| Ok(Some(record(path, proposal))))
+}
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("dump.json");
+    fs::write(&dump, DUMP).unwrap();
+    (folder, dump)
+}
+
+#[test]
+fn a_dump_is_copied_privately_and_replaces_nothing() {
+    let (folder, dump) = folder();
+    let permit = permit(&completed(false).0, &[], &dump).unwrap();
+    let target = folder.path().join("import.json");
+    permit.copy_to(&target, Replace::Never).unwrap();
+    assert_eq!(fs::read(&target).unwrap(), DUMP);
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(matches!(
+        permit.copy_to(&target, Replace::Never),
+        Err(DeliverError::Write(FileError::Exists { .. }))
+    ));
+    permit.copy_to(&target, Replace::Force).unwrap();
+}
+
+#[test]
+fn a_dump_that_is_not_the_one_attested_never_gets_its_name() {
+    let (folder, dump) = folder();
+    let permit = permit(&completed(false).0, &[], &dump).unwrap();
+    fs::write(&dump, b"{\"migration_id\":7}").unwrap();
+    let target = folder.path().join("import.json");
+    let error = permit.copy_to(&target, Replace::Never).unwrap_err();
+    assert!(matches!(error, DeliverError::OtherDump { found_size: 18, .. }), "{error}");
+    assert_eq!(error.exit(), Exit::Refused);
+    assert!(!target.exists());
+    let touch = ["touch".to_owned(), target.display().to_string(), "{dump}".to_owned()];
+    assert!(matches!(permit.run(&touch, &BTreeMap::new()), Err(DeliverError::OtherDump { .. })));
+    assert!(!target.exists());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn nothing_of_a_drill_is_delivered() {
+    let (_folder, dump) = folder();
+    assert!(matches!(permit(&completed(true).0, &[], &dump), Err(DeliverError::Drill { .. })));
+}
+
+#[test]
+fn without_a_certificate_nothing_is_delivered() {
+    let (_folder, dump) = folder();
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    let own = attestation(&meeting, proposal);
+    meeting.say(1, Body::Attestation(own));
+    meeting.attest(0, proposal, "acs");
+    assert!(matches!(permit(&meeting, &[], &dump), Err(DeliverError::NotCompleted { needed: 3, .. })));
+}
+
+#[test]
+fn a_certificate_that_does_not_stand_any_more_is_said() {
+    let (_folder, dump) = folder();
+    let (mut meeting, _) = completed(false);
+    let held: Vec<_> = meeting.session.completion_certificates().collect();
+    assert!(permit(&meeting, &held, &dump).is_ok());
+    let certificate = held.first().unwrap();
+    let released = certificate.attestations().get(&name(0)).unwrap().digest();
+    meeting.release(0, 1, released, "by mistake");
+    assert!(matches!(permit(&meeting, &held, &dump), Err(DeliverError::NotStanding { .. })));
+}
+
+#[test]
+fn a_member_without_an_attestation_has_nothing_to_deliver() {
+    let (_folder, dump) = folder();
+    let (meeting, proposal) = completed(false);
+    let left = Permit::of(&meeting.session, &name(3), &[], |_| Ok(Some(record(&dump, proposal))));
+    assert!(matches!(left, Err(DeliverError::NotAttested { .. })));
+    let lost = Permit::of(&meeting.session, &name(1), &[], |_| Ok::<_, DeliverError>(None));
+    assert!(matches!(lost, Err(DeliverError::NoRecord { .. })));
+}
+
+#[test]
+fn a_command_gets_its_values_as_single_arguments() {
+    let (folder, dump) = folder();
+    let permit = permit(&completed(false).0, &[], &dump).unwrap();
+    let target = folder.path().join("a b; touch c");
+    let values: BTreeMap<String, String> = [("pod".to_owned(), target.display().to_string())].into();
+    let copy = ["cp", "{dump}", "{pod}"].map(str::to_owned);
+    permit.run(&copy, &values).unwrap();
+    assert_eq!(fs::read(&target).unwrap(), DUMP);
+    let filled = permit.fill(&["sv/{pod}:/x-{migration_id}".to_owned()], &values).unwrap();
+    assert_eq!(filled, [format!("sv/{}:/x-6", target.display())]);
+}
+
+#[test]
+fn a_command_that_cannot_be_run_says_why() {
+    let (_folder, dump) = folder();
+    let permit = permit(&completed(false).0, &[], &dump).unwrap();
+    let run = |command: &[&str]| {
+        let command: Vec<String> = command.iter().map(|one| (*one).to_owned()).collect();
+        permit.run(&command, &BTreeMap::new()).unwrap_err()
+    };
+    assert!(matches!(run(&["cp", "{pod}"]), DeliverError::Placeholder { .. }));
+    assert!(matches!(run(&["cp", "{dump"]), DeliverError::OpenBrace { .. }));
+    assert!(matches!(run(&[]), DeliverError::NoProgram));
+    assert!(matches!(run(&["no-such-program-anywhere"]), DeliverError::Start { .. }));
+    assert!(matches!(run(&["false"]), DeliverError::Failed { .. }));
+}

@@ -1,0 +1,124 @@
+//! What the operator is told, once each: a line of the log when something changes, and none while it stays.
+
+use std::collections::HashSet;
+
+use svdr_protocol::digest::Digest;
+use svdr_protocol::session::{Bounds, Phase, Session};
+use svdr_protocol::statement::{Body, SessionId};
+
+use super::courier::Event;
+use super::decide::AskReason;
+use crate::fetch::in_one_line;
+
+/// Remembers what was said.
+#[derive(Debug, Default)]
+pub(super) struct Teller {
+    phase: Option<Phase>,
+    waiting: Option<String>,
+    asked: HashSet<(Digest, String)>,
+    trouble: Option<String>,
+}
+
+impl Teller {
+    pub(super) fn joined(&self, session: &Session) {
+        let (id, reason) = (session.id(), svdr_cli::exit::shown(&session.opening().reason));
+        let by = session.opened().signer();
+        if session.drill() {
+            tracing::info!("DRILL: joined session {id}, opened by {by}: {reason}");
+        } else {
+            tracing::info!("joined session {id}, opened by {by}: {reason}");
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Connected { url } => {
+                self.trouble = None;
+                tracing::info!("connected to {url}");
+            }
+            Event::Trouble { error, pause } => {
+                let text = in_one_line(error);
+                if self.trouble.as_ref() != Some(&text) {
+                    tracing::warn!("{text}; trying again, the next time in {} s", pause.as_secs());
+                    self.trouble = Some(text);
+                }
+            }
+            Event::Refused { statement, error } => {
+                tracing::warn!("the statement {statement} is not accepted: {}", in_one_line(error));
+            }
+            Event::Struck(error) => {
+                tracing::error!("a coordinator is not trusted any more: {}", in_one_line(error));
+            }
+            Event::Received { .. } | Event::CaughtUp | Event::Acknowledged(_) | Event::Over(_) => {}
+        }
+    }
+
+    pub(super) fn phase(&mut self, session: &Session) {
+        let phase = session.phase();
+        if self.phase != Some(phase) {
+            tracing::info!("{phase}{}", plan(session, phase));
+            self.phase = Some(phase);
+            self.waiting = None;
+        }
+    }
+
+    pub(super) fn waiting(&mut self, text: String) {
+        if self.waiting.as_ref() != Some(&text) {
+            tracing::info!("{text}");
+            self.waiting = Some(text);
+        }
+    }
+
+    pub(super) fn ask(&mut self, session: &Session, round: u32, proposal: &Digest, reason: AskReason) {
+        if self.asked.insert((*proposal, reason.to_string())) {
+            let id = session.id();
+            tracing::warn!(
+                "round {round} waits for this SV's operator ({reason}){}. Look at it with `svdr-agent review {id}`, then \
+                 sign with `svdr-agent agree {id}`, or `svdr-agent reject {id} --reason TEXT`",
+                plan(session, Phase::Proposed(round))
+            );
+        }
+    }
+
+    pub(super) fn bounds(&self, session: SessionId, bounds: &Bounds) {
+        let mut flags = String::new();
+        if let Some(at) = bounds.not_before {
+            flags += &format!(" --not-before {at}");
+        }
+        if let Some(at) = bounds.not_after {
+            flags += &format!(" --not-after {at}");
+        }
+        if bounds.are_empty() {
+            tracing::warn!(
+                "no timestamp suits every SV app that was asked: a convener has to leave somebody out, with \
+                 `svdr-coordinator session propose {session} --exclude NAME`"
+            );
+        } else if !flags.is_empty() {
+            tracing::warn!(
+                "what would suit every SV app that was asked: `svdr-coordinator session propose {session}{flags}`, by a \
+                 convener"
+            );
+        }
+    }
+}
+
+/// What the first proposal of the phase's round is about.
+fn plan(session: &Session, phase: Phase) -> String {
+    let round = match phase {
+        Phase::Proposed(round)
+        | Phase::Agreed(round)
+        | Phase::Recovering(round)
+        | Phase::Completed(round) => round,
+        Phase::Gathering | Phase::Aborted => return String::new(),
+    };
+    let Some(Body::Proposal(proposal)) = session.proposals(round).next().map(|one| one.body()) else {
+        return String::new();
+    };
+    let members = session.roster().members().len();
+    format!(
+        ": back to {} ({} s of history lost) with {} of {members} members",
+        proposal.plan.recovery_timestamp(),
+        proposal.candidate.history_lost_seconds,
+        proposal.candidate.covered.len()
+    )
+}

@@ -1,0 +1,30 @@
+//! What the operator of one SV sees: pure functions from a session to text.
+//!
+//! What everybody sees of a session comes from [`svdr_cli::session`]; here is what concerns this member: what to do
+//! next ([`next`]), the proposal beside the agent's own recomputation ([`review`]), and the words that are shown
+//! before anything is signed ([`signing`]). Decisions are not made here: they come from [`svdr_protocol::vote`].
+
+use svdr_cli::exit::shown;
+use svdr_cli::session::facts::SessionFacts;
+use svdr_cli::session::heading::Style;
+use svdr_protocol::names::MemberName;
+
+pub mod next;
+pub mod review;
+pub mod signing;
+
+#[cfg(test)]
+mod tests;
+
+use next::Next;
+
+/// Where the session stands, what it waits for and from whom, and what this operator does next.
+pub fn status(facts: &SessionFacts, me: &MemberName, next: &Next, style: Style) -> String {
+    let mut text = svdr_cli::session::screen(facts, Some(me), style);
+    text += "\n\n";
+    text += &style.title(&format!("{me}, next: {}", next.what));
+    for command in &next.commands {
+        text += &shown(&format!("\n  {command}"));
+    }
+    text
+}

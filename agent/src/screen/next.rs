@@ -1,0 +1,192 @@
+//! What this operator does next, with the exact command.
+
+use serde::Serialize;
+use svdr_protocol::certificate::CompletionCertificate;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::proposal::listed;
+use svdr_protocol::session::{Phase, Session};
+use svdr_protocol::statement::Body;
+use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
+
+use svdr_cli::session::{shown_proposal, shown_round};
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Next {
+    /// In a sentence or two.
+    pub what: String,
+    /// The commands, in their order; none where there is nothing to do but wait.
+    pub commands: Vec<String>,
+}
+
+impl Next {
+    fn wait(what: impl Into<String>) -> Next {
+        Next { what: what.into(), commands: Vec::new() }
+    }
+
+    fn run(what: impl Into<String>, commands: impl IntoIterator<Item = String>) -> Next {
+        Next { what: what.into(), commands: commands.into_iter().collect() }
+    }
+}
+
+/// What `me` does next in `session`. `voter` is the same member in the same session.
+pub fn next(session: &Session, me: &MemberName, voter: &Voter<'_>) -> Next {
+    let id = session.id();
+    match session.phase() {
+        Phase::Aborted => {
+            Next::wait("nothing more in this session; wait for a convener to open another one.")
+        }
+        Phase::Completed(_) => match session.completion_certificate() {
+            Some(certificate) => completed(session, me, &certificate),
+            None => Next::wait("nothing."),
+        },
+        Phase::Gathering if session.evidence().contains_key(me) => {
+            Next::wait("nothing; your evidence is there. Wait for the others and for the proposal.")
+        }
+        Phase::Gathering => Next::run(
+            "report your evidence. The agent does that by itself while it runs:",
+            ["svdr-agent check".to_owned(), run_command(session)],
+        ),
+        Phase::Proposed(round) => match shown_proposal(session, round) {
+            Some((proposal, _)) => vote(session, me, voter, round, &proposal.digest()),
+            None => Next::wait(format!("wait for the proposal of round {round}; session {id} holds none.")),
+        },
+        Phase::Agreed(round) | Phase::Recovering(round) => dump(session, me, voter, round),
+    }
+}
+
+/// The agent takes part in drills only where it is told to.
+fn run_command(session: &Session) -> String {
+    format!("svdr-agent run{}", if session.drill() { " --drill" } else { "" })
+}
+
+fn vote(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32, proposal: &Digest) -> Next {
+    let id = session.id();
+    let rejected = session.rejections(round, proposal).contains_key(me);
+    match voter.agree(proposal) {
+        Decision::Signed(_) => Next::wait(format!(
+            "nothing; you have agreed to round {round}. Keep the agent running ({}).",
+            run_command(session)
+        )),
+        Decision::Sign(_) if rejected => Next::run(
+            "wait for another proposal: you have rejected this one. You may still change your mind:",
+            [format!("svdr-agent agree {id}")],
+        ),
+        Decision::Sign(_) => Next::run(
+            format!("look at the proposal of round {round}, then agree or reject:"),
+            [
+                format!("svdr-agent review {id}"),
+                format!("svdr-agent agree {id}"),
+                format!("svdr-agent reject {id} --reason \"…\""),
+            ],
+        ),
+        Decision::Wait(Wait::Abandonments { round: held, open, needed, by }) if held.session == id => {
+            let open: Vec<&MemberName> = open.iter().collect();
+            Next::run(
+                format!(
+                    "you have attested round {}, and it may still complete: {} of {needed} members have abandoned it. \
+                     Ask {} more of {} to run the first command; the second one takes your own attestation back, and \
+                     is the last resort:",
+                    held.round,
+                    by.len(),
+                    needed.saturating_sub(by.len()),
+                    listed(&open)
+                ),
+                [
+                    format!("svdr-agent abandon {id} --round {} --reason \"…\"", held.round),
+                    format!("svdr-agent release {id} --round {} --reason \"…\"", held.round),
+                ],
+            )
+        }
+        Decision::Wait(wait) => Next::wait(format!("{wait}.")),
+        Decision::Refuse(Refusal::Unconfirmed(unconfirmed)) => Next::run(
+            format!("do NOT agree: {unconfirmed}."),
+            [format!("svdr-agent review {id}"), format!("svdr-agent reject {id} --reason \"…\"")],
+        ),
+        Decision::Refuse(refusal) => Next::wait(format!("{refusal}.")),
+    }
+}
+
+fn dump(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32) -> Next {
+    if session.obstacles(round).any(|(member, _)| member == me)
+        && !matches!(voter.dump(round), Decision::Signed(_) | Decision::Refuse(_))
+    {
+        return Next::wait(
+            "tell the conveners that your SV app cannot make this dump; the bounds that would suit everybody are \
+             above. The agent keeps trying while it runs.",
+        );
+    }
+    match voter.dump(round) {
+        Decision::Signed(_) => Next::wait(format!(
+            "nothing; your dump of round {round} is attested. Import nothing before the session is completed."
+        )),
+        Decision::Sign(plan) => Next::run(
+            format!(
+                "make your dump of {}. The agent does that by itself while it runs:",
+                plan.recovery_timestamp()
+            ),
+            [run_command(session)],
+        ),
+        Decision::Refuse(Refusal::NotAgreed { .. }) => match shown_proposal(session, round) {
+            Some((proposal, _)) => vote(session, me, voter, round, &proposal.digest()),
+            None => Next::wait("nothing."),
+        },
+        Decision::Wait(wait) => Next::wait(format!("{wait}.")),
+        Decision::Refuse(refusal) => Next::wait(format!("{refusal}.")),
+    }
+}
+
+fn completed(session: &Session, me: &MemberName, certificate: &CompletionCertificate) -> Next {
+    let id = session.id();
+    if session.drill() {
+        return Next::run(
+            "the drill is over; its dumps are never imported. What it left can be verified:",
+            [format!("svdr-coordinator session export {id} --out {id}.jsonl")],
+        );
+    }
+    if certificate.attestations().contains_key(me) {
+        return Next::run(
+            format!(
+                "put your dump of {} where the SV app imports it, and mark what is done:",
+                certificate.recovery_timestamp()
+            ),
+            [format!("svdr-agent deliver {id}"), format!("svdr-agent done {id} \"…\"")],
+        );
+    }
+    let covered = match certificate.agreement().proposal().body() {
+        Body::Proposal(proposal) => proposal.candidate.covered.contains(me),
+        _ => false,
+    };
+    let donors: Vec<&MemberName> = certificate.attestations().keys().collect();
+    if covered
+        && session
+            .agreements(certificate.round().round, &certificate.agreement().proposal().digest())
+            .contains_key(me)
+    {
+        return Next::run(
+            "finish your own dump. The agent does that by itself while it runs:",
+            [run_command(session)],
+        );
+    }
+    Next::run(
+        format!(
+            "you have no dump in this session. Ask one of {} for the data snapshot of the DSO party at {}, compare \
+             it with that member's attestation, and merge it with your own identities:",
+            listed(&donors),
+            certificate.recovery_timestamp()
+        ),
+        [format!(
+            "svdr-agent merge --identities IDENTITIES --data SNAPSHOT --timestamp {} --out DUMP",
+            certificate.recovery_timestamp()
+        )],
+    )
+}
+
+/// The proposal that an operator's `agree`, `reject` and `review` are about where none is named.
+///
+/// `None` before the first proposal.
+pub fn current_proposal(session: &Session) -> Option<(u32, Digest)> {
+    let round = shown_round(session)?;
+    shown_proposal(session, round).map(|(proposal, _)| (round, proposal.digest()))
+}

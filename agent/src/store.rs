@@ -1,0 +1,449 @@
+//! What this member has signed and seen, on disk: the agent's memory across crashes, and its only one.
+//!
+//! ```text
+//! STATE/lock                          held while a vote is decided and written
+//! STATE/run.lock                      held by the one `run` there may be
+//! STATE/SESSION/000001-evidence.json  what this member signed, one DSSE envelope a file, by sequence number
+//! STATE/SESSION/mirror.jsonl          what others signed in the session, as received, one envelope a line
+//! STATE/SESSION/receipts-KEY.jsonl    what each coordinator acknowledged, likewise
+//! STATE/SESSION/dump-1.json           the finished dump of a round: where it is, and what it is
+//! STATE/SESSION/completed-1.jsonl     the completion certificate of a round, once it has been held
+//! ```
+//!
+//! * A vote is flushed, file and folder, before [`Locked::sign`] returns it: nothing that could leave the process
+//!   can be forgotten. After a restart the same bytes are sent again.
+//! * Deciding and signing happen under one lock, so that `run` and an operator's command cannot sign both sides
+//!   of a decision. Nobody holds it while waiting for a person or for the network.
+//! * A damaged vote is an error and never skipped: who does not know what it promised must not promise more. A
+//!   torn last line of a log that grows (a crash while writing) is cut off, since its loss breaks no promise.
+//! * Everything is readable with a text editor, and nothing in here is secret; the folder is private all the same.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use svdr_cli::files::{self, Replace};
+use svdr_protocol::certificate::CompletionCertificate;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::{Envelope, MAX_JSON_LEN};
+use svdr_protocol::keys::PublicKey;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::session::Session;
+use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError, Verified};
+use svdr_protocol::vote::Record;
+
+mod crash;
+mod dump;
+mod error;
+mod log;
+
+pub use dump::DumpRecord;
+pub use error::StoreError;
+pub use log::EnvelopeLog;
+
+/// Read, write and enter for the owner, nothing for anybody else.
+const PRIVATE_FOLDER: u32 = 0o700;
+const MIRROR: &str = "mirror.jsonl";
+
+/// The agent's state folder. Cheap to clone; any number of processes may have it open.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// The store, with its lock held until this is dropped: the only way to sign.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    store: &'a Store,
+    /// Holds the lock.
+    _lock: File,
+}
+
+/// The right to be the `run` of this store, given back when dropped.
+#[derive(Debug)]
+pub struct RunClaim {
+    _lock: File,
+}
+
+/// Who signs: a member, its key, and the roster that its statements name.
+pub struct Signer {
+    /// The member's name.
+    pub member: MemberName,
+    /// Its identity key.
+    pub key: SigningKey,
+    /// The roster's fingerprint.
+    pub roster: Digest,
+    /// Name and version of the software, as statements carry it.
+    pub software: String,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").field("member", &self.member).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the state folder, making it where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn open(folder: &Path) -> Result<Store, StoreError> {
+        make_folder(folder)?;
+        Ok(Store { folder: folder.to_owned() })
+    }
+
+    /// The state folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Waits for the lock and takes it. Whoever holds it decides and writes a vote, which takes milliseconds.
+    ///
+    /// # Errors
+    /// Where the lock file cannot be opened or locked.
+    pub fn lock(&self) -> Result<Locked<'_>, StoreError> {
+        let path = self.folder.join("lock");
+        let file = open_lock(&path)?;
+        file.lock().map_err(|source| StoreError::Lock { path, source })?;
+        Ok(Locked { store: self, _lock: file })
+    }
+
+    /// Claims the store for a `run`: two at once would make every dump twice.
+    ///
+    /// # Errors
+    /// [`StoreError::Running`] where another process has the claim.
+    pub fn claim_run(&self) -> Result<RunClaim, StoreError> {
+        let path = self.folder.join("run.lock");
+        let file = open_lock(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunClaim { _lock: file }),
+            Err(fs::TryLockError::WouldBlock) => Err(StoreError::Running { folder: self.folder.clone() }),
+            Err(fs::TryLockError::Error(source)) => Err(StoreError::Lock { path, source }),
+        }
+    }
+
+    /// The sessions that the store knows of, in the order of their ids.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn sessions(&self) -> Result<Vec<SessionId>, StoreError> {
+        let mut sessions: Vec<SessionId> =
+            names_in(&self.folder)?.iter().filter_map(|name| name.parse().ok()).collect();
+        sessions.sort();
+        Ok(sessions)
+    }
+
+    /// What this member signed in a session, by sequence number: the bytes to send again.
+    ///
+    /// # Errors
+    /// Where a file cannot be read, or is no envelope.
+    pub fn signed(&self, session: SessionId) -> Result<Vec<Envelope>, StoreError> {
+        let folder = self.session_folder(session);
+        let files = numbered_files(&folder)?;
+        files.values().flatten().map(|name| read_envelope(&folder.join(name))).collect()
+    }
+
+    /// What others signed in a session, in the order in which it was first seen.
+    ///
+    /// # Errors
+    /// Where the log cannot be read, or holds lines that are no envelopes.
+    pub fn mirrored(&self, session: SessionId) -> Result<Vec<Envelope>, StoreError> {
+        EnvelopeLog::new(self.session_folder(session).join(MIRROR)).read()
+    }
+
+    /// The receipts that a coordinator gave for a session, in the order in which they came.
+    ///
+    /// # Errors
+    /// Where the log cannot be read, or holds lines that are no envelopes.
+    pub fn receipts(&self, session: SessionId, coordinator: &PublicKey) -> Result<Vec<Envelope>, StoreError> {
+        self.receipt_log(session, coordinator).read()
+    }
+
+    /// The finished dump of a round, where there is one.
+    ///
+    /// # Errors
+    /// Where the record cannot be read.
+    pub fn dump(&self, session: SessionId, round: u32) -> Result<Option<DumpRecord>, StoreError> {
+        DumpRecord::read(&self.session_folder(session).join(DumpRecord::file_name(round)))
+    }
+
+    /// What this member has promised with this roster, in all sessions: what the voting rules go by.
+    ///
+    /// Statements made with another roster bind there and are left out.
+    ///
+    /// # Errors
+    /// Where anything of it cannot be read, or does not hold.
+    pub fn record(&self, roster: &Roster) -> Result<Record, StoreError> {
+        let mut record = Record::new();
+        for session in self.sessions()? {
+            for envelope in self.signed(session)? {
+                if let Some(verified) = verified(envelope, roster, session)? {
+                    record.sign(Arc::new(verified));
+                }
+            }
+            for certificate in self.certificates(session, roster)? {
+                record.complete(&certificate);
+            }
+        }
+        Ok(record)
+    }
+
+    /// The completion certificates of a session that this agent has held.
+    ///
+    /// # Errors
+    /// Where one cannot be read, or does not hold.
+    pub fn certificates(
+        &self,
+        session: SessionId,
+        roster: &Roster,
+    ) -> Result<Vec<CompletionCertificate>, StoreError> {
+        let folder = self.session_folder(session);
+        let is_certificate = |name: &&String| name.starts_with("completed-") && name.ends_with(".jsonl");
+        let mut certificates = Vec::new();
+        for name in names_in(&folder)?.iter().filter(is_certificate) {
+            let path = folder.join(name);
+            let mut statements = Vec::new();
+            for envelope in EnvelopeLog::new(path.clone()).read()? {
+                statements.extend(verified(envelope, roster, session)?.map(Arc::new));
+            }
+            // Of another roster, it binds there.
+            if !statements.is_empty() {
+                let certificate = CompletionCertificate::check(roster, statements);
+                certificates.push(certificate.map_err(|source| StoreError::Certificate { path, source })?);
+            }
+        }
+        Ok(certificates)
+    }
+
+    /// The folder of a session, whether it exists or not.
+    pub fn session_folder(&self, session: SessionId) -> PathBuf {
+        self.folder.join(session.to_string())
+    }
+
+    fn receipt_log(&self, session: SessionId, coordinator: &PublicKey) -> EnvelopeLog {
+        let key = hex::encode(&coordinator.fingerprint().as_bytes()[..8]);
+        EnvelopeLog::new(self.session_folder(session).join(format!("receipts-{key}.jsonl")))
+    }
+}
+
+impl Locked<'_> {
+    /// The store.
+    pub const fn store(&self) -> &Store {
+        self.store
+    }
+
+    /// Signs `body` in a session, under this member's next sequence number, and flushes it to the disk: after
+    /// this it may leave the process, and after a crash it is sent again as it is.
+    ///
+    /// Whether it may be signed at all is for `svdr_protocol::vote` to say, under this same lock.
+    ///
+    /// # Errors
+    /// Where nobody would accept the statement, or it cannot be written; then it does not exist.
+    pub fn sign(&self, signer: &Signer, session: &Session, body: Body) -> Result<Envelope, StoreError> {
+        let folder = self.make_session_folder(session.id())?;
+        let stored = numbered_files(&folder)?.last_key_value().map_or(0, |(sequence, _)| *sequence);
+        // What others hold of this member counts too: the folder may have been set back.
+        let sequence = Record::new().next_sequence(session, &signer.member).max(stored + 1);
+        let header = Header {
+            session: Some(session.id()),
+            roster: signer.roster,
+            drill: session.drill(),
+            signer: signer.member.clone(),
+            sequence,
+            software: signer.software.clone(),
+        };
+        let kind = body.kind();
+        let envelope = Statement { header, body }.sign(&signer.key)?;
+        write_envelope(&folder.join(file_name(sequence, kind)), &envelope)?;
+        Ok(envelope)
+    }
+
+    /// Keeps a completion certificate, flushed: from then on it binds this agent.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep_certificate(&self, certificate: &CompletionCertificate) -> Result<(), StoreError> {
+        let round = certificate.round();
+        let folder = self.make_session_folder(round.session)?;
+        let path = folder.join(format!("completed-{}.jsonl", round.round));
+        if path.exists() {
+            return Ok(());
+        }
+        let lines: String = certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
+        crash::around_flush(|| files::write_private(&path, lines.as_bytes(), Replace::Never))?;
+        Ok(())
+    }
+
+    /// Takes up a statement with this member's signature that the store does not hold: the folder was lost or
+    /// restored, or the key is in use elsewhere too. True where it was new here.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn adopt(&self, session: SessionId, statement: &Verified) -> Result<bool, StoreError> {
+        let folder = self.make_session_folder(session)?;
+        let (sequence, kind, digest) =
+            (statement.header().sequence, statement.body().kind(), statement.digest());
+        let files = numbered_files(&folder)?;
+        let same_number = files.get(&sequence).map(Vec::as_slice).unwrap_or_default();
+        for name in same_number {
+            if read_envelope(&folder.join(name))?.digest() == digest {
+                return Ok(false);
+            }
+        }
+        let name = match same_number {
+            [] => file_name(sequence, kind),
+            // Two statements with one number: both are kept, as what they are.
+            _ => format!("{sequence:06}-{kind}-{}.json", hex::encode(&digest.as_bytes()[..8])),
+        };
+        write_envelope(&folder.join(name), statement.envelope())?;
+        Ok(true)
+    }
+
+    /// Adds what others signed in a session, flushed.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn mirror(&self, session: SessionId, statements: &[&Envelope]) -> Result<(), StoreError> {
+        let log = EnvelopeLog::new(self.make_session_folder(session)?.join(MIRROR));
+        log.append(statements)
+    }
+
+    /// Keeps receipts of a coordinator, flushed.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn keep_receipts(
+        &self,
+        session: SessionId,
+        coordinator: &PublicKey,
+        receipts: &[&Envelope],
+    ) -> Result<(), StoreError> {
+        self.make_session_folder(session)?;
+        self.store.receipt_log(session, coordinator).append(receipts)
+    }
+
+    /// Keeps, under a name of its own, receipts that prove a coordinator wrong. Returns the file's path.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn keep_proof(&self, session: SessionId, receipts: &[&Envelope]) -> Result<PathBuf, StoreError> {
+        let folder = self.make_session_folder(session)?;
+        let digests: Vec<u8> = receipts.iter().flat_map(|one| *one.digest().as_bytes()).collect();
+        let name = format!("proof-{}.jsonl", hex::encode(&Digest::of(&digests).as_bytes()[..8]));
+        let path = folder.join(name);
+        if !path.exists() {
+            EnvelopeLog::new(path.clone()).append(receipts)?;
+        }
+        Ok(path)
+    }
+
+    /// Writes down that the dump of a round is finished, flushed. Replaces an earlier record of the round.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep_dump(&self, session: SessionId, record: &DumpRecord) -> Result<(), StoreError> {
+        record.write(&self.make_session_folder(session)?.join(DumpRecord::file_name(record.round)))
+    }
+
+    fn make_session_folder(&self, session: SessionId) -> Result<PathBuf, StoreError> {
+        let folder = self.store.session_folder(session);
+        make_folder(&folder)?;
+        Ok(folder)
+    }
+}
+
+/// `000001-evidence.json`
+fn file_name(sequence: u64, kind: &str) -> String {
+    format!("{sequence:06}-{kind}.json")
+}
+
+/// The files of a session's folder whose names start with a sequence number, by that number.
+fn numbered_files(folder: &Path) -> Result<BTreeMap<u64, Vec<String>>, StoreError> {
+    let mut files: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for name in names_in(folder)? {
+        let number = name.split_once('-').and_then(|(number, _)| number.parse().ok());
+        if let (Some(sequence), true) = (number, name.ends_with(".json")) {
+            files.entry(sequence).or_default().push(name);
+        }
+    }
+    files.values_mut().for_each(|names| names.sort());
+    Ok(files)
+}
+
+/// The names in a folder, temporary ones aside; none where the folder does not exist.
+fn names_in(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let error = |source| StoreError::Read { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(error(source)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        if let Ok(name) = entry.map_err(error)?.file_name().into_string()
+            && !name.starts_with('.')
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The statement in an envelope of the store; `None` where it was made with another roster, or is of a kind that
+/// this version does not know.
+fn verified(envelope: Envelope, roster: &Roster, session: SessionId) -> Result<Option<Verified>, StoreError> {
+    match Verified::read(envelope, roster) {
+        Ok(verified) => Ok(Some(verified)),
+        Err(StatementError::OtherRoster { .. } | StatementError::UnknownKind { .. }) => Ok(None),
+        Err(source) => Err(StoreError::Foreign { session, source }),
+    }
+}
+
+fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {
+    let read = |source| StoreError::Read { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(read)?.len() > MAX_JSON_LEN as u64 + 1 {
+        return Err(StoreError::TooLong { path: path.to_owned() });
+    }
+    let json = fs::read(path).map_err(read)?;
+    Envelope::from_json(&json).map_err(|source| StoreError::Damaged {
+        path: path.to_owned(),
+        line: 1,
+        source,
+    })
+}
+
+fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), StoreError> {
+    let line = format!("{}\n", envelope.to_json());
+    crash::around_flush(|| files::write_private(path, line.as_bytes(), Replace::Never))?;
+    Ok(())
+}
+
+fn make_folder(folder: &Path) -> Result<(), StoreError> {
+    let error = |source| StoreError::Folder { path: folder.to_owned(), source };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder).map_err(error)?;
+    // The name must survive a loss of power as the files in it do.
+    match folder.parent() {
+        Some(parent) if parent != Path::new("") => File::open(parent).and_then(|parent| parent.sync_all()),
+        _ => Ok(()),
+    }
+    .map_err(error)
+}
+
+fn open_lock(path: &Path) -> Result<File, StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let opened = File::options().create(true).append(true).mode(0o600).open(path);
+    opened.map_err(|source| StoreError::Lock { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+#[path = "store/tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+//! A file of envelopes, one a line, that only grows: what others signed, and what coordinators acknowledged.
+//!
+//! A crash while a line is written leaves a line without an end. Reading ignores it, and the next append cuts it
+//! off before it writes: what it held is received again. Any other line that is no envelope is damage, and said.
+//! Appending needs the store's lock, so that two processes do not write into each other's lines.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+
+use svdr_protocol::dsse::Envelope;
+
+use super::{StoreError, crash};
+
+/// A growing file of envelopes. See the module.
+#[derive(Clone, Debug)]
+pub struct EnvelopeLog {
+    path: PathBuf,
+}
+
+impl EnvelopeLog {
+    /// The log at `path`, whether it exists or not.
+    pub const fn new(path: PathBuf) -> EnvelopeLog {
+        EnvelopeLog { path }
+    }
+
+    /// Every complete line; none where there is no file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or a complete line is no envelope.
+    pub fn read(&self) -> Result<Vec<Envelope>, StoreError> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(StoreError::Read { path: self.path.clone(), source }),
+        };
+        let complete = &bytes[..complete_len(&bytes)];
+        let lines = complete.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+        lines
+            .map(|(at, line)| {
+                let path = || self.path.clone();
+                Envelope::from_json(line).map_err(|source| StoreError::Damaged {
+                    path: path(),
+                    line: at + 1,
+                    source,
+                })
+            })
+            .collect()
+    }
+
+    /// Adds `envelopes` with one flush. The store's lock is held. Who adds one twice finds it twice.
+    pub(super) fn append(&self, envelopes: &[&Envelope]) -> Result<(), StoreError> {
+        if envelopes.is_empty() {
+            return Ok(());
+        }
+        let lines: String = envelopes.iter().map(|envelope| envelope.to_json() + "\n").collect();
+        crash::around_flush(|| self.write(lines.as_bytes()))
+            .map_err(|source| StoreError::Append { path: self.path.clone(), source })
+    }
+
+    fn write(&self, lines: &[u8]) -> io::Result<()> {
+        let mut file = File::options().create(true).read(true).append(true).mode(0o600).open(&self.path)?;
+        let len = file.metadata()?.len();
+        let mut last = [0];
+        if len > 0 {
+            file.read_exact_at(&mut last, len - 1)?;
+        }
+        if len > 0 && last != *b"\n" {
+            let bytes = fs::read(&self.path)?;
+            file.set_len(complete_len(&bytes) as u64)?;
+        }
+        file.write_all(lines)?;
+        file.sync_all()?;
+        // A new file's name has to survive as well.
+        match self.path.parent() {
+            Some(folder) if len == 0 => File::open(folder)?.sync_all(),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The length of what ends with a line end.
+fn complete_len(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
+}

@@ -1,0 +1,237 @@
+//! A session as this agent holds it: everything that it signed or received, verified, on disk, and folded.
+//!
+//! What comes from a coordinator is only material. Each envelope is verified here, and only what holds counts:
+//!
+//! * a statement of another session, another roster, or a drill in a real session is left out, with a warning;
+//! * one whose signature or content does not hold likewise;
+//! * one of a kind that this version does not know is kept, to be passed on, and counts for nothing;
+//! * one with this member's own signature that the store does not hold is taken up into it: the store was set
+//!   back, or the key is used elsewhere too, and whoever has promised something must know.
+//!
+//! The view is kept on disk, so that another coordinator can be given what this one had, and so that a restart
+//! without any coordinator still knows everything.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::Envelope;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::session::Session;
+use svdr_protocol::statement::{SessionId, StatementError, Verified};
+
+use crate::fetch::in_one_line;
+use crate::link::Connection;
+use crate::store::{Store, StoreError};
+
+mod error;
+mod ledger;
+
+pub use error::ViewError;
+pub use ledger::Ledger;
+
+/// A session with the statements that are on this agent's disk.
+#[derive(Clone, Debug)]
+pub struct View {
+    session: Session,
+    me: MemberName,
+    /// Everything that is on disk or was found to count for nothing.
+    known: HashSet<Digest>,
+}
+
+/// What an envelope comes to.
+enum Found {
+    Statement(Arc<Verified>),
+    /// To be kept and passed on, not to be counted.
+    Unknown,
+    /// Not to be kept.
+    Refused,
+}
+
+impl View {
+    /// The session as the disk has it; `None` where its opening is not there.
+    ///
+    /// # Errors
+    /// As [`View::open`].
+    pub fn stored(
+        store: &Store,
+        roster: &Arc<Roster>,
+        me: &MemberName,
+        session: SessionId,
+    ) -> Result<Option<View>, ViewError> {
+        View::open(store, roster, me, session, &[])
+    }
+
+    /// The session of what the disk has and what was received; `None` where neither opens it. What was received
+    /// is on disk afterwards.
+    ///
+    /// # Errors
+    /// Where the store cannot be read or written, or the opening is refused: it was made with another roster, or
+    /// is no convener's.
+    pub fn open(
+        store: &Store,
+        roster: &Arc<Roster>,
+        me: &MemberName,
+        session: SessionId,
+        received: &[Envelope],
+    ) -> Result<Option<View>, ViewError> {
+        let mut stored = store.signed(session)?;
+        stored.extend(store.mirrored(session)?);
+        let opens = |envelope: &&Envelope| SessionId::of_open(&envelope.digest()) == session;
+        let Some(opening) = stored.iter().chain(received).find(opens) else { return Ok(None) };
+        let refused = |source| ViewError::Opening { session, source: Box::new(source) };
+        let opened = Verified::read(opening.clone(), roster).map_err(refused)?;
+        let opened = Session::open(Arc::new(opened), Arc::clone(roster))?;
+        let mut view = View { session: opened, me: me.clone(), known: HashSet::new() };
+        for envelope in stored {
+            view.known.insert(envelope.digest());
+            if let Found::Statement(statement) = view.find(envelope) {
+                view.insert(statement);
+            }
+        }
+        view.absorb(store, received)?;
+        Ok(Some(view))
+    }
+
+    /// The session.
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Takes in what was received, on disk first; returns how many statements were new.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn absorb(&mut self, store: &Store, received: &[Envelope]) -> Result<usize, StoreError> {
+        let new: Vec<&Envelope> =
+            received.iter().filter(|envelope| self.known.insert(envelope.digest())).collect();
+        if new.is_empty() {
+            return Ok(0);
+        }
+        let (mut mirrored, mut own, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+        for envelope in new {
+            match self.find(envelope.clone()) {
+                Found::Statement(statement) if statement.by_member() && *statement.signer() == self.me => {
+                    own.push(statement);
+                }
+                Found::Statement(statement) => {
+                    mirrored.push(envelope);
+                    statements.push(statement);
+                }
+                Found::Unknown => mirrored.push(envelope),
+                Found::Refused => {}
+            }
+        }
+        let locked = store.lock()?;
+        locked.mirror(self.session.id(), &mirrored)?;
+        for statement in &own {
+            // Signed by the operator's command in the meantime, or from another store.
+            if locked.adopt(self.session.id(), statement)? {
+                tracing::warn!(
+                    "this member's {} ({}) was not in {}: was that folder set back, or is the key in use elsewhere? \
+                     It binds from now on",
+                    statement.body().kind(),
+                    statement.digest(),
+                    store.folder().display()
+                );
+            }
+        }
+        drop(locked);
+        let count = own.len() + statements.len();
+        for statement in own.into_iter().chain(statements) {
+            self.insert(statement);
+        }
+        Ok(count)
+    }
+
+    /// Takes in what another process of this agent has signed since; returns how many statements were new.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn refresh(&mut self, store: &Store) -> Result<usize, StoreError> {
+        let mut count = 0;
+        for envelope in store.signed(self.session.id())? {
+            if self.known.insert(envelope.digest())
+                && let Found::Statement(statement) = self.find(envelope)
+            {
+                self.insert(statement);
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    fn insert(&mut self, statement: Arc<Verified>) {
+        if let Err(error) = self.session.insert(statement) {
+            tracing::warn!("a statement is left out: {}", in_one_line(&error));
+        }
+    }
+
+    fn find(&self, envelope: Envelope) -> Found {
+        let digest = envelope.digest();
+        match Verified::read(envelope, self.session.roster()) {
+            Ok(statement) => match self.session.accepts(&statement) {
+                Ok(()) => Found::Statement(Arc::new(statement)),
+                Err(error) => {
+                    tracing::warn!("a statement is left out: {}", in_one_line(&error));
+                    Found::Refused
+                }
+            },
+            Err(StatementError::UnknownKind { kind }) => {
+                tracing::info!(
+                    "a statement of kind {kind:?}, which this version does not know, counts for nothing here"
+                );
+                Found::Unknown
+            }
+            Err(error) => {
+                tracing::warn!("the statement {digest} is left out: {}", in_one_line(&error));
+                Found::Refused
+            }
+        }
+    }
+}
+
+/// The other sessions that the disk knows, which voting rules reach across to. Those of another roster, or that
+/// were never opened, are left out.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn others(
+    store: &Store,
+    roster: &Arc<Roster>,
+    me: &MemberName,
+    session: SessionId,
+) -> Result<Vec<View>, ViewError> {
+    let mut others = Vec::new();
+    for other in store.sessions()?.into_iter().filter(|other| *other != session) {
+        match View::stored(store, roster, me, other) {
+            Ok(view) => others.extend(view),
+            Err(error @ ViewError::Opening { .. }) => {
+                tracing::debug!(session = %other, "left out: {}", in_one_line(&error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(others)
+}
+
+/// Fetches a session's transcript, checks that the coordinator sticks to what it said before, and takes everything
+/// in.
+///
+/// # Errors
+/// Where the call fails, the coordinator contradicts itself, nothing opens the session, or the store fails.
+pub async fn fetch(
+    connection: &mut Connection,
+    store: &Store,
+    roster: &Arc<Roster>,
+    me: &MemberName,
+    session: SessionId,
+) -> Result<View, ViewError> {
+    let mut ledger = Ledger::open(store, session, connection.coordinator())?;
+    let entries = connection.transcript(session, 0).await?;
+    ledger.follow(store, &entries)?;
+    let received: Vec<Envelope> = entries.into_iter().map(|entry| entry.statement).collect();
+    let view = View::open(store, roster, me, session, &received)?;
+    view.ok_or_else(|| ViewError::NotThere { session, url: connection.coordinator().url.clone() })
+}

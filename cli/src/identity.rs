@@ -1,0 +1,126 @@
+//! A member's identity: the Ed25519 key that signs its statements and opens its connections.
+//!
+//! The key file is PKCS#8 in PEM, version 1 without the public key, because OpenSSL reads only that; files
+//! that carry the public key are read too, and refused where it does not belong to the private one.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::exit::{CommandError, Exit};
+use crate::files::{self, FileError, Replace};
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{self, DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
+use svdr_protocol::keys::PublicKey;
+use zeroize::Zeroizing;
+
+/// The longest key file, in bytes; an Ed25519 key takes 119.
+const MAX_KEY_FILE_LEN: u64 = 16 << 10;
+/// Permission bits that let others than the owner at the file.
+const OTHERS: u32 = 0o077;
+
+/// Why a key could not be made or read. Nothing of a key ever stands in one of these.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The operating system gave no randomness.
+    #[error("the operating system has no randomness to make a key from; try again")]
+    Randomness(#[source] getrandom::Error),
+    /// The key has no PKCS#8 form.
+    #[error("the key cannot be written as PKCS#8; this is a fault of svdr, please report it")]
+    Encode(#[source] pkcs8::Error),
+    /// There is such a file, and it may be a key.
+    #[error("{} exists already, and an identity key is never replaced; give another name, or move the old key away", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file could not be written.
+    #[error(transparent)]
+    Write(FileError),
+    /// The file could not be read.
+    #[error("the identity key {} cannot be read; check the path and its permissions", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is longer than a key.
+    #[error("{} is longer than an identity key; name the file that `svdr-agent identity new` wrote", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is no Ed25519 private key.
+    #[error(
+        "{} is not an Ed25519 private key; expected PKCS#8 in PEM (-----BEGIN PRIVATE KEY-----), \
+         as `svdr-agent identity new` writes it",
+        path.display()
+    )]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says; it never quotes the content.
+        #[source]
+        source: pkcs8::Error,
+    },
+}
+
+impl CommandError for IdentityError {
+    fn exit(&self) -> Exit {
+        match self {
+            IdentityError::NotAKey { .. } | IdentityError::TooLong { .. } => Exit::Refused,
+            IdentityError::Randomness(_)
+            | IdentityError::Encode(_)
+            | IdentityError::Exists { .. }
+            | IdentityError::Write(_)
+            | IdentityError::Read { .. } => Exit::Failed,
+        }
+    }
+}
+
+/// Makes a new key and writes it to `path`: 0600, complete or not at all, never over an existing file.
+///
+/// # Errors
+/// Where there is such a file already, or it cannot be written.
+pub fn create(path: &Path) -> Result<PublicKey, IdentityError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut()).map_err(IdentityError::Randomness)?;
+    let key = SigningKey::from_bytes(&seed);
+    let pair = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
+    let pem = pair.to_pkcs8_pem(LineEnding::LF).map_err(IdentityError::Encode)?;
+    files::write_private(path, pem.as_bytes(), Replace::Never).map_err(|error| match error {
+        FileError::Exists { path } => IdentityError::Exists { path },
+        error => IdentityError::Write(error),
+    })?;
+    Ok(key.verifying_key().into())
+}
+
+/// Reads the key in `path`. Warns where others than the owner may read it too.
+///
+/// # Errors
+/// Where there is no such file, or it is not an Ed25519 private key.
+pub fn read(path: &Path) -> Result<SigningKey, IdentityError> {
+    let failed = |source| IdentityError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    let mut pem = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_LEN as usize + 1));
+    file.take(MAX_KEY_FILE_LEN + 1).read_to_string(&mut pem).map_err(failed)?;
+    if pem.len() as u64 > MAX_KEY_FILE_LEN {
+        return Err(IdentityError::TooLong { path: path.to_owned() });
+    }
+    let key = SigningKey::from_pkcs8_pem(pem.trim())
+        .map_err(|source| IdentityError::NotAKey { path: path.to_owned(), source })?;
+    if mode & OTHERS != 0 {
+        tracing::warn!(
+            "the identity key {} can be read by others (mode {:04o}); run: chmod 600 {}",
+            path.display(),
+            mode & 0o7777,
+            path.display()
+        );
+    }
+    Ok(key)
+}

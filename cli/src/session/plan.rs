@@ -1,0 +1,88 @@
+//! What is proposed, in the words that are read aloud; and, where SV apps cannot make its dump, what else could be.
+
+use super::facts::{BoundsFacts, HeldRound, ProposalFacts, SessionFacts};
+use super::heading::all;
+use super::{lost, short};
+use crate::exit::shown;
+
+/// The proposal of the round; `None` before the first one.
+pub fn plan(facts: &SessionFacts) -> Option<String> {
+    let proposal = facts.proposal.as_ref()?;
+    let ProposalFacts { digest, by, covered, left_behind, .. } = proposal;
+    let by = if proposal.by_member { by.to_string() } else { format!("the coordinator, as {by}") };
+    let round = facts.round.unwrap_or_default();
+    let mut text = format!(
+        "Recover to {} as migration {}, losing {} of history.\n\
+         Covered: {}. Left behind: {}.{}\n\
+         Proposal {} of round {round}, by {by}.",
+        proposal.recovery_timestamp,
+        proposal.migration_id,
+        lost(proposal.history_lost_seconds),
+        all(covered),
+        all(left_behind),
+        if proposal.bracketed {
+            ""
+        } else {
+            " NOT BRACKETED: some pair has no match at or before that time."
+        },
+        short(digest),
+    );
+    if !proposal.others.is_empty() {
+        let others: Vec<String> = proposal.others.iter().map(short).collect();
+        text += &format!("\nThere are other proposals in this round: {}.", others.join(", "));
+    }
+    for HeldRound { round, attested_by, abandoned_by, needed } in &facts.held {
+        text += &format!(
+            "\nRound {round} is still attested by {}: they move on once {needed} members have abandoned it (so far: \
+             {}).",
+            all(attested_by),
+            all(abandoned_by)
+        );
+    }
+    Some(shown(&text))
+}
+
+/// What a convener can do about SV apps that cannot make the dump; `None` where none said so, and once the session
+/// is completed.
+pub fn way_round(facts: &SessionFacts) -> Option<String> {
+    let bounds = facts.bounds.as_ref().filter(|_| !matches!(facts.phase, "completed" | "aborted"))?;
+    let BoundsFacts { pruned, behind, .. } = bounds;
+    let mut text = String::new();
+    if let (Some(at), false) = (bounds.not_before, pruned.is_empty()) {
+        text += &format!(
+            "The SV app of {} serves nothing before {at}: its participant is pruned.\n",
+            all(pruned)
+        );
+    }
+    if let (Some(at), false) = (bounds.not_after, behind.is_empty()) {
+        text +=
+            &format!("The SV app of {} serves nothing after {at} yet: it has not caught up.\n", all(behind));
+    }
+    if bounds.empty {
+        text += "No time suits all of them. A convener has to leave some of them out with --exclude, or wait until \
+                 those that are behind have caught up.";
+        return Some(shown(&text));
+    }
+    match (&bounds.would_choose, &bounds.would_fail) {
+        (Some(at), _) => {
+            text += &format!("Within these bounds the rule chooses {at}. A convener proposes it with:\n")
+        }
+        (None, reason) => {
+            let reason = reason.as_deref().unwrap_or("no reason is known");
+            text += &format!("Within these bounds there is no proposal: {reason}. A convener could try:\n");
+        }
+    }
+    Some(shown(&(text + "  " + &command(&facts.session, bounds))))
+}
+
+/// The convener's command for these bounds.
+fn command(session: &str, bounds: &BoundsFacts) -> String {
+    let mut command = format!("svdr-coordinator session propose {session}");
+    if let Some(at) = bounds.not_before {
+        command += &format!(" --not-before {at}");
+    }
+    if let Some(at) = bounds.not_after {
+        command += &format!(" --not-after {at}");
+    }
+    command
+}

@@ -1,0 +1,159 @@
+//! The table of members and steps: one row a member, one column a step of the recovery.
+//!
+//! Steps that are done are in small letters, those that went wrong in capitals, and `-` means that nothing is
+//! known. Reasons do not fit into a table; they follow it, a line each.
+
+use svdr_protocol::names::MemberName;
+
+use super::facts::{MemberFacts, PartDifference, SessionFacts};
+use super::heading::{Style, all};
+use super::{short, size};
+use crate::exit::shown;
+use crate::output::comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+
+/// Marks the row of the member whose screen it is.
+const OWN: &str = "=>";
+/// What stands where nothing is known.
+const NOTHING: &str = "-";
+
+/// The table, and what the members said about it.
+pub fn steps(facts: &SessionFacts, me: Option<&MemberName>, style: Style) -> String {
+    let mut parts = vec![table(facts, me, style)];
+    let remarks = remarks(facts);
+    if !remarks.is_empty() {
+        parts.push(remarks.join("\n"));
+    }
+    if !facts.differences.is_empty() {
+        parts.push(differences(&facts.differences, style));
+    }
+    parts.join("\n\n")
+}
+
+fn table(facts: &SessionFacts, me: Option<&MemberName>, style: Style) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(style.width);
+    let vote = facts.round.map_or("vote".to_owned(), |round| format!("vote, round {round}"));
+    table.set_header(["", "member", "check", "evidence up to", &vote, "dump", "runbook"].map(str::to_owned));
+    for member in &facts.members {
+        let own = if me == Some(&member.member) { OWN } else { "" };
+        let cells = [
+            own.to_owned(),
+            member.member.to_string(),
+            check(member),
+            evidence(member),
+            vote_cell(member),
+            dump(member),
+            runbook(member),
+        ];
+        table.add_row(cells.map(|cell| shown(&cell)));
+    }
+    // Half a timestamp is easily misread; names and steps of the runbook may be broken.
+    for at in [2, 3] {
+        if let Some(column) = table.column_mut(at) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    let text = table.trim_fmt();
+    if !style.colours {
+        return text;
+    }
+    let lines: Vec<String> = text.lines().enumerate().map(|(at, line)| coloured(at, line)).collect();
+    lines.join("\n")
+}
+
+/// The header in bold; nothing else, so that colour means alarm.
+fn coloured(at: usize, line: &str) -> String {
+    if at == 0 { format!("\u{1b}[1m{line}\u{1b}[0m") } else { line.to_owned() }
+}
+
+fn check(member: &MemberFacts) -> String {
+    member.checks.map_or(NOTHING.to_owned(), |[passed, all]| match passed == all {
+        true => format!("{passed}/{all}"),
+        false => format!("{passed}/{all} !"),
+    })
+}
+
+fn evidence(member: &MemberFacts) -> String {
+    match (&member.evidence, member.role) {
+        (_, Some("excluded")) => "excluded".to_owned(),
+        (None, Some("vouched")) => "vouched for".to_owned(),
+        (None, _) => NOTHING.to_owned(),
+        (Some(evidence), _) => evidence.newest_match.map_or("no match".to_owned(), |tick| tick.to_string()),
+    }
+}
+
+fn vote_cell(member: &MemberFacts) -> String {
+    if member.equivocated {
+        return "EQUIVOCATED".to_owned();
+    }
+    let vote = match member.vote {
+        Some("rejected") => "REJECTED",
+        Some("agreed_to_another") => "ANOTHER PROPOSAL",
+        Some(vote) => vote,
+        None => NOTHING,
+    };
+    match member.role {
+        Some("left_behind") => format!("{vote} (left behind)"),
+        _ => vote.to_owned(),
+    }
+}
+
+fn dump(member: &MemberFacts) -> String {
+    match (member.dump, member.dump_size) {
+        (Some("made"), Some(bytes)) => format!("made, {}", size(bytes)),
+        (Some("made"), None) => "made".to_owned(),
+        (Some(state), _) => state.to_uppercase(),
+        (None, _) => NOTHING.to_owned(),
+    }
+}
+
+fn runbook(member: &MemberFacts) -> String {
+    match member.milestones.as_slice() {
+        [] => NOTHING.to_owned(),
+        done => done.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Reasons, an SV app's words, failed checks and notes, a line each.
+fn remarks(facts: &SessionFacts) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for member in &facts.members {
+        let name = &member.member;
+        if let Some(reason) = &member.vote_reason {
+            remarks.push(format!("{name} rejected: {reason}"));
+        }
+        if let (Some(state), Some(reason)) = (member.dump, &member.dump_reason) {
+            remarks.push(match state {
+                "pruned" => format!("{name} is pruned beyond the recovery timestamp: {reason}"),
+                "behind" => format!("{name} has not caught up to the recovery timestamp: {reason}"),
+                "abandoned" => format!("{name} will never attest this round: {reason}"),
+                _ => format!("{name} took its attestation back: {reason}"),
+            });
+        }
+        if !member.failed_checks.is_empty() {
+            remarks.push(format!("{name}'s own check failed: {}", member.failed_checks.join(", ")));
+        }
+        let noted = member.milestones.iter().filter(|one| !one.note.is_empty());
+        remarks.extend(noted.map(|one| format!("{name}, {}: {}", one.name, one.note)));
+    }
+    remarks.iter().map(|remark| shown(remark)).collect()
+}
+
+/// Who differs from whom in which part of the dump.
+fn differences(differences: &[PartDifference], style: Style) -> String {
+    let mut text =
+        style.alarm("DUMPS DIFFER in parts that should be equal; compare before anybody imports one:");
+    for PartDifference { part, versions } in differences {
+        text += &shown(&format!("\n  {part}"));
+        for version in versions {
+            let what = match (version.digest, version.size) {
+                (Some(digest), Some(bytes)) => format!("{} ({})", short(&digest), size(bytes)),
+                _ => "not there".to_owned(),
+            };
+            text += &shown(&format!("\n    {what}: {}", all(&version.members)));
+        }
+    }
+    text
+}

@@ -1,0 +1,165 @@
+//! Screens as an operator sees them, and that nothing in a statement can change what they say.
+
+#![allow(clippy::unwrap_used)]
+
+use svdr_protocol::proposal::Parameters;
+use svdr_protocol::statement::{Abort, Body, Check, Milestone, ObstacleKind, Readiness};
+
+use super::facts::SessionFacts;
+use super::fixture::{Meeting, at, name};
+use super::heading::{Style, heading};
+use super::{short, size};
+
+const PLAIN: Style = Style { colours: false, width: 120 };
+
+fn screen(meeting: &Meeting) -> String {
+    super::screen(&SessionFacts::of(&meeting.session), Some(&name(1)), PLAIN)
+}
+
+#[test]
+fn gathering() {
+    let mut meeting = Meeting::open(false);
+    meeting.report(0, &["23:25:00"]);
+    let check = |name: &str, passed| Check { name: name.to_owned(), passed, text: String::new() };
+    let checks = vec![check("roster", true), check("token", false), check("disk", true)];
+    meeting.say(2, Body::Readiness(Readiness { checks }));
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn proposed_with_a_vote_for_and_a_vote_against() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    meeting.agree(0, proposal);
+    meeting.reject(2, proposal, "our participant has been restored since");
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn a_proposal_that_cannot_win_any_more_waits_for_a_convener() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    meeting.reject(2, proposal, "no");
+    meeting.reject(3, proposal, "left behind");
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn recovering_with_obstacles() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    meeting.attest(0, proposal, "acs");
+    meeting.obstacle(1, proposal, ObstacleKind::Behind, "no snapshot yet for 2026-04-21T23:10:00Z");
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn obstacles_that_no_time_suits() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    meeting.obstacle(1, proposal, ObstacleKind::Pruned, "pruned beyond 2026-04-21T23:20:00Z");
+    meeting.obstacle(2, proposal, ObstacleKind::Behind, "no snapshot yet");
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn two_proposals_in_one_round() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let own = meeting.session.parameters();
+    let first = meeting.session.next_proposal(&own).unwrap();
+    let parameters = Parameters { not_after: Some(at("23:09:30")), ..own };
+    let second = meeting.session.next_proposal(&parameters).unwrap();
+    let [first, second] = [first, second].map(|proposal| meeting.say(0, Body::Proposal(proposal)).digest());
+    meeting.agree(0, second);
+    meeting.agree(1, second);
+    meeting.agree(2, first);
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn completed_with_dumps_that_differ_and_milestones() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    for (by, acs) in [(0, "acs"), (1, "acs"), (2, "another acs")] {
+        meeting.attest(by, proposal, acs);
+    }
+    let done = |name: &str, note: &str| Milestone { name: name.to_owned(), note: note.to_owned() };
+    meeting.say(0, Body::Milestone(done("cometbft stopped", "")));
+    meeting.say(0, Body::Milestone(done("deployed", "helm revision 41")));
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn a_drill_with_an_equivocator_a_release_and_an_abort() {
+    let mut meeting = Meeting::open(true);
+    meeting.report_all();
+    let first = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, first)));
+    let attestation = meeting.attest(0, first, "acs").digest();
+    meeting.attest(2, first, "acs");
+    meeting.abandon(2, 1, "pruned since");
+    meeting.release(0, 1, attestation, "SV-Nodeops is dead, agreed on the call");
+    meeting.say(0, Body::Abort(Abort { reason: "wrong roster".to_owned() }));
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn every_screen_of_a_drill_says_so_first() {
+    let meeting = Meeting::open(true);
+    assert!(screen(&meeting).starts_with("DRILL: "));
+    assert!(!screen(&Meeting::open(false)).contains("DRILL"));
+    assert!(super::live::line(&meeting.said[0]).starts_with("DRILL "));
+}
+
+#[test]
+fn what_others_wrote_cannot_drive_the_terminal() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    meeting.reject(1, proposal, "\u{202e}desreveR\u{2066}");
+    let done = Milestone { name: "\u{202e}x".to_owned(), note: "\u{200f}y".to_owned() };
+    meeting.say(1, Body::Milestone(done));
+    let screen = screen(&meeting);
+    assert!(!screen.contains(['\u{202e}', '\u{2066}', '\u{200f}', '\u{1b}']), "{screen}");
+    assert!(screen.contains("\\u{202e}desreveR"), "{screen}");
+}
+
+#[test]
+fn colours_are_there_only_where_they_are_wanted() {
+    let facts = SessionFacts::of(&Meeting::open(true).session);
+    let coloured = heading(&facts, Style { colours: true, width: 120 });
+    assert!(coloured.starts_with("\u{1b}[1;31mDRILL"), "{coloured:?}");
+    assert!(!heading(&facts, PLAIN).contains('\u{1b}'));
+}
+
+#[test]
+fn the_facts_have_stable_keys() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    meeting.attest(0, proposal, "acs");
+    meeting.obstacle(1, proposal, ObstacleKind::Behind, "not caught up");
+    let json = serde_json::to_string_pretty(&SessionFacts::of(&meeting.session)).unwrap();
+    insta::assert_snapshot!(json);
+}
+
+#[test]
+fn sizes_are_in_the_unit_that_people_compare() {
+    let sizes = [0, 999, 1000, 1_999, 999_999, 1_000_000, 1_234_567_890, u64::MAX];
+    assert_eq!(
+        sizes.map(size),
+        ["0 B", "999 B", "1.0 kB", "1.9 kB", "999.9 kB", "1.0 MB", "1.2 GB", "18446.7 PB"]
+    );
+    let digest = svdr_protocol::digest::Digest::of(b"");
+    assert_eq!(short(&digest), "e3b0c44298fc");
+}

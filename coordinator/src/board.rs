@@ -1,0 +1,254 @@
+//! The board: one task owns the sessions; everybody else asks it.
+//!
+//! A statement's way: it is given its place, written to the journal together with whatever else waits, and only
+//! then counts, reaches watchers, and is acknowledged. If the journal fails, nothing that was on its way is
+//! acknowledged and the coordinator stops: only the next start knows what is on disk.
+//!
+//! Two queues lead here, each bounded ([`MAX_WAITING`], [`MAX_QUESTIONS`]). Where statements wait for the disk,
+//! more are not taken from the first; questions are answered all the same. Watchers pull pages from here; none
+//! is ever waited for.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use prost::Message as _;
+use svdr_proto::v1;
+use svdr_protocol::statement::SessionId;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+
+use crate::incoming::{Incoming, Kept};
+use crate::journal::{Journal, JournalError};
+use crate::limits::{MAX_QUESTIONS, MAX_WAITING, PAGE_ENTRIES};
+use crate::metrics::Metrics;
+use crate::refusal::Refusal;
+
+mod handle;
+mod proposing;
+mod sessions;
+mod slot;
+mod view;
+mod writer;
+
+pub use handle::{BoardHandle, Page};
+pub use sessions::Sessions;
+pub use slot::{Accepted, Entry, From};
+
+use proposing::Proposing;
+
+/// How often it is looked whether a grace period has ended.
+const PROPOSE_EVERY: Duration = Duration::from_secs(1);
+
+/// Why the board stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum BoardError {
+    /// The journal failed.
+    #[error(
+        "the coordinator stops, because its journal has failed; nothing that it did not acknowledge counts"
+    )]
+    Journal(#[source] JournalError),
+    /// The journal's thread ended without saying why.
+    #[error("the coordinator stops, because the thread of its journal ended; report this as a fault of svdr")]
+    Writer,
+    /// The journal's thread cannot be started.
+    #[error("the thread of the journal cannot be started; check the limits on processes and memory")]
+    Thread(#[source] io::Error),
+}
+
+/// A statement that wants a place, and who waits for the receipt.
+struct Submission {
+    incoming: Incoming,
+    from: From,
+    reply: Reply,
+}
+
+type Reply = oneshot::Sender<Result<v1::Envelope, Refusal>>;
+
+/// What can be asked.
+enum Question {
+    Page { session: SessionId, from: u64, reply: oneshot::Sender<Result<Page, Refusal>> },
+    List { reply: oneshot::Sender<Vec<v1::SessionSummary>> },
+    Get { session: SessionId, reply: oneshot::Sender<Result<Box<v1::GetSessionResponse>, Refusal>> },
+}
+
+/// An entry on its way to the disk, and who waits for its receipt.
+struct OnItsWay {
+    entry: Arc<Entry>,
+    replies: Vec<Reply>,
+}
+
+/// The task.
+pub struct Board {
+    sessions: Sessions,
+    key: Arc<SigningKey>,
+    metrics: Metrics,
+    proposing: Proposing,
+    submissions: mpsc::Receiver<Submission>,
+    questions: mpsc::Receiver<Question>,
+    on_their_way: VecDeque<OnItsWay>,
+    records: mpsc::Sender<Vec<u8>>,
+    flushed: mpsc::UnboundedReceiver<writer::Flushed>,
+    thread: JoinHandle<()>,
+}
+
+impl Board {
+    /// A board with those sessions, which are what `journal` holds; and the way to it.
+    ///
+    /// # Errors
+    /// Where the journal's thread cannot be started.
+    pub fn new(
+        sessions: Sessions,
+        journal: Box<dyn Journal>,
+        key: Arc<SigningKey>,
+        grace: Duration,
+        metrics: Metrics,
+    ) -> Result<(Board, BoardHandle), BoardError> {
+        let (submit, submissions) = mpsc::channel(MAX_WAITING);
+        let (ask, questions) = mpsc::channel(MAX_QUESTIONS);
+        let proposing = Proposing::new(Arc::clone(sessions.roster()), Arc::clone(&key), grace);
+        let writer::Writer { records, flushed, thread } =
+            writer::start(journal, metrics.clone()).map_err(BoardError::Thread)?;
+        metrics.sessions(sessions.newest_first().count());
+        let on_their_way = VecDeque::new();
+        let board = Board {
+            sessions,
+            key,
+            metrics,
+            proposing,
+            submissions,
+            questions,
+            on_their_way,
+            records,
+            flushed,
+            thread,
+        };
+        Ok((board, BoardHandle::new(submit, ask)))
+    }
+
+    /// Runs until every handle has been dropped and everything is on disk.
+    ///
+    /// # Errors
+    /// Where the journal fails.
+    pub async fn run(mut self) -> Result<(), BoardError> {
+        let mut clock = tokio::time::interval(PROPOSE_EVERY);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut submitting, mut asking) = (true, true);
+        while submitting || asking || !self.on_their_way.is_empty() {
+            tokio::select! {
+                flushed = self.flushed.recv() => self.confirm(flushed)?,
+                submission = self.submissions.recv(), if submitting && self.on_their_way.len() < MAX_WAITING => {
+                    match submission {
+                        Some(submission) => self.submit(submission)?,
+                        None => submitting = false,
+                    }
+                }
+                question = self.questions.recv(), if asking => match question {
+                    Some(question) => self.answer(question),
+                    None => asking = false,
+                },
+                Some(proposed) = self.proposing.next() => {
+                    if let Some(incoming) = self.proposing.sign(proposed) {
+                        self.accept(incoming, &From::Itself, None)?;
+                    }
+                }
+                _ = clock.tick() => self.propose(),
+            }
+        }
+        drop(self.records);
+        // It has nothing left to write, so it ends at once.
+        self.thread.join().map_err(|_panic| BoardError::Writer)
+    }
+
+    fn submit(&mut self, submission: Submission) -> Result<(), BoardError> {
+        self.accept(submission.incoming, &submission.from, Some(submission.reply))
+    }
+
+    fn accept(&mut self, incoming: Incoming, from: &From, reply: Option<Reply>) -> Result<(), BoardError> {
+        let (session, signer) = (incoming.session, incoming.statement.signer().clone());
+        let kind = incoming.statement.kind().to_owned();
+        match self.sessions.accept(incoming, from) {
+            Ok(Accepted::New(entry)) => {
+                let record = entry.statement.envelope().to_message().encode_to_vec();
+                self.on_their_way.push_back(OnItsWay { entry, replies: reply.into_iter().collect() });
+                // The queue is as long as there may be entries on their way, so there is always a place.
+                self.records.try_send(record).map_err(|_gone| BoardError::Writer)?;
+            }
+            Ok(Accepted::Known(entry)) => self.acknowledge_again(&entry, reply),
+            Err(refusal) => {
+                tracing::warn!(target: "svdr", %session, member = %signer, kind, %refusal, "statement refused");
+                answer(reply, Err(refusal));
+            }
+        }
+        Ok(())
+    }
+
+    /// The receipt of a statement that has its place: now if it is on disk, else when it is.
+    fn acknowledge_again(&mut self, entry: &Arc<Entry>, reply: Option<Reply>) {
+        let on_its_way = self.on_their_way.iter_mut().find(|one| Arc::ptr_eq(&one.entry, entry));
+        match on_its_way {
+            Some(on_its_way) => on_its_way.replies.extend(reply),
+            None => answer(reply, Ok(entry.signed_receipt(&self.key))),
+        }
+    }
+
+    /// So many entries, the oldest of those on their way, are on disk.
+    fn confirm(&mut self, flushed: Option<writer::Flushed>) -> Result<(), BoardError> {
+        let count = flushed.ok_or(BoardError::Writer)?.map_err(BoardError::Journal)?;
+        for OnItsWay { entry, replies } in self.on_their_way.drain(..count.min(self.on_their_way.len())) {
+            self.sessions.confirm(&entry);
+            let (session, member, kind) =
+                (entry.receipt.session, entry.statement.signer(), entry.statement.kind());
+            tracing::info!(
+                target: "svdr", %session, %member, kind, position = entry.receipt.position, "statement accepted"
+            );
+            self.metrics.accepted(match &entry.statement {
+                Kept::Known(known) => known.body().kind(),
+                Kept::Unknown(_) => "unknown",
+            });
+            for reply in replies {
+                answer(Some(reply), Ok(entry.signed_receipt(&self.key)));
+            }
+        }
+        self.metrics.sessions(self.sessions.newest_first().count());
+        self.propose();
+        Ok(())
+    }
+
+    fn propose(&mut self) {
+        self.proposing.look(&mut self.sessions);
+    }
+
+    fn answer(&self, question: Question) {
+        match question {
+            Question::Page { session, from, reply } => {
+                let page = self.sessions.slot(session).map(|slot| Page {
+                    entries: slot.page(from, PAGE_ENTRIES),
+                    length: slot.length.subscribe(),
+                });
+                // Whoever asked may have gone; here and below.
+                let _ = reply.send(page);
+            }
+            Question::List { reply } => {
+                let _ = reply.send(self.sessions.newest_first().map(view::summary).collect());
+            }
+            Question::Get { session, reply } => {
+                let found = self.sessions.slot(session).map(|slot| Box::new(view::whole(slot)));
+                let _ = reply.send(found);
+            }
+        }
+    }
+}
+
+fn answer(reply: Option<Reply>, result: Result<v1::Envelope, Refusal>) {
+    if let Some(reply) = reply {
+        // Whoever asked may have gone; the statement stays.
+        let _ = reply.send(result);
+    }
+}
+
+/// How many entries of a session are on disk, for whoever waits for more.
+pub type Length = watch::Receiver<u64>;

@@ -1,0 +1,124 @@
+//! The coordinator's own proposals: looked for by the board, computed beside it.
+//!
+//! The rule may take a second on hostile evidence, so it runs on a thread of its own over a copy of the session;
+//! the board goes on meanwhile. One computation runs a session at a time, and none runs twice on the same
+//! evidence.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::session::{NotProposable, Session};
+use svdr_protocol::statement::{Body, Header, Proposal, SessionId, Statement};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::sessions::Sessions;
+use crate::commands::SOFTWARE;
+use crate::incoming::Incoming;
+use crate::proposer::{Decision, decide, threshold_reported};
+
+/// The name that the coordinator signs with; made longer where a member has it.
+const OWN_NAME: &str = "coordinator";
+
+/// What a computation came to.
+pub(super) struct Proposed {
+    session: SessionId,
+    drill: bool,
+    result: Result<Proposal, NotProposable>,
+}
+
+pub(super) struct Proposing {
+    roster: Arc<Roster>,
+    key: Arc<SigningKey>,
+    name: Option<MemberName>,
+    grace: Duration,
+    running: JoinSet<Proposed>,
+}
+
+impl Proposing {
+    pub(super) fn new(roster: Arc<Roster>, key: Arc<SigningKey>, grace: Duration) -> Proposing {
+        let name = own_name(&roster);
+        Proposing { roster, key, name, grace, running: JoinSet::new() }
+    }
+
+    /// Starts the computations that are due.
+    pub(super) fn look(&mut self, sessions: &mut Sessions) {
+        let now = Instant::now();
+        for id in sessions.ids() {
+            let Some(slot) = sessions.slot_mut(id).filter(|slot| slot.durable() > 0) else { continue };
+            if slot.reached.is_none() && threshold_reported(&slot.session) {
+                slot.reached = Some(now);
+            }
+            let reached = slot.reached.map(|at| now.saturating_duration_since(at));
+            if decide(&slot.session, reached, self.grace) != Decision::Propose {
+                continue;
+            }
+            let evidence: BTreeSet<_> = slot.session.evidence().values().map(|one| one.digest()).collect();
+            if slot.tried.as_ref() != Some(&evidence) {
+                slot.tried = Some(evidence);
+                self.start(slot.session.clone());
+            }
+        }
+    }
+
+    fn start(&mut self, session: Session) {
+        self.running.spawn_blocking(move || Proposed {
+            session: session.id(),
+            drill: session.drill(),
+            result: session.next_proposal(&session.parameters()),
+        });
+    }
+
+    /// The next computation that ends; none where none runs.
+    pub(super) async fn next(&mut self) -> Option<Proposed> {
+        match self.running.join_next().await? {
+            Ok(proposed) => Some(proposed),
+            Err(error) => {
+                tracing::error!(target: "svdr", %error, "a proposal could not be computed; propose by hand");
+                None
+            }
+        }
+    }
+
+    /// Signs what was computed.
+    pub(super) fn sign(&self, proposed: Proposed) -> Option<Incoming> {
+        let Proposed { session, drill, result } = proposed;
+        let proposal = match result {
+            Ok(proposal) => proposal,
+            Err(reason) => {
+                tracing::warn!(target: "svdr", %session, %reason, "no proposal can be made; wait for evidence, or propose with other parameters");
+                return None;
+            }
+        };
+        let header = Header {
+            session: Some(session),
+            roster: self.roster.fingerprint(),
+            drill,
+            signer: self.name.clone()?,
+            sequence: u64::from(proposal.round),
+            software: SOFTWARE.to_owned(),
+        };
+        let signed = Statement { header, body: Body::Proposal(proposal) }.sign(&self.key);
+        match signed.map(|envelope| Incoming::read(envelope, &self.roster)) {
+            Ok(Ok(incoming)) => Some(incoming),
+            Ok(Err(refusal)) => {
+                tracing::error!(target: "svdr", %session, %refusal, "the coordinator's own proposal is refused");
+                None
+            }
+            Err(error) => {
+                tracing::error!(target: "svdr", %session, %error, "the proposal cannot be signed");
+                None
+            }
+        }
+    }
+}
+
+/// A name that no member has; none only where members have taken a hundred of them.
+fn own_name(roster: &Roster) -> Option<MemberName> {
+    let mut names = (1..100).map(|n| if n == 1 { OWN_NAME.to_owned() } else { format!("{OWN_NAME}-{n}") });
+    names.find_map(|name| name.parse().ok().filter(|name| roster.member(name).is_none()))
+}

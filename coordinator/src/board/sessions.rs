@@ -1,0 +1,102 @@
+//! All sessions of one coordinator: plain state, changed by one task.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use svdr_protocol::roster::Roster;
+use svdr_protocol::session::Session;
+use svdr_protocol::statement::{Body, SessionId};
+
+use super::slot::{Accepted, Entry, From, Slot};
+use crate::incoming::{Incoming, Kept};
+use crate::limits::MAX_SESSIONS;
+use crate::refusal::Refusal;
+
+/// The sessions, by id.
+#[derive(Debug)]
+pub struct Sessions {
+    roster: Arc<Roster>,
+    slots: BTreeMap<SessionId, Slot>,
+    /// In the order in which they were opened here.
+    order: Vec<SessionId>,
+}
+
+impl Sessions {
+    /// No sessions yet.
+    pub fn new(roster: Arc<Roster>) -> Sessions {
+        Sessions { roster, slots: BTreeMap::new(), order: Vec::new() }
+    }
+
+    /// The roster.
+    pub const fn roster(&self) -> &Arc<Roster> {
+        &self.roster
+    }
+
+    /// Gives a statement its place. It has to be written to the journal, and then [confirmed](Self::confirm).
+    ///
+    /// # Errors
+    /// Why it has none.
+    pub fn accept(&mut self, incoming: Incoming, from: &From) -> Result<Accepted, Refusal> {
+        let id = incoming.session;
+        if let Some(slot) = self.slots.get_mut(&id) {
+            return slot.accept(incoming, from);
+        }
+        let Kept::Known(opening) = &incoming.statement else {
+            return Err(Refusal::UnknownSession { session: id });
+        };
+        if !matches!(opening.body(), Body::Open(_)) {
+            return Err(Refusal::UnknownSession { session: id });
+        }
+        if self.slots.len() >= MAX_SESSIONS {
+            return Err(Refusal::TooManySessions);
+        }
+        let mut slot = Slot::new(Session::open(Arc::clone(opening), Arc::clone(&self.roster))?);
+        let accepted = slot.accept(incoming, from)?;
+        self.slots.insert(id, slot);
+        self.order.push(id);
+        Ok(accepted)
+    }
+
+    /// Gives a statement that is on disk its place.
+    ///
+    /// # Errors
+    /// Why it has none.
+    pub fn restore(&mut self, incoming: Incoming, from: &From) -> Result<(), Refusal> {
+        if let Accepted::New(entry) = self.accept(incoming, from)? {
+            self.confirm(&entry);
+        }
+        Ok(())
+    }
+
+    /// The entry is on disk.
+    pub fn confirm(&mut self, entry: &Entry) {
+        if let Some(slot) = self.slots.get_mut(&entry.receipt.session) {
+            slot.confirm(entry);
+        }
+    }
+
+    /// The slot of a session that is on disk.
+    pub(super) fn slot(&self, session: SessionId) -> Result<&Slot, Refusal> {
+        let slot = self.slots.get(&session).filter(|slot| slot.durable() > 0);
+        slot.ok_or(Refusal::UnknownSession { session })
+    }
+
+    pub(super) fn slot_mut(&mut self, session: SessionId) -> Option<&mut Slot> {
+        self.slots.get_mut(&session)
+    }
+
+    /// Those on disk, the newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &Slot> {
+        let slots = self.order.iter().rev().filter_map(|id| self.slots.get(id));
+        slots.filter(|slot| slot.durable() > 0)
+    }
+
+    /// Their ids, in the order in which they were opened.
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.order.clone()
+    }
+}
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

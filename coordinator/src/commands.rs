@@ -1,0 +1,78 @@
+//! The command line of `svdr-coordinator`.
+//!
+//! Each command is a module with its arguments and a `run` that returns a typed error; here they are put
+//! together, and errors become messages and exit codes. Results go to stdout, everything else to stderr.
+
+use clap::{Parser, Subcommand};
+use svdr_cli::exit::{self, CommandError, Exit};
+use svdr_cli::logging::{self, LogFormat};
+use svdr_cli::output::Output;
+use svdr_cli::roster_command as roster;
+
+pub mod completions;
+pub mod serve;
+pub mod session;
+
+/// Name and version of this program, as statements and pages name it.
+pub const SOFTWARE: &str = concat!("svdr-coordinator ", env!("CARGO_PKG_VERSION"));
+
+/// The bulletin board that a network-wide recovery's members meet at.
+///
+/// Keeps and hands out what super validators sign, and decides nothing: every agent checks every signature and
+/// computes every proposal again. Conveners open, steer and end sessions with it.
+#[derive(Debug, Parser)]
+#[command(name = "svdr-coordinator", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done; 1 failed (I/O, network, server); 2 wrong use; \
+    3 refused (a signature, digest, recomputation or policy check said no); 4 not possible.")]
+pub struct CommandLine {
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub output: Output,
+    /// How log lines on stderr are printed; RUST_LOG filters them
+    #[arg(long, global = true, value_enum, default_value_t, env = "SVDR_LOG_FORMAT")]
+    pub log_format: LogFormat,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `svdr-coordinator` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the members of a roster
+    Serve(serve::ServeArgs),
+    /// Check a roster and show what every operator compares aloud
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
+    /// Open, follow, steer and end recovery sessions
+    Session(session::SessionArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the man pages into a folder
+    #[command(name = "man-pages")]
+    ManPages(completions::ManPagesArgs),
+}
+
+impl CommandLine {
+    /// Runs the command and tells any error on stderr.
+    pub fn run(self) -> Exit {
+        logging::init(self.log_format);
+        match self.dispatch() {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                eprintln!("{}", exit::explain(&*error));
+                error.exit()
+            }
+        }
+    }
+
+    fn dispatch(self) -> Result<(), Box<dyn CommandError>> {
+        match self.command {
+            Command::Serve(args) => Ok(serve::run(&args, self.output)?),
+            Command::Roster(command) => Ok(roster::run(&command, self.output)?),
+            Command::Session(args) => Ok(session::run(&args, self.output)?),
+            Command::Completions(args) => Ok(completions::run(&args)?),
+            Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `serve`: the gRPC service.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use ed25519_dalek::SigningKey;
+use serde::Serialize;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::identity::{self, IdentityError};
+use svdr_cli::output::{self, Output};
+use svdr_cli::roster_file::{self, RosterFileError};
+use svdr_cli::span;
+use svdr_protocol::keys::PublicKey;
+use svdr_protocol::roster::Roster;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::journal::embedded::SledJournal;
+use crate::journal::{JournalError, Replayed};
+use crate::metrics::Metrics;
+use crate::recover::{RecoverError, recover};
+use crate::server::{ServeError, Server};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: svdr-coordinator serve --roster roster.toml --identity coordinator.key \\\n    \
+    --listen 0.0.0.0:7443 --data /var/lib/svdr\n\n\
+    Once it listens it prints the address and its public key, which every agent.toml has to name. SIGTERM and\n\
+    SIGINT end it: calls are finished, and everything acknowledged is on disk. The key is made with\n\
+    svdr-agent identity new."
+)]
+pub struct ServeArgs {
+    /// The roster; its members and observers may connect, and nobody else
+    #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
+    pub roster: PathBuf,
+    /// The coordinator's own key
+    #[arg(long, value_name = "KEY", env = "SVDR_IDENTITY")]
+    pub identity: PathBuf,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:7443", env = "SVDR_LISTEN")]
+    pub listen: SocketAddr,
+    /// The folder of the journal, made if need be
+    #[arg(long, value_name = "DIR", env = "SVDR_DATA")]
+    pub data: PathBuf,
+    /// Where to serve metrics for Prometheus, in plain HTTP at /metrics
+    #[arg(long, value_name = "ADDR", env = "SVDR_METRICS")]
+    pub metrics: Option<SocketAddr>,
+    /// How long to wait for members without evidence before proposing, once the threshold has reported
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span::parse)]
+    pub grace: Duration,
+}
+
+/// Why the coordinator does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeCommandError {
+    /// The roster cannot be used.
+    #[error(transparent)]
+    Roster(#[from] RosterFileError),
+    /// The key cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// What it holds cannot be used.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// An address cannot be listened on.
+    #[error(
+        "{address} cannot be listened on; check that it is this machine's and that nothing else listens there"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The asynchronous runtime cannot be started.
+    #[error("the runtime cannot be started; check the limits on threads and files")]
+    Runtime(#[source] io::Error),
+    /// Signals cannot be waited for.
+    #[error("the signals that end the coordinator cannot be waited for; report this as a fault of svdr")]
+    Signals(#[source] io::Error),
+    /// It had to stop.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// Stdout cannot be written.
+    #[error("the address cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for ServeCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            ServeCommandError::Roster(error) => error.exit(),
+            ServeCommandError::Identity(error) => error.exit(),
+            ServeCommandError::Journal(error) => journal_exit(error),
+            ServeCommandError::Recover(RecoverError::Journal(error)) => journal_exit(error),
+            ServeCommandError::Recover(_) => Exit::Refused,
+            ServeCommandError::Listen { .. }
+            | ServeCommandError::Runtime(_)
+            | ServeCommandError::Signals(_)
+            | ServeCommandError::Serve(_)
+            | ServeCommandError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+fn journal_exit(error: &JournalError) -> Exit {
+    match error {
+        JournalError::File { .. } | JournalError::Store { .. } => Exit::Failed,
+        JournalError::Unreadable { .. }
+        | JournalError::OtherRoster { .. }
+        | JournalError::Damaged { .. }
+        | JournalError::Shortened { .. }
+        | JournalError::NoMark { .. } => Exit::Refused,
+    }
+}
+
+/// What is printed once it listens.
+#[derive(Serialize)]
+struct Document {
+    address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
+    public_key: String,
+    roster: String,
+    journal: DocumentJournal,
+}
+
+#[derive(Serialize)]
+struct DocumentJournal {
+    statements: u64,
+    unacknowledged: u64,
+    torn: bool,
+    head: String,
+}
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+/// Why it does not, or not any more.
+pub fn run(args: &ServeArgs, output: Output) -> Result<(), ServeCommandError> {
+    let roster = Arc::new(roster_file::read(&args.roster)?);
+    let key = Arc::new(identity::read(&args.identity)?);
+    let mut journal = SledJournal::open(&args.data, &roster.fingerprint())?;
+    let (sessions, replayed) = recover(&mut journal, &roster)?;
+    report(&replayed);
+    let metrics = Metrics::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeCommandError::Runtime)?;
+    runtime.block_on(async {
+        let listener = listen(args.listen).await?;
+        let metrics_listener = match args.metrics {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let stop = stop()?;
+        let document = document(&listener, metrics_listener.as_ref(), &key, &roster, &replayed)
+            .map_err(ServeCommandError::Print)?;
+        print(&document, output).map_err(ServeCommandError::Print)?;
+        let journal = Box::new(journal);
+        let server = Server { roster, key, sessions, journal, grace: args.grace, metrics };
+        Ok(server.run(listener, metrics_listener, stop).await?)
+    })
+}
+
+fn report(replayed: &Replayed) {
+    let Replayed { records, unacknowledged, torn, .. } = replayed;
+    tracing::info!(target: "svdr", statements = records, unacknowledged, torn, "journal read and verified");
+    if *torn {
+        tracing::warn!(target: "svdr", "the last statement was written in part, acknowledged to nobody, and has been removed");
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeCommandError> {
+    TcpListener::bind(address).await.map_err(|source| ServeCommandError::Listen { address, source })
+}
+
+/// Ready when the process is told to end.
+fn stop() -> Result<impl Future<Output = ()> + Send + 'static, ServeCommandError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeCommandError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeCommandError::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn document(
+    listener: &TcpListener,
+    metrics_listener: Option<&TcpListener>,
+    key: &SigningKey,
+    roster: &Roster,
+    replayed: &Replayed,
+) -> io::Result<Document> {
+    Ok(Document {
+        address: listener.local_addr()?,
+        metrics_address: metrics_listener.map(TcpListener::local_addr).transpose()?,
+        public_key: PublicKey::from(key.verifying_key()).to_string(),
+        roster: roster.fingerprint().to_string(),
+        journal: DocumentJournal {
+            statements: replayed.records,
+            unacknowledged: replayed.unacknowledged,
+            torn: replayed.torn,
+            head: replayed.head.to_string(),
+        },
+    })
+}
+
+fn print(document: &Document, output: Output) -> io::Result<()> {
+    match output {
+        Output::Json => output::print_json(document),
+        Output::Table => {
+            let Document { address, public_key, roster, journal, .. } = document;
+            let statements = journal.statements;
+            output::print(&format!(
+                "listening on {address}\nkey     {public_key}\nroster  {roster}\njournal {statements} statements"
+            ))
+        }
+    }
+}

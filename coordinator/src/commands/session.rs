@@ -1,0 +1,410 @@
+//! `session`: open, follow, steer and end recovery sessions, as a convener or member.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{self, FileError, Replace};
+use svdr_cli::output::{self, Output};
+use svdr_cli::span;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::proposal::DEFAULT_MARGIN;
+use svdr_protocol::receipt::VerifiedReceipt;
+use svdr_protocol::session::{NotProposable, Session};
+use svdr_protocol::statement::{Abort, Body, Open, Proposal, SessionId};
+use svdr_protocol::time::Timestamp;
+use svdr_protocol::transcript;
+
+use crate::convener::client::{Checked, Client, ClientError};
+use crate::convener::config::Config;
+use crate::convener::overview::{self, overview};
+
+mod watch;
+
+/// Arguments of `session`.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// The agent's configuration: roster, key and coordinators
+    #[arg(long, global = true, value_name = "FILE", default_value = "agent.toml", env = "SVDR_CONFIG")]
+    pub config: PathBuf,
+    /// What to do
+    #[command(subcommand)]
+    pub command: SessionCommand,
+}
+
+/// What can be done with sessions.
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// Open a session (conveners)
+    Open(OpenArgs),
+    /// List the coordinator's sessions
+    List,
+    /// Show where a session stands, from its verified transcript
+    Show(OneSession),
+    /// Follow a session until it is completed or aborted
+    Watch(OneSession),
+    /// Propose the next round, also with other parameters (conveners)
+    Propose(ProposeArgs),
+    /// End a session (conveners)
+    Abort(AbortArgs),
+    /// Write a session's verified transcript: DSSE envelopes in JSON, one a line
+    Export(ExportArgs),
+}
+
+/// Arguments that name a session.
+#[derive(Debug, Args)]
+pub struct OneSession {
+    /// The session: 32 hexadecimal digits
+    pub session: SessionId,
+}
+
+/// Arguments of `session open`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: svdr-coordinator session open --reason 'synchronizer lost its state' --drill"
+)]
+pub struct OpenArgs {
+    /// Why the network has to be recovered
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// From recovery timestamp to tick, unless a proposal says otherwise
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    pub margin: Option<Duration>,
+    /// The migration id after the recovery [default: sv_app.migration_id of the configuration]
+    #[arg(long, value_name = "N")]
+    pub migration_id: Option<u64>,
+    /// A completed session that this one follows; may be given several times
+    #[arg(long, value_name = "SESSION")]
+    pub follows: Vec<SessionId>,
+    /// A rehearsal: nothing signed in it counts for a real recovery
+    #[arg(long)]
+    pub drill: bool,
+}
+
+/// Arguments of `session propose`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: svdr-coordinator session propose 0123… --not-after 2026-04-21T23:10:00Z --exclude SV-4"
+)]
+pub struct ProposeArgs {
+    /// The session: 32 hexadecimal digits
+    pub session: SessionId,
+    /// From recovery timestamp to tick [default: the session's]
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    pub margin: Option<Duration>,
+    /// How many members have to be covered [default: the roster's threshold]
+    #[arg(long, value_name = "N")]
+    pub threshold: Option<usize>,
+    /// The earliest recovery timestamp
+    #[arg(long, value_name = "T")]
+    pub not_before: Option<Timestamp>,
+    /// The latest recovery timestamp
+    #[arg(long, value_name = "T")]
+    pub not_after: Option<Timestamp>,
+    /// A member to leave out; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub exclude: Vec<MemberName>,
+    /// A member without logs, for whom the others' matches stand in; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub vouch: Vec<MemberName>,
+}
+
+/// Arguments of `session abort`.
+#[derive(Debug, Args)]
+pub struct AbortArgs {
+    /// The session: 32 hexadecimal digits
+    pub session: SessionId,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// Arguments of `session export`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-coordinator session export 0123… --out session.jsonl\n\n\
+    svdr-agent verify checks it on any machine, with nothing but the roster.")]
+pub struct ExportArgs {
+    /// The session: 32 hexadecimal digits
+    pub session: SessionId,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Why a session command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionCommandError {
+    /// The coordinator could not be asked, or what it said does not hold.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The transcript is empty.
+    #[error("the coordinator has no statement of session {session}; list its sessions with `session list`")]
+    Empty {
+        /// The session.
+        session: SessionId,
+    },
+    /// Nobody says which migration id the network will have.
+    #[error(
+        "the migration id after the recovery is not known; give --migration-id, or migration_id in [sv_app]"
+    )]
+    NoMigrationId,
+    /// There is no randomness.
+    #[error("the operating system has no randomness to open a session with; try again")]
+    Randomness(#[source] getrandom::Error),
+    /// There is nothing to propose.
+    #[error("no proposal can be made from the evidence in session {session}")]
+    NotProposable {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        #[source]
+        source: Box<NotProposable>,
+    },
+    /// The transcript cannot be written.
+    #[error(transparent)]
+    Write(#[from] FileError),
+    /// The runtime cannot be started.
+    #[error("the runtime cannot be started; check the limits on threads and files")]
+    Runtime(#[source] io::Error),
+    /// Stdout cannot be written.
+    #[error("the result cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for SessionCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            SessionCommandError::Client(error) => error.exit(),
+            SessionCommandError::NoMigrationId => Exit::Usage,
+            SessionCommandError::NotProposable { source, .. } => match **source {
+                NotProposable::NoChoice(_) => Exit::Impossible,
+                _ => Exit::Refused,
+            },
+            SessionCommandError::Empty { .. }
+            | SessionCommandError::Randomness(_)
+            | SessionCommandError::Write(_)
+            | SessionCommandError::Runtime(_)
+            | SessionCommandError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Runs one of the session commands.
+///
+/// # Errors
+/// Why it failed.
+pub fn run(args: &SessionArgs, output: Output) -> Result<(), SessionCommandError> {
+    let config = Config::read(&args.config).map_err(ClientError::from)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(SessionCommandError::Runtime)?;
+    runtime.block_on(async {
+        if let SessionCommand::Watch(OneSession { session }) = args.command {
+            return watch::run(&config, session, output).await;
+        }
+        let mut client = Client::connect(&config).await?;
+        match &args.command {
+            SessionCommand::Open(args) => open(&mut client, args, output).await,
+            SessionCommand::List => list(&mut client, output).await,
+            SessionCommand::Show(args) | SessionCommand::Watch(args) => {
+                let (_, session) = fetch(&mut client, args.session).await?;
+                show(&session, output)
+            }
+            SessionCommand::Propose(args) => propose(&mut client, args, output).await,
+            SessionCommand::Abort(args) => abort(&mut client, args, output).await,
+            SessionCommand::Export(args) => export(&mut client, args, output).await,
+        }
+    })
+}
+
+async fn fetch(client: &mut Client, id: SessionId) -> Result<(Vec<Checked>, Session), SessionCommandError> {
+    let (entries, followed) = client.transcript(id).await?;
+    let session = followed.session.ok_or(SessionCommandError::Empty { session: id })?;
+    Ok((entries, session))
+}
+
+async fn open(client: &mut Client, args: &OpenArgs, output: Output) -> Result<(), SessionCommandError> {
+    let migration_id = args.migration_id.or(client.migration_id).ok_or(SessionCommandError::NoMigrationId)?;
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(SessionCommandError::Randomness)?;
+    let opening = Open {
+        reason: args.reason.clone(),
+        margin: args.margin.unwrap_or(DEFAULT_MARGIN),
+        migration_id,
+        predecessors: args.follows.iter().copied().collect(),
+        nonce,
+    };
+    let receipt = client.sign_and_submit(None, args.drill, Body::Open(opening)).await?;
+    let drill = if args.drill { "drill session" } else { "session" };
+    signed(&receipt, &format!("{drill} {} is open", receipt.receipt().session), output)
+}
+
+/// What is printed of a statement that has been signed and accepted.
+#[derive(Serialize)]
+struct Signed {
+    session: String,
+    position: u64,
+    statement: String,
+    head: String,
+}
+
+fn signed(receipt: &VerifiedReceipt, text: &str, output: Output) -> Result<(), SessionCommandError> {
+    let receipt = receipt.receipt();
+    let printed = match output {
+        Output::Table => output::print(text),
+        Output::Json => output::print_json(&Signed {
+            session: receipt.session.to_string(),
+            position: receipt.position,
+            statement: receipt.statement.to_string(),
+            head: receipt.head.to_string(),
+        }),
+    };
+    printed.map_err(SessionCommandError::Print)
+}
+
+#[derive(Serialize)]
+struct Listed {
+    sessions: Vec<ListedSession>,
+}
+
+#[derive(Serialize)]
+struct ListedSession {
+    session: String,
+    drill: bool,
+    state: String,
+    round: u32,
+    statements: u64,
+    opened_by: String,
+    reason: String,
+}
+
+async fn list(client: &mut Client, output: Output) -> Result<(), SessionCommandError> {
+    let sessions: Vec<_> = client.list().await?.into_iter().map(listed).collect();
+    let printed = match output {
+        Output::Json => output::print_json(&Listed { sessions }),
+        Output::Table if sessions.is_empty() => {
+            output::print("no sessions; a convener opens one with `session open`")
+        }
+        Output::Table => {
+            let mut table =
+                output::table(&["session", "", "state", "round", "statements", "opened by", "reason"]);
+            for one in sessions {
+                table.add_row([
+                    one.session,
+                    if one.drill { "DRILL" } else { "" }.to_owned(),
+                    one.state,
+                    one.round.to_string(),
+                    one.statements.to_string(),
+                    one.opened_by,
+                    one.reason,
+                ]);
+            }
+            output::print(&svdr_cli::exit::shown(&table.to_string()))
+        }
+    };
+    printed.map_err(SessionCommandError::Print)
+}
+
+fn listed(summary: svdr_proto::v1::SessionSummary) -> ListedSession {
+    // SESSION_STATE_GATHERING and the others, without what they have in common.
+    let state = summary.state().as_str_name().trim_start_matches("SESSION_STATE_").to_lowercase();
+    ListedSession {
+        state,
+        session: summary.session,
+        drill: summary.drill,
+        round: summary.round,
+        statements: summary.length,
+        opened_by: summary.opened_by,
+        reason: summary.reason,
+    }
+}
+
+fn show(session: &Session, output: Output) -> Result<(), SessionCommandError> {
+    let overview = overview(session);
+    let printed = match output {
+        Output::Json => output::print_json(&overview),
+        Output::Table => output::print(&overview::text(&overview)),
+    };
+    printed.map_err(SessionCommandError::Print)
+}
+
+async fn propose(client: &mut Client, args: &ProposeArgs, output: Output) -> Result<(), SessionCommandError> {
+    let (_, session) = fetch(client, args.session).await?;
+    let mut parameters = session.parameters();
+    parameters.margin = args.margin.unwrap_or(parameters.margin);
+    parameters.threshold = args.threshold.unwrap_or(parameters.threshold);
+    (parameters.not_before, parameters.not_after) = (args.not_before, args.not_after);
+    parameters.excluded = args.exclude.iter().cloned().collect::<BTreeSet<_>>();
+    parameters.vouched = args.vouch.iter().cloned().collect();
+    let proposal = session.next_proposal(&parameters).map_err(|source| {
+        SessionCommandError::NotProposable { session: args.session, source: Box::new(source) }
+    })?;
+    let text = proposed(&proposal);
+    let receipt = client.sign_and_submit(Some(&session), session.drill(), Body::Proposal(proposal)).await?;
+    signed(&receipt, &text, output)
+}
+
+fn proposed(proposal: &Proposal) -> String {
+    let names =
+        |names: &BTreeSet<MemberName>| names.iter().map(MemberName::as_str).collect::<Vec<_>>().join(", ");
+    let mut text = format!(
+        "round {} is proposed: back to {}, covering {}",
+        proposal.round,
+        proposal.plan.recovery_timestamp(),
+        names(&proposal.candidate.covered)
+    );
+    if !proposal.candidate.left_behind.is_empty() {
+        text += &format!("; left behind: {}", names(&proposal.candidate.left_behind));
+    }
+    text
+}
+
+async fn abort(client: &mut Client, args: &AbortArgs, output: Output) -> Result<(), SessionCommandError> {
+    let (_, session) = fetch(client, args.session).await?;
+    let body = Body::Abort(Abort { reason: args.reason.clone() });
+    let receipt = client.sign_and_submit(Some(&session), session.drill(), body).await?;
+    signed(&receipt, &format!("session {} is called off; what is completed stays so", args.session), output)
+}
+
+/// What is printed of a transcript that has been written.
+#[derive(Serialize)]
+struct Exported {
+    session: String,
+    statements: usize,
+    state: &'static str,
+    path: String,
+}
+
+async fn export(client: &mut Client, args: &ExportArgs, output: Output) -> Result<(), SessionCommandError> {
+    let (entries, session) = fetch(client, args.session).await?;
+    let receipts: Vec<_> = entries.iter().map(|entry| [entry.receipt.envelope().clone()]).collect();
+    let mut text = String::new();
+    let lines = entries.iter().zip(&receipts).map(|(entry, receipt)| (&entry.envelope, receipt.as_slice()));
+    transcript::write(lines, |line| {
+        text.push_str(line);
+        text.push('\n');
+    });
+    files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
+    let exported = Exported {
+        session: args.session.to_string(),
+        statements: entries.len(),
+        state: overview::state(session.phase()),
+        path: args.out.display().to_string(),
+    };
+    let printed = match output {
+        Output::Json => output::print_json(&exported),
+        Output::Table => output::print(&format!(
+            "{} statements of session {} ({}) are in {}",
+            exported.statements, exported.session, exported.state, exported.path
+        )),
+    };
+    printed.map_err(SessionCommandError::Print)
+}

@@ -1,0 +1,150 @@
+//! The journal: what the coordinator has accepted, in order, on disk before anybody is told so.
+//!
+//! A journal is bound to one roster. Each record carries the head of a hash chain over all records up to it,
+//! so that one which has been altered, lost or moved shows at the next start. Nothing above the trait may know
+//! which implementation runs; [`embedded::SledJournal`] is the one that needs no other service.
+
+use std::io;
+use std::path::PathBuf;
+
+use sha2::{Digest as _, Sha256};
+use svdr_protocol::digest::Digest;
+
+pub mod embedded;
+mod mark;
+
+/// What begins the bytes that a journal's first head is over.
+const CHAIN_DOMAIN: &[u8] = b"svdr journal v1";
+
+/// Where accepted statements are kept.
+pub trait Journal: Send + 'static {
+    /// Appends `records` in their order. On return all of them are durable, and stay in that order for ever.
+    ///
+    /// # Errors
+    /// Where they may not be durable. The journal must not be used any more then: only opening it again shows
+    /// what it holds.
+    fn append(&mut self, records: &[Vec<u8>]) -> Result<(), JournalError>;
+
+    /// Gives every record to `visit`, in order, after checking that it is what was appended.
+    ///
+    /// # Errors
+    /// Where anything that has been acknowledged is missing or altered.
+    fn replay(&mut self, visit: &mut dyn FnMut(Vec<u8>)) -> Result<Replayed, JournalError>;
+}
+
+/// What a replay found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// Records in the journal.
+    pub records: u64,
+    /// Those of them that nobody had been told of when the coordinator stopped; they count all the same.
+    pub unacknowledged: u64,
+    /// Whether the last record had been written in part when the coordinator stopped, and was removed. Nobody
+    /// had been told of it.
+    pub torn: bool,
+    /// Head of the chain.
+    pub head: Digest,
+}
+
+/// Why a journal cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file or folder cannot be used.
+    #[error("{} cannot be used for the journal; check the folder, its permissions and the room on the disk", path.display())]
+    File {
+        /// It.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The store reports a failure.
+    #[error(
+        "the journal in {} cannot be {doing}; check the disk, and that no other coordinator runs on this folder",
+        path.display()
+    )]
+    Store {
+        /// The journal's folder.
+        path: PathBuf,
+        /// What was being done: opened, read, written.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: sled::Error,
+    },
+    /// The store gave up on what it found.
+    #[error("the journal in {} is damaged: its store gave up with {message:?}; {WAY_OUT}", path.display())]
+    Unreadable {
+        /// The journal's folder.
+        path: PathBuf,
+        /// What the store said.
+        message: String,
+    },
+    /// It is of another roster.
+    #[error(
+        "the journal in {} belongs to the roster {found}, but this one is {expected}; use another folder with \
+         --data for another roster",
+        path.display()
+    )]
+    OtherRoster {
+        /// The journal's folder.
+        path: PathBuf,
+        /// The roster in use.
+        expected: Digest,
+        /// The roster of the journal.
+        found: String,
+    },
+    /// A record is not what was appended.
+    #[error("the journal in {} is damaged at record {record}: {what}; {WAY_OUT}", path.display())]
+    Damaged {
+        /// The journal's folder.
+        path: PathBuf,
+        /// Which record, from zero.
+        record: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// Records are missing that had been acknowledged.
+    #[error(
+        "the journal in {} has lost its end: {acknowledged} records have been acknowledged, {found} are there; {WAY_OUT}",
+        path.display()
+    )]
+    Shortened {
+        /// The journal's folder.
+        path: PathBuf,
+        /// How many there have to be.
+        acknowledged: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// The mark of what has been acknowledged cannot be read, and there are records.
+    #[error("the journal in {} has lost {}; {WAY_OUT}", path.display(), mark.display())]
+    NoMark {
+        /// The journal's folder.
+        path: PathBuf,
+        /// The file with the mark.
+        mark: PathBuf,
+    },
+}
+
+/// What an operator does about a damaged journal.
+const WAY_OUT: &str =
+    "keep the folder for analysis and start with an empty one: the agents submit what they hold again";
+
+/// The head before the first record of a journal of that roster.
+fn first_head(roster: &Digest) -> Digest {
+    chain(&[CHAIN_DOMAIN, roster.as_bytes()])
+}
+
+/// The head after `record`, the `position`-th from zero, has been added to `head`.
+fn next_head(head: &Digest, position: u64, record: &[u8]) -> Digest {
+    chain(&[head.as_bytes(), &position.to_be_bytes(), record])
+}
+
+fn chain(parts: &[&[u8]]) -> Digest {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    Digest::from_bytes(hash.finalize().into())
+}

@@ -1,0 +1,22 @@
+//! The bulletin board that a recovery's members meet at: what `svdr-coordinator` does, as a library.
+//!
+//! It orders signed statements, keeps them in a journal and hands them out. It has no authority: whatever it
+//! says, members check against the signatures of other members. `server` and `service` are the wire, `board` owns
+//! the sessions, `journal` keeps them, `convener` and `commands` are the command line.
+
+pub mod board;
+pub mod clients;
+pub mod commands;
+pub mod convener;
+#[cfg(test)]
+mod fixture;
+pub mod incoming;
+pub mod journal;
+pub mod limits;
+pub mod metrics;
+pub mod proposer;
+pub mod recover;
+pub mod refusal;
+pub mod server;
+pub mod service;
+pub mod status;

@@ -1,0 +1,73 @@
+//! Limits on everything that a client controls, each with its reason. Those of the wire itself are in
+//! [`svdr_proto::limits`].
+
+use std::time::Duration;
+
+/// Statements of one member in one session. An honest member signs a few dozen; an agent that reports evidence
+/// anew every minute for two days, 2,880.
+pub const MAX_STATEMENTS_PER_MEMBER: u64 = 4096;
+
+/// Bytes of one member's statements in one session. An evidence has a fifth of a MiB where logs are as they
+/// should be, and four at most; they are kept in memory, so that 128 members that all go to the limit take 2 GiB.
+pub const MAX_BYTES_PER_MEMBER: u64 = 16 << 20;
+
+/// Proposals of other coordinators that one member may hand on in one session: as many as there are rounds in a
+/// session that goes badly. Their keys are in no roster, so that it is the member that answers for them.
+pub const MAX_FOREIGN_PROPOSALS: u64 = 64;
+
+/// Sessions of one coordinator: a network that has a recovery a day, and drills, has enough for half a year.
+pub const MAX_SESSIONS: usize = 512;
+
+/// Connections of one client at once: an agent has one, a person with `session watch` and a dashboard a few more.
+pub const MAX_CONNECTIONS_PER_CLIENT: usize = 8;
+
+/// Streams of one client at once: four of each connection.
+pub const MAX_STREAMS_PER_CLIENT: usize = 32;
+
+/// Calls on one connection at once.
+pub const MAX_CALLS_PER_CONNECTION: u32 = 64;
+
+/// Calls of one client in a second, in the long run: hundreds of times what an agent needs.
+pub const CALLS_PER_SECOND: u32 = 500;
+
+/// Calls that one client may save up: a member that submits everything that it holds to a new coordinator.
+pub const CALL_BURST: u32 = 2000;
+
+/// Connections that are still in their handshake. Beyond that the oldest is dropped: a member's handshake takes
+/// well under a second, so the oldest are those that never end.
+pub const MAX_HANDSHAKES: usize = 256;
+
+/// How long a handshake may take: four round trips around the world, and a lost packet.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Statements that wait for the journal's flush. A flush takes some milliseconds; more waiting than that many
+/// would only make memory of what the clients' connections hold as well.
+pub const MAX_WAITING: usize = 1024;
+
+/// Bytes that are written with one flush; a flush with more would delay the small statements behind it.
+pub const MAX_BATCH_BYTES: usize = 16 << 20;
+
+/// Questions to the board that wait: it answers thousands in a second.
+pub const MAX_QUESTIONS: usize = 1024;
+
+/// Entries of a transcript that are handed to a stream at once.
+pub const PAGE_ENTRIES: usize = 64;
+
+/// Entries that wait in a stream for the client to take them.
+pub const STREAM_BUFFER: usize = 4;
+
+/// How long a client of a stream may take for one entry before it is dropped: the longest statement at 1 Mbit/s
+/// takes 35 s.
+pub const SLOW_WATCHER: Duration = Duration::from_secs(60);
+
+/// Connections to the page of metrics at once: a scraper has one.
+pub const MAX_METRICS_CONNECTIONS: usize = 16;
+
+/// How long a request for the metrics may take.
+pub const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long open calls may take to end when the coordinator is told to stop.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// How long the accept loop rests when the system has no file or memory left for another connection.
+pub const ACCEPT_REST: Duration = Duration::from_millis(100);

@@ -1,0 +1,105 @@
+//! When the coordinator proposes by itself: a pure decision.
+//!
+//! It proposes the first round alone, from what is there, as soon as every member has reported; or when as many
+//! as the threshold have, and the others have had a grace period since. Any other proposal is a convener's.
+
+use std::time::Duration;
+
+use svdr_protocol::session::{Phase, Session};
+
+/// How long members that have not reported are waited for, once the threshold has.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(10 * 60);
+
+/// Whether to propose now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Propose,
+    /// Not before so long has passed, unless more evidence comes.
+    WaitFor(Duration),
+    /// Not before more evidence comes.
+    WaitForEvidence,
+    /// It is not the coordinator's turn: there is a proposal already, or the session has ended.
+    Never,
+}
+
+/// Decides, where evidence of as many members as the threshold has been there for `reached`.
+pub fn decide(session: &Session, reached: Option<Duration>, grace: Duration) -> Decision {
+    if session.phase() != Phase::Gathering {
+        return Decision::Never;
+    }
+    let (reported, members) = (session.evidence().len(), session.roster().members().len());
+    if reported >= members {
+        return Decision::Propose;
+    }
+    if !threshold_reported(session) {
+        return Decision::WaitForEvidence;
+    }
+    match grace.checked_sub(reached.unwrap_or_default()) {
+        None | Some(Duration::ZERO) => Decision::Propose,
+        Some(left) => Decision::WaitFor(left),
+    }
+}
+
+/// Whether as many members as the threshold have reported.
+pub fn threshold_reported(session: &Session) -> bool {
+    session.evidence().len() >= session.roster().threshold()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use svdr_protocol::statement::{Abort, Body};
+
+    use super::*;
+    use crate::fixture::Net;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// A session of four members of whom so many have reported.
+    fn reported(net: &Net, count: usize) -> Session {
+        let mut session = net.open();
+        for member in 0..count {
+            session.insert(net.evidence(&session, member)).unwrap();
+        }
+        session
+    }
+
+    fn decided(count: usize, reached: Option<Duration>) -> Decision {
+        decide(&reported(&Net::new(4), count), reached, DEFAULT_GRACE)
+    }
+
+    #[test]
+    fn it_proposes_at_once_when_everybody_has_reported() {
+        assert_eq!(decided(4, None), Decision::Propose);
+    }
+
+    #[test]
+    fn it_waits_for_the_threshold_however_long_that_takes() {
+        assert_eq!(decided(0, None), Decision::WaitForEvidence);
+        assert_eq!(decided(2, Some(DEFAULT_GRACE * 100)), Decision::WaitForEvidence);
+    }
+
+    #[test]
+    fn with_the_threshold_it_waits_for_the_others_and_not_for_ever() {
+        assert_eq!(decided(3, None), Decision::WaitFor(DEFAULT_GRACE));
+        assert_eq!(decided(3, Some(MINUTE)), Decision::WaitFor(DEFAULT_GRACE - MINUTE));
+        assert_eq!(decided(3, Some(DEFAULT_GRACE)), Decision::Propose);
+        assert_eq!(decided(3, Some(DEFAULT_GRACE + MINUTE)), Decision::Propose);
+    }
+
+    #[test]
+    fn after_a_proposal_or_an_abort_it_never_does() {
+        let net = Net::new(4);
+        let mut proposed = reported(&net, 4);
+        let proposal = proposed.next_proposal(&proposed.parameters()).unwrap();
+        proposed.insert(net.sign(&proposed, 0, Body::Proposal(proposal))).unwrap();
+        assert_eq!(decide(&proposed, Some(DEFAULT_GRACE), DEFAULT_GRACE), Decision::Never);
+        let mut aborted = reported(&net, 4);
+        let abort = net.sign(&aborted, 0, Body::Abort(Abort { reason: "over".to_owned() }));
+        aborted.insert(Arc::clone(&abort)).unwrap();
+        assert_eq!(decide(&aborted, Some(DEFAULT_GRACE), DEFAULT_GRACE), Decision::Never);
+    }
+}

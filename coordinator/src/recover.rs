@@ -1,0 +1,140 @@
+//! The start: what the journal holds becomes the sessions again.
+//!
+//! Each record is checked as if it had just come in. The chain already proves that it is what was accepted; the
+//! signatures prove that whoever could write to the folder could not invent a statement.
+
+use std::panic;
+use std::sync::Arc;
+use std::thread;
+
+use prost::Message as _;
+use svdr_proto::v1;
+use svdr_protocol::dsse::{Envelope, EnvelopeError};
+use svdr_protocol::roster::Roster;
+
+use crate::board::{From, Sessions};
+use crate::incoming::Incoming;
+use crate::journal::{Journal, JournalError, Replayed};
+use crate::refusal::Refusal;
+
+/// Records that are checked at once on all processors, and then given their places.
+const CHECK_AT_ONCE: usize = 1024;
+
+/// Why the journal's content cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The journal is damaged.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A record holds no statement.
+    #[error(
+        "record {record} of the journal is not a statement; was it written by a newer svdr? use that one"
+    )]
+    Decode {
+        /// Which, from zero.
+        record: u64,
+        /// Where decoding stopped.
+        #[source]
+        source: prost::DecodeError,
+    },
+    /// A record's envelope is malformed.
+    #[error(
+        "record {record} of the journal is not a statement; was it written by a newer svdr? use that one"
+    )]
+    Envelope {
+        /// Which, from zero.
+        record: u64,
+        /// What is wrong with it.
+        #[source]
+        source: EnvelopeError,
+    },
+    /// A record's statement is not accepted any more.
+    #[error(
+        "record {record} of the journal was accepted once and is not now; use the svdr that wrote it, or start with \
+         an empty folder: the agents submit what they hold again"
+    )]
+    Refused {
+        /// Which, from zero.
+        record: u64,
+        /// Why.
+        #[source]
+        source: Box<Refusal>,
+    },
+}
+
+/// The sessions in `journal`, and what was found there.
+///
+/// # Errors
+/// Where the journal is damaged, or holds what no journal holds.
+pub fn recover(
+    journal: &mut dyn Journal,
+    roster: &Arc<Roster>,
+) -> Result<(Sessions, Replayed), RecoverError> {
+    let mut sessions = Sessions::new(Arc::clone(roster));
+    let mut waiting: Vec<Vec<u8>> = Vec::with_capacity(CHECK_AT_ONCE);
+    let mut done = 0;
+    let mut failed = None;
+    let replayed = journal.replay(&mut |record| {
+        waiting.push(record);
+        if waiting.len() == CHECK_AT_ONCE && failed.is_none() {
+            failed = restore(&mut sessions, roster, done, &waiting).err();
+            done += waiting.len() as u64;
+            waiting.clear();
+        }
+    })?;
+    match failed {
+        Some(error) => return Err(error),
+        None => restore(&mut sessions, roster, done, &waiting)?,
+    }
+    Ok((sessions, replayed))
+}
+
+/// Checks the records side by side and gives them their places in order.
+fn restore(
+    sessions: &mut Sessions,
+    roster: &Roster,
+    first: u64,
+    records: &[Vec<u8>],
+) -> Result<(), RecoverError> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = records.len().div_ceil(threads).max(1);
+    let checked: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = records
+            .chunks(share)
+            .map(|records| {
+                scope.spawn(|| records.iter().map(|record| check(record, roster)).collect::<Vec<_>>())
+            })
+            .collect();
+        let results = workers.into_iter().flat_map(|worker| match worker.join() {
+            Ok(results) => results,
+            Err(payload) => panic::resume_unwind(payload),
+        });
+        results.collect()
+    });
+    for (record, checked) in (first..).zip(checked) {
+        let refused = |refusal| RecoverError::Refused { record, source: Box::new(refusal) };
+        let incoming = checked.map_err(|problem| match problem {
+            Problem::Decode(source) => RecoverError::Decode { record, source },
+            Problem::Envelope(source) => RecoverError::Envelope { record, source },
+            Problem::Refused(refusal) => refused(refusal),
+        })?;
+        sessions.restore(incoming, &From::Itself).map_err(refused)?;
+    }
+    Ok(())
+}
+
+enum Problem {
+    Decode(prost::DecodeError),
+    Envelope(EnvelopeError),
+    Refused(Refusal),
+}
+
+fn check(record: &[u8], roster: &Roster) -> Result<Incoming, Problem> {
+    let message = v1::Envelope::decode(record).map_err(Problem::Decode)?;
+    let envelope = Envelope::from_message(message).map_err(Problem::Envelope)?;
+    Incoming::read(envelope, roster).map_err(Problem::Refused)
+}
+
+#[cfg(test)]
+#[path = "recover_tests.rs"]
+mod tests;

@@ -1,0 +1,277 @@
+//! The client's way to a server: TCP, mutual TLS, and a gRPC channel that reconnects by itself.
+//!
+//! Under TLS 1.3 a client is done with its handshake before the server has looked at its certificate, so a
+//! client that is refused would learn of it in the middle of its first call, in one of several ways. A server
+//! of HTTP/2 speaks first, though: here a connection counts as made when its first byte has arrived, and a
+//! refusal is reported as one.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::limits::{CONNECT_TIMEOUT, PING_INTERVAL, PING_TIMEOUT};
+use crate::tls::{KeyBytes, TlsError, TlsIdentity, WrongServer, client_config, key_text};
+use crate::v1::session_service_client::SessionServiceClient;
+
+/// The port of a URL that names none.
+const DEFAULT_PORT: u16 = 7443;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL cannot be used.
+    #[error("{url:?} is not the URL of a coordinator; write https://HOST:PORT")]
+    Url {
+        /// As configured.
+        url: String,
+        /// What is wrong, where the parser says.
+        #[source]
+        source: Option<http::uri::InvalidUri>,
+    },
+    /// The own key cannot be used.
+    #[error(transparent)]
+    Identity(#[from] TlsError),
+    /// Nothing answers there.
+    #[error(
+        "{authority} cannot be reached; check the URL, that the coordinator is running, and the firewall"
+    )]
+    Unreachable {
+        /// Host and port.
+        authority: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It took too long.
+    #[error(
+        "{authority} did not answer within {} s; check that a coordinator listens there, and the network",
+        CONNECT_TIMEOUT.as_secs()
+    )]
+    TimedOut {
+        /// Host and port.
+        authority: String,
+    },
+    /// The server has not the key that it should have.
+    #[error(
+        "{authority} is not the coordinator that the configuration names; ask its operator for its key, and do \
+         not go on before it is the one in the configuration"
+    )]
+    WrongServer {
+        /// Host and port.
+        authority: String,
+        /// Both keys.
+        #[source]
+        source: WrongServer,
+    },
+    /// The server speaks something else.
+    #[error(
+        "{authority} does not speak TLS 1.3 as a coordinator does; check host and port, and proxies between"
+    )]
+    NotACoordinator {
+        /// Host and port.
+        authority: String,
+        /// What TLS says.
+        #[source]
+        source: io::Error,
+    },
+    /// The server does not let this key in.
+    #[error(
+        "the coordinator at {authority} does not know this identity ({key}); its roster must list that key as a \
+         member's or an observer's: compare the fingerprint of the two rosters"
+    )]
+    Refused {
+        /// Host and port.
+        authority: String,
+        /// The own public key.
+        key: String,
+        /// What TLS says.
+        #[source]
+        source: io::Error,
+    },
+    /// It closed the connection before it said anything.
+    #[error(
+        "{authority} closed the connection at once; it may be shutting down or have too many, so try again"
+    )]
+    Closed {
+        /// Host and port.
+        authority: String,
+        /// What was seen.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Where a server is, who it has to be, and who comes.
+#[derive(Clone, Debug)]
+struct Target {
+    host: String,
+    port: u16,
+    own_key: KeyBytes,
+    config: Arc<ClientConfig>,
+}
+
+/// Connects to the coordinator at `url` that holds the key `server`, as `identity`.
+///
+/// The connection is there when this returns; the channel makes it anew, with the same checks, when it breaks.
+///
+/// # Errors
+/// Why there is none.
+pub async fn connect(
+    url: &str,
+    server: KeyBytes,
+    identity: &TlsIdentity,
+) -> Result<SessionServiceClient<Channel>, ConnectError> {
+    let channel = channel(url, server, identity).await?;
+    Ok(SessionServiceClient::new(channel)
+        .max_decoding_message_size(crate::limits::MAX_MESSAGE_LEN)
+        .max_encoding_message_size(crate::limits::MAX_MESSAGE_LEN))
+}
+
+/// As [`connect`], for other services of the same server: health and reflection.
+///
+/// # Errors
+/// Why there is no connection.
+pub async fn channel(url: &str, server: KeyBytes, identity: &TlsIdentity) -> Result<Channel, ConnectError> {
+    let (uri, target) = target(url, server, identity)?;
+    let first = Arc::new(Mutex::new(Some(target.dial().await?)));
+    let connector = tower::service_fn(move |_: Uri| {
+        let (first, target) = (Arc::clone(&first), target.clone());
+        async move {
+            let made = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let stream = match made {
+                Some(stream) => stream,
+                None => target.dial().await?,
+            };
+            Ok::<_, ConnectError>(TokioIo::new(stream))
+        }
+    });
+    // The first connection has been made and waits in the connector, so that nothing is lost by being lazy.
+    Ok(Endpoint::from(uri)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .connect_with_connector_lazy(connector))
+}
+
+fn target(url: &str, server: KeyBytes, identity: &TlsIdentity) -> Result<(Uri, Target), ConnectError> {
+    let wrong = |source| ConnectError::Url { url: url.to_owned(), source };
+    let uri: Uri = url.parse().map_err(|source| wrong(Some(source)))?;
+    let host = uri.host().ok_or_else(|| wrong(None))?.trim_matches(['[', ']']).to_owned();
+    if uri.scheme_str() != Some("https") || uri.path() != "/" || uri.query().is_some() {
+        return Err(wrong(None));
+    }
+    let port = uri.port_u16().unwrap_or(DEFAULT_PORT);
+    let config = Arc::new(client_config(identity, server)?);
+    Ok((uri, Target { host, port, own_key: *identity.public_key(), config }))
+}
+
+impl Target {
+    fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// Connects, proves both ends, and waits for the server's first byte.
+    async fn dial(&self) -> Result<ServerSpoke, ConnectError> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.dial_slowly()).await {
+            Ok(result) => result,
+            Err(_elapsed) => Err(ConnectError::TimedOut { authority: self.authority() }),
+        }
+    }
+
+    async fn dial_slowly(&self) -> Result<ServerSpoke, ConnectError> {
+        let authority = || self.authority();
+        let tcp = TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .map_err(|source| ConnectError::Unreachable { authority: authority(), source })?;
+        tcp.set_nodelay(true).map_err(|source| ConnectError::Closed { authority: authority(), source })?;
+        // The name is sent, so that a proxy can route by it; the key alone says whether it is the right server.
+        let name = ServerName::try_from(self.host.clone())
+            .map_err(|_| ConnectError::Url { url: authority(), source: None })?;
+        let mut stream = TlsConnector::from(Arc::clone(&self.config))
+            .connect(name, tcp)
+            .await
+            .map_err(|source| self.failed(source))?;
+        let first = stream.read_u8().await.map_err(|source| self.failed(source))?;
+        Ok(ServerSpoke { first: Some(first), stream })
+    }
+
+    /// What an error of the handshake, or of the first read after it, means.
+    fn failed(&self, source: io::Error) -> ConnectError {
+        let authority = self.authority();
+        let tls = source.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+        match tls {
+            Some(rustls::Error::AlertReceived(alert)) if refuses(*alert) => {
+                ConnectError::Refused { authority, key: key_text(&self.own_key), source }
+            }
+            Some(error) => match WrongServer::cause_of(error) {
+                Some(source) => ConnectError::WrongServer { authority, source },
+                None => ConnectError::NotACoordinator { authority, source },
+            },
+            None => ConnectError::Closed { authority, source },
+        }
+    }
+}
+
+/// Whether a server that sends this alert has looked at the client's certificate and does not want it.
+const fn refuses(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::AccessDenied
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateRequired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+    )
+}
+
+/// A connection of which the first byte has been read, and is given out again.
+struct ServerSpoke {
+    first: Option<u8>,
+    stream: TlsStream<TcpStream>,
+}
+
+impl AsyncRead for ServerSpoke {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buffer.remaining() > 0
+            && let Some(first) = self.first.take()
+        {
+            buffer.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for ServerSpoke {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,350 @@
+//! A recovery session: its state is a function of the *set* of its statements.
+//!
+//! Whatever the order in which statements arrive, through whichever coordinators, however often: the same set
+//! gives the same state. That is what lets a coordinator be replaced by an empty one, and transcripts be merged.
+//! [`Session::insert`] only ever adds to sets; every answer is computed from those when it is asked for.
+//!
+//! * A statement belongs here if it names this session and agrees with its opening on roster and drill.
+//! * Where a member replaces its evidence, the highest sequence number counts. One that is signed twice with
+//!   different content counts for nothing, nor does what the member signed before it.
+//! * What an equivocator says counts for nothing in the rounds that its contradiction is about. One thing still
+//!   holds: enough attestations, an equivocator's included, [settle](Session::settled) a round, so that nobody moves
+//!   on from what somebody may have acted on.
+//! * An attestation counts if it is of the proposal that was agreed on and if its signer agreed; not any more
+//!   once it is released.
+//! * Rounds follow each other without gaps: a proposal for a round counts once there is one for each before it.
+//! * A completion certificate wins over an abort, whichever came first.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::digest::Digest;
+use crate::equivocation::{Contradiction, Equivocation, Found};
+use crate::names::MemberName;
+use crate::roster::Roster;
+use crate::statement::{Body, Open, RoundOf, SessionId, Verified};
+
+mod certify;
+mod recompute;
+mod round;
+
+pub use certify::Phase;
+pub use recompute::{Difference, NotProposable, Unconfirmed};
+pub use round::Bounds;
+
+use round::Round;
+
+/// The statements of one session, and what they mean together.
+#[derive(Clone, Debug)]
+pub struct Session {
+    id: SessionId,
+    roster: Arc<Roster>,
+    opening: Open,
+    opened: Arc<Verified>,
+    statements: BTreeMap<Digest, Arc<Verified>>,
+    evidence: BTreeMap<MemberName, BTreeMap<u64, Arc<Verified>>>,
+    rounds: BTreeMap<u32, Round>,
+    aborts: BTreeMap<Digest, Arc<Verified>>,
+    readiness: BTreeMap<MemberName, Arc<Verified>>,
+    milestones: BTreeMap<(MemberName, String), Arc<Verified>>,
+    found: Found,
+    /// Members whose word counts for nothing in a round.
+    void: BTreeSet<(u32, MemberName)>,
+}
+
+/// Why a statement is not of this session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAccepted {
+    /// It is another session's, or none's.
+    #[error(
+        "the {kind} of {signer} belongs to {}, not to session {expected}; send it there",
+        found.map_or("no session".to_owned(), |found| format!("session {found}"))
+    )]
+    OtherSession {
+        /// Its kind.
+        kind: &'static str,
+        /// Who signed it.
+        signer: MemberName,
+        /// This session.
+        expected: SessionId,
+        /// The statement's.
+        found: Option<SessionId>,
+    },
+    /// It is of a rehearsal and the session is not, or the other way round.
+    #[error(
+        "the {kind} of {signer} says that session {session} is {}, but it is {}; sign it again for what it is",
+        if *drill { "a drill" } else { "no drill" },
+        if *drill { "no drill" } else { "a drill" }
+    )]
+    Drill {
+        /// Its kind.
+        kind: &'static str,
+        /// Who signed it.
+        signer: MemberName,
+        /// This session.
+        session: SessionId,
+        /// What the statement says.
+        drill: bool,
+    },
+    /// It was read with another roster.
+    #[error(
+        "the {kind} of {signer} was read with the roster {found}, but the session uses {expected}; use that one"
+    )]
+    OtherRoster {
+        /// Its kind.
+        kind: &'static str,
+        /// Who signed it.
+        signer: MemberName,
+        /// The session's roster.
+        expected: Digest,
+        /// The statement's.
+        found: Digest,
+    },
+    /// The session was not opened by any of the statements.
+    #[error("no statement opens the session; get the transcript from its beginning")]
+    NotOpened,
+}
+
+impl Session {
+    /// The session that a statement opens.
+    ///
+    /// # Errors
+    /// [`NotAccepted`] where it opens none, or was read with another roster.
+    pub fn open(opened: Arc<Verified>, roster: Arc<Roster>) -> Result<Session, NotAccepted> {
+        let Body::Open(opening) = opened.body() else { return Err(NotAccepted::NotOpened) };
+        let [expected, found] = [roster.fingerprint(), opened.header().roster];
+        if expected != found {
+            let (kind, signer) = (opened.body().kind(), opened.signer().clone());
+            return Err(NotAccepted::OtherRoster { kind, signer, expected, found });
+        }
+        Ok(Session {
+            id: SessionId::of_open(&opened.digest()),
+            roster,
+            opening: opening.clone(),
+            statements: [(opened.digest(), Arc::clone(&opened))].into(),
+            opened,
+            evidence: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            aborts: BTreeMap::new(),
+            readiness: BTreeMap::new(),
+            milestones: BTreeMap::new(),
+            found: Found::default(),
+            void: BTreeSet::new(),
+        })
+    }
+
+    /// The session of a set of statements in any order, of which one opens it.
+    ///
+    /// # Errors
+    /// [`NotAccepted`] where none opens it, or one belongs elsewhere.
+    pub fn fold(
+        roster: Arc<Roster>,
+        statements: impl IntoIterator<Item = Arc<Verified>>,
+    ) -> Result<Session, NotAccepted> {
+        let statements: Vec<_> = statements.into_iter().collect();
+        let opened = statements.iter().find(|one| matches!(one.body(), Body::Open(_)));
+        let mut session = Session::open(Arc::clone(opened.ok_or(NotAccepted::NotOpened)?), roster)?;
+        for statement in statements {
+            session.insert(statement)?;
+        }
+        Ok(session)
+    }
+
+    /// Whether a statement belongs to this session.
+    ///
+    /// # Errors
+    /// [`NotAccepted`] says why not.
+    pub fn accepts(&self, statement: &Verified) -> Result<(), NotAccepted> {
+        let (kind, signer) = (statement.body().kind(), || statement.signer().clone());
+        let (expected, found) = (self.id, statement.session());
+        if found != Some(expected) {
+            return Err(NotAccepted::OtherSession { kind, signer: signer(), expected, found });
+        }
+        let [expected, found] = [self.opened.header().roster, statement.header().roster];
+        if expected != found {
+            return Err(NotAccepted::OtherRoster { kind, signer: signer(), expected, found });
+        }
+        let drill = statement.header().drill;
+        if drill != self.drill() {
+            return Err(NotAccepted::Drill { kind, signer: signer(), session: self.id, drill });
+        }
+        Ok(())
+    }
+
+    /// Adds a statement; false where it was known already.
+    ///
+    /// # Errors
+    /// [`NotAccepted`] where it does not belong here; the session is unchanged.
+    pub fn insert(&mut self, statement: Arc<Verified>) -> Result<bool, NotAccepted> {
+        self.accepts(&statement)?;
+        let Entry::Vacant(vacant) = self.statements.entry(statement.digest()) else { return Ok(false) };
+        vacant.insert(Arc::clone(&statement));
+        for contradiction in self.found.insert(&statement) {
+            let here = contradiction.rounds().filter(|round| round.session == self.id);
+            self.void.extend(here.map(|round| (round.round, statement.signer().clone())));
+        }
+        self.index(statement);
+        Ok(true)
+    }
+
+    fn index(&mut self, one: Arc<Verified>) {
+        let signer = one.signer().clone();
+        let rounds = &mut self.rounds;
+        match one.body() {
+            Body::Open(_) => {}
+            Body::Evidence(_) => {
+                let own = self.evidence.entry(signer).or_default();
+                smallest(own, one.header().sequence, one);
+            }
+            Body::Proposal(proposal) => rounds.entry(proposal.round).or_default().add_proposal(one),
+            Body::Agreement(agreement) => {
+                let (at, proposal) = (agreement.round, agreement.proposal);
+                smallest(&mut rounds.entry(at).or_default().agreements, (proposal, signer), one);
+            }
+            Body::Rejection(rejection) => {
+                let (at, proposal) = (rejection.round, rejection.proposal);
+                smallest(&mut rounds.entry(at).or_default().rejections, (proposal, signer), one);
+            }
+            Body::Attestation(attestation) => {
+                let (at, proposal) = (attestation.round, attestation.proposal);
+                smallest(&mut rounds.entry(at).or_default().attestations, (proposal, signer), one);
+            }
+            Body::Obstacle(obstacle) => {
+                latest(&mut rounds.entry(obstacle.round).or_default().obstacles, signer, one)
+            }
+            Body::Abandonment(abandonment) => {
+                smallest(&mut rounds.entry(abandonment.round).or_default().abandonments, signer, one);
+            }
+            Body::Release(release) => {
+                smallest(&mut rounds.entry(release.round).or_default().releases, signer, one)
+            }
+            Body::Milestone(milestone) => {
+                let name = milestone.name.clone();
+                latest(&mut self.milestones, (signer, name), one);
+            }
+            Body::Readiness(_) => latest(&mut self.readiness, signer, one),
+            Body::Abort(_) => {
+                self.aborts.insert(one.digest(), one);
+            }
+        }
+    }
+
+    /// The session's id.
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Whether it is a rehearsal.
+    pub fn drill(&self) -> bool {
+        self.opened.header().drill
+    }
+
+    /// What its convener said when opening it.
+    pub const fn opening(&self) -> &Open {
+        &self.opening
+    }
+
+    /// The statement that opened it.
+    pub const fn opened(&self) -> &Arc<Verified> {
+        &self.opened
+    }
+
+    /// The roster.
+    pub const fn roster(&self) -> &Arc<Roster> {
+        &self.roster
+    }
+
+    /// How many statements there are, the opening included.
+    pub fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// Never: there is always the statement that opened it.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// Every statement, in the order of their digests.
+    pub fn statements(&self) -> impl Iterator<Item = &Arc<Verified>> {
+        self.statements.values()
+    }
+
+    /// The statement with that digest.
+    pub fn statement(&self, digest: &Digest) -> Option<&Arc<Verified>> {
+        self.statements.get(digest)
+    }
+
+    /// The evidence of each member that counts.
+    pub fn evidence(&self) -> BTreeMap<&MemberName, &Arc<Verified>> {
+        let newest = self.evidence.iter().filter_map(|(member, own)| {
+            let (_, newest) = own.last_key_value()?;
+            (!self.contradicted(newest)).then_some((member, newest))
+        });
+        newest.collect()
+    }
+
+    /// Whether there is another evidence with the same sequence number.
+    fn contradicted(&self, evidence: &Verified) -> bool {
+        let (session, sequence) = (evidence.header().session, evidence.header().sequence);
+        self.found.contains(evidence.signer(), Contradiction::TwoEvidences { session, sequence })
+    }
+
+    /// The latest result of each member's own check.
+    pub const fn readiness(&self) -> &BTreeMap<MemberName, Arc<Verified>> {
+        &self.readiness
+    }
+
+    /// The steps of the runbook that members have marked done, each with the latest mark.
+    pub const fn milestones(&self) -> &BTreeMap<(MemberName, String), Arc<Verified>> {
+        &self.milestones
+    }
+
+    /// The statements that end the session, whether or not they could.
+    pub fn aborts(&self) -> impl Iterator<Item = &Arc<Verified>> {
+        self.aborts.values()
+    }
+
+    /// Who contradicted itself, with the proofs.
+    pub fn equivocations(&self) -> Vec<Equivocation> {
+        self.found.equivocations().collect()
+    }
+
+    /// A round of this session.
+    pub const fn round_of(&self, round: u32) -> RoundOf {
+        RoundOf { session: self.id, round }
+    }
+}
+
+/// Keeps, of statements that mean the same, the one with the smallest digest: whichever came first.
+fn smallest<K: Ord>(map: &mut BTreeMap<K, Arc<Verified>>, key: K, one: Arc<Verified>) {
+    match map.entry(key) {
+        Entry::Occupied(mut known) => {
+            if one.digest() < known.get().digest() {
+                known.insert(one);
+            }
+        }
+        Entry::Vacant(vacant) => {
+            vacant.insert(one);
+        }
+    }
+}
+
+/// Keeps the one with the highest sequence number; of equal ones, that with the smallest digest.
+fn latest<K: Ord>(map: &mut BTreeMap<K, Arc<Verified>>, key: K, one: Arc<Verified>) {
+    let rank = |of: &Verified| (of.header().sequence, std::cmp::Reverse(of.digest()));
+    match map.entry(key) {
+        Entry::Occupied(mut known) => {
+            if rank(&one) > rank(known.get()) {
+                known.insert(one);
+            }
+        }
+        Entry::Vacant(vacant) => {
+            vacant.insert(one);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "session/tests.rs"]
+mod tests;

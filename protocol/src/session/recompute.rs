@@ -1,0 +1,216 @@
+//! Proposals: making the next one, and computing one again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::Session;
+use crate::digest::Digest;
+use crate::evidence::Evidence;
+use crate::names::MemberName;
+use crate::proposal::{Outcome, Parameters, ProposalError, RULE_VERSION, Shortfall, propose};
+use crate::statement::{Body, CandidateSummary, Plan, Proposal};
+use crate::time::Timestamp;
+
+/// Why there is no proposal to sign.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotProposable {
+    /// The rule refuses its input.
+    #[error(transparent)]
+    Rule(#[from] ProposalError),
+    /// No candidate reaches the threshold.
+    #[error("no candidate reaches the threshold: {0}")]
+    NoChoice(Box<Shortfall>),
+    /// The session has had as many rounds as there can be.
+    #[error("the session has had {0} rounds, the most there can be; open another one")]
+    TooManyRounds(u32),
+}
+
+/// Why a proposal does not follow from the evidence it names.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unconfirmed {
+    /// Evidence that it names is not here.
+    #[error(
+        "{} of the evidences that the proposal was computed from have not arrived, the first is {}; \
+         wait for them, or ask another coordinator",
+        missing.len(),
+        missing.first().map(ToString::to_string).unwrap_or_default()
+    )]
+    Missing {
+        /// Their digests.
+        missing: BTreeSet<Digest>,
+    },
+    /// It names a statement of another kind.
+    #[error("the proposal names {digest} as evidence, which is of kind {kind}; reject it")]
+    NotEvidence {
+        /// The statement.
+        digest: Digest,
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// It is computed from evidence that its signer contradicted.
+    #[error(
+        "the proposal was computed from evidence of {member}, who signed another one with the same sequence number; \
+         reject it, and propose again without {member}"
+    )]
+    Contradicted {
+        /// Who.
+        member: MemberName,
+    },
+    /// It was computed by another version of the rule.
+    #[error(
+        "the proposal was computed by version {found} of the rule, but this is version {expected}; \
+         use the same version of svdr everywhere"
+    )]
+    OtherRule {
+        /// This version's.
+        expected: u32,
+        /// The proposal's.
+        found: u32,
+    },
+    /// The rule refuses its input.
+    #[error("the proposal's parameters or evidence are refused; reject it")]
+    Rule(#[source] Box<ProposalError>),
+    /// The rule chooses nothing.
+    #[error("from the proposal's evidence and parameters follows no choice: {0}; reject it")]
+    NoChoice(Box<Shortfall>),
+    /// The rule chooses something else.
+    #[error("{0}; reject it")]
+    Differs(Difference),
+}
+
+/// What a proposal says, and what it should say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What about.
+    pub what: &'static str,
+    /// What the proposal says.
+    pub proposed: String,
+    /// What follows from its evidence.
+    pub computed: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { what, proposed, computed } = self;
+        write!(f, "the proposal's {what} is {proposed}, but from its evidence follows {computed}")
+    }
+}
+
+impl Session {
+    /// The default parameters of this session: its margin, the roster's threshold.
+    pub fn parameters(&self) -> Parameters {
+        Parameters { margin: self.opening.margin, ..Parameters::new(&self.roster) }
+    }
+
+    /// The proposal for the next round, from the evidence that counts now.
+    ///
+    /// # Errors
+    /// [`NotProposable`] where the rule refuses or chooses nothing.
+    pub fn next_proposal(&self, parameters: &Parameters) -> Result<Proposal, NotProposable> {
+        let counted = self.evidence();
+        let evidence = counted.values().filter_map(|one| match one.body() {
+            Body::Evidence(evidence) => Some(evidence),
+            _ => None,
+        });
+        let outcome = propose(&self.roster, evidence, parameters)?;
+        let chosen = match (outcome.chosen(), &outcome.choice) {
+            (Some(chosen), _) => chosen,
+            (None, crate::proposal::Choice::NotPossible(shortfall)) => {
+                return Err(NotProposable::NoChoice(Box::new(shortfall.clone())));
+            }
+            (None, crate::proposal::Choice::Candidate(_)) => {
+                return Err(NotProposable::TooManyRounds(self.latest_round()));
+            }
+        };
+        let round = self.latest_round() + 1;
+        if round > crate::statement::MAX_ROUND {
+            return Err(NotProposable::TooManyRounds(self.latest_round()));
+        }
+        Ok(Proposal {
+            round,
+            plan: self.plan(chosen.recovery_timestamp),
+            candidate: CandidateSummary::from(chosen),
+            parameters: parameters.clone(),
+            evidence: counted.values().map(|one| one.digest()).collect(),
+            rule: RULE_VERSION,
+        })
+    }
+
+    fn plan(&self, recovery_timestamp: Timestamp) -> Plan {
+        Plan::Dump { recovery_timestamp, migration_id: self.opening.migration_id }
+    }
+
+    /// Computes a proposal again from the evidence it names, and compares. The outcome is what its round's
+    /// candidates were.
+    ///
+    /// # Errors
+    /// [`Unconfirmed`] where it does not follow; [`Unconfirmed::Missing`] where that cannot be said yet.
+    pub fn recompute(&self, proposal: &Proposal) -> Result<Outcome, Unconfirmed> {
+        let [expected, found] = [RULE_VERSION, proposal.rule];
+        if expected != found {
+            return Err(Unconfirmed::OtherRule { expected, found });
+        }
+        let evidence = self.evidence_of(proposal)?;
+        let outcome = propose(&self.roster, evidence.into_values(), &proposal.parameters)
+            .map_err(|source| Unconfirmed::Rule(Box::new(source)))?;
+        if let crate::proposal::Choice::NotPossible(shortfall) = &outcome.choice {
+            return Err(Unconfirmed::NoChoice(Box::new(shortfall.clone())));
+        }
+        if let Some(chosen) = outcome.chosen() {
+            let candidate = CandidateSummary::from(chosen);
+            let plan = self.plan(chosen.recovery_timestamp);
+            if let Some(difference) = difference(proposal, &plan, &candidate) {
+                return Err(Unconfirmed::Differs(difference));
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn evidence_of(&self, proposal: &Proposal) -> Result<BTreeMap<Digest, &Evidence>, Unconfirmed> {
+        let (mut evidence, mut missing) = (BTreeMap::new(), BTreeSet::new());
+        for digest in &proposal.evidence {
+            let Some(one) = self.statement(digest) else {
+                missing.insert(*digest);
+                continue;
+            };
+            let Body::Evidence(content) = one.body() else {
+                return Err(Unconfirmed::NotEvidence { digest: *digest, kind: one.body().kind() });
+            };
+            if self.contradicted(one) {
+                return Err(Unconfirmed::Contradicted { member: one.signer().clone() });
+            }
+            evidence.insert(*digest, content);
+        }
+        if missing.is_empty() { Ok(evidence) } else { Err(Unconfirmed::Missing { missing }) }
+    }
+}
+
+/// The first thing in which a proposal differs from what follows.
+fn difference(proposal: &Proposal, plan: &Plan, candidate: &CandidateSummary) -> Option<Difference> {
+    let names = |names: &BTreeSet<MemberName>| {
+        let names: Vec<&str> = names.iter().map(MemberName::as_str).collect();
+        if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+    };
+    let [proposed, computed] = [&proposal.candidate, candidate];
+    let pairs = [
+        (
+            "recovery timestamp",
+            proposal.plan.recovery_timestamp().to_string(),
+            plan.recovery_timestamp().to_string(),
+        ),
+        ("migration id", proposal.plan.migration_id().to_string(), plan.migration_id().to_string()),
+        ("tick", proposed.tick.to_string(), computed.tick.to_string()),
+        ("coverage", names(&proposed.covered), names(&computed.covered)),
+        ("list of members left behind", names(&proposed.left_behind), names(&computed.left_behind)),
+        (
+            "history lost in seconds",
+            proposed.history_lost_seconds.to_string(),
+            computed.history_lost_seconds.to_string(),
+        ),
+        ("bracketing", proposed.bracketed.to_string(), computed.bracketed.to_string()),
+    ];
+    pairs
+        .into_iter()
+        .find(|(_, proposed, computed)| proposed != computed)
+        .map(|(what, proposed, computed)| Difference { what, proposed, computed })
+}

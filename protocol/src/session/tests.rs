@@ -1,0 +1,236 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixture::{Net, abandonment, agreement, at, attestation, release};
+use crate::statement::{Abort, Milestone, Obstacle, ObstacleKind, Rejection};
+
+/// A session in which much has been said, some of it twice and some of it contradictory.
+fn eventful(net: &Net) -> Vec<Arc<Verified>> {
+    let (mut session, first) = net.agreed();
+    net.attest(0, &mut session, 1);
+    let taken_back = net.attest(1, &mut session, 1).digest();
+    net.say(1, &mut session, release(1, taken_back));
+    let obstacle = |kind, seconds| {
+        Body::Obstacle(Obstacle { round: 1, kind, recovery_timestamp: at(seconds), text: String::new() })
+    };
+    net.say(2, &mut session, obstacle(ObstacleKind::Pruned, 6300));
+    net.say(3, &mut session, obstacle(ObstacleKind::Behind, 9000));
+    net.say(3, &mut session, abandonment(1));
+    net.say(3, &mut session, Body::Rejection(Rejection { round: 1, proposal: first, reason: String::new() }));
+    let second = net.propose(&mut session);
+    for member in 0..4 {
+        net.agree(member, &mut session, &second);
+    }
+    for member in 0..3 {
+        net.attest(member, &mut session, 2);
+    }
+    // An equivocation of each kind that a session can hold.
+    net.say(3, &mut session, agreement(2, Digest::of(b"another")));
+    net.say(3, &mut session, Body::Attestation(attestation(1, first, at(6300))));
+    let mut evidence = session.evidence()[&net.name(1)].statement().clone();
+    evidence.body = net.evidence(1, &[0]);
+    session.insert(net.verified(&evidence, 1)).unwrap();
+    for name in ["CometBFT stopped", "dump copied", "CometBFT stopped"] {
+        let note = format!("{}", session.len());
+        net.say(0, &mut session, Body::Milestone(Milestone { name: name.to_owned(), note }));
+    }
+    net.say(1, &mut session, Body::Abort(Abort { reason: "too late".to_owned() }));
+    session.statements().cloned().collect()
+}
+
+/// Everything that a session says about itself.
+fn everything(session: &Session) -> String {
+    let rounds = (0..4).map(|round| {
+        let proposals: Vec<_> = session.proposals(round).map(|one| one.digest()).collect();
+        let said: Vec<_> = proposals
+            .iter()
+            .map(|proposal| {
+                let names = |of: BTreeMap<&MemberName, &Arc<Verified>>| {
+                    of.into_iter().map(|(name, one)| (name.clone(), one.digest())).collect::<Vec<_>>()
+                };
+                (
+                    names(session.agreements(round, proposal)),
+                    names(session.attestations(round, proposal)),
+                    names(session.rejections(round, proposal)),
+                )
+            })
+            .collect();
+        let abandoned: Vec<_> =
+            session.abandonments(round).into_iter().map(|(name, one)| (name.clone(), one.digest())).collect();
+        let obstacles: Vec<_> = session.obstacles(round).collect();
+        let certified = session.agreement_certificate(round);
+        format!("{proposals:?} {said:?} {abandoned:?} {obstacles:?} {certified:?}")
+    });
+    let rounds: Vec<String> = rounds.collect();
+    let evidence: Vec<_> = session.evidence().into_values().map(|one| one.digest()).collect();
+    format!(
+        "{:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {rounds:?} {evidence:?}",
+        session.phase(),
+        session.latest_round(),
+        session.settled(),
+        session.completion_certificate(),
+        session.equivocations(),
+        session.bounds(),
+        session.milestones(),
+        session.readiness(),
+        session.aborts().collect::<Vec<_>>(),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn any_order_any_repetition_any_split_is_the_same_state(
+        order in Just(()).prop_perturb(|(), mut rng| rng.next_u64()),
+        repeated in any::<u64>(),
+        split in any::<u64>(),
+    ) {
+        let net = Net::new(4);
+        let statements = eventful(&net);
+        let expected = everything(&Session::fold(Arc::clone(&net.roster), statements.clone()).unwrap());
+        let mut shuffled: Vec<_> = statements
+            .iter()
+            .enumerate()
+            .flat_map(|(at, one)| vec![one.clone(); 1 + usize::from(repeated >> (at % 64) & 1 == 1)])
+            .collect();
+        shuffled.sort_by_key(|one| Digest::of(&[one.digest().as_bytes().as_slice(), &order.to_be_bytes()].concat()));
+        let folded = Session::fold(Arc::clone(&net.roster), shuffled.clone()).unwrap();
+        prop_assert_eq!(&everything(&folded), &expected);
+        // Two coordinators that each have a part of it, put together.
+        let opened = statements.iter().find(|one| matches!(one.body(), Body::Open(_))).unwrap();
+        let part = |side: u64| {
+            let mine = shuffled.iter().enumerate().filter(move |(at, _)| split >> (at % 64) & 1 == side);
+            let mut session = Session::open(Arc::clone(opened), Arc::clone(&net.roster)).unwrap();
+            for (_, one) in mine {
+                session.insert(Arc::clone(one)).unwrap();
+            }
+            session
+        };
+        let (mut one, other) = (part(0), part(1));
+        for statement in other.statements() {
+            one.insert(Arc::clone(statement)).unwrap();
+        }
+        prop_assert_eq!(&everything(&one), &expected);
+    }
+}
+
+#[test]
+fn the_eventful_session_is_full_of_events() {
+    let net = Net::new(4);
+    let session = Session::fold(Arc::clone(&net.roster), eventful(&net)).unwrap();
+    assert_eq!(session.phase(), Phase::Completed(2));
+    assert_eq!(session.equivocations().len(), 4);
+    assert_eq!(session.aborts().count(), 1);
+    let bounds =
+        Bounds { not_before: at(6300).checked_add(std::time::Duration::from_micros(1)), not_after: None };
+    assert_eq!(session.bounds().not_before, bounds.not_before);
+    assert!(!session.bounds().are_empty());
+    assert_eq!(session.milestones().len(), 2);
+    assert!(session.abandonments(1).contains_key(&net.name(1)), "a release abandons too");
+}
+
+#[test]
+fn a_session_goes_through_its_phases() {
+    let net = Net::new(4);
+    let mut session = net.gathered();
+    assert_eq!(session.phase(), Phase::Gathering);
+    let first = net.propose(&mut session);
+    assert_eq!(session.phase(), Phase::Proposed(1));
+    for member in 0..3 {
+        net.agree(member, &mut session, &first);
+    }
+    assert_eq!(session.phase(), Phase::Agreed(1));
+    net.attest(0, &mut session, 1);
+    assert_eq!(session.phase(), Phase::Recovering(1));
+    let mut proposed = session.clone();
+    net.propose(&mut proposed);
+    assert_eq!(proposed.phase(), Phase::Proposed(2));
+    let abort = Body::Abort(Abort { reason: "no".to_owned() });
+    let mut aborted = session.clone();
+    net.say(1, &mut aborted, abort.clone());
+    assert_eq!(aborted.phase(), Phase::Aborted);
+    net.attest(1, &mut session, 1);
+    net.attest(2, &mut session, 1);
+    assert_eq!(session.phase(), Phase::Completed(1));
+    net.say(1, &mut session, abort);
+    assert_eq!(session.phase(), Phase::Completed(1), "a completion wins over an abort");
+    net.propose(&mut session);
+    assert_eq!(session.phase(), Phase::Completed(1));
+}
+
+#[test]
+fn a_completion_wins_over_an_abort_that_came_first() {
+    let net = Net::new(4);
+    let (mut session, _) = net.agreed();
+    let mut unaware = session.clone();
+    net.say(1, &mut session, Body::Abort(Abort { reason: "no".to_owned() }));
+    for member in 0..3 {
+        let attested = net.attest(member, &mut unaware, 1);
+        session.insert(attested).unwrap();
+    }
+    assert_eq!(session.phase(), Phase::Completed(1));
+}
+
+#[test]
+fn a_round_counts_once_all_before_it_are_proposed() {
+    let net = Net::new(4);
+    let mut session = net.gathered();
+    let mut ahead = session.next_proposal(&session.parameters()).unwrap();
+    ahead.round = 3;
+    net.say(0, &mut session, Body::Proposal(ahead));
+    assert_eq!((session.phase(), session.latest_round()), (Phase::Gathering, 0));
+    net.propose(&mut session);
+    assert_eq!(session.latest_round(), 1);
+    net.propose(&mut session);
+    assert_eq!(session.latest_round(), 3);
+}
+
+#[test]
+fn an_attestation_counts_for_what_was_agreed_by_who_agreed() {
+    let net = Net::new(4);
+    let (mut session, proposal) = net.agreed();
+    let mut say = |member, body| net.say(member, &mut session, Body::Attestation(body)).digest();
+    say(0, attestation(1, proposal, at(0)));
+    say(1, crate::statement::Attestation { migration_id: 7, ..attestation(1, proposal, at(6300)) });
+    say(2, attestation(1, Digest::of(b"another"), at(6300)));
+    say(3, attestation(1, proposal, at(6300)));
+    assert!(session.attestations(1, &proposal).is_empty());
+}
+
+#[test]
+fn what_belongs_elsewhere_is_not_accepted() {
+    let net = Net::new(4);
+    let mut session = net.gathered();
+    let before = session.len();
+    let elsewhere = net.gathered();
+    let foreign = Arc::clone(elsewhere.evidence()[&net.name(0)]);
+    assert!(matches!(session.insert(foreign), Err(NotAccepted::OtherSession { .. })));
+    let mut statement = net.statement(0, Some(session.id()), abandonment(1));
+    statement.header.drill = true;
+    let drill = net.verified(&statement, 0);
+    assert!(matches!(session.insert(drill), Err(NotAccepted::Drill { drill: true, .. })));
+    let outside = net.verified(&net.statement(0, None, net.evidence(0, &[0])), 0);
+    assert!(matches!(session.insert(outside), Err(NotAccepted::OtherSession { found: None, .. })));
+    let larger = Net::new(5);
+    let other_roster = larger.sign(0, session.id(), abandonment(1));
+    assert!(matches!(session.insert(other_roster), Err(NotAccepted::OtherRoster { .. })));
+    assert_eq!(session.len(), before);
+    let known = Arc::clone(session.opened());
+    assert_eq!(session.insert(known), Ok(false));
+    let unopened = Session::fold(Arc::clone(&net.roster), []).map(|session| session.len());
+    assert_eq!(unopened, Err(NotAccepted::NotOpened));
+}
+
+#[test]
+fn newer_evidence_replaces_older_and_no_proposal_made_before() {
+    let net = Net::new(4);
+    let mut session = net.gathered();
+    let proposal = net.propose(&mut session);
+    let newer = net.say(3, &mut session, net.evidence(3, &[0])).digest();
+    assert_eq!(session.evidence()[&net.name(3)].digest(), newer);
+    net.agree(0, &mut session, &proposal);
+    assert_ne!(session.next_proposal(&session.parameters()).unwrap().candidate.left_behind.len(), 0);
+}

@@ -1,0 +1,155 @@
+//! What comes of a round: `attestation`, `obstacle`.
+
+use svdr_proto::v1;
+
+use super::fields::Fields;
+use super::{Content, StatementError};
+use crate::digest::Digest;
+use crate::time::Timestamp;
+
+/// Parts that an attestation may list: genesis state, ACS snapshot, and a DAR for every package version that a
+/// network ever had.
+pub const MAX_PARTS: usize = 1024;
+
+/// A member's migration dump is made, checked, and safe on its disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attestation {
+    /// The round, from 1.
+    pub round: u32,
+    /// Digest of the proposal's envelope.
+    pub proposal: Digest,
+    /// The time that the dump is of.
+    pub recovery_timestamp: Timestamp,
+    /// The migration id in the dump.
+    pub migration_id: u64,
+    /// The whole dump; its name is empty.
+    pub dump: Part,
+    /// Its parts that should be equal for every member.
+    pub parts: Vec<Part>,
+    /// When making it began, by the signer's clock; for the record only.
+    pub started: Timestamp,
+    /// When it was on disk, likewise.
+    pub finished: Timestamp,
+}
+
+/// A file, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    /// `genesis_state`, `acs_snapshot`, or `dar:` and the DAR's hash; empty for the whole.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A member's SV app cannot make the dump of a round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The round, from 1.
+    pub round: u32,
+    /// What stands in the way.
+    pub kind: ObstacleKind,
+    /// The time that was asked for.
+    pub recovery_timestamp: Timestamp,
+    /// The SV app's words, as [`shortened`](super::shortened) leaves them.
+    pub text: String,
+}
+
+/// Why an SV app cannot make a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObstacleKind {
+    /// Its participant is pruned beyond the timestamp: a later one is needed.
+    Pruned,
+    /// It has not caught up to the timestamp: an earlier one is needed.
+    Behind,
+}
+
+fn write_part(part: &Part) -> v1::Part {
+    v1::Part { name: part.name.clone(), digest: part.digest.as_bytes().to_vec(), size: part.size }
+}
+
+fn read_part(fields: &Fields<'_>, part: v1::Part) -> Result<Part, StatementError> {
+    Ok(Part {
+        name: fields.short_text("part.name", part.name)?,
+        digest: fields.digest("part.digest", &part.digest)?,
+        size: part.size,
+    })
+}
+
+impl Content for Attestation {
+    type Message = v1::Attestation;
+
+    fn to_message(&self, header: v1::Header) -> v1::Attestation {
+        v1::Attestation {
+            header: Some(header),
+            round: self.round,
+            proposal: self.proposal.as_bytes().to_vec(),
+            recovery_timestamp: self.recovery_timestamp.micros(),
+            migration_id: self.migration_id,
+            dump: Some(write_part(&self.dump)),
+            parts: self.parts.iter().map(write_part).collect(),
+            started: self.started.micros(),
+            finished: self.finished.micros(),
+        }
+    }
+
+    fn take_header(message: &mut v1::Attestation) -> Option<v1::Header> {
+        message.header.take()
+    }
+
+    fn from_message(message: v1::Attestation, fields: &Fields<'_>) -> Result<Attestation, StatementError> {
+        fields.count("parts", message.parts.len(), MAX_PARTS, "at most 1024 parts")?;
+        let dump =
+            message.dump.ok_or_else(|| fields.error("dump", "nothing".to_owned(), "the whole dump"))?;
+        let parts = message.parts.into_iter().map(|part| read_part(fields, part));
+        Ok(Attestation {
+            round: fields.round("round", message.round)?,
+            proposal: fields.digest("proposal", &message.proposal)?,
+            recovery_timestamp: fields.time("recovery_timestamp", message.recovery_timestamp)?,
+            migration_id: message.migration_id,
+            dump: read_part(fields, dump)?,
+            parts: parts.collect::<Result<_, _>>()?,
+            started: fields.time("started", message.started)?,
+            finished: fields.time("finished", message.finished)?,
+        })
+    }
+}
+
+impl Content for Obstacle {
+    type Message = v1::Obstacle;
+
+    fn to_message(&self, header: v1::Header) -> v1::Obstacle {
+        let kind = match self.kind {
+            ObstacleKind::Pruned => v1::ObstacleKind::Pruned,
+            ObstacleKind::Behind => v1::ObstacleKind::Behind,
+        };
+        v1::Obstacle {
+            header: Some(header),
+            round: self.round,
+            kind: kind.into(),
+            recovery_timestamp: self.recovery_timestamp.micros(),
+            text: self.text.clone(),
+        }
+    }
+
+    fn take_header(message: &mut v1::Obstacle) -> Option<v1::Header> {
+        message.header.take()
+    }
+
+    fn from_message(message: v1::Obstacle, fields: &Fields<'_>) -> Result<Obstacle, StatementError> {
+        let kind = match message.kind() {
+            v1::ObstacleKind::Pruned => ObstacleKind::Pruned,
+            v1::ObstacleKind::Behind => ObstacleKind::Behind,
+            v1::ObstacleKind::Unspecified => {
+                return Err(fields.error("kind", message.kind.to_string(), "pruned or behind"));
+            }
+        };
+        Ok(Obstacle {
+            round: fields.round("round", message.round)?,
+            kind,
+            recovery_timestamp: fields.time("recovery_timestamp", message.recovery_timestamp)?,
+            text: fields.reason("text", message.text)?,
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! Reading single fields: each is refused by name, with what it holds and what it should hold.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{SessionId, StatementError};
+use crate::digest::Digest;
+use crate::names::{MemberName, NameError};
+use crate::time::Timestamp;
+
+/// The longest text that a person gives as a reason or a note, in bytes: a paragraph.
+pub const MAX_REASON_LEN: usize = 1024;
+/// The longest text that names something, in bytes: it has to fit on a line.
+pub const MAX_SHORT_TEXT_LEN: usize = 128;
+/// The highest round: people meet for each of them, and whoever could skip ahead to the last one could end a
+/// session.
+pub const MAX_ROUND: u32 = 1000;
+
+/// `text` as a statement may carry it: on one line, without control characters, cut to `limit` bytes.
+pub fn shortened(text: &str, limit: usize) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean = clean.trim();
+    if clean.len() <= limit {
+        return clean.to_owned();
+    }
+    const DOTS: &str = "…";
+    let mut end = limit.saturating_sub(DOTS.len());
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{DOTS}", clean.get(..end).unwrap_or_default())
+}
+
+/// Reads the fields of one member's statement.
+pub(super) struct Fields<'a> {
+    signer: &'a MemberName,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(signer: &'a MemberName) -> Fields<'a> {
+        Fields { signer }
+    }
+
+    pub(super) fn signer(&self) -> &'a MemberName {
+        self.signer
+    }
+
+    pub(super) fn error(&self, field: &'static str, found: String, expected: &'static str) -> StatementError {
+        StatementError::Field { signer: self.signer.clone(), field, found, expected }
+    }
+
+    /// A name of `T`.
+    pub(super) fn parsed<T: FromStr<Err = NameError>>(
+        &self,
+        field: &'static str,
+        text: &str,
+    ) -> Result<T, StatementError> {
+        text.parse().map_err(|source| StatementError::Name { signer: self.signer.clone(), field, source })
+    }
+
+    pub(super) fn time(&self, field: &'static str, micros: i64) -> Result<Timestamp, StatementError> {
+        Timestamp::from_micros(micros).ok_or_else(|| {
+            self.error(field, format!("{micros} microseconds"), "a time in the years 1 to 9999")
+        })
+    }
+
+    pub(super) fn digest(&self, field: &'static str, bytes: &[u8]) -> Result<Digest, StatementError> {
+        let digest = bytes.try_into().map(Digest::from_bytes).ok();
+        digest.ok_or_else(|| self.error(field, format!("{} bytes", bytes.len()), "32 bytes"))
+    }
+
+    pub(super) fn session(&self, field: &'static str, bytes: &[u8]) -> Result<SessionId, StatementError> {
+        SessionId::from_slice(bytes)
+            .ok_or_else(|| self.error(field, format!("{} bytes", bytes.len()), "16 bytes"))
+    }
+
+    pub(super) fn round(&self, field: &'static str, round: u32) -> Result<u32, StatementError> {
+        match round {
+            1..=MAX_ROUND => Ok(round),
+            _ => Err(self.error(field, round.to_string(), "a round from 1 to 1000")),
+        }
+    }
+
+    /// Whole seconds.
+    pub(super) fn seconds(&self, field: &'static str, seconds: u64) -> Result<Duration, StatementError> {
+        // A thousand years: what lies beyond cannot be added to any time.
+        const MOST: u64 = 1000 * 366 * 24 * 60 * 60;
+        if seconds > MOST {
+            return Err(self.error(field, format!("{seconds} seconds"), "less than a thousand years"));
+        }
+        Ok(Duration::from_secs(seconds))
+    }
+
+    pub(super) fn count(
+        &self,
+        field: &'static str,
+        found: usize,
+        most: usize,
+        expected: &'static str,
+    ) -> Result<(), StatementError> {
+        if found > most { Err(self.error(field, format!("{found} entries"), expected)) } else { Ok(()) }
+    }
+
+    /// A reason or a note, of at most [`MAX_REASON_LEN`] bytes.
+    pub(super) fn reason(&self, field: &'static str, text: String) -> Result<String, StatementError> {
+        self.text(field, text, MAX_REASON_LEN, "at most 1024 bytes without control characters")
+    }
+
+    /// A name or a title, of at most [`MAX_SHORT_TEXT_LEN`] bytes.
+    pub(super) fn short_text(&self, field: &'static str, text: String) -> Result<String, StatementError> {
+        self.text(field, text, MAX_SHORT_TEXT_LEN, "at most 128 bytes without control characters")
+    }
+
+    fn text(
+        &self,
+        field: &'static str,
+        text: String,
+        most: usize,
+        expected: &'static str,
+    ) -> Result<String, StatementError> {
+        if text.len() > most {
+            return Err(self.error(field, format!("{} bytes", text.len()), expected));
+        }
+        match text.chars().find(|c| c.is_control()) {
+            Some(control) => Err(self.error(field, format!("the character {control:?}"), expected)),
+            None => Ok(text),
+        }
+    }
+
+    /// What is neither empty nor longer than anybody needs, in strictly ascending order.
+    pub(super) fn ascending<T: Ord>(
+        &self,
+        field: &'static str,
+        items: impl Iterator<Item = Result<T, StatementError>>,
+    ) -> Result<BTreeSet<T>, StatementError> {
+        let mut set = BTreeSet::new();
+        for item in items {
+            let item = item?;
+            if set.last().is_some_and(|last| *last >= item) {
+                return Err(self.error(
+                    field,
+                    "entries out of order or twice".to_owned(),
+                    "ascending entries",
+                ));
+            }
+            set.insert(item);
+        }
+        Ok(set)
+    }
+
+    /// Members' names in byte order; at most as many as a roster has.
+    pub(super) fn names(
+        &self,
+        field: &'static str,
+        names: &[String],
+    ) -> Result<BTreeSet<MemberName>, StatementError> {
+        self.count(
+            field,
+            names.len(),
+            crate::roster::MAX_MEMBERS,
+            "no more names than a roster has members",
+        )?;
+        self.ascending(field, names.iter().map(|name| self.parsed(field, name)))
+    }
+}

@@ -1,0 +1,328 @@
+//! Transcripts: a session's statements as coordinators acknowledged them, enough to verify everything offline.
+//!
+//! A transcript is text, one DSSE envelope in JSON a line: statements, and receipts of the coordinators that
+//! acknowledged them. [`write()`] puts each statement's receipt behind it, but order means nothing: transcripts of
+//! several coordinators, certificates and single statements may be put into one file. [`verify`] checks
+//! everything that can be checked with nothing but the roster:
+//!
+//! * every signature, and every statement's content;
+//! * each coordinator's hash chain: positions without gaps from 0, heads that follow from the statements;
+//! * every proposal that somebody agreed to, computed again;
+//! * both certificates, counted;
+//! * equivocations, of members within and across sessions, and of coordinators.
+//!
+//! What does not hold is reported with its line, and left out of everything else. A statement of a kind that is not
+//! known is no finding: it is counted, and counts for nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::certificate::CompletionCertificate;
+use crate::digest::Digest;
+use crate::dsse::{Envelope, EnvelopeError};
+use crate::equivocation::{self, Equivocation};
+use crate::keys::PublicKey;
+use crate::receipt::{self, Broken, Chain, Fork, ReceiptError, VerifiedReceipt};
+use crate::roster::Roster;
+use crate::session::{NotAccepted, Phase, Session, Unconfirmed};
+use crate::statement::{Body, RoundOf, SessionId, StatementError, Verified};
+
+/// What a transcript holds, and what of it does not.
+#[derive(Debug)]
+pub struct Report {
+    /// Every line that was read, in their order.
+    pub lines: Vec<Line>,
+    /// The sessions opened in it, in the order of their ids.
+    pub sessions: Vec<SessionReport>,
+    /// Coordinators' transcripts, as far as receipts tell.
+    pub chains: Vec<ChainReport>,
+    /// Members that contradicted themselves, within and across sessions.
+    pub equivocations: Vec<Equivocation>,
+    /// Coordinators that did.
+    pub forks: Vec<Fork>,
+}
+
+/// One line.
+#[derive(Debug)]
+pub struct Line {
+    /// Its number, from 1.
+    pub number: usize,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a line holds.
+#[derive(Debug)]
+pub enum Content {
+    /// A statement that holds.
+    Statement(Arc<Verified>),
+    /// A receipt that holds.
+    Receipt(Box<VerifiedReceipt>),
+    /// A statement of a kind that this version does not know, signed by a member.
+    Unknown {
+        /// The kind.
+        kind: String,
+    },
+    /// Neither.
+    Refused(LineError),
+}
+
+/// Why a line does not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// It is no statement that counts.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// It is no receipt.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// The statement contradicts the opening of its session.
+    #[error(transparent)]
+    NotAccepted(#[from] NotAccepted),
+}
+
+/// A session in a transcript.
+#[derive(Debug)]
+pub struct SessionReport {
+    /// The session.
+    pub session: Session,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The proposals that somebody agreed to, computed again.
+    pub proposals: Vec<Recomputed>,
+    /// Its completion certificates; more than one only where members equivocated or released.
+    pub completed: Vec<CompletionCertificate>,
+}
+
+/// A proposal that was computed again.
+#[derive(Debug)]
+pub struct Recomputed {
+    /// Its digest.
+    pub proposal: Digest,
+    /// Its round.
+    pub round: RoundOf,
+    /// Whether it has an agreement certificate.
+    pub certified: bool,
+    /// Why it does not follow from its evidence, where it does not; a certificate that stands alone has no
+    /// evidence to compute it from.
+    pub refused: Option<Unconfirmed>,
+}
+
+/// One coordinator's chain over one session.
+#[derive(Debug)]
+pub struct ChainReport {
+    /// The coordinator's key.
+    pub coordinator: PublicKey,
+    /// The session.
+    pub session: SessionId,
+    /// How many of its statements follow each other from the beginning.
+    pub len: u64,
+    /// Where the chain breaks, where it does.
+    pub broken: Option<ChainError>,
+}
+
+/// Why a chain does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// A receipt does not follow.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// The statement that it acknowledges is not in the transcript.
+    #[error(
+        "the coordinator acknowledged the statement {statement} at position {position}, but it is not in the \
+         transcript; get the whole transcript"
+    )]
+    Withheld {
+        /// Its digest.
+        statement: Digest,
+        /// Its position.
+        position: u64,
+    },
+}
+
+impl Report {
+    /// Whether everything in it holds.
+    pub fn holds(&self) -> bool {
+        let lines = self.lines.iter().all(|line| !matches!(line.content, Content::Refused(_)));
+        let acknowledged: BTreeSet<SessionId> = self.chains.iter().map(|chain| chain.session).collect();
+        let proposals = self.sessions.iter().flat_map(|session| &session.proposals);
+        // A certificate that stands alone has no evidence with it; a coordinator's transcript has all of it.
+        let follows = |one: &Recomputed| match &one.refused {
+            None => true,
+            Some(Unconfirmed::Missing { .. }) => !acknowledged.contains(&one.round.session),
+            Some(_) => false,
+        };
+        lines
+            && self.equivocations.is_empty()
+            && self.forks.is_empty()
+            && self.chains.iter().all(|chain| chain.broken.is_none())
+            && proposals.into_iter().all(follows)
+            && self.sessions.iter().all(|session| session.completed.len() <= 1)
+    }
+}
+
+/// A transcript's text: each statement with its receipts behind it, one envelope a line.
+pub fn write<'a>(
+    entries: impl IntoIterator<Item = (&'a Envelope, &'a [Envelope])>,
+    mut line: impl FnMut(&str),
+) {
+    for (statement, receipts) in entries {
+        line(&statement.to_json());
+        for receipt in receipts {
+            line(&receipt.to_json());
+        }
+    }
+}
+
+/// Verifies lines of envelopes in JSON, each with its number from 1; blank ones are passed over.
+pub fn verify<'a>(lines: impl IntoIterator<Item = (usize, &'a [u8])>, roster: &Arc<Roster>) -> Report {
+    let mut verifier = Verifier::new(Arc::clone(roster));
+    for (number, line) in lines {
+        verifier.line(number, line);
+    }
+    verifier.finish()
+}
+
+/// Verifies a transcript line by line, so that it need not be in memory as text.
+#[derive(Debug)]
+pub struct Verifier {
+    roster: Arc<Roster>,
+    lines: Vec<Line>,
+}
+
+impl Verifier {
+    /// A verifier that has seen nothing.
+    pub const fn new(roster: Arc<Roster>) -> Verifier {
+        Verifier { roster, lines: Vec::new() }
+    }
+
+    /// Reads a line, without its end.
+    pub fn line(&mut self, number: usize, line: &[u8]) {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return;
+        }
+        let content = match Envelope::from_json(line) {
+            Ok(envelope) => self.envelope(envelope),
+            Err(error) => Content::Refused(refused(error)),
+        };
+        self.lines.push(Line { number, content });
+    }
+
+    fn envelope(&self, envelope: Envelope) -> Content {
+        if envelope.payload_type() == receipt::PAYLOAD_TYPE {
+            return match VerifiedReceipt::read(envelope, None) {
+                Ok(receipt) => Content::Receipt(Box::new(receipt)),
+                Err(error) => Content::Refused(error.into()),
+            };
+        }
+        match Verified::read(envelope, &self.roster) {
+            Ok(statement) => Content::Statement(Arc::new(statement)),
+            Err(StatementError::UnknownKind { kind }) => Content::Unknown { kind },
+            Err(error) => Content::Refused(error.into()),
+        }
+    }
+
+    /// Puts together what was read.
+    pub fn finish(mut self) -> Report {
+        let sessions = self.sessions();
+        let statements = || {
+            self.lines.iter().filter_map(|line| match &line.content {
+                Content::Statement(statement) => Some(statement),
+                _ => None,
+            })
+        };
+        let equivocations = equivocation::find(statements());
+        let known: BTreeSet<Digest> = statements().map(|one| one.digest()).collect();
+        let (chains, forks) = self.chains(&known);
+        let sessions = sessions.into_values().map(session_report).collect();
+        Report { lines: self.lines, sessions, chains, equivocations, forks }
+    }
+
+    /// The sessions opened, with all their statements. A statement that contradicts its opening becomes a refused
+    /// line.
+    fn sessions(&mut self) -> BTreeMap<SessionId, Session> {
+        let mut sessions = BTreeMap::new();
+        for line in &self.lines {
+            if let Content::Statement(one) = &line.content
+                && let Ok(session) = Session::open(Arc::clone(one), Arc::clone(&self.roster))
+            {
+                sessions.insert(session.id(), session);
+            }
+        }
+        for line in &mut self.lines {
+            if let Content::Statement(one) = &line.content
+                && let Some(session) = one.session().and_then(|id| sessions.get_mut(&id))
+                && let Err(error) = session.insert(Arc::clone(one))
+            {
+                line.content = Content::Refused(error.into());
+            }
+        }
+        sessions
+    }
+
+    fn chains(&self, known: &BTreeSet<Digest>) -> (Vec<ChainReport>, Vec<Fork>) {
+        let mut chains: BTreeMap<(String, SessionId), BTreeMap<u64, &VerifiedReceipt>> = BTreeMap::new();
+        let mut forks = Vec::new();
+        for line in &self.lines {
+            let Content::Receipt(one) = &line.content else { continue };
+            let (coordinator, session) = (one.coordinator().to_string(), one.receipt().session);
+            let chain = chains.entry((coordinator, session)).or_default();
+            let first = chain.entry(one.receipt().position).or_insert(one);
+            if first.contradicts(one) {
+                forks.push(Fork { first: (*first).clone(), second: VerifiedReceipt::clone(one) });
+            }
+        }
+        let chains = chains.into_values().filter_map(|receipts| chain_report(&receipts, known));
+        (chains.collect(), forks)
+    }
+}
+
+fn refused(error: EnvelopeError) -> LineError {
+    LineError::Statement(error.into())
+}
+
+fn chain_report(receipts: &BTreeMap<u64, &VerifiedReceipt>, known: &BTreeSet<Digest>) -> Option<ChainReport> {
+    let (_, first) = receipts.first_key_value()?;
+    let session = first.receipt().session;
+    let mut chain = Chain::new(session);
+    let mut broken = None;
+    for one in receipts.values() {
+        let (statement, position) = (one.receipt().statement, one.receipt().position);
+        if let Err(error) = chain.follow(one.receipt()) {
+            broken = Some(error.into());
+        } else if !known.contains(&statement) {
+            broken = Some(ChainError::Withheld { statement, position });
+        }
+        if broken.is_some() {
+            break;
+        }
+    }
+    Some(ChainReport { coordinator: first.coordinator(), session, len: chain.len(), broken })
+}
+
+fn session_report(session: Session) -> SessionReport {
+    let mut proposals = Vec::new();
+    for round in 1..=session.latest_round() {
+        let certified = session.agreement_certificate(round).map(|one| one.proposal().digest());
+        for one in session.proposals(round) {
+            let digest = one.digest();
+            let Body::Proposal(proposal) = one.body() else { continue };
+            if session.agreements(round, &digest).is_empty() {
+                continue;
+            }
+            proposals.push(Recomputed {
+                proposal: digest,
+                round: session.round_of(round),
+                certified: certified == Some(digest),
+                refused: session.recompute(proposal).err(),
+            });
+        }
+    }
+    let completed = session.completion_certificates().collect();
+    SessionReport { phase: session.phase(), session, proposals, completed }
+}
+
+#[cfg(test)]
+#[path = "transcript/tests.rs"]
+mod tests;

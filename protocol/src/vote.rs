@@ -1,0 +1,403 @@
+//! The voting rules of an agent, as decisions: what it signed and what it sees, to sign or not to sign.
+//!
+//! 1. At most one agreement a round, only for a proposal that its own recomputation confirms, only in a round
+//!    higher than any it has agreed to.
+//! 2. Agreeing to a round abandons every lower round that it has not attested, and those of other sessions that
+//!    it has agreed to.
+//! 3. It attests a round only with the agreement certificate in hand, its own agreement in it, and the dump on
+//!    disk; never one that it has abandoned.
+//! 4. Once it has attested a round, it agrees to another only with proof that the first cannot complete.
+//! 5. Nothing moves after a completion certificate; after an abort, nothing more is attested or agreed.
+//!
+//! The rules reach across the sessions of a network. A drill binds within itself alone.
+//!
+//! What the agent signed is what its [`Record`] says *and* what it finds by itself in the sessions: an agent
+//! whose disk was set back to an older state still keeps the promises that others hold. The record must be on
+//! disk before a signature leaves the process, which is the caller's part.
+//!
+//! A decision gives the body to sign; header, signature and flush are the caller's. Reasons are made to be shown
+//! to the operator as they are.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::certificate::CompletionCertificate;
+use crate::digest::Digest;
+use crate::dsse::Envelope;
+use crate::names::MemberName;
+use crate::session::{Session, Unconfirmed};
+use crate::statement::{
+    Abandonment, Agreement, Attestation, Body, MAX_ATTESTED, MAX_ELSEWHERE, Part, Plan, Proposal, Rejection,
+    Release, RoundOf, Verified, abandonments_needed,
+};
+use crate::time::Timestamp;
+
+mod own;
+mod reasons;
+
+pub use reasons::{Refusal, Wait};
+
+use own::Own;
+
+/// What an agent's own store says that it did. It is all that has to survive a crash.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    signed: Vec<Arc<Verified>>,
+    /// Whether of a drill, and which.
+    completed: BTreeSet<(bool, RoundOf)>,
+}
+
+/// What an agent does about something it could sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision<T> {
+    /// Sign this.
+    Sign(T),
+    /// It has signed it already: the statement with this digest, to be sent again.
+    Signed(Digest),
+    /// Not yet.
+    Wait(Wait),
+    /// No.
+    Refuse(Refusal),
+}
+
+/// Why nothing is signed.
+enum Held {
+    Wait(Wait),
+    Refuse(Refusal),
+}
+
+impl<T> From<Held> for Decision<T> {
+    fn from(held: Held) -> Decision<T> {
+        match held {
+            Held::Wait(wait) => Decision::Wait(wait),
+            Held::Refuse(refusal) => Decision::Refuse(refusal),
+        }
+    }
+}
+
+/// A migration dump on disk, checked and flushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dump {
+    /// The time that it is of.
+    pub recovery_timestamp: Timestamp,
+    /// The migration id in it.
+    pub migration_id: u64,
+    /// The whole of it.
+    pub whole: Part,
+    /// Its parts that should be equal for every member.
+    pub parts: Vec<Part>,
+    /// When making it began.
+    pub started: Timestamp,
+    /// When it was on disk.
+    pub finished: Timestamp,
+}
+
+/// An agent in a session, with all it knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Voter<'a> {
+    me: &'a MemberName,
+    record: &'a Record,
+    session: &'a Session,
+    others: &'a [&'a Session],
+}
+
+impl Record {
+    /// An agent that has signed nothing.
+    pub fn new() -> Record {
+        Record::default()
+    }
+
+    /// Adds a statement that the agent signed.
+    pub fn sign(&mut self, statement: Arc<Verified>) {
+        self.signed.push(statement);
+    }
+
+    /// Adds a completion certificate that the agent has held: from now on it binds, whatever becomes known. The
+    /// caller keeps it on disk like a vote, before acting on it.
+    pub fn complete(&mut self, certificate: &CompletionCertificate) {
+        self.completed.insert((certificate.agreement().drill(), certificate.round()));
+    }
+
+    /// The number for the next statement that the agent signs in `session`: above all that it has used.
+    pub fn next_sequence(&self, session: &Session, me: &MemberName) -> u64 {
+        let signed = self.signed.iter().filter(|one| one.session() == Some(session.id()));
+        let seen = session.statements().filter(|one| one.signer() == me && one.by_member());
+        signed.chain(seen).map(|one| one.header().sequence).max().map_or(1, |last| last.saturating_add(1))
+    }
+}
+
+impl<'a> Voter<'a> {
+    /// The member `me` in `session`, with what it has recorded, and the other sessions of the network that it
+    /// knows. Drills among those, and all of them if `session` is one, are not looked at.
+    pub const fn new(
+        me: &'a MemberName,
+        record: &'a Record,
+        session: &'a Session,
+        others: &'a [&'a Session],
+    ) -> Voter<'a> {
+        Voter { me, record, session, others }
+    }
+
+    fn own(&self) -> Own<'a> {
+        Own::new(self.me, self.record, self.session, self.others)
+    }
+
+    /// Whether to agree to the proposal with that digest.
+    pub fn agree(&self, proposal: &Digest) -> Decision<Agreement> {
+        self.try_agree(proposal).unwrap_or_else(Decision::from)
+    }
+
+    fn try_agree(&self, digest: &Digest) -> Result<Decision<Agreement>, Held> {
+        let own = self.own();
+        if let Some(signed) = own.agreement_to(self.session.id(), digest) {
+            return Ok(Decision::Signed(signed));
+        }
+        self.nothing_moves(None)?;
+        let Some(Body::Proposal(proposal)) = self.session.statement(digest).map(|one| one.body()) else {
+            return Err(Held::Wait(Wait::Proposal { proposal: *digest }));
+        };
+        let round = proposal.round;
+        if let Some(agreed) = own.highest_agreed(self.session.id())
+            && round <= agreed
+        {
+            return Err(Held::Refuse(Refusal::AgreedHigher { round, agreed }));
+        }
+        let latest = self.session.latest_round();
+        if round > latest {
+            return Err(Held::Wait(Wait::LowerRound { round, latest }));
+        }
+        if round < latest {
+            return Err(Held::Refuse(Refusal::Superseded { round, latest }));
+        }
+        match self.session.recompute(proposal) {
+            Ok(_) => {}
+            Err(Unconfirmed::Missing { missing }) => return Err(Held::Wait(Wait::Evidence { missing })),
+            Err(unconfirmed) => return Err(Held::Refuse(Refusal::Unconfirmed(Box::new(unconfirmed)))),
+        }
+        let mut agreement = Agreement {
+            round,
+            proposal: *digest,
+            attested: Default::default(),
+            elsewhere: own.elsewhere(self.session.id()),
+        };
+        for attested in own.attested() {
+            agreement.attested.insert(attested, self.moving_on_from(attested, &own)?);
+        }
+        if agreement.attested.len() > MAX_ATTESTED || agreement.elsewhere.len() > MAX_ELSEWHERE {
+            return Err(Held::Refuse(Refusal::TooManyRounds));
+        }
+        Ok(Decision::Sign(agreement))
+    }
+
+    /// Rule 4: the envelopes that show why an attested round does not hold this member back.
+    fn moving_on_from(&self, round: RoundOf, own: &Own<'a>) -> Result<Vec<Envelope>, Held> {
+        let roster = self.session.opened().header().roster;
+        let release = own.release_of(round);
+        if let Some(release) = release.filter(|one| one.header().roster == roster) {
+            return Ok(vec![release.envelope().clone()]);
+        }
+        let follows = self.session.opening().predecessors.contains(&round.session);
+        if follows && (release.is_some() || self.completed().any(|of| of.session == round.session)) {
+            return Ok(Vec::new());
+        }
+        if own.attestation_of(round).is_some_and(|one| one.header().roster != roster) {
+            return Err(Held::Refuse(Refusal::OtherRoster { round }));
+        }
+        let needed = abandonments_needed(self.session.roster());
+        let of = self.sessions().find(|session| session.id() == round.session);
+        let found = of.map(|session| session.abandonments(round.round)).unwrap_or_default();
+        if found.len() < needed {
+            let by: BTreeSet<MemberName> = found.into_keys().cloned().collect();
+            let open = self.members_but(|name| name == self.me || by.contains(name));
+            return Err(Held::Wait(Wait::Abandonments { round, by, needed, open }));
+        }
+        Ok(found.into_values().take(needed).map(|one| one.envelope().clone()).collect())
+    }
+
+    fn members_but(&self, not: impl Fn(&MemberName) -> bool) -> BTreeSet<MemberName> {
+        let members = self.session.roster().members().iter().map(|member| &member.name);
+        members.filter(|name| !not(name)).cloned().collect()
+    }
+
+    /// Whether this member may make the dump of a round, because it would attest it afterwards: the plan that it
+    /// agreed to and that is certified.
+    pub fn dump(&self, round: u32) -> Decision<Plan> {
+        match self.try_dump(round, &self.own()) {
+            Ok(Decision::Sign((_, plan))) => Decision::Sign(plan),
+            Ok(Decision::Signed(digest)) => Decision::Signed(digest),
+            Ok(Decision::Wait(wait)) | Err(Held::Wait(wait)) => Decision::Wait(wait),
+            Ok(Decision::Refuse(refusal)) | Err(Held::Refuse(refusal)) => Decision::Refuse(refusal),
+        }
+    }
+
+    /// Whether to attest a round of which this dump is on disk.
+    pub fn attest(&self, round: u32, dump: &Dump) -> Decision<Attestation> {
+        let (proposal, plan) = match self.try_dump(round, &self.own()) {
+            Ok(Decision::Sign(certified)) => certified,
+            Ok(Decision::Signed(digest)) => return Decision::Signed(digest),
+            Ok(Decision::Wait(wait)) | Err(Held::Wait(wait)) => return Decision::Wait(wait),
+            Ok(Decision::Refuse(refusal)) | Err(Held::Refuse(refusal)) => return Decision::Refuse(refusal),
+        };
+        let agreed = (plan.recovery_timestamp(), plan.migration_id());
+        let made = (dump.recovery_timestamp, dump.migration_id);
+        if made != agreed {
+            return Decision::Refuse(Refusal::OtherDump { round, agreed, made });
+        }
+        Decision::Sign(Attestation {
+            round,
+            proposal,
+            recovery_timestamp: dump.recovery_timestamp,
+            migration_id: dump.migration_id,
+            dump: dump.whole.clone(),
+            parts: dump.parts.clone(),
+            started: dump.started,
+            finished: dump.finished,
+        })
+    }
+
+    /// Rule 3, the dump aside: the proposal to attest, and its plan.
+    fn try_dump(&self, round: u32, own: &Own<'a>) -> Result<Decision<(Digest, Plan)>, Held> {
+        let of = self.session.round_of(round);
+        if let Some(signed) = own.attestation_of(of) {
+            return Ok(Decision::Signed(signed.digest()));
+        }
+        self.nothing_moves(Some(round))?;
+        let agreed = own.agreed(of).ok_or(Held::Refuse(Refusal::NotAgreed { round }))?;
+        if let Some(by) = own.abandoned(of) {
+            return Err(Held::Refuse(Refusal::Abandoned { round: of, by }));
+        }
+        if own.release_of(of).is_some() {
+            return Err(Held::Refuse(Refusal::Released { round }));
+        }
+        let Some(certificate) = self.session.agreement_certificate(round) else {
+            let agreements = self.session.agreements(round, &agreed);
+            let by: BTreeSet<MemberName> = agreements.into_keys().cloned().collect();
+            let open = self.members_but(|name| by.contains(name));
+            let needed = self.session.roster().threshold();
+            return Err(Held::Wait(Wait::Agreements { round, by, needed, open }));
+        };
+        let certified = certificate.proposal().digest();
+        if certified != agreed {
+            return Err(Held::Refuse(Refusal::OtherProposal { round, agreed, certified }));
+        }
+        Ok(Decision::Sign((certified, *certificate.plan())))
+    }
+
+    /// Whether to promise never to attest a round.
+    pub fn abandon(&self, round: u32, reason: &str) -> Decision<Abandonment> {
+        let own = self.own();
+        let of = self.session.round_of(round);
+        if let Some(signed) = own.abandonment_of(of) {
+            return Decision::Signed(signed);
+        }
+        if own.attestation_of(of).is_some() {
+            return Decision::Refuse(Refusal::Attested { round: of, released: own.release_of(of).is_some() });
+        }
+        if let Err(held) = self.nothing_moves_here(None) {
+            return held.into();
+        }
+        let latest = self.session.latest_round();
+        if round == 0 || round > latest {
+            return Decision::Refuse(Refusal::NoSuchRound { round, latest });
+        }
+        Decision::Sign(Abandonment { round, reason: reason.to_owned() })
+    }
+
+    /// Whether to take this member's attestation of a round back.
+    pub fn release(&self, round: u32, reason: &str) -> Decision<Release> {
+        let own = self.own();
+        let of = self.session.round_of(round);
+        if let Some(release) = own.release_of(of) {
+            return Decision::Signed(release.digest());
+        }
+        let Some(attestation) = own.attestation_of(of) else {
+            return Decision::Refuse(Refusal::NotAttested { round });
+        };
+        if let Some(completed) = self.completed().find(|completed| completed.session == of.session) {
+            return Decision::Refuse(Refusal::Completed { completed });
+        }
+        let attestation = attestation.digest();
+        Decision::Sign(Release { round, attestation, reason: reason.to_owned() })
+    }
+
+    /// Whether to say that this member does not agree to a proposal.
+    pub fn reject(&self, proposal: &Digest, reason: &str) -> Decision<Rejection> {
+        let own = self.own();
+        let Some(Body::Proposal(Proposal { round, .. })) =
+            self.session.statement(proposal).map(|one| one.body())
+        else {
+            return Decision::Wait(Wait::Proposal { proposal: *proposal });
+        };
+        let round = *round;
+        if own.agreement_to(self.session.id(), proposal).is_some() {
+            return Decision::Refuse(Refusal::AgreedAlready { round });
+        }
+        let rejections = self.session.rejections(round, proposal);
+        if let Some(known) = rejections.get(self.me) {
+            return Decision::Signed(known.digest());
+        }
+        if let Err(held) = self.nothing_moves(None) {
+            return held.into();
+        }
+        Decision::Sign(Rejection { round, proposal: *proposal, reason: reason.to_owned() })
+    }
+
+    /// Rounds of this session that the agent has abandoned by an agreement that cannot stand in a proof, because
+    /// it carries one itself: the agent signs an abandonment of each, without asking anybody.
+    pub fn owed(&self) -> Vec<u32> {
+        let own = self.own();
+        let rounds = 1..=self.session.latest_round();
+        rounds.filter(|round| own.owes_abandonment(self.session.round_of(*round))).collect()
+    }
+
+    /// Rule 5, and the abort. A completed round itself may still be attested.
+    fn nothing_moves(&self, attesting: Option<u32>) -> Result<(), Held> {
+        if self.session.aborts().next().is_some() {
+            return Err(Held::Refuse(Refusal::Aborted));
+        }
+        self.nothing_moves_here(attesting)?;
+        let open = self.session.opening();
+        let mut settled = self.settled().filter(|of| of.session != self.session.id());
+        match settled.find(|of| !open.predecessors.contains(&of.session)) {
+            Some(completed) => Err(Held::Refuse(Refusal::CompletedElsewhere { completed })),
+            None => Ok(()),
+        }
+    }
+
+    fn nothing_moves_here(&self, attesting: Option<u32>) -> Result<(), Held> {
+        let mut here = self.settled().filter(|of| of.session == self.session.id());
+        match here.find(|of| Some(of.round) != attesting) {
+            Some(completed) => Err(Held::Refuse(Refusal::Completed { completed })),
+            None => Ok(()),
+        }
+    }
+
+    /// Rounds whose completion certificate this agent has held, or could put together now.
+    fn completed(&self) -> impl Iterator<Item = RoundOf> + use<'a> {
+        let seen = self.sessions().filter_map(Session::completion_certificate);
+        self.held().chain(seen.map(|certificate| certificate.round()))
+    }
+
+    /// Rounds that somebody may take for completed.
+    fn settled(&self) -> impl Iterator<Item = RoundOf> + use<'a> {
+        let seen = self.sessions().filter_map(|one| one.settled().map(|round| one.round_of(round)));
+        self.held().chain(seen)
+    }
+
+    fn held(&self) -> impl Iterator<Item = RoundOf> + use<'a> {
+        let (drill, here) = (self.session.drill(), self.session.id());
+        let held = self.record.completed.iter().copied();
+        held.filter(move |(of_drill, of)| of.session == here || !(drill || *of_drill)).map(|(_, of)| of)
+    }
+
+    /// This session, and those that its votes reach across to.
+    fn sessions(&self) -> impl Iterator<Item = &'a Session> + use<'a> {
+        let drill = self.session.drill();
+        let others = self.others.iter().copied().filter(move |session| !drill && !session.drill());
+        std::iter::once(self.session).chain(others)
+    }
+}
+
+#[cfg(test)]
+#[path = "vote/tests.rs"]
+mod tests;

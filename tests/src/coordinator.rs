@@ -1,0 +1,126 @@
+//! A coordinator as a real process: started on a free port, killed, stopped, and started again on its folder.
+
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use serde::Deserialize;
+
+use crate::binaries;
+
+/// A running coordinator. It is killed when dropped.
+#[derive(Debug)]
+pub struct Coordinator {
+    child: Child,
+    /// What it said once it listened.
+    pub started: Started,
+}
+
+/// What `serve` prints.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Started {
+    /// Where it listens.
+    pub address: std::net::SocketAddr,
+    /// Where it serves metrics.
+    pub metrics_address: Option<std::net::SocketAddr>,
+    /// Its key, as configurations have it.
+    pub public_key: String,
+    /// What it found in its journal.
+    pub journal: Journal,
+}
+
+/// What a coordinator finds in its journal.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Journal {
+    /// Statements.
+    pub statements: u64,
+    /// Those that nobody had been told of.
+    pub unacknowledged: u64,
+}
+
+impl Coordinator {
+    /// Starts one with the roster `roster.toml` and the key `coordinator.key` of `folder`, and its journal in
+    /// `data` there; returns once it listens.
+    ///
+    /// # Errors
+    /// What it printed on stderr, where it ends instead.
+    pub fn start(folder: &Path, more: &[&str]) -> io::Result<Coordinator> {
+        let mut child = Command::new(binaries::coordinator())
+            .args(["serve", "--output", "json", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
+            .args(["--roster", "roster.toml", "--identity", "coordinator.key", "--data", "data"])
+            .args(more)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        match serde_json::from_str(&line) {
+            Ok(started) => {
+                // Taken, so that the process never waits for somebody to read its log.
+                std::thread::spawn(move || io::copy(&mut stderr, &mut io::sink()));
+                Ok(Coordinator { child, started })
+            }
+            Err(_) => {
+                let mut log = String::new();
+                stderr.read_to_string(&mut log)?;
+                let status = child.wait()?;
+                Err(io::Error::other(format!("{status}: {log}")))
+            }
+        }
+    }
+
+    /// Its URL, as configurations have it.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.started.address)
+    }
+
+    /// Kills it at once (`SIGKILL`).
+    ///
+    /// # Errors
+    /// Where it is gone already.
+    pub fn kill(mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
+    }
+
+    /// Kills it at once (`SIGKILL`), while others still hold on to what it said.
+    ///
+    /// # Errors
+    /// Where it cannot be killed.
+    pub fn kill_now(&self) -> io::Result<()> {
+        self.signal("-KILL")
+    }
+
+    /// Tells it to stop (`SIGTERM`) and waits for its end.
+    ///
+    /// # Errors
+    /// Where it is gone already.
+    pub fn stop(mut self) -> io::Result<ExitStatus> {
+        self.tell_to_stop()?;
+        self.child.wait()
+    }
+
+    /// Tells it to stop (`SIGTERM`).
+    ///
+    /// # Errors
+    /// Where it cannot be told.
+    pub fn tell_to_stop(&self) -> io::Result<()> {
+        self.signal("-TERM")
+    }
+
+    fn signal(&self, signal: &str) -> io::Result<()> {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill: {status}"))) }
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

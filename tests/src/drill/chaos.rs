@@ -1,0 +1,68 @@
+//! What goes wrong in a drill with chaos, and when: all from one seed.
+
+use crate::sv_app::document::Noise;
+
+/// Events between two acts: at least one, at most so many.
+const PACE: u64 = 9;
+/// Acts in a drill, after which the session is left in peace to end.
+const ACTS: usize = 12;
+
+/// Something that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// The agent of the SV at this place is killed and started again.
+    KillAgent(usize),
+    /// The coordinator is killed and started again on its journal.
+    RestartCoordinator,
+    /// All connections to the coordinator are cut.
+    Cut,
+}
+
+/// Decides, event by event.
+pub(super) struct Chaos {
+    noise: Noise,
+    left: usize,
+    until_next: u64,
+}
+
+impl Chaos {
+    pub(super) fn new(seed: u64) -> Chaos {
+        let mut noise = Noise::new(seed);
+        let until_next = 1 + noise.word() % PACE;
+        Chaos { noise, left: ACTS, until_next }
+    }
+
+    /// What goes wrong after this event, in a network of so many SVs.
+    pub(super) fn act(&mut self, svs: usize) -> Option<Act> {
+        self.until_next -= 1;
+        if self.until_next > 0 || self.left == 0 {
+            self.until_next = self.until_next.max(1);
+            return None;
+        }
+        self.until_next = 1 + self.noise.word() % PACE;
+        self.left -= 1;
+        let svs = u64::try_from(svs).unwrap_or(1).max(1);
+        Some(match self.noise.word() % 4 {
+            0 => Act::RestartCoordinator,
+            1 => Act::Cut,
+            _ => Act::KillAgent(usize::try_from(self.noise.word() % svs).unwrap_or(0)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acts(seed: u64) -> Vec<Act> {
+        let mut chaos = Chaos::new(seed);
+        (0..500).filter_map(|_| chaos.act(4)).collect()
+    }
+
+    #[test]
+    fn a_seed_decides_everything_and_it_ends() {
+        assert_eq!(acts(1), acts(1));
+        assert_ne!(acts(1), acts(2));
+        assert!((0..20).all(|seed| acts(seed).len() == ACTS));
+    }
+}

@@ -1,0 +1,263 @@
+//! The members of a model, their sessions, and everything that they ever sign.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::evidence::{Evidence, Observations, Ticks};
+use svdr_protocol::keys::PublicKey;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::session::Session;
+use svdr_protocol::statement::{Body, Header, Open, Part, Proposal, SessionId, Statement, Verified};
+use svdr_protocol::time::{Tick, Timestamp};
+use svdr_protocol::vote::Dump;
+
+/// A statement, by its place among all that were ever signed.
+pub(crate) type Id = u16;
+
+/// A proposal that members may agree to.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    /// The place of its session.
+    pub(crate) session: usize,
+    /// Its round.
+    pub(crate) round: u32,
+    /// Its digest.
+    pub(crate) proposal: Digest,
+    /// What it recovers to.
+    pub(crate) recovery_timestamp: Timestamp,
+}
+
+/// Members, sessions with evidence and proposals, and a table of statements.
+pub(crate) struct Network {
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) slots: Vec<Slot>,
+    /// Each session by the number of rounds that are known of it.
+    bases: Vec<Vec<Session>>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    statements: Vec<Arc<Verified>>,
+    ids: HashMap<Digest, Id>,
+    /// The proposal that each attests, where it is an attestation.
+    attests: Vec<Option<Digest>>,
+}
+
+/// Ticks that everybody reports; each round recovers to another one.
+const TICKS: [i64; 4] = [0, 3600, 7200, 10800];
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_776_000_000_000_000 + seconds * 1_000_000).unwrap()
+}
+
+fn key(member: usize) -> SigningKey {
+    SigningKey::from_bytes(&[u8::try_from(member).unwrap() + 1; 32])
+}
+
+impl Network {
+    /// One session of `rounds` rounds.
+    pub(crate) fn rounds(members: usize, rounds: u32) -> Network {
+        let mut network = Network::empty(members);
+        let mut session = network.open(0);
+        network.bases.push(vec![session.clone()]);
+        for round in 1..=rounds {
+            let tick = TICKS[TICKS.len() - usize::try_from(round).unwrap()];
+            network.propose(0, &mut session, round, tick);
+            network.bases[0].push(session.clone());
+        }
+        network
+    }
+
+    /// One session of one round with two proposals.
+    pub(crate) fn proposals(members: usize) -> Network {
+        let mut network = Network::empty(members);
+        let mut session = network.open(0);
+        let unproposed = session.clone();
+        for tick in [TICKS[3], TICKS[2]] {
+            network.propose(0, &mut session, 1, tick);
+        }
+        network.bases.push(vec![unproposed, session]);
+        network
+    }
+
+    /// Two sessions of one round each.
+    pub(crate) fn sessions(members: usize) -> Network {
+        let mut network = Network::empty(members);
+        for (place, tick) in [(0, TICKS[3]), (1, TICKS[2])] {
+            let mut session = network.open(u8::try_from(place).unwrap());
+            let unproposed = session.clone();
+            network.propose(place, &mut session, 1, tick);
+            network.bases.push(vec![unproposed, session]);
+        }
+        network
+    }
+
+    fn empty(members: usize) -> Network {
+        let member = |at: usize| {
+            let public = PublicKey::from(key(at).verifying_key());
+            format!(
+                "[[member]]\nname = \"SV-{at}\"\nparticipant = \"PAR::sv-{at}::abc\"\nkey = \"{public}\"\nconvener = {}\n",
+                at == 0
+            )
+        };
+        let members: String = (0..members).map(member).collect();
+        let roster = Roster::parse(&format!("network = \"N\"\nsynchronizer = \"global::abc\"\n{members}"));
+        Network {
+            roster: Arc::new(roster.unwrap()),
+            slots: Vec::new(),
+            bases: Vec::new(),
+            table: Mutex::default(),
+        }
+    }
+
+    fn open(&self, nonce: u8) -> Session {
+        let open = Open {
+            reason: "the synchronizer is lost".to_owned(),
+            margin: Duration::from_secs(900),
+            migration_id: 6,
+            predecessors: BTreeSet::new(),
+            nonce: [nonce; 16],
+        };
+        let opened = self.signed(0, None, Body::Open(open));
+        let mut session = Session::open(opened, Arc::clone(&self.roster)).unwrap();
+        for (place, member) in self.roster.members().iter().enumerate() {
+            let ticks: Ticks = TICKS.iter().map(|seconds| Tick(at(*seconds))).collect();
+            let others = self.roster.members().iter().filter(|other| other.name != member.name);
+            let matched = Observations { matches: ticks, mismatches: Ticks::default() };
+            let evidence = Evidence {
+                member: member.name.clone(),
+                participant: member.participant.clone(),
+                synchronizers: BTreeSet::new(),
+                log_span: None,
+                about: others.map(|other| (other.name.clone(), matched.clone())).collect(),
+                unattributed_mismatches: 0,
+            };
+            let signed = self.signed(place, Some(session.id()), Body::Evidence(evidence));
+            session.insert(signed).unwrap();
+        }
+        session
+    }
+
+    fn propose(&mut self, place: usize, session: &mut Session, round: u32, tick: i64) {
+        let mut parameters = session.parameters();
+        parameters.not_after = Some(at(tick - 900));
+        let proposal = Proposal { round, ..session.next_proposal(&parameters).unwrap() };
+        let recovery_timestamp = proposal.plan.recovery_timestamp();
+        let signed = self.signed(0, Some(session.id()), Body::Proposal(proposal));
+        let proposal = signed.digest();
+        session.insert(signed).unwrap();
+        self.slots.push(Slot { session: place, round, proposal, recovery_timestamp });
+    }
+
+    fn signed(&self, member: usize, session: Option<SessionId>, body: Body) -> Arc<Verified> {
+        let header = Header {
+            session,
+            roster: self.roster.fingerprint(),
+            drill: false,
+            signer: self.name(member),
+            sequence: 1,
+            software: String::new(),
+        };
+        let envelope = Statement { header, body }.sign(&key(member)).unwrap();
+        Arc::new(Verified::read(envelope, &self.roster).unwrap())
+    }
+
+    pub(crate) fn members(&self) -> usize {
+        self.roster.members().len()
+    }
+
+    pub(crate) fn name(&self, member: usize) -> MemberName {
+        self.roster.members()[member].name.clone()
+    }
+
+    /// The session at that place, as far as `rounds` rounds of it are known, with nothing agreed.
+    pub(crate) fn base(&self, place: usize, rounds: u32) -> &Session {
+        &self.bases[place][usize::try_from(rounds).unwrap()]
+    }
+
+    /// How many rounds the session at that place has.
+    pub(crate) fn rounds_of(&self, place: usize) -> u32 {
+        u32::try_from(self.bases[place].len() - 1).unwrap()
+    }
+
+    pub(crate) fn places(&self) -> usize {
+        self.bases.len()
+    }
+
+    /// Signs as a member, and gives the statement's place in the table.
+    pub(crate) fn sign(&self, member: usize, place: usize, body: Body) -> Id {
+        let signed = self.signed(member, Some(self.base(place, 0).id()), body);
+        let mut table = self.table.lock().unwrap();
+        let next = Id::try_from(table.statements.len()).unwrap();
+        if let Some(known) = table.ids.get(&signed.digest()) {
+            return *known;
+        }
+        table.ids.insert(signed.digest(), next);
+        table.attests.push(match signed.body() {
+            Body::Attestation(attestation) => Some(attestation.proposal),
+            _ => None,
+        });
+        table.statements.push(signed);
+        next
+    }
+
+    /// How many of the statements attest a proposal.
+    pub(crate) fn attesting<'a>(&self, ids: impl Iterator<Item = &'a Id>, proposal: &Digest) -> usize {
+        let table = self.table.lock().unwrap();
+        ids.filter(|id| table.attests[usize::from(**id)].as_ref() == Some(proposal)).count()
+    }
+
+    pub(crate) fn statement(&self, id: Id) -> Arc<Verified> {
+        Arc::clone(&self.table.lock().unwrap().statements[usize::from(id)])
+    }
+
+    /// The session at that place, with `rounds` rounds of proposals and those of the statements that are its own.
+    pub(crate) fn session(&self, place: usize, rounds: u32, known: &[Id]) -> Session {
+        let mut session = self.base(place, rounds).clone();
+        for statement in known.iter().map(|id| self.statement(*id)) {
+            if statement.session() == Some(session.id()) {
+                session.insert(statement).unwrap();
+            }
+        }
+        session
+    }
+
+    /// The dump that a slot asks for: the same bytes for everybody.
+    pub(crate) fn dump(&self, slot: &Slot) -> Dump {
+        Dump {
+            recovery_timestamp: slot.recovery_timestamp,
+            migration_id: 6,
+            whole: Part {
+                name: String::new(),
+                digest: Digest::of(&slot.recovery_timestamp.micros().to_be_bytes()),
+                size: 1,
+            },
+            parts: Vec::new(),
+            started: at(0),
+            finished: at(0),
+        }
+    }
+
+    /// The opening and the proposal of a slot.
+    pub(crate) fn head_of(&self, slot: &Slot) -> [Arc<Verified>; 2] {
+        let session = self.base(slot.session, slot.round);
+        [Arc::clone(session.opened()), Arc::clone(session.statement(&slot.proposal).unwrap())]
+    }
+
+    /// Statements by who signed them.
+    pub(crate) fn by_member(
+        &self,
+        ids: impl IntoIterator<Item = Id>,
+    ) -> BTreeMap<MemberName, Vec<Arc<Verified>>> {
+        let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for statement in ids.into_iter().map(|id| self.statement(id)) {
+            all.entry(statement.signer().clone()).or_default().push(statement);
+        }
+        all
+    }
+}

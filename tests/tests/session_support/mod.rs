@@ -1,0 +1,146 @@
+//! A network of agents with a coordinator behind a relay, and what must hold of every session.
+
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use svdr_protocol::dsse::Envelope;
+use svdr_protocol::keys::PublicKey;
+use svdr_protocol::session::Phase;
+use svdr_protocol::statement::{Body, SessionId, Verified};
+use svdr_protocol::transcript::{self, Report};
+use svdr_tests::agents::{Agent, Agents, Finished};
+use svdr_tests::coordinator::Coordinator;
+use svdr_tests::relay::Relay;
+use svdr_tests::sv_app::Options;
+
+pub(crate) struct Town {
+    pub(crate) agents: Agents,
+    pub(crate) relay: Relay,
+    pub(crate) spare: Relay,
+    coordinator: Option<Coordinator>,
+}
+
+impl Town {
+    /// Agents that agree by themselves.
+    pub(crate) fn new(count: usize) -> Town {
+        Town::with_approval(count, "automatic")
+    }
+
+    pub(crate) fn with_approval(count: usize, approval: &str) -> Town {
+        Town::with_apps(count, approval, |_, options| options)
+    }
+
+    pub(crate) fn with_apps(count: usize, approval: &str, app: impl Fn(usize, Options) -> Options) -> Town {
+        let agents = Agents::new(count, app).unwrap();
+        let (relay, spare) = (Relay::start().unwrap(), Relay::start().unwrap());
+        let coordinator = Coordinator::start(agents.network.path(), &[]).unwrap();
+        relay.lead_to(Some(coordinator.started.address));
+        let second = svdr_cli::identity::create(&agents.network.path().join("second.key")).unwrap();
+        let coordinators = [
+            (relay.url(), coordinator.started.public_key.clone()),
+            (spare.url(), PublicKey::to_string(&second)),
+        ];
+        agents.configure(approval, &coordinators).unwrap();
+        Town { agents, relay, spare, coordinator: Some(coordinator) }
+    }
+
+    pub(crate) fn run(&self, member: usize) -> Agent {
+        self.agents.run(member, &[], &[]).unwrap()
+    }
+
+    /// Kills the coordinator, and starts it again on its journal.
+    pub(crate) fn restart_coordinator(&mut self) {
+        self.relay.lead_to(None);
+        self.coordinator.take().unwrap().kill().unwrap();
+        let again = Coordinator::start(self.agents.network.path(), &[]).unwrap();
+        self.relay.lead_to(Some(again.started.address));
+        self.coordinator = Some(again);
+    }
+
+    /// Kills the coordinator for good, and starts another one, with its own key and an empty journal.
+    pub(crate) fn replace_coordinator(&mut self) {
+        self.relay.lead_to(None);
+        self.coordinator.take().unwrap().kill().unwrap();
+        let folder = self.agents.network.path().join("second");
+        fs::create_dir(&folder).unwrap();
+        for (from, to) in [("second.key", "coordinator.key"), ("roster.toml", "roster.toml")] {
+            fs::copy(self.agents.network.path().join(from), folder.join(to)).unwrap();
+        }
+        let second = Coordinator::start(&folder, &[]).unwrap();
+        self.spare.lead_to(Some(second.started.address));
+        self.coordinator = Some(second);
+    }
+
+    /// The coordinator's transcript, verified as anybody would.
+    pub(crate) fn transcript(&self, session: SessionId) -> Report {
+        let path = self.agents.network.path().join("transcript.jsonl");
+        let out = path.to_str().unwrap();
+        self.agents.convene(&["export", &session.to_string(), "--out", out, "--force"]).unwrap();
+        let text = fs::read(&path).unwrap();
+        let lines = text.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+        transcript::verify(
+            lines.map(|(at, line)| (at + 1, line)),
+            &Arc::new(self.agents.network.roster.clone()),
+        )
+    }
+}
+
+pub(crate) fn documents(finished: &[Finished]) -> Vec<serde_json::Value> {
+    let document = |one: &Finished| {
+        assert!(one.status.success(), "{}", one.log);
+        serde_json::from_str(&one.stdout).unwrap()
+    };
+    finished.iter().map(document).collect()
+}
+
+/// What must hold once a session of honest members is over: it is completed, everything in the transcript holds,
+/// nobody contradicted itself, nobody voted twice, every store's votes are those of the transcript, and every dump is
+/// what was attested.
+pub(crate) fn assert_sound(town: &Town, session: SessionId) {
+    let report = town.transcript(session);
+    assert!(report.holds(), "{report:?}");
+    assert!(report.equivocations.is_empty() && report.forks.is_empty());
+    let folded = &report.sessions[0];
+    assert_eq!(folded.phase, Phase::Completed(1));
+    assert_eq!(folded.completed.len(), 1);
+    let mut votes: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for one in folded.session.statements().filter(|one| one.by_member()) {
+        if matches!(one.body(), Body::Evidence(_) | Body::Agreement(_) | Body::Attestation(_)) {
+            *votes.entry((one.signer().to_string(), one.body().kind())).or_default() += 1;
+        }
+    }
+    assert!(votes.values().all(|count| *count == 1), "{votes:?}");
+    let timestamp = folded.completed[0].recovery_timestamp();
+    for member in 1..=town.agents.apps.len() {
+        let folder = town.agents.state(member).join(session.to_string());
+        for envelope in signed(&folder) {
+            let one = Verified::read(envelope, &town.agents.network.roster).unwrap();
+            assert!(
+                folded.session.statement(&one.digest()).is_some(),
+                "{} did not arrive",
+                one.body().kind()
+            );
+            if let Body::Attestation(attestation) = one.body() {
+                assert_eq!(attestation.recovery_timestamp, timestamp);
+                let dumps = town.agents.folder(member).join("dumps");
+                let name = format!("domain_migration_dump-{}-r1.json", &session.to_string()[..8]);
+                let dump = fs::read(dumps.join(name)).unwrap();
+                assert_eq!(Sha256::digest(&dump).as_slice(), attestation.dump.digest.as_bytes());
+            }
+        }
+    }
+}
+
+fn signed(folder: &Path) -> Vec<Envelope> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let numbered = |name: &String| name.starts_with(|first: char| first.is_ascii_digit());
+    names
+        .filter(numbered)
+        .map(|name| Envelope::from_json(&fs::read(folder.join(name)).unwrap()).unwrap())
+        .collect()
+}
