@@ -330,9 +330,9 @@ fn what_is_not_counted_is_said() {
     let document = Scan::new().log([own.as_str(), &elsewhere, &unnamed, torn, &escape].join("\n"));
     assert_eq!(ticks(&document), ["B 03"]);
     for about in [
-        "own participant as the sender",
+        "own participant is named as the sender",
         "about other synchronizers",
-        "name no synchronizer",
+        "names no synchronizer",
         "torn",
         "never seen: C",
     ] {
