@@ -18,10 +18,7 @@
 //!   torn last line of a log that grows (a crash while writing) is cut off, since its loss breaks no promise.
 //! * Everything is readable with a text editor, and nothing in here is secret; the folder is private all the same.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,7 +26,7 @@ use ed25519_dalek::SigningKey;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
-use svdr_protocol::dsse::{Envelope, MAX_JSON_LEN};
+use svdr_protocol::dsse::Envelope;
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
@@ -40,14 +37,15 @@ use svdr_protocol::vote::Record;
 mod crash;
 mod dump;
 mod error;
+mod folder;
 mod log;
 
 pub use dump::DumpRecord;
 pub use error::StoreError;
 pub use log::EnvelopeLog;
 
-/// Read, write and enter for the owner, nothing for anybody else.
-const PRIVATE_FOLDER: u32 = 0o700;
+use folder::{file_name, make_folder, names_in, numbered_files, open_lock, read_envelope, write_envelope};
+
 const MIRROR: &str = "mirror.jsonl";
 
 /// The agent's state folder. Cheap to clone; any number of processes may have it open.
@@ -358,43 +356,6 @@ impl Locked<'_> {
     }
 }
 
-/// `000001-evidence.json`
-fn file_name(sequence: u64, kind: &str) -> String {
-    format!("{sequence:06}-{kind}.json")
-}
-
-/// The files of a session's folder whose names start with a sequence number, by that number.
-fn numbered_files(folder: &Path) -> Result<BTreeMap<u64, Vec<String>>, StoreError> {
-    let mut files: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    for name in names_in(folder)? {
-        let number = name.split_once('-').and_then(|(number, _)| number.parse().ok());
-        if let (Some(sequence), true) = (number, name.ends_with(".json")) {
-            files.entry(sequence).or_default().push(name);
-        }
-    }
-    files.values_mut().for_each(|names| names.sort());
-    Ok(files)
-}
-
-/// The names in a folder, temporary ones aside; none where the folder does not exist.
-fn names_in(folder: &Path) -> Result<Vec<String>, StoreError> {
-    let error = |source| StoreError::Read { path: folder.to_owned(), source };
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(error(source)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        if let Ok(name) = entry.map_err(error)?.file_name().into_string()
-            && !name.starts_with('.')
-        {
-            names.push(name);
-        }
-    }
-    Ok(names)
-}
-
 /// The statement in an envelope of the store; `None` where it was made with another roster, or is of a kind that
 /// this version does not know.
 fn verified(envelope: Envelope, roster: &Roster, session: SessionId) -> Result<Option<Verified>, StoreError> {
@@ -403,45 +364,6 @@ fn verified(envelope: Envelope, roster: &Roster, session: SessionId) -> Result<O
         Err(StatementError::OtherRoster { .. } | StatementError::UnknownKind { .. }) => Ok(None),
         Err(source) => Err(StoreError::Foreign { session, source }),
     }
-}
-
-fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {
-    let read = |source| StoreError::Read { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(read)?.len() > MAX_JSON_LEN as u64 + 1 {
-        return Err(StoreError::TooLong { path: path.to_owned() });
-    }
-    let json = fs::read(path).map_err(read)?;
-    Envelope::from_json(&json).map_err(|source| StoreError::Damaged {
-        path: path.to_owned(),
-        line: 1,
-        source,
-    })
-}
-
-fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), StoreError> {
-    let line = format!("{}\n", envelope.to_json());
-    crash::around_flush(|| files::write_private(path, line.as_bytes(), Replace::Never))?;
-    Ok(())
-}
-
-fn make_folder(folder: &Path) -> Result<(), StoreError> {
-    let error = |source| StoreError::Folder { path: folder.to_owned(), source };
-    if folder.is_dir() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder).map_err(error)?;
-    // The name must survive a loss of power as the files in it do.
-    match folder.parent() {
-        Some(parent) if parent != Path::new("") => File::open(parent).and_then(|parent| parent.sync_all()),
-        _ => Ok(()),
-    }
-    .map_err(error)
-}
-
-fn open_lock(path: &Path) -> Result<File, StoreError> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let opened = File::options().create(true).append(true).mode(0o600).open(path);
-    opened.map_err(|source| StoreError::Lock { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

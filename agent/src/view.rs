@@ -235,3 +235,7 @@ pub async fn fetch(
     let view = View::open(store, roster, me, session, &received)?;
     view.ok_or_else(|| ViewError::NotThere { session, url: connection.coordinator().url.clone() })
 }
+
+#[cfg(test)]
+#[path = "view/tests.rs"]
+mod tests;

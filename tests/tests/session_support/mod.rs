@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 use svdr_protocol::dsse::Envelope;
@@ -13,7 +14,7 @@ use svdr_protocol::keys::PublicKey;
 use svdr_protocol::session::Phase;
 use svdr_protocol::statement::{Body, SessionId, Verified};
 use svdr_protocol::transcript::{self, Report};
-use svdr_tests::agents::{Agent, Agents, Finished};
+use svdr_tests::agents::{Agent, Agents, Finished, LIMIT};
 use svdr_tests::coordinator::Coordinator;
 use svdr_tests::relay::Relay;
 use svdr_tests::sv_app::Options;
@@ -33,6 +34,14 @@ impl Town {
 
     pub(crate) fn with_approval(count: usize, approval: &str) -> Town {
         Town::with_apps(count, approval, |_, options| options)
+    }
+
+    /// Agents that agree by themselves and know one coordinator only.
+    pub(crate) fn alone(count: usize) -> Town {
+        let town = Town::new(count);
+        let only = [(town.relay.url(), town.coordinator_key().to_string())];
+        town.agents.configure("automatic", &only).unwrap();
+        town
     }
 
     pub(crate) fn with_apps(count: usize, approval: &str, app: impl Fn(usize, Options) -> Options) -> Town {
@@ -74,6 +83,55 @@ impl Town {
         let second = Coordinator::start(&folder, &[]).unwrap();
         self.spare.lead_to(Some(second.started.address));
         self.coordinator = Some(second);
+    }
+
+    /// Kills the coordinator, and starts it again with its key and without its journal.
+    pub(crate) fn forget_everything(&mut self) {
+        self.relay.lead_to(None);
+        self.coordinator.take().unwrap().kill().unwrap();
+        fs::remove_dir_all(self.agents.network.path().join("data")).unwrap();
+        let again = Coordinator::start(self.agents.network.path(), &[]).unwrap();
+        self.relay.lead_to(Some(again.started.address));
+        self.coordinator = Some(again);
+    }
+
+    /// Puts a coordinator with another key in the place of the first.
+    pub(crate) fn impersonate(&mut self) {
+        self.replace_coordinator();
+        let address = self.coordinator.as_ref().unwrap().started.address;
+        self.relay.lead_to(Some(address));
+        self.spare.lead_to(None);
+    }
+
+    /// The key of the coordinator that runs.
+    pub(crate) fn coordinator_key(&self) -> PublicKey {
+        self.coordinator.as_ref().unwrap().started.public_key.parse().unwrap()
+    }
+
+    /// The statement that opened a session.
+    pub(crate) fn opening(&self, session: SessionId) -> Envelope {
+        self.transcript(session).sessions[0].session.opened().envelope().clone()
+    }
+
+    /// Waits until a member's agent has so many receipts of the coordinator on disk; false where that takes too
+    /// long.
+    pub(crate) fn receipts(&self, member: usize, session: SessionId, count: usize) -> bool {
+        let folder = self.agents.state(member).join(session.to_string());
+        let lines = || -> usize {
+            let entries = fs::read_dir(&folder).into_iter().flatten().map_while(Result::ok);
+            let logs = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("receipts-"));
+            logs.map(|log| fs::read_to_string(log.path()).unwrap_or_default().lines().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let end = Instant::now() + LIMIT;
+        while Instant::now() < end {
+            if lines() >= count {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
     }
 
     /// The coordinator's transcript, verified as anybody would.

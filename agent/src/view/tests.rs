@@ -1,0 +1,154 @@
+#![allow(clippy::unwrap_used)]
+
+use ed25519_dalek::SigningKey;
+use svdr_cli::session::fixture::{Meeting, key, name};
+use svdr_protocol::receipt::{Chain, VerifiedReceipt};
+use svdr_protocol::statement::{Header, Milestone, Statement};
+
+use super::*;
+use crate::config::Coordinator;
+use crate::link::Entry;
+
+fn envelopes(meeting: &Meeting) -> Vec<Envelope> {
+    meeting.said.iter().map(|one| one.envelope().clone()).collect()
+}
+
+/// A meeting in which three have reported, as member 1's agent takes it from a coordinator.
+fn seen() -> (tempfile::TempDir, Store, Meeting, View) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let id = meeting.session.id();
+    let view = View::open(&store, &meeting.roster, &name(1), id, &envelopes(&meeting)).unwrap().unwrap();
+    (folder, store, meeting, view)
+}
+
+fn said(meeting: &Meeting, by: usize, drill: bool, session: SessionId) -> Envelope {
+    let header = Header {
+        session: Some(session),
+        roster: meeting.roster.fingerprint(),
+        drill,
+        signer: name(by),
+        sequence: 9,
+        software: "test".to_owned(),
+    };
+    let body =
+        svdr_protocol::statement::Body::Milestone(Milestone { name: "a".to_owned(), note: String::new() });
+    Statement { header, body }.sign(&key(by)).unwrap()
+}
+
+#[test]
+fn what_was_received_is_there_after_a_restart_without_any_coordinator() {
+    let (_folder, store, meeting, view) = seen();
+    assert_eq!(view.session().len(), meeting.session.len());
+    let again = View::stored(&store, &meeting.roster, &name(1), meeting.session.id()).unwrap().unwrap();
+    assert_eq!(again.session().len(), meeting.session.len());
+    // Its own evidence is among what it signed, to be sent again and counted as its promise.
+    assert_eq!(store.signed(meeting.session.id()).unwrap().len(), 1);
+    assert_eq!(store.mirrored(meeting.session.id()).unwrap().len(), meeting.said.len() - 1);
+}
+
+#[test]
+fn what_is_known_is_not_written_again() {
+    let (_folder, store, meeting, mut view) = seen();
+    assert_eq!(view.absorb(&store, &envelopes(&meeting)).unwrap(), 0);
+    assert_eq!(store.mirrored(meeting.session.id()).unwrap().len(), meeting.said.len() - 1);
+}
+
+#[test]
+fn statements_that_do_not_belong_here_are_left_out() {
+    let (_folder, store, meeting, mut view) = seen();
+    let id = meeting.session.id();
+    let genuine = said(&meeting, 2, false, id);
+    let mut message = genuine.to_message();
+    message.payload[5] ^= 1;
+    let altered = Envelope::from_message(message).unwrap();
+    let stranger = Envelope::sign(
+        genuine.payload_type().to_owned(),
+        genuine.to_message().payload,
+        &SigningKey::from_bytes(&[99; 32]),
+    );
+    let foreign = [
+        altered,
+        stranger,
+        said(&meeting, 2, true, id),
+        said(&meeting, 2, false, SessionId::from_bytes([3; 16])),
+    ];
+    let before = store.mirrored(id).unwrap().len();
+    assert_eq!(view.absorb(&store, &foreign).unwrap(), 0);
+    assert_eq!(store.mirrored(id).unwrap().len(), before);
+    assert_eq!(view.absorb(&store, &[genuine]).unwrap(), 1);
+}
+
+#[test]
+fn a_kind_that_is_not_known_is_kept_and_counts_for_nothing() {
+    let (_folder, store, meeting, mut view) = seen();
+    let kind = "application/vnd.svdr.v1.later+protobuf".to_owned();
+    let unknown = Envelope::sign(kind, b"something".to_vec(), &key(2));
+    let before = view.session().len();
+    assert_eq!(view.absorb(&store, std::slice::from_ref(&unknown)).unwrap(), 0);
+    assert_eq!(view.session().len(), before);
+    assert!(store.mirrored(meeting.session.id()).unwrap().contains(&unknown));
+}
+
+#[test]
+fn a_session_of_another_roster_is_refused_and_told_apart_from_an_unknown_one() {
+    let (_folder, store, meeting, _view) = seen();
+    let text = svdr_cli::session::fixture::roster_text().replace("DevNet", "TestNet");
+    let other = Arc::new(Roster::parse(&text).unwrap());
+    let refused = View::stored(&store, &other, &name(1), meeting.session.id()).unwrap_err();
+    assert!(matches!(refused, ViewError::Opening { .. }), "{refused}");
+    assert_eq!(svdr_cli::exit::CommandError::exit(&refused), svdr_cli::exit::Exit::Refused);
+    let unknown = View::stored(&store, &meeting.roster, &name(1), SessionId::from_bytes([3; 16]));
+    assert!(unknown.unwrap().is_none());
+    assert!(others(&store, &other, &name(1), SessionId::from_bytes([3; 16])).unwrap().is_empty());
+}
+
+#[test]
+fn a_statement_that_another_command_has_signed_is_seen() {
+    let (_folder, store, meeting, mut view) = seen();
+    let signer = crate::store::Signer {
+        member: name(1),
+        key: key(1),
+        roster: meeting.roster.fingerprint(),
+        software: "test".to_owned(),
+    };
+    let body =
+        svdr_protocol::statement::Body::Milestone(Milestone { name: "b".to_owned(), note: String::new() });
+    let signed = store.lock().unwrap().sign(&signer, view.session(), body).unwrap();
+    assert_eq!(view.refresh(&store).unwrap(), 1);
+    assert_eq!(view.refresh(&store).unwrap(), 0);
+    assert!(view.session().statement(&signed.digest()).is_some());
+}
+
+#[test]
+fn a_rewritten_history_is_refused_after_a_restart_with_both_receipts_kept() {
+    let (_folder, store, meeting, _view) = seen();
+    let liar = SigningKey::from_bytes(&[77; 32]);
+    let coordinator =
+        Coordinator { url: "https://coordinator.example.com".to_owned(), key: liar.verifying_key().into() };
+    let transcript = |order: &[usize]| -> Vec<Entry> {
+        let mut chain = Chain::new(meeting.session.id());
+        let entry = |at: &usize| {
+            let statement = meeting.said[*at].envelope().clone();
+            let receipt = chain.append(statement.digest());
+            let receipt = VerifiedReceipt::read(receipt.sign(&liar), Some(&coordinator.key)).unwrap();
+            Entry { position: receipt.receipt().position, statement, receipt }
+        };
+        order.iter().map(entry).collect()
+    };
+    let id = meeting.session.id();
+    Ledger::open(&store, id, &coordinator).unwrap().follow(&store, &transcript(&[0, 1, 2, 3])).unwrap();
+    let mut again = Ledger::open(&store, id, &coordinator).unwrap();
+    let error = again.follow(&store, &transcript(&[0, 2, 1, 3])).unwrap_err();
+    assert_eq!(svdr_cli::exit::CommandError::exit(&error), svdr_cli::exit::Exit::Refused);
+    let ViewError::History { proof, .. } = error else { panic!("{error}") };
+    let kept = std::fs::read_to_string(proof).unwrap();
+    let receipts: Vec<VerifiedReceipt> = kept
+        .lines()
+        .map(|line| Envelope::from_json(line.as_bytes()).unwrap())
+        .map(|envelope| VerifiedReceipt::read(envelope, Some(&coordinator.key)).unwrap())
+        .collect();
+    assert!(receipts.len() == 2 && receipts[0].contradicts(&receipts[1]));
+}
