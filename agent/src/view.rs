@@ -36,7 +36,7 @@ pub use ledger::Ledger;
 pub struct View {
     session: Session,
     me: MemberName,
-    /// Everything that is on disk or was found to count for nothing.
+    /// Everything that is on disk.
     known: HashSet<Digest>,
 }
 
@@ -78,17 +78,17 @@ impl View {
     ) -> Result<Option<View>, ViewError> {
         let mut stored = store.signed(session)?;
         stored.extend(store.mirrored(session)?);
-        let opens = |envelope: &&Envelope| SessionId::of_open(&envelope.digest()) == session;
-        let Some(opening) = stored.iter().chain(received).find(opens) else { return Ok(None) };
-        let refused = |source| ViewError::Opening { session, source: Box::new(source) };
-        let opened = Verified::read(opening.clone(), roster).map_err(refused)?;
+        let Some(opened) = opening(stored.iter().chain(received), session, roster)? else { return Ok(None) };
         let opened = Session::open(Arc::new(opened), Arc::clone(roster))?;
         let mut view = View { session: opened, me: me.clone(), known: HashSet::new() };
         for envelope in stored {
-            view.known.insert(envelope.digest());
-            if let Found::Statement(statement) = view.find(envelope) {
-                view.insert(statement);
+            let digest = envelope.digest();
+            match view.find(envelope) {
+                Found::Statement(statement) => view.insert(statement),
+                Found::Unknown => {}
+                Found::Refused => continue,
             }
+            view.known.insert(digest);
         }
         view.absorb(store, received)?;
         Ok(Some(view))
@@ -104,13 +104,12 @@ impl View {
     /// # Errors
     /// Where the store cannot be written.
     pub fn absorb(&mut self, store: &Store, received: &[Envelope]) -> Result<usize, StoreError> {
-        let new: Vec<&Envelope> =
-            received.iter().filter(|envelope| self.known.insert(envelope.digest())).collect();
-        if new.is_empty() {
-            return Ok(0);
-        }
         let (mut mirrored, mut own, mut statements) = (Vec::new(), Vec::new(), Vec::new());
-        for envelope in new {
+        for envelope in received {
+            let digest = envelope.digest();
+            if self.known.contains(&digest) {
+                continue;
+            }
             match self.find(envelope.clone()) {
                 Found::Statement(statement) if statement.by_member() && *statement.signer() == self.me => {
                     own.push(statement);
@@ -120,8 +119,14 @@ impl View {
                     statements.push(statement);
                 }
                 Found::Unknown => mirrored.push(envelope),
-                Found::Refused => {}
+                // Not known by its digest, which leaves the signature out: a forged copy must not stand in the way
+                // of the genuine statement.
+                Found::Refused => continue,
             }
+            self.known.insert(digest);
+        }
+        if mirrored.is_empty() && own.is_empty() {
+            return Ok(0);
         }
         let locked = store.lock()?;
         locked.mirror(self.session.id(), &mirrored)?;
@@ -190,6 +195,25 @@ impl View {
             }
         }
     }
+}
+
+/// The statement that opens a session; `None` where it is not among these. A copy whose signature does not hold is
+/// passed over, as it says nothing about the genuine one.
+fn opening<'a>(
+    envelopes: impl Iterator<Item = &'a Envelope>,
+    session: SessionId,
+    roster: &Roster,
+) -> Result<Option<Verified>, ViewError> {
+    for envelope in envelopes.filter(|one| SessionId::of_open(&one.digest()) == session) {
+        match Verified::read(envelope.clone(), roster) {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(error @ StatementError::Envelope(_)) => {
+                tracing::warn!(%session, "a forged copy of its opening is left out: {}", in_one_line(&error));
+            }
+            Err(source) => return Err(ViewError::Opening { session, source: Box::new(source) }),
+        }
+    }
+    Ok(None)
 }
 
 /// The other sessions that the disk knows, which voting rules reach across to. Those of another roster, or that

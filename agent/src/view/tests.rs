@@ -82,6 +82,24 @@ fn statements_that_do_not_belong_here_are_left_out() {
 }
 
 #[test]
+fn a_forged_copy_does_not_stand_in_the_way_of_the_genuine_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let meeting = Meeting::open(false);
+    let genuine = meeting.said[0].envelope();
+    let mut message = genuine.to_message();
+    message.signatures[0].sig[0] ^= 1;
+    let forged = Envelope::from_message(message).unwrap();
+    assert_eq!(forged.digest(), genuine.digest());
+    let id = meeting.session.id();
+    let open = |received: &[Envelope]| View::open(&store, &meeting.roster, &name(1), id, received).unwrap();
+    assert!(open(std::slice::from_ref(&forged)).is_none());
+    assert!(store.mirrored(id).unwrap().is_empty());
+    assert_eq!(open(&[forged, genuine.clone()]).unwrap().session().len(), 1);
+    assert_eq!(store.mirrored(id).unwrap(), std::slice::from_ref(genuine));
+}
+
+#[test]
 fn a_kind_that_is_not_known_is_kept_and_counts_for_nothing() {
     let (_folder, store, meeting, mut view) = seen();
     let kind = "application/vnd.svdr.v1.later+protobuf".to_owned();
