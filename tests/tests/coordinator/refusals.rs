@@ -1,6 +1,7 @@
 //! Each refused statement gets a code, a reason for programs, and a message for people.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use svdr_protocol::statement::{Abort, Body};
 
@@ -133,26 +134,26 @@ async fn a_member_that_floods_is_held_back_and_the_others_are_not() {
     let coordinator = Coordinator::start(network.path(), &[]).unwrap();
     let mut client = connect(&coordinator, network.key(1)).await;
     let session = open(&mut client, &network, 1).await;
-    // Side by side, so that they share flushes; more than one member may have.
-    let floods = (0..64).map(|lane| {
-        let (mut client, network) = (client.clone(), Arc::clone(&network));
+    // Side by side, so that they share flushes; each lane goes on until it is refused, whatever the others do.
+    let next = Arc::new(AtomicU64::new(0));
+    let floods = (0..64).map(|_| {
+        let (mut client, network, next) = (client.clone(), Arc::clone(&network), Arc::clone(&next));
         tokio::spawn(async move {
-            for n in (lane..5000).step_by(64) {
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                assert!(n < 100_000, "a hundred thousand statements of one member were accepted");
                 let envelope = network.sign(2, Some(session), n, milestone(&format!("step-{n}"))).unwrap();
-                loop {
-                    match submit(&mut client, &envelope).await {
-                        Ok(_) => break,
-                        Err(status) if refusal(&status).1 == "TOO_FAST" => tokio::task::yield_now().await,
-                        Err(status) => return Some(refusal(&status)),
+                while let Err(status) = submit(&mut client, &envelope).await {
+                    match refusal(&status) {
+                        (_, reason) if reason == "TOO_FAST" => tokio::task::yield_now().await,
+                        other => return other,
                     }
                 }
             }
-            None
         })
     });
     for flood in floods.collect::<Vec<_>>() {
-        let refused_as = flood.await.unwrap();
-        assert_eq!(refused_as, Some(expected(Code::ResourceExhausted, "TOO_MANY_STATEMENTS")));
+        assert_eq!(flood.await.unwrap(), expected(Code::ResourceExhausted, "TOO_MANY_STATEMENTS"));
     }
     let envelope = network.sign(3, Some(session), 1, milestone("x")).unwrap();
     let mut other = connect(&coordinator, network.key(3)).await;

@@ -77,9 +77,14 @@ fn what_is_wrong_on_this_machine_is_found_before_the_first_request() {
     bench.write("agent.toml", "[sv_ap]\nurl = 1\n");
     bench.dump(&[]).says(2, &["agent.toml has a mistake", "line 1: sv_ap is unknown"]);
     bench.write("agent.toml", "");
-    bench
-        .dump(&[])
-        .says(2, &["sv_app.url is missing", "sv_app.token_file is missing", "backup.identities is missing"]);
+    let missing = [
+        "4 settings are missing",
+        "agent.toml",
+        "[sv_app]: url =",
+        "[sv_app]: token_file =",
+        "[backup]: identities =",
+    ];
+    bench.dump(&[]).says(2, &missing);
     assert_eq!(bench.stand_in.log().requests, []);
     assert_eq!(bench.left(), [""; 0]);
 }
