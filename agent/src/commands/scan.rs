@@ -175,7 +175,7 @@ pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
             since: args.since,
             until: args.until,
             paths: &args.paths,
-            effort: Effort::default(),
+            effort: Effort::mapped(),
             on_bytes: &|bytes| progress.advance(bytes),
         };
         scan::scan(&request)?

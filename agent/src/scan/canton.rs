@@ -18,6 +18,7 @@ mod json;
 mod message;
 
 pub use cri::{Prefix, Stream, prefix as cri_prefix};
+pub(super) use header::is_processor_class;
 pub use json::object_time;
 
 /// Whether `line` is a string of JSON, and nothing besides.
@@ -200,7 +201,7 @@ fn message_of(
     at: Option<LineTime>,
     stamp: Option<LineTime>,
 ) -> Line {
-    if logger.is_some_and(|logger| !header::class(logger).contains(PROCESSOR)) {
+    if logger.is_some_and(|logger| !header::is_processor(logger)) {
         return Line::Foreign;
     }
     let (fact, named) = match message::read(message) {

@@ -45,6 +45,8 @@ pub struct Needles {
     all: Searcher,
     /// The phrases alone.
     phrases: Searcher,
+    /// How many phrases there are; they stand before the marks.
+    phrase_count: usize,
     longest: usize,
 }
 
@@ -52,6 +54,14 @@ pub struct Needles {
 enum Searcher {
     Packed(packed::Searcher),
     Plain(Box<aho_corasick::AhoCorasick>),
+}
+
+/// A literal that was found.
+struct Hit {
+    /// Its first byte.
+    at: usize,
+    /// Its place among the searcher's literals.
+    literal: usize,
 }
 
 impl Searcher {
@@ -63,14 +73,14 @@ impl Searcher {
         }
     }
 
-    /// The start of the first literal in `data` at or behind `from`.
-    fn find(&self, data: &[u8], from: usize) -> Option<usize> {
+    /// The first literal in `data` at or behind `from`.
+    fn find(&self, data: &[u8], from: usize) -> Option<Hit> {
         let data = data.get(from..)?;
-        let at = match self {
-            Searcher::Packed(searcher) => searcher.find(data)?.start(),
-            Searcher::Plain(searcher) => searcher.find(data)?.start(),
+        let found = match self {
+            Searcher::Packed(searcher) => searcher.find(data)?,
+            Searcher::Plain(searcher) => searcher.find(data)?,
         };
-        Some(from + at)
+        Some(Hit { at: from + found.start(), literal: found.pattern().as_usize() })
     }
 }
 
@@ -82,7 +92,12 @@ impl Needles {
     pub fn new(phrases: &[&str]) -> Result<Needles, aho_corasick::BuildError> {
         let all: Vec<&str> = phrases.iter().chain(&PIECES).copied().collect();
         let longest = all.iter().map(|literal| literal.len()).max().unwrap_or(0);
-        Ok(Needles { all: Searcher::new(&all)?, phrases: Searcher::new(phrases)?, longest })
+        Ok(Needles {
+            all: Searcher::new(&all)?,
+            phrases: Searcher::new(phrases)?,
+            phrase_count: phrases.len(),
+            longest,
+        })
     }
 
     /// Whether `text` holds a phrase.
@@ -215,12 +230,15 @@ impl<'n> Finder<'n> {
         let mut passed = self.close_splits(data, offset, found);
         let mut from = 0;
         while let Some(hit) = self.needles.all.find(data, from) {
-            let start = last_separator(data.get(..hit).unwrap_or_default()).map_or(0, |at| at + 1);
-            let end = next_separator(data, hit).unwrap_or(data.len());
+            let start = last_separator(data.get(..hit.at).unwrap_or_default()).map_or(0, |at| at + 1);
+            let end = next_separator(data, hit.at).unwrap_or(data.len());
             from = end;
             let line = data.get(start..end).unwrap_or_default();
+            let holds_phrase = || hit.literal < self.needles.phrase_count || self.needles.occur_in(line);
             let Some(prefix) = canton::cri_prefix(line) else {
-                self.judge(line, found);
+                if holds_phrase() {
+                    judge(line, found);
+                }
                 continue;
             };
             let stream = slot(prefix.stream);
@@ -243,8 +261,8 @@ impl<'n> Finder<'n> {
                 if let Some(passed) = passed.get_mut(stream) {
                     *passed = until;
                 }
-            } else {
-                self.judge(line, found);
+            } else if holds_phrase() {
+                judge(line, found);
             }
         }
         self.known = [true; 2];
@@ -310,22 +328,9 @@ impl<'n> Finder<'n> {
     }
 
     fn complete(&self, split: &Split, found: &mut Found) {
-        if split.counts {
-            self.judge(&split.text, found);
+        if split.counts && self.needles.occur_in(&split.text) {
+            judge(&split.text, found);
         }
-    }
-
-    /// Reads one line, where it holds a phrase.
-    fn judge(&self, line: &[u8], found: &mut Found) {
-        if !self.needles.occur_in(line) {
-            return;
-        }
-        if line.len() > MAX_LINE_BYTES {
-            found.overlong += 1;
-            found.unreadable += 1;
-            return;
-        }
-        judge(line, found);
     }
 }
 
@@ -350,6 +355,9 @@ fn has_stream(data: &[u8], stream: Stream) -> bool {
 
 /// Reads one line, or one element of an array, that holds a phrase.
 pub fn judge(line: &[u8], found: &mut Found) {
+    if line.len() > MAX_LINE_BYTES {
+        return count_overlong(true, found);
+    }
     match canton::read_line(line) {
         Line::Ours(message) => found.messages.push(message),
         Line::Foreign => {}

@@ -64,7 +64,7 @@ impl Scan {
         Scan {
             folder: tempfile::tempdir().unwrap(),
             since: None,
-            effort: Effort { block_bytes: 1 << 20, workers: 2 },
+            effort: Effort { block_bytes: 1 << 20, workers: 2, mapped: false },
         }
     }
 
@@ -97,7 +97,11 @@ impl Scan {
             if log.len() / block_bytes > 5000 {
                 continue;
             }
-            let scan = Scan { effort: Effort { block_bytes, workers: 3 }, since: self.since, ..Scan::new() };
+            let scan = Scan {
+                effort: Effort { block_bytes, workers: 3, mapped: false },
+                since: self.since,
+                ..Scan::new()
+            };
             assert_eq!(scan.run(&paths).unwrap(), whole, "in blocks of {block_bytes}");
         }
         let packed = zstd::stream::encode_all(log, 1).unwrap();
@@ -437,9 +441,9 @@ proptest! {
         let log = words.concat();
         fuzz::log(log.as_bytes(), first, second);
         // The same through a plain file, whose segments begin in the middle.
-        let scan = Scan { effort: Effort { block_bytes: first, workers: 2 }, ..Scan::new() };
+        let scan = Scan { effort: Effort { block_bytes: first, workers: 2, mapped: false }, ..Scan::new() };
         let plain = scan.run(&[scan.file("log", &log)]).unwrap();
-        let scan = Scan { effort: Effort { block_bytes: second, workers: 1 }, ..scan };
+        let scan = Scan { effort: Effort { block_bytes: second, workers: 1, mapped: true }, ..scan };
         prop_assert_eq!(&scan.run(&[scan.file("log", &log)]).unwrap(), &plain);
         let mut stream = scan.run(&[scan.file("log", gzip(log.as_bytes()))]).unwrap();
         stream.sources[0].bytes = plain.sources[0].bytes;
