@@ -245,6 +245,29 @@ fn arrays_of_any_shape() {
     assert_eq!((ticks(&document), document.sources[0].unreadable_lines), (vec!["B 01".to_owned()], 1));
 }
 
+#[test]
+fn what_follows_a_torn_object_is_read() {
+    let logger = HEADER.split_once("INFO  ").unwrap().1.split_once(" tid").unwrap().0;
+    let record = |minute| {
+        // Where an array is torn, what follows goes on with it as far as brackets tell; so those that are cut have none.
+        let tags = if minute == 3 { serde_json::json!({"a": 7}) } else { serde_json::json!([{"b": [{}, {}]}, {}, 7]) };
+        serde_json::json!({"message": phrase("B", minute), "logger_name": logger, "tags": tags, "of": {"x": {"y": 1}}})
+    };
+    let whole = serde_json::to_string_pretty(&(1..9).map(record).collect::<Vec<_>>()).unwrap();
+    // Cut out anywhere: the objects that are not touched are read, and but for the one in front of the cut and the one
+    // behind it all of them are.
+    let objects: Vec<usize> = whole.match_indices("\n  {").map(|(at, _)| at).collect();
+    for from in (objects[2]..objects[3]).step_by(19) {
+        for to in (objects[5]..objects[6]).step_by(23) {
+            let torn = format!("{}{}", &whole[..from], &whole[to..]);
+            let found = ticks(&Scan::new().log(&torn));
+            for expected in ["B 01", "B 02", "B 08"] {
+                assert!(found.iter().any(|tick| tick == expected), "{expected} is not in {found:?}: {torn}");
+            }
+        }
+    }
+}
+
 fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(content).unwrap();
