@@ -13,11 +13,13 @@ use svdr_protocol::time::{Tick, Timestamp};
 
 mod cri;
 mod date;
+mod docker;
 mod header;
 mod json;
 mod message;
 
 pub use cri::{Prefix, Stream, prefix as cri_prefix};
+pub use docker::{is_continued as docker_is_continued, stream as docker_stream};
 pub(super) use header::is_processor_class;
 pub use json::object_time;
 

@@ -164,6 +164,43 @@ fn a_piece_that_looks_like_a_line_is_still_a_piece() {
 }
 
 #[test]
+fn a_piece_of_dockers_is_never_read_as_a_line() {
+    let docker = |text: &str, stream: &str| {
+        let object = serde_json::json!({"log": text, "stream": stream, "time": "2026-04-21T21:25:07.2Z"});
+        format!("{{\"log\":{},\"stream\":{},\"time\":{}}}\n", object["log"], object["stream"], object["time"])
+    };
+    let user =
+        format!("2026-04-21 23:25:07,123 [t] INFO  c.d.c.p.a.PartyService - name: {}", "u".repeat(16 * 1024));
+    for between in [0, 1, 500, 5000] {
+        let between = docker("x\n", "stderr").repeat(between);
+        let log = [
+            docker(&user, "stdout"),
+            between.clone(),
+            docker(&format!("{}\n", line("B", 1)), "stdout"),
+            between.clone(),
+            docker(&format!("{}\n", line("C", 2)), "stderr"),
+            docker(&format!("{}\n", line("C", 3)), "stdout"),
+        ];
+        // Behind the distance, a line of the stream is a line of its own.
+        let expected: &[&str] = match between.len() {
+            ..200_000 => &["C 02", "C 03"],
+            _ => &["B 01", "C 02", "C 03"],
+        };
+        for block_bytes in [100, 1000, 20_000, 1 << 20] {
+            let mut scan = Scan::new();
+            scan.effort.block_bytes = block_bytes;
+            let plain = scan.run(&[scan.file("log", log.concat())]).unwrap();
+            let packed = scan.run(&[scan.file("log", gzip(log.concat().as_bytes()))]).unwrap();
+            assert_eq!(
+                (ticks(&plain), ticks(&packed)),
+                (expected.iter().map(|it| it.to_string()).collect(), ticks(&plain)),
+                "{block_bytes}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_piece_whose_continuation_never_comes() {
     // Behind the distance, a line of the stream is a line of its own.
     let between = format!("{CRI}stderr F x\n").repeat(300_000 / 40);
@@ -250,7 +287,11 @@ fn what_follows_a_torn_object_is_read() {
     let logger = HEADER.split_once("INFO  ").unwrap().1.split_once(" tid").unwrap().0;
     let record = |minute| {
         // Where an array is torn, what follows goes on with it as far as brackets tell; so those that are cut have none.
-        let tags = if minute == 3 { serde_json::json!({"a": 7}) } else { serde_json::json!([{"b": [{}, {}]}, {}, 7]) };
+        let tags = if minute == 3 {
+            serde_json::json!({"a": 7})
+        } else {
+            serde_json::json!([{"b": [{}, {}]}, {}, 7])
+        };
         serde_json::json!({"message": phrase("B", minute), "logger_name": logger, "tags": tags, "of": {"x": {"y": 1}}})
     };
     let whole = serde_json::to_string_pretty(&(1..9).map(record).collect::<Vec<_>>()).unwrap();

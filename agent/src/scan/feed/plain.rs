@@ -11,14 +11,14 @@ use super::board::{Board, Next};
 use super::mapping::Mapping;
 use super::{Arrival, Effort, read_at};
 use crate::scan::input::Damage;
-use crate::scan::limits::{MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
+use crate::scan::limits::{MAX_DOCKER_PIECE_BYTES, MAX_LINE_BYTES, MAX_PIECE_DISTANCE};
 use crate::scan::lines::{
     Finder, Found, Needles, NeedsWarmUp, count_lines, count_overlong, first_time, last_separator, last_time,
     next_separator,
 };
 
 /// What is read in front of a segment to find split lines that reach into it.
-const WARM_UP_BYTES: u64 = MAX_PIECE_DISTANCE + MAX_PIECE_BYTES as u64;
+const WARM_UP_BYTES: u64 = MAX_PIECE_DISTANCE + MAX_DOCKER_PIECE_BYTES as u64;
 /// How much more is read at a time where a line goes on behind a segment.
 const EXTEND_BYTES: u64 = 64 * 1024;
 
