@@ -97,11 +97,19 @@ pub(super) fn class(logger: &str) -> &str {
 
 /// The synchronizer that a logger names, in short form.
 pub(super) fn synchronizer(logger: &str) -> Option<String> {
-    let (_, parameters) = logger.split_once(':')?;
-    parameters.split(['/', ',']).find_map(|parameter| {
-        let (field, value) = parameter.split_once('=')?;
-        SYNCHRONIZER_FIELDS.contains(&field.trim()).then(|| short_synchronizer(value)).flatten()
-    })
+    let mut rest = logger.get(memchr::memchr(b':', logger.as_bytes())? + 1..);
+    while let Some(parameters) = rest {
+        let end = memchr::memchr2(b'/', b',', parameters.as_bytes());
+        let parameter = parameters.get(..end.unwrap_or(parameters.len()))?;
+        rest = end.and_then(|end| parameters.get(end + 1..));
+        if let Some((field, value)) = parameter.split_once('=')
+            && SYNCHRONIZER_FIELDS.contains(&field.trim())
+            && let Some(short) = short_synchronizer(value)
+        {
+            return Some(short);
+        }
+    }
+    None
 }
 
 /// `identifier::fingerprint`, with or without a physical suffix (`::34-0`) and dots, cut to the short form.

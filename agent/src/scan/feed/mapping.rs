@@ -36,6 +36,20 @@ impl Mapping {
     }
 }
 
+impl Mapping {
+    /// Lets the pages of `[from, to)` go from this process, so that it does not grow with the file.
+    pub(super) fn release(&self, from: u64, to: u64) {
+        let (Ok(from), Ok(to)) = (usize::try_from(from), usize::try_from(to)) else { return };
+        let length = to.min(self.0.len()).saturating_sub(from);
+        #[expect(unsafe_code, reason = "what a process wrote to its mapping could get lost")]
+        // SAFETY: nothing is written to this mapping, so a page that is touched again is what the file holds.
+        let released =
+            unsafe { self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, length) };
+        // Where the system does not do it, the pages go with the mapping.
+        drop(released);
+    }
+}
+
 /// From now on SIGBUS ends the process with [`CUT`] and the code for input that cannot be read.
 fn handle_bus_errors() {
     extern "C" fn end(_: libc::c_int) {

@@ -43,7 +43,12 @@ impl Plain<'_> {
         let segments = self.size.saturating_sub(self.start).div_ceil(block);
         let search = |nth: u64, buffer: &mut Vec<u8>| {
             let from = self.start + nth * block;
-            self.segment(from, (from + block).min(self.size), buffer)
+            let to = (from + block).min(self.size);
+            let found = self.segment(from, to, buffer);
+            if let Some(mapping) = self.mapping {
+                mapping.release(from, to);
+            }
+            found
         };
         let board = Board::new(segments);
         let workers = u64::try_from(effort.workers).unwrap_or(1).clamp(1, segments.max(1));
