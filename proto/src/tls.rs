@@ -34,6 +34,8 @@ use rustls::{ClientConfig, ServerConfig};
 
 mod certificate;
 mod client_files;
+#[doc(hidden)]
+pub mod fuzz;
 mod known;
 mod pinned;
 mod server_keys;

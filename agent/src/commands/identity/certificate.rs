@@ -20,13 +20,13 @@ use crate::identity::{self, IdentityError};
 
 /// Arguments of `identity certificate`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples: svdr-agent identity certificate identity.key --out identity.crt\n\
-    \x20         svdr-agent identity certificate identity.key --client grpc-client \\\n    \
-    --coordinator ed25519:…\n\n\
-    Without --client it is the certificate of the identity key itself, for programs that speak Ed25519 and may hold\n\
-    that key. With it, the folder gets a key of its own, client.key, which this identity certifies for a limited\n\
-    time in client.crt, and coordinator.crt, which the client has to trust. Such a key reads sessions and submits\n\
-    what has been signed; it signs nothing. A client that asks for a server's name expects \"svdr\".")]
+#[command(after_help = "Examples:\n  svdr-agent identity certificate identity.key --out identity.crt\n  \
+    svdr-agent identity certificate identity.key --client grpc-client --coordinator ed25519:…\n\n\
+    Without --client it is the certificate of the identity key itself, for programs that speak\n\
+    Ed25519 and may hold that key. With it, the folder gets a P-256 key of its own, client.key, which\n\
+    the identity certifies for a limited time in client.crt, and coordinator.crt, which the client has\n\
+    to trust. Such a key reads sessions and submits what has been signed; it signs nothing itself.\n\
+    A client that asks for a server's name expects \"svdr\".")]
 pub struct CertificateArgs {
     /// The key file
     pub key: PathBuf,
@@ -40,7 +40,7 @@ pub struct CertificateArgs {
     #[arg(long, value_name = "DIR", requires = "coordinator")]
     pub client: Option<PathBuf>,
     /// A coordinator's key, as agent.toml has it; may be given several times
-    #[arg(long, value_name = "KEY", requires = "client")]
+    #[arg(long, value_name = "PUBLIC_KEY", requires = "client")]
     pub coordinator: Vec<PublicKey>,
     /// For how long the client's certificate holds; at most 398d
     #[arg(
