@@ -14,9 +14,9 @@
 //! * It asks for a name: `grpc.ssl_target_name_override` says which, in place of the address.
 //! * As a client it can show an Ed25519 certificate where the server asks for one, and a P-256 one as well.
 //!
-//! So a server has a second key, P-256, certified by its identity ([`server_keys`]), and lets in P-256 keys that an
-//! identity of its roster has certified ([`KnownClients`]); [`ClientFiles`] is what such a client needs. All of it ends
-//! at the same Ed25519 keys, and changes nothing between svdr's own programs.
+//! So a server has a second key, P-256, certified by its identity, for clients whose hello offers no Ed25519; and it lets
+//! in P-256 keys that an identity of its roster has certified ([`KnownClients`]). [`ClientFiles`] is what such a client
+//! needs. All of it ends at the same Ed25519 keys, and changes nothing between svdr's own programs.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -5,7 +5,8 @@
 //! * The certificate shows that key. Then nothing else in it counts: not its dates, names, issuer or signature.
 //! * The certificate shows another key that the identity has certified: signed by it directly, without anybody
 //!   between, for clients (an extended key usage that is there and says so), and not beyond its dates by this
-//!   machine's clock. Such a key can open connections, and nothing more: statements are signed by the identity.
+//!   machine's clock. Such a key can open connections, and nothing more: statements are signed by the identity. Dates
+//!   are looked at when a connection is made; one that is open stays so.
 //!
 //! Whether the client holds the key that it shows is another question, which the handshake answers; it admits P-256
 //! and no other kind of certified key. X.509 is parsed and checked by `webpki`, the library that TLS itself uses.

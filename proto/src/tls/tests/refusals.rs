@@ -1,7 +1,5 @@
 //! Certificates that show a key certified by somebody: which of them count, and what is said of those that do not.
 
-use std::ops::RangeInclusive;
-
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, date_time_ymd,
@@ -13,14 +11,15 @@ use super::p256::{NOW, certificates, files, other_client, time};
 use super::*;
 
 const STRANGER: Error = Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
-const YEARS: RangeInclusive<i32> = 2025..=2027;
+/// Holds from the start of the one to the start of the other.
+type Years = (i32, i32);
 
 /// A certificate as somebody could make it who does not use svdr; by default one that counts.
 struct Made {
     issuer_name: String,
     issuer: KeyPair,
     key: KeyPair,
-    years: RangeInclusive<i32>,
+    years: Years,
     purposes: Vec<ExtendedKeyUsagePurpose>,
     is_ca: IsCa,
 }
@@ -36,7 +35,7 @@ impl Made {
             issuer_name: key_text(&public(seed)),
             issuer: signer(seed),
             key: KeyPair::generate().unwrap(),
-            years: YEARS,
+            years: (2025, 2027),
             purposes: vec![ExtendedKeyUsagePurpose::ClientAuth],
             is_ca: IsCa::NoCa,
         }
@@ -50,8 +49,8 @@ impl Made {
             params
         };
         let mut params = named("a client");
-        params.not_before = date_time_ymd(*self.years.start(), 1, 1);
-        params.not_after = date_time_ymd(*self.years.end(), 1, 1);
+        params.not_before = date_time_ymd(self.years.0, 1, 1);
+        params.not_after = date_time_ymd(self.years.1, 1, 1);
         params.extended_key_usages = self.purposes.clone();
         params.is_ca = self.is_ca;
         let issuer = Issuer::new(named(&self.issuer_name), &self.issuer);
@@ -114,11 +113,11 @@ fn the_issuer_has_to_have_signed() {
 
 #[test]
 fn dates_are_kept() {
-    let expired = identify(&Made { years: 2024..=2025, ..Made::by(2) });
+    let expired = identify(&Made { years: (2024, 2025), ..Made::by(2) });
     assert!(matches!(expired, Err(Error::InvalidCertificate(CertificateError::ExpiredContext { .. }))));
-    let early = identify(&Made { years: 2027..=2028, ..Made::by(2) });
+    let early = identify(&Made { years: (2027, 2028), ..Made::by(2) });
     assert!(matches!(early, Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { .. }))));
-    assert!(identify(&Made { years: 2027..=2025, ..Made::by(2) }).is_err());
+    assert!(identify(&Made { years: (2027, 2025), ..Made::by(2) }).is_err());
 
     let day = std::time::Duration::from_secs(86_400);
     let files = ClientFiles::new(&key(2), &[public(1)], time(NOW), day).unwrap();
@@ -162,7 +161,7 @@ fn a_certified_key_is_p256() {
     let files = files(2);
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
     let der = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-    let made = Made { key, years: 2020..=2100, ..Made::by(2) };
+    let made = Made { key, years: (2020, 2100), ..Made::by(2) };
     let (_, server) =
         handshake(other_client(&files.coordinators, vec![made.certificate()], der), server(&[2]));
     // The client has nothing that the server would check.
