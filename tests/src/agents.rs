@@ -181,7 +181,11 @@ impl Agents {
 }
 
 impl Agent {
-    fn start(mut command: Command) -> io::Result<Agent> {
+    /// Starts that command, which runs an agent.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start(mut command: Command) -> io::Result<Agent> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn()?;
         let mut stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;

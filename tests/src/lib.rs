@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod binaries;
+pub mod capacity;
 pub mod coordinator;
 pub mod drill;
 pub mod log_writer;
