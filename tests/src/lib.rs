@@ -5,6 +5,7 @@ pub mod agents;
 pub mod binaries;
 pub mod coordinator;
 pub mod drill;
+pub mod liar;
 pub mod log_writer;
 pub mod members;
 pub mod network;
