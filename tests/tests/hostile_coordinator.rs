@@ -4,6 +4,8 @@
 
 mod session_support;
 
+#[path = "hostile_coordinator/answers.rs"]
+mod answers;
 #[path = "hostile_coordinator/certificates.rs"]
 mod certificates;
 #[path = "hostile_coordinator/history.rs"]

@@ -1,6 +1,7 @@
 //! Agreements and attestations that are not enough, for all that a coordinator makes of them.
 
 use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::Envelope;
 use svdr_protocol::statement::{Body, SessionId};
 
 use super::stage::{REAL, Stage, agreement, attestation};
@@ -8,7 +9,7 @@ use super::stage::{REAL, Stage, agreement, attestation};
 /// A copy of the last entry's statement, with a place of its own.
 fn repeat(stage: &Stage) {
     let last = stage.liar.shown(stage.session).pop().unwrap();
-    let statement = svdr_protocol::dsse::Envelope::from_message(last.statement.unwrap()).unwrap();
+    let statement = Envelope::from_message(last.statement.unwrap()).unwrap();
     stage.liar.show(stage.session, &statement);
 }
 
@@ -63,8 +64,33 @@ fn only_the_signatures_of_enough_members_count() {
     stage.say(1, attestation(1, proposed, at));
     let finished = agent.finish().unwrap();
     assert!(finished.status.success(), "{}", finished.log);
-    assert!(certificate.exists());
     assert_eq!(stage.signed(), ["evidence", "agreement", "attestation"]);
+    let text = std::fs::read_to_string(certificate).unwrap();
+    assert_only_the_whole_holds(&stage, &text.lines().map(str::to_owned).collect::<Vec<_>>());
+}
+
+/// The certificate that the agent keeps holds for anybody, and nothing that somebody makes of it does.
+fn assert_only_the_whole_holds(stage: &Stage, lines: &[String]) {
+    let folder = stage.agents.network.path();
+    let verify = |lines: &[String]| {
+        let file = folder.join("certificate.jsonl");
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let mut command = std::process::Command::new(svdr_tests::binaries::agent());
+        command.args(["verify", "--completed", "--roster"]).arg(folder.join("roster.toml")).arg(file);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let (code, said) = verify(lines);
+    assert_eq!(code, Some(0), "{said}");
+    let (last, rest) = lines.split_last().unwrap();
+    let attested = Envelope::from_json(last.as_bytes()).unwrap();
+    let forged = stage.by_stranger(&attested).to_json();
+    let repeated = rest.last().unwrap().clone();
+    for wrong in [None, Some(repeated), Some(forged)] {
+        let lines: Vec<String> = rest.iter().cloned().chain(wrong.clone()).collect();
+        let (code, said) = verify(&lines);
+        assert_eq!(code, Some(3), "{wrong:?}: {said}");
+    }
 }
 
 #[test]

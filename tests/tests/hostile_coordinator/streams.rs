@@ -1,8 +1,7 @@
-//! Answers that have no end, are too long, or never come.
+//! Answers that have no end, or are too long.
 
-use svdr_tests::agents::Agents;
 use svdr_tests::coordinator::Coordinator;
-use svdr_tests::liar::{Liar, OnRead, OnSubmit};
+use svdr_tests::liar::OnRead;
 
 use super::stage::{REAL, Stage, ended};
 
@@ -37,6 +36,19 @@ fn an_operators_command_does_not_read_without_end() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("statements that do not hold"), "{said}");
+
+    // With another coordinator in the configuration, that one is asked.
+    let honest = Coordinator::start(stage.agents.network.path(), &[]).unwrap();
+    let both = [stage.liar.configured(), (honest.url(), honest.started.public_key.clone())];
+    stage.agents.configure_one(1, "automatic", &both[1..]).unwrap();
+    let session = stage.agents.open(&[]).unwrap();
+    stage.agents.configure_one(REAL, "automatic", &both).unwrap();
+    let output = stage.agents.command(REAL, &["status", "--output", "json"]).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["session"], session.to_string());
+    assert!(said.contains("statements that do not hold"), "{said}");
 }
 
 #[test]
@@ -47,42 +59,5 @@ fn a_message_that_is_too_long_ends_the_run() {
         stage.liar.on_watch(watch);
         let log = ended(stage.run());
         assert!(log.contains("sent a message of more than"), "{log}");
-    }
-}
-
-/// Each agent has a coordinator that lets it wait in another way, and an honest one beside it.
-#[test]
-fn who_never_answers_is_left_for_another_coordinator() {
-    let agents = Agents::new(5, |_, options| options).unwrap();
-    let second = svdr_cli::identity::create(&agents.network.path().join("liar.key")).unwrap();
-    let honest = Coordinator::start(agents.network.path(), &[]).unwrap();
-    let at_honest = (honest.url(), honest.started.public_key.clone());
-    agents.configure("automatic", std::slice::from_ref(&at_honest)).unwrap();
-    let session = agents.open(&[]).unwrap();
-    let mut liars = Vec::new();
-    for member in 1..=5 {
-        let liar = Liar::start(agents.network.path(), "liar.key", &agents.network.roster).unwrap();
-        assert_eq!(liar.configured().1, second.to_string());
-        liar.list(session, false);
-        match member {
-            1 => liar.on_transcript(OnRead::Hang),
-            2 => liar.on_transcript(OnRead::Silence),
-            3 => liar.on_watch(OnRead::Hang),
-            4 => liar.on_watch(OnRead::Silence),
-            _ => liar.on_submit(OnSubmit::Hang),
-        }
-        agents.configure_one(member, "automatic", &[liar.configured(), at_honest.clone()]).unwrap();
-        liars.push(liar);
-    }
-    // The opening is what all of them show.
-    let opening = super::opening_at(&agents, &honest, session);
-    for liar in &liars {
-        liar.show(session, &opening);
-    }
-    let running: Vec<_> = (1..=5).map(|member| agents.run(member, &[], &[]).unwrap()).collect();
-    for (agent, liar) in running.into_iter().zip(&liars) {
-        assert!(agent.logs(&format!("{} has been silent for", liar.configured().0)), "{}", agent.log());
-        let finished = agent.finish().unwrap();
-        assert!(finished.status.success(), "{}", finished.log);
     }
 }
