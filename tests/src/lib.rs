@@ -6,6 +6,7 @@ pub mod binaries;
 pub mod capacity;
 pub mod coordinator;
 pub mod drill;
+pub mod liar;
 pub mod log_writer;
 pub mod members;
 pub mod network;
