@@ -124,8 +124,16 @@ impl Network {
     /// # Panics
     /// Where there is no such member.
     pub fn evidence(&self, member: usize) -> Body {
+        self.evidence_of(member, 60)
+    }
+
+    /// A member's evidence of matches with everybody at so many minutes.
+    ///
+    /// # Panics
+    /// Where there is no such member.
+    pub fn evidence_of(&self, member: usize, minutes: i64) -> Body {
         let own = &self.roster.members()[member - 1];
-        let ticks: Ticks = (0..60).filter_map(minute).map(Tick).collect();
+        let ticks: Ticks = (0..minutes).filter_map(minute).map(Tick).collect();
         let others = self.roster.members().iter().filter(|other| other.name != own.name);
         let about = others.map(|other| {
             (other.name.clone(), Observations { matches: ticks.clone(), mismatches: Ticks::default() })
