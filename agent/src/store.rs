@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use svdr_cli::crash::around_flush;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
@@ -34,7 +35,6 @@ use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError, Verified};
 use svdr_protocol::vote::Record;
 
-mod crash;
 mod dump;
 mod error;
 mod folder;
@@ -274,7 +274,7 @@ impl Locked<'_> {
             return Ok(());
         }
         let lines: String = certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
-        crash::around_flush(|| files::write_private(&path, lines.as_bytes(), Replace::Never))?;
+        around_flush(|| files::write_private(&path, lines.as_bytes(), Replace::Never))?;
         Ok(())
     }
 

@@ -6,7 +6,8 @@
 //! * one whose signature or content does not hold likewise;
 //! * one of a kind that this version does not know is kept, to be passed on, and counts for nothing;
 //! * one with this member's own signature that the store does not hold is taken up into it: the store was set
-//!   back, or the key is used elsewhere too, and whoever has promised something must know.
+//!   back, or the key is used elsewhere too, and whoever has promised something must know. What conveners' commands
+//!   sign comes in the same way, and is nothing to worry about.
 //!
 //! The view is kept on disk, so that another coordinator can be given what this one had, and so that a restart
 //! without any coordinator still knows everything.
@@ -19,7 +20,7 @@ use svdr_protocol::dsse::Envelope;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{SessionId, StatementError, Verified};
+use svdr_protocol::statement::{Body, SessionId, StatementError, Verified};
 
 use crate::fetch::in_one_line;
 use crate::link::{CallError, Connection, MAX_LEFT_OUT};
@@ -157,13 +158,7 @@ impl View {
         for statement in &own {
             // Signed by the operator's command in the meantime, or from another store.
             if locked.adopt(self.session.id(), statement)? {
-                tracing::warn!(
-                    "this member's {} ({}) was not in {}: was that folder set back, or is the key in use elsewhere? \
-                     It binds from now on",
-                    statement.body().kind(),
-                    statement.digest(),
-                    store.folder().display()
-                );
+                adopted(statement, store);
             }
         }
         drop(locked);
@@ -230,6 +225,21 @@ impl View {
         }
         Found::Refused
     }
+}
+
+/// Tells that a statement with this member's own signature was not in the store.
+fn adopted(statement: &Verified, store: &Store) {
+    let (kind, digest) = (statement.body().kind(), statement.digest());
+    if matches!(statement.body(), Body::Open(_) | Body::Proposal(_) | Body::Abort(_)) {
+        // An agent signs none of these; conveners' commands do, with the same key and without the store.
+        tracing::info!("this member's {kind} ({digest}), signed with a convener's command, is kept");
+        return;
+    }
+    tracing::warn!(
+        "this member's {kind} ({digest}) was not in {}: was that folder set back, or is the key in use elsewhere? It \
+         binds from now on",
+        store.folder().display()
+    );
 }
 
 /// The statement that opens a session; `None` where it is not among these. A copy whose signature does not hold is

@@ -53,6 +53,17 @@ impl<'a, E: CommandError + 'a> From<E> for Box<dyn CommandError + 'a> {
     }
 }
 
+/// How a program ends after a command; an error is told on stderr.
+pub fn told(result: Result<(), Box<dyn CommandError + '_>>) -> Exit {
+    match result {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            eprintln!("{}", explain(&*error));
+            error.exit()
+        }
+    }
+}
+
 /// The error and its causes, one a line, as the programs print it on stderr.
 ///
 /// A cause that the text above it already ends with is not repeated. Characters that could drive a terminal

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod confirm;
+pub mod crash;
 pub mod exit;
 pub mod files;
 pub mod identity;

@@ -66,7 +66,8 @@ struct Submission {
     reply: Reply,
 }
 
-type Reply = oneshot::Sender<Result<v1::Envelope, Refusal>>;
+/// Whoever waits signs the receipt: the board has better things to do.
+type Reply = oneshot::Sender<Result<Arc<Entry>, Refusal>>;
 
 /// What can be asked.
 enum Question {
@@ -84,7 +85,6 @@ struct OnItsWay {
 /// The task.
 pub struct Board {
     sessions: Sessions,
-    key: Arc<SigningKey>,
     metrics: Metrics,
     proposing: Proposing,
     submissions: mpsc::Receiver<Submission>,
@@ -109,14 +109,13 @@ impl Board {
     ) -> Result<(Board, BoardHandle), BoardError> {
         let (submit, submissions) = mpsc::channel(MAX_WAITING);
         let (ask, questions) = mpsc::channel(MAX_QUESTIONS);
-        let proposing = Proposing::new(Arc::clone(sessions.roster()), Arc::clone(&key), grace);
+        let proposing = Proposing::new(Arc::clone(sessions.roster()), key, grace);
         let writer::Writer { records, flushed, thread } =
             writer::start(journal, metrics.clone()).map_err(BoardError::Thread)?;
         metrics.sessions(sessions.newest_first().count());
         let on_their_way = VecDeque::new();
         let board = Board {
             sessions,
-            key,
             metrics,
             proposing,
             submissions,
@@ -191,7 +190,7 @@ impl Board {
         let on_its_way = self.on_their_way.iter_mut().find(|one| Arc::ptr_eq(&one.entry, entry));
         match on_its_way {
             Some(on_its_way) => on_its_way.replies.extend(reply),
-            None => answer(reply, Ok(entry.signed_receipt(&self.key))),
+            None => answer(reply, Ok(Arc::clone(entry))),
         }
     }
 
@@ -210,7 +209,7 @@ impl Board {
                 Kept::Unknown(_) => "unknown",
             });
             for reply in replies {
-                answer(Some(reply), Ok(entry.signed_receipt(&self.key)));
+                answer(Some(reply), Ok(Arc::clone(&entry)));
             }
         }
         self.metrics.sessions(self.sessions.newest_first().count());
@@ -243,7 +242,7 @@ impl Board {
     }
 }
 
-fn answer(reply: Option<Reply>, result: Result<v1::Envelope, Refusal>) {
+fn answer(reply: Option<Reply>, result: Result<Arc<Entry>, Refusal>) {
     if let Some(reply) = reply {
         // Whoever asked may have gone; the statement stays.
         let _ = reply.send(result);

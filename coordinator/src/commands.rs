@@ -3,13 +3,13 @@
 //! Each command is a module with its arguments and a `run` that returns a typed error; here they are put
 //! together, and errors become messages and exit codes. Results go to stdout, everything else to stderr.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use svdr_cli::completions;
 use svdr_cli::exit::{self, CommandError, Exit};
 use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 use svdr_cli::roster_command as roster;
 
-pub mod completions;
 pub mod serve;
 pub mod session;
 
@@ -47,9 +47,15 @@ pub enum Command {
     /// Open, follow, steer and end recovery sessions
     Session(session::SessionArgs),
     /// Print a completion script for a shell
+    #[command(
+        after_help = "Example: svdr-coordinator completions bash > /etc/bash_completion.d/svdr-coordinator"
+    )]
     Completions(completions::CompletionsArgs),
     /// Write the man pages into a folder
-    #[command(name = "man-pages")]
+    #[command(
+        name = "man-pages",
+        after_help = "Example: svdr-coordinator man-pages /usr/local/share/man/man1"
+    )]
     ManPages(completions::ManPagesArgs),
 }
 
@@ -57,13 +63,7 @@ impl CommandLine {
     /// Runs the command and tells any error on stderr.
     pub fn run(self) -> Exit {
         logging::init(self.log_format);
-        match self.dispatch() {
-            Ok(()) => Exit::Done,
-            Err(error) => {
-                eprintln!("{}", exit::explain(&*error));
-                error.exit()
-            }
-        }
+        exit::told(self.dispatch())
     }
 
     fn dispatch(self) -> Result<(), Box<dyn CommandError>> {
@@ -71,8 +71,8 @@ impl CommandLine {
             Command::Serve(args) => Ok(serve::run(&args, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
             Command::Session(args) => Ok(session::run(&args, self.output)?),
-            Command::Completions(args) => Ok(completions::run(&args)?),
-            Command::ManPages(args) => Ok(completions::run_man_pages(&args)?),
+            Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),
+            Command::ManPages(args) => Ok(completions::run_man_pages(&args, CommandLine::command())?),
         }
     }
 }

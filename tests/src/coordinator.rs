@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -45,10 +46,19 @@ impl Coordinator {
     /// # Errors
     /// What it printed on stderr, where it ends instead.
     pub fn start(folder: &Path, more: &[&str]) -> io::Result<Coordinator> {
+        Coordinator::start_with(folder, more, &[])
+    }
+
+    /// As [`start`](Self::start), with these variables in its environment.
+    ///
+    /// # Errors
+    /// What it printed on stderr, where it ends instead.
+    pub fn start_with(folder: &Path, more: &[&str], variables: &[(&str, &str)]) -> io::Result<Coordinator> {
         let mut child = Command::new(binaries::coordinator())
             .args(["serve", "--output", "json", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
             .args(["--roster", "roster.toml", "--identity", "coordinator.key", "--data", "data"])
             .args(more)
+            .envs(variables.iter().copied())
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -92,6 +102,20 @@ impl Coordinator {
         value.ok_or_else(|| io::Error::other(format!("no metric {name} in: {page}")))
     }
 
+    /// The processor time that it has taken.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn processor_time(&self) -> io::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // Behind the name in brackets; the third field is the first there, user and system time are the 14th and 15th.
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace());
+        let ticks: u64 =
+            fields.into_iter().flatten().skip(11).take(2).map_while(|one| one.parse::<u64>().ok()).sum();
+        // Linux counts in hundredths of a second here, whatever the clock's own rate is.
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
     /// The most memory that it has had at once, in bytes.
     ///
     /// # Errors
@@ -128,6 +152,14 @@ impl Coordinator {
     /// Where it is gone already.
     pub fn stop(mut self) -> io::Result<ExitStatus> {
         self.tell_to_stop()?;
+        self.child.wait()
+    }
+
+    /// Waits for its end, which is not asked for.
+    ///
+    /// # Errors
+    /// Where it cannot be waited for.
+    pub fn wait(mut self) -> io::Result<ExitStatus> {
         self.child.wait()
     }
 

@@ -124,7 +124,15 @@ impl Network {
     /// # Panics
     /// Where there is no such member.
     pub fn evidence(&self, member: usize) -> Body {
-        self.evidence_at(member, &(0..60).filter_map(minute).map(Tick).collect())
+        self.evidence_of(member, 60)
+    }
+
+    /// A member's evidence of matches with everybody at so many minutes.
+    ///
+    /// # Panics
+    /// Where there is no such member.
+    pub fn evidence_of(&self, member: usize, minutes: i64) -> Body {
+        self.evidence_at(member, &(0..minutes).filter_map(minute).map(Tick).collect())
     }
 
     /// A member's evidence of matches with everybody at these ticks.

@@ -21,6 +21,8 @@ use tonic_types::StatusExt as _;
 mod commands;
 #[path = "coordinator/crash.rs"]
 mod crash;
+#[path = "coordinator/crash_points.rs"]
+mod crash_points;
 #[path = "coordinator/refusals.rs"]
 mod refusals;
 #[path = "coordinator/serving.rs"]

@@ -8,13 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use svdr_cli::crash::around_flush;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::statement::{MAX_PARTS, Part};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote;
 
-use super::{StoreError, crash};
+use super::StoreError;
 use crate::dump::{MergeSummary, Payload};
 
 /// A finished dump.
@@ -105,7 +106,7 @@ impl DumpRecord {
     pub(super) fn write(&self, path: &Path) -> Result<(), StoreError> {
         let json = serde_json::to_vec_pretty(self)
             .map_err(|source| StoreError::DumpRecord { path: path.to_owned(), source })?;
-        crash::around_flush(|| files::write_private(path, &json, Replace::Force))?;
+        around_flush(|| files::write_private(path, &json, Replace::Force))?;
         Ok(())
     }
 }

@@ -6,10 +6,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use svdr_cli::crash::around_flush;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::dsse::{Envelope, MAX_JSON_LEN};
 
-use super::{StoreError, crash};
+use super::StoreError;
 
 /// Read, write and enter for the owner, nothing for anybody else.
 const PRIVATE_FOLDER: u32 = 0o700;
@@ -66,7 +67,7 @@ pub(super) fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {
 
 pub(super) fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), StoreError> {
     let line = format!("{}\n", envelope.to_json());
-    crash::around_flush(|| files::write_private(path, line.as_bytes(), Replace::Never))?;
+    around_flush(|| files::write_private(path, line.as_bytes(), Replace::Never))?;
     Ok(())
 }
 

@@ -9,9 +9,10 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
+use svdr_cli::crash::around_flush;
 use svdr_protocol::dsse::Envelope;
 
-use super::{StoreError, crash};
+use super::StoreError;
 
 /// A growing file of envelopes. See the module.
 #[derive(Clone, Debug)]
@@ -55,7 +56,7 @@ impl EnvelopeLog {
             return Ok(());
         }
         let lines: String = envelopes.iter().map(|envelope| envelope.to_json() + "\n").collect();
-        crash::around_flush(|| self.write(lines.as_bytes()))
+        around_flush(|| self.write(lines.as_bytes()))
             .map_err(|source| StoreError::Append { path: self.path.clone(), source })
     }
 

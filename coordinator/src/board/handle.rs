@@ -31,11 +31,11 @@ impl BoardHandle {
         BoardHandle { submit, ask }
     }
 
-    /// Submits a statement; its signed receipt, once it is on disk.
+    /// Submits a statement; its place in the transcript, once it is on disk.
     ///
     /// # Errors
     /// Why it has no place.
-    pub async fn submit(&self, incoming: Incoming, from: From) -> Result<v1::Envelope, Refusal> {
+    pub async fn submit(&self, incoming: Incoming, from: From) -> Result<Arc<Entry>, Refusal> {
         let (reply, answer) = oneshot::channel();
         let submission = Submission { incoming, from, reply };
         self.submit.send(submission).await.ok().ok_or(Refusal::Stopping)?;

@@ -10,6 +10,9 @@ use serde::Serialize;
 use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::files::{self, FileError, Replace};
 use svdr_cli::output::{self, Output};
+use svdr_cli::session::facts::{SessionFacts, phase_name};
+use svdr_cli::session::heading::Style;
+use svdr_cli::session::screen;
 use svdr_cli::span;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::DEFAULT_MARGIN;
@@ -21,7 +24,6 @@ use svdr_protocol::transcript;
 
 use crate::convener::client::{Checked, Client, ClientError};
 use crate::convener::config::Config;
-use crate::convener::overview::{self, overview};
 
 mod watch;
 
@@ -328,10 +330,10 @@ fn listed(summary: svdr_proto::v1::SessionSummary) -> ListedSession {
 }
 
 fn show(session: &Session, output: Output) -> Result<(), SessionCommandError> {
-    let overview = overview(session);
+    let facts = SessionFacts::of(session);
     let printed = match output {
-        Output::Json => output::print_json(&overview),
-        Output::Table => output::print(&overview::text(&overview)),
+        Output::Json => output::print_json(&facts),
+        Output::Table => output::print(&screen(&facts, None, Style::of_stdout())),
     };
     printed.map_err(SessionCommandError::Print)
 }
@@ -396,7 +398,7 @@ async fn export(client: &mut Client, args: &ExportArgs, output: Output) -> Resul
     let exported = Exported {
         session: args.session.to_string(),
         statements: entries.len(),
-        state: overview::state(session.phase()),
+        state: phase_name(session.phase()),
         path: args.out.display().to_string(),
     };
     let printed = match output {

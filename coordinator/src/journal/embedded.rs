@@ -15,6 +15,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
+use svdr_cli::crash::around_flush;
 use svdr_protocol::digest::Digest;
 
 use super::mark::{Mark, MarkFile};
@@ -82,7 +83,7 @@ impl SledJournal {
             }
             None => {
                 about.insert(ROSTER_KEY, roster.as_bytes()).map_err(failed("written"))?;
-                store.flush().map_err(failed("written"))?;
+                around_flush(|| store.flush()).map_err(failed("written"))?;
             }
         }
         let pages_path = store_folder.join(PAGES);
@@ -95,9 +96,9 @@ impl SledJournal {
             None if records.is_empty() => {
                 let none = Mark { records: 0, head: first_head };
                 mark.write(&none).map_err(file(&mark_path))?;
-                pages.sync_all().map_err(file(&pages_path))?;
+                around_flush(|| pages.sync_all()).map_err(file(&pages_path))?;
                 for path in [&store_folder, folder] {
-                    File::open(path).and_then(|folder| folder.sync_all()).map_err(file(path))?;
+                    around_flush(|| File::open(path)?.sync_all()).map_err(file(path))?;
                 }
                 none
             }
@@ -168,7 +169,7 @@ impl SledJournal {
             let (key, _) = entry.map_err(self.failed("read"))?;
             self.records.remove(key).map_err(self.failed("written"))?;
         }
-        self.store.flush().map_err(self.failed("written"))?;
+        around_flush(|| self.store.flush()).map_err(self.failed("written"))?;
         Ok(())
     }
 }
@@ -185,9 +186,10 @@ impl Journal for SledJournal {
             }
             end = Mark { records: end.records + 1, head };
         }
-        guarded(&self.folder, || self.records.apply_batch(batch).and_then(|()| self.store.flush()))?;
+        guarded(&self.folder, || self.records.apply_batch(batch))?;
+        guarded(&self.folder, || around_flush(|| self.store.flush()))?;
         let file = |source| JournalError::File { path: self.folder.clone(), source };
-        self.pages.sync_data().map_err(file)?;
+        around_flush(|| self.pages.sync_data()).map_err(file)?;
         self.mark.write(&end).map_err(file)?;
         (self.acknowledged, self.end) = (end, Some(end));
         Ok(())

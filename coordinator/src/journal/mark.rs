@@ -12,6 +12,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+use svdr_cli::crash::around_flush;
 use svdr_protocol::digest::Digest;
 
 /// Records, head, checksum over both.
@@ -49,7 +50,7 @@ impl MarkFile {
     pub(super) fn write(&mut self, mark: &Mark) -> io::Result<()> {
         let offset = if self.second { SECOND_SLOT } else { 0 };
         self.file.write_all_at(&encode(mark), offset)?;
-        self.file.sync_data()?;
+        around_flush(|| self.file.sync_data())?;
         self.second = !self.second;
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! A session of real agents: each a process of its own that reads its participant's logs, checks what the others say,
-//! computes the proposal again and agrees by itself.
+//! A session of real agents: each a process of its own that checks what the others say, computes the proposal again
+//! and agrees by itself.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use svdr_cli::files::{self, Replace};
 use svdr_proto::v1::watch_response::Event;
 use svdr_proto::v1::{self, SessionState};
+use svdr_protocol::dsse::Envelope;
 use svdr_protocol::statement::SessionId;
 
 use super::load::connect;
@@ -23,6 +24,8 @@ use crate::members::{SYNCHRONIZER, members};
 use crate::network::{Failure, Network, opening};
 use crate::sv_app::document;
 
+/// The log of all, in the network's folder.
+const LOG: &str = "participant.log";
 const MINUTE: i64 = 60_000_000;
 /// 2026-04-20T00:00:00Z, where the logs begin, in microseconds since the Unix epoch.
 const START: i64 = 1_776_643_200_000_000;
@@ -39,39 +42,67 @@ pub(super) struct Ran {
     pub(super) peak_memory: u64,
 }
 
+/// Where the members' evidence comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// Each agent reads its logs once the session is open.
+    Logs,
+    /// It is signed already, and handed in with the opening. On one machine, agents that read logs measure the scan of
+    /// hundreds of megabytes each.
+    AtHand,
+}
+
 /// Agents that wait for a session.
 pub(super) struct Crew {
     network: Network,
     coordinator: Coordinator,
     agents: Vec<Agent>,
+    /// What is handed in behind the opening.
+    at_hand: Vec<Envelope>,
+    opened: Envelope,
 }
 
 impl Crew {
     /// Writes everybody's files, and starts the agents; returns once all wait for a session.
-    pub(super) fn new(count: usize, ticks: usize) -> Result<Crew, Failure> {
+    pub(super) fn new(count: usize, ticks: usize, evidence: Evidence) -> Result<Crew, Failure> {
         let network = Network::new(count)?;
         let coordinator = Coordinator::start(network.path(), &[])?;
-        write_log(&network.path().join("participant.log"), count, ticks)?;
+        let opened = network.sign(1, None, 1, opening(1))?;
+        let session = Some(SessionId::of_open(&opened.digest()));
+        let mut at_hand = Vec::new();
+        match evidence {
+            Evidence::Logs => write_log(&network.path().join(LOG), count, ticks)?,
+            Evidence::AtHand => {
+                for member in 1..=count {
+                    let body = network.evidence_of(member, i64::try_from(ticks)?);
+                    at_hand.push(network.sign(member, session, 2, body)?);
+                }
+            }
+        }
         let mut agents = Vec::new();
         for member in 1..=count {
-            agents.push(start(&network, &coordinator, member)?);
+            agents.push(start(&network, &coordinator, member, evidence)?);
         }
         for agent in &agents {
             if !agent.logs("waiting for a convener") {
                 return Err(format!("an agent does not wait for a session: {}", agent.log()).into());
             }
         }
-        Ok(Crew { network, coordinator, agents })
+        Ok(Crew { network, coordinator, agents, at_hand, opened })
     }
 
     /// Opens a session, and watches it until as many members as the threshold have agreed.
     pub(super) fn session(self) -> Result<Ran, Failure> {
-        let opened = self.network.sign(1, None, 1, opening(1))?;
-        let session = SessionId::of_open(&opened.digest());
+        let session = SessionId::of_open(&self.opened.digest());
         let agreed = tokio::runtime::Runtime::new()?.block_on(async {
             let mut client = connect(&self.coordinator, &self.network, 1).await?;
             let started = Instant::now();
-            client.submit(v1::SubmitRequest { statement: Some(opened.to_message()) }).await?;
+            client.submit(v1::SubmitRequest { statement: Some(self.opened.to_message()) }).await?;
+            let submitted = self.at_hand.iter().map(|statement| {
+                let (mut client, statement) = (client.clone(), Some(statement.to_message()));
+                async move { client.submit(v1::SubmitRequest { statement }).await }
+            });
+            futures_util::future::try_join_all(submitted).await?;
             let request = v1::WatchRequest { session: session.to_string(), from: 0 };
             let mut watch = client.watch(request).await?.into_inner();
             let mut agreements = 0;
@@ -98,7 +129,12 @@ impl Crew {
     }
 }
 
-fn start(network: &Network, coordinator: &Coordinator, member: usize) -> Result<Agent, Failure> {
+fn start(
+    network: &Network,
+    coordinator: &Coordinator,
+    member: usize,
+    evidence: Evidence,
+) -> Result<Agent, Failure> {
     let folder = network.path().join(format!("sv-{member}"));
     fs::create_dir(&folder)?;
     let own = members(member).pop().ok_or("there is no such member")?;
@@ -108,12 +144,15 @@ fn start(network: &Network, coordinator: &Coordinator, member: usize) -> Result<
     fs::write(folder.join("token"), "a token")?;
     let config = network.path().join(format!("agent-{member}.toml"));
     let (url, key) = (coordinator.url(), &coordinator.started.public_key);
+    let logs = match evidence {
+        Evidence::Logs => format!("[evidence]\nlogs = [\"{LOG}\"]\n"),
+        Evidence::AtHand => String::new(),
+    };
     let text = format!(
         "roster = \"roster.toml\"\napproval = \"automatic\"\n\
          [identity]\nkey = \"member-{member}.key\"\n\
          [[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n\
-         [evidence]\nlogs = [\"participant.log\"]\n\
-         [sv_app]\nurl = \"{NO_APP}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = 6\n\
+         {logs}[sv_app]\nurl = \"{NO_APP}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = 6\n\
          [backup]\nidentities = \"sv-{member}/identities.json\"\n\
          [output]\ndir = \"sv-{member}/dumps\"\n"
     );

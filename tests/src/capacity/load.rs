@@ -26,6 +26,8 @@ pub(super) struct Measured {
     pub(super) rate: f64,
     /// Statements that shared a flush, on average.
     pub(super) statements_a_flush: f64,
+    /// Processor time of the coordinator for each statement, in microseconds: what a busy machine does not change.
+    pub(super) processor_micros: f64,
 }
 
 /// A coordinator with an open session, and a network whose members all are clients.
@@ -75,6 +77,7 @@ impl Load {
         let sequences = self.sequence..self.sequence + each as u64;
         self.sequence = sequences.end;
         let before = coordinator.metric(FLUSHES)?;
+        let worked = coordinator.processor_time()?;
         let took = self.runtime.block_on(async {
             let start = Arc::new(Barrier::new(self.clients + 1));
             let mut tasks = Vec::new();
@@ -93,7 +96,12 @@ impl Load {
         })?;
         let statements = (self.clients * each) as f64;
         let flushes = coordinator.metric(FLUSHES)? - before;
-        Ok(Measured { rate: statements / took.as_secs_f64(), statements_a_flush: statements / flushes })
+        let worked = coordinator.processor_time()? - worked;
+        Ok(Measured {
+            rate: statements / took.as_secs_f64(),
+            statements_a_flush: statements / flushes,
+            processor_micros: worked.as_micros() as f64 / statements,
+        })
     }
 
     /// Stops the coordinator and starts it on its journal: how many statements that has, and how long it takes until

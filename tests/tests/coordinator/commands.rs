@@ -56,8 +56,8 @@ async fn a_convener_opens_follows_steers_ends_and_exports_a_session() {
     let proposed = json(&session_command(&network, 1, &["propose", &id, "--exclude", "Example-SV-4"]));
     assert_eq!(proposed["position"], 4);
     let shown = json(&session_command(&network, 2, &["show", &id]));
-    assert_eq!((&shown["state"], &shown["round"]), (&"proposed".into(), &1.into()));
-    assert_eq!(shown["proposals"][0]["left_behind"][0], "Example-SV-4");
+    assert_eq!((&shown["phase"], &shown["round"]), (&"proposed".into(), &1.into()));
+    assert_eq!(shown["proposal"]["left_behind"][0], "Example-SV-4");
 
     let aborted = json(&session_command(&network, 1, &["abort", &id, "--reason", "the rehearsal is over"]));
     assert_eq!(aborted["position"], 5);

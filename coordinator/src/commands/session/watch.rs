@@ -1,14 +1,17 @@
-//! `session watch`: a table that is drawn anew in a terminal, a line a statement where it is not one.
+//! `session watch`: the screen of `session show`, drawn in place in a terminal; a line a statement where it is not one.
 //!
 //! A broken stream is resumed where it ended, through whichever coordinator of the configuration can be reached;
 //! everything is verified as in `session show`.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::time::Duration;
 
 use serde::Serialize;
-use svdr_cli::exit::shown;
 use svdr_cli::output::{self, Output};
+use svdr_cli::session::facts::{SessionFacts, phase_name};
+use svdr_cli::session::heading::Style;
+use svdr_cli::session::live::{self, Live};
+use svdr_cli::session::screen;
 use svdr_proto::limits::KEEP_ALIVE_INTERVAL;
 use svdr_proto::v1::watch_response::Event;
 use svdr_protocol::session::{Phase, Session};
@@ -18,7 +21,6 @@ use tonic::Code;
 use super::SessionCommandError;
 use crate::convener::client::{Checked, Client, ClientError, Followed};
 use crate::convener::config::Config;
-use crate::convener::overview::{self, overview};
 
 /// A stream that says nothing for so long is broken.
 const SILENCE: Duration = KEEP_ALIVE_INTERVAL.saturating_mul(3);
@@ -26,8 +28,15 @@ const SILENCE: Duration = KEEP_ALIVE_INTERVAL.saturating_mul(3);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Clears a terminal and goes to its first line (ECMA-48).
-const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+
+/// Where a watched session goes to.
+enum Sink {
+    Live(Live),
+    /// A line for each statement.
+    Lines,
+    /// A document for each statement.
+    Json,
+}
 
 /// How a stream ended.
 enum Ended {
@@ -40,10 +49,15 @@ enum Ended {
 pub(super) async fn run(config: &Config, id: SessionId, output: Output) -> Result<(), SessionCommandError> {
     let mut client = Client::connect(config).await?;
     let mut followed = Followed::new(id);
+    let mut sink = match (output, Live::of_stdout()) {
+        (Output::Json, _) => Sink::Json,
+        (Output::Table, Some(live)) => Sink::Live(live),
+        (Output::Table, None) => Sink::Lines,
+    };
     let mut pause = FIRST_PAUSE;
     loop {
         let before = followed.len();
-        if let Ended::Done = follow(&mut client, &mut followed, output).await? {
+        if let Ended::Done = follow(&mut client, &mut followed, &mut sink).await? {
             return Ok(());
         }
         pause = if followed.len() > before { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
@@ -64,7 +78,7 @@ pub(super) async fn run(config: &Config, id: SessionId, output: Output) -> Resul
 async fn follow(
     client: &mut Client,
     followed: &mut Followed,
-    output: Output,
+    sink: &mut Sink,
 ) -> Result<Ended, SessionCommandError> {
     let mut stream = match client.watch(followed).await {
         Ok(stream) => stream,
@@ -82,7 +96,7 @@ async fn follow(
         let Some(session) = &followed.session else { continue };
         // After a change of coordinator its transcript starts anew; what is known is not told twice.
         if session.len() > known || checked.statement.is_none() {
-            tell(session, &checked, output).map_err(SessionCommandError::Print)?;
+            sink.tell(session, &checked).map_err(SessionCommandError::Print)?;
         }
         if matches!(session.phase(), Phase::Completed(_) | Phase::Aborted) {
             return Ok(Ended::Done);
@@ -122,27 +136,30 @@ struct Line<'a> {
     drill: bool,
 }
 
-fn tell(session: &Session, checked: &Checked, output: Output) -> io::Result<()> {
-    if output == Output::Table && io::stdout().is_terminal() {
-        return output::print(&format!("{CLEAR}{}", overview::text(&overview(session))));
-    }
-    let statement = checked.statement.as_deref();
-    let line = Line {
-        position: checked.receipt.receipt().position,
-        kind: statement.map_or("unknown", |one| one.body().kind()),
-        signer: statement.map(|one| one.signer().as_str()),
-        says: statement.map(|one| one.body().to_string()),
-        state: overview::state(session.phase()),
-        round: session.latest_round(),
-        drill: session.drill(),
-    };
-    match output {
-        Output::Json => output::print_json(&line),
-        Output::Table => {
-            let drill = if line.drill { "DRILL " } else { "" };
-            let (signer, says) = (line.signer.unwrap_or("somebody"), line.says.unwrap_or_default());
-            let text = format!("{drill}{} {} by {signer}: {says} [{}]", line.position, line.kind, line.state);
-            output::print(&shown(&text))
+impl Sink {
+    /// Shows a statement that has come, or the session with it.
+    fn tell(&mut self, session: &Session, checked: &Checked) -> io::Result<()> {
+        let statement = checked.statement.as_deref();
+        match self {
+            Sink::Live(live) => {
+                let style = Style { width: live.width(), ..Style::of_stdout() };
+                live.draw(&screen(&SessionFacts::of(session), None, style))
+            }
+            Sink::Lines => {
+                let position = checked.receipt.receipt().position;
+                // Of a kind for newer versions, nothing but its place is known.
+                let line = statement.map_or_else(|| "of an unknown kind".to_owned(), live::line);
+                output::print(&format!("{position} {line}"))
+            }
+            Sink::Json => output::print_json(&Line {
+                position: checked.receipt.receipt().position,
+                kind: statement.map_or("unknown", |one| one.body().kind()),
+                signer: statement.map(|one| one.signer().as_str()),
+                says: statement.map(|one| one.body().to_string()),
+                state: phase_name(session.phase()),
+                round: session.latest_round(),
+                drill: session.drill(),
+            }),
         }
     }
 }
