@@ -33,8 +33,8 @@ const SILENCE: Duration = KEEP_ALIVE_INTERVAL.saturating_mul(3);
 /// The most statements that are taken from one coordinator in one session: twice what the members of the largest
 /// roster may have there. Guards this agent's disk against a coordinator that never ends.
 pub(crate) const MAX_TRANSCRIPT_LEN: u64 = 1 << 20;
-/// Statements that do not hold, of one coordinator: it accepts none of those itself, unless it is of a version that
-/// knows more, so that many of them are made up.
+/// Statements of one coordinator that no coordinator accepts. A few are told of and left out: that is enough to warn, and
+/// the session goes on; who sends more does it to be in the way.
 pub(crate) const MAX_LEFT_OUT: usize = 100;
 /// Entries of a transcript that are held before their statements are looked at.
 const PAGE_ENTRIES: usize = 1024;

@@ -41,14 +41,17 @@ pub struct View {
     known: HashSet<Digest>,
     /// Proposals that no member signed.
     foreign_proposals: usize,
-    /// How many statements were received and did not hold.
+    /// How many statements were received that no coordinator accepts.
     left_out: usize,
+    /// How many were of kinds that are not known, or cannot be read.
+    not_known: usize,
 }
 
 /// Proposals that no member signed, and that are kept in one session: what the members of the largest roster may hand
 /// on to one coordinator, and as much room again. Anybody may make a key to sign such a proposal with.
 const MAX_FOREIGN_PROPOSALS: usize = 1 << 14;
-/// Statements that did not hold, each of which is told with its reason. Whoever sends more is not to fill the disk.
+/// Statements that are left out, or of kinds that are not known, each of which is told of. Whoever sends more is not
+/// to fill the disk.
 const MOST_TOLD: usize = 100;
 
 /// What an envelope comes to.
@@ -56,8 +59,10 @@ enum Found {
     Statement(Arc<Verified>),
     /// To be kept and passed on, not to be counted.
     Unknown,
-    /// Not to be kept.
-    Refused,
+    /// Not to be kept: a member signed what this version cannot read, and a newer one may.
+    Unreadable,
+    /// Not to be kept: what no coordinator of any version accepts.
+    MadeUp,
 }
 
 impl View {
@@ -97,13 +102,14 @@ impl View {
             known: HashSet::new(),
             foreign_proposals: 0,
             left_out: 0,
+            not_known: 0,
         };
         for envelope in stored {
             let digest = envelope.digest();
             match view.find(envelope) {
                 Found::Statement(statement) => view.insert(statement),
                 Found::Unknown => {}
-                Found::Refused => continue,
+                Found::Unreadable | Found::MadeUp => continue,
             }
             view.known.insert(digest);
         }
@@ -116,7 +122,9 @@ impl View {
         &self.session
     }
 
-    /// How many statements were received and did not hold, so far.
+    /// How many statements were received, so far, that no coordinator of any version accepts: with signatures that do not
+    /// hold, or of somebody or something else. What a member signed and cannot be read here is not among them, as a
+    /// member could make its others leave an honest coordinator by it.
     pub const fn left_out(&self) -> usize {
         self.left_out
     }
@@ -140,10 +148,17 @@ impl View {
                     mirrored.push(envelope);
                     statements.push(statement);
                 }
-                Found::Unknown => mirrored.push(envelope),
+                Found::Unknown => {
+                    self.not_known += 1;
+                    mirrored.push(envelope);
+                }
                 // Not known by its digest, which leaves the signature out: a forged copy must not stand in the way
                 // of the genuine statement.
-                Found::Refused => {
+                Found::Unreadable => {
+                    self.not_known += 1;
+                    continue;
+                }
+                Found::MadeUp => {
                     self.left_out += 1;
                     continue;
                 }
@@ -197,33 +212,68 @@ impl View {
         let digest = envelope.digest();
         match Verified::read(envelope, self.session.roster()) {
             Ok(statement) if !statement.by_member() && self.foreign_proposals >= MAX_FOREIGN_PROPOSALS => {
-                self.refused(&format!(
+                self.tell(&format!(
                     "{MAX_FOREIGN_PROPOSALS} proposals that no member signed are there already, so that {digest} is \
                      not kept; let a convener propose"
-                ))
+                ));
+                Found::MadeUp
             }
             Ok(statement) => match self.session.accepts(&statement) {
                 Ok(()) => Found::Statement(Arc::new(statement)),
-                Err(error) => self.refused(&format!("a statement is left out: {}", in_one_line(&error))),
+                Err(error) => {
+                    self.tell(&format!("a statement is left out: {}", in_one_line(&error)));
+                    Found::MadeUp
+                }
             },
             Err(StatementError::UnknownKind { kind }) => {
-                tracing::info!(
-                    "a statement of kind {kind:?}, which this version does not know, counts for nothing here"
-                );
+                if self.are_few() {
+                    tracing::info!(
+                        "a statement of kind {kind:?}, which this version does not know, counts for nothing here"
+                    );
+                }
                 Found::Unknown
             }
-            Err(error) => self.refused(&format!("the statement {digest} is left out: {}", in_one_line(&error))),
+            Err(error) => {
+                let found = if is_made_up(&error) { Found::MadeUp } else { Found::Unreadable };
+                self.tell(&format!("the statement {digest} is left out: {}", in_one_line(&error)));
+                found
+            }
         }
     }
 
-    /// Tells why a statement does not hold, unless there are too many to tell each.
-    fn refused(&self, why: &str) -> Found {
-        if self.left_out < MOST_TOLD {
+    fn are_few(&self) -> bool {
+        self.left_out + self.not_known < MOST_TOLD
+    }
+
+    /// Tells why a statement is left out, unless there are too many to tell each.
+    fn tell(&self, why: &str) {
+        if self.are_few() {
             tracing::warn!("{why}");
         } else {
             tracing::debug!("{why}");
         }
-        Found::Refused
+    }
+}
+
+/// Whether no coordinator can have accepted a statement with this error, whatever its version knows more.
+const fn is_made_up(error: &StatementError) -> bool {
+    match error {
+        StatementError::Envelope(_)
+        | StatementError::ForeignType { .. }
+        | StatementError::Stranger { .. }
+        | StatementError::OtherSigner { .. }
+        | StatementError::NotTheMember { .. }
+        | StatementError::OtherRoster { .. }
+        | StatementError::NotAConvener { .. }
+        | StatementError::Session { .. } => true,
+        StatementError::UnknownKind { .. }
+        | StatementError::Decode { .. }
+        | StatementError::Field { .. }
+        | StatementError::Name { .. }
+        | StatementError::Runs { .. }
+        | StatementError::Evidence(_)
+        | StatementError::Proof { .. }
+        | StatementError::TooLarge { .. } => false,
     }
 }
 

@@ -14,12 +14,17 @@ mod halves;
 #[path = "rounds/locked.rs"]
 mod locked;
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
 
 use session_support::Town;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::Envelope;
+use svdr_protocol::session::Session;
 use svdr_protocol::statement::SessionId;
 use svdr_protocol::time::Timestamp;
-use svdr_tests::agents::{Agent, NEWEST_TICK};
+use svdr_tests::agents::{Agent, Agents, LIMIT, NEWEST_TICK};
 use svdr_tests::sv_app::Options;
 
 /// The recovery timestamp that a session chooses by itself, so many minutes earlier.
@@ -46,6 +51,31 @@ fn status(town: &Town, member: usize, session: SessionId) -> serde_json::Value {
     let id = session.to_string();
     let output = town.agents.command(member, &["status", &id, "--output", "json"]).unwrap();
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The statements of a session that a member's agent holds: what it has seen, and what it has signed.
+fn held(agents: &Agents, member: usize, session: SessionId) -> BTreeSet<Digest> {
+    let folder = agents.state(member).join(session.to_string());
+    let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let signed = names.filter(|name| name.starts_with(|first: char| first.is_ascii_digit()));
+    let files = signed.chain(["mirror.jsonl".to_owned()]);
+    let texts: Vec<String> = files.map(|name| fs::read_to_string(folder.join(name)).unwrap()).collect();
+    // A last line that is being written is no envelope yet.
+    let envelopes =
+        texts.iter().flat_map(|text| text.lines()).map(|line| Envelope::from_json(line.as_bytes()));
+    envelopes.filter_map(Result::ok).map(|one| one.digest()).collect()
+}
+
+fn digests(session: &Session) -> BTreeSet<Digest> {
+    session.statements().map(|one| one.digest()).collect()
+}
+
+fn wait(what: &str, reached: impl Fn() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !reached() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::yield_now();
+    }
 }
 
 /// The end of a run that has done its part; what it printed.

@@ -100,6 +100,47 @@ fn a_forged_copy_does_not_stand_in_the_way_of_the_genuine_opening() {
 }
 
 #[test]
+fn what_a_member_signed_and_nobody_can_read_is_not_the_coordinators_fault() {
+    let (_folder, store, meeting, mut view) = seen();
+    let kind = "application/vnd.svdr.v1.milestone+protobuf".to_owned();
+    let unreadable = Envelope::sign(kind.clone(), b"\xff".to_vec(), &key(2));
+    let by_stranger = Envelope::sign(kind, b"\xff".to_vec(), &SigningKey::from_bytes(&[91; 32]));
+    let before = store.mirrored(meeting.session.id()).unwrap().len();
+    assert_eq!(view.absorb(&store, &[unreadable]).unwrap(), 0);
+    assert_eq!(view.left_out(), 0);
+    assert_eq!(view.absorb(&store, &[by_stranger]).unwrap(), 0);
+    assert_eq!(view.left_out(), 1);
+    assert_eq!(store.mirrored(meeting.session.id()).unwrap().len(), before);
+}
+
+#[test]
+fn proposals_that_nobody_signed_are_kept_up_to_a_number() {
+    let (_folder, store, meeting, mut view) = seen();
+    let proposal = view.session().next_proposal(&view.session().parameters()).unwrap();
+    let nobody = SigningKey::from_bytes(&[90; 32]);
+    let foreign = |sequence: u64| {
+        let header = Header {
+            session: Some(meeting.session.id()),
+            roster: meeting.roster.fingerprint(),
+            drill: false,
+            signer: "coordinator".parse().unwrap(),
+            sequence,
+            software: "test".to_owned(),
+        };
+        Statement { header, body: svdr_protocol::statement::Body::Proposal(proposal.clone()) }
+            .sign(&nobody)
+            .unwrap()
+    };
+    assert_eq!(view.absorb(&store, &[foreign(1)]).unwrap(), 1);
+    view.foreign_proposals = MAX_FOREIGN_PROPOSALS;
+    assert_eq!(view.absorb(&store, &[foreign(2), foreign(3)]).unwrap(), 0);
+    assert_eq!(view.left_out(), 2);
+    // Everybody else's go on being taken.
+    let mark = said(&meeting, 2, false, meeting.session.id());
+    assert_eq!(view.absorb(&store, &[mark]).unwrap(), 1);
+}
+
+#[test]
 fn a_kind_that_is_not_known_is_kept_and_counts_for_nothing() {
     let (_folder, store, meeting, mut view) = seen();
     let kind = "application/vnd.svdr.v1.later+protobuf".to_owned();

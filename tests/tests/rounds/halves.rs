@@ -1,20 +1,17 @@
 //! Two coordinators, each of which half of the members can reach, and one agent that reaches now this one, now that.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
-use std::time::Instant;
 
 use svdr_agent::config::Coordinator as Address;
 use svdr_agent::link::Link;
-use svdr_protocol::digest::Digest;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{SessionId, Verified};
-use svdr_tests::agents::{Agents, LIMIT};
+use svdr_tests::agents::Agents;
 use svdr_tests::coordinator::Coordinator;
 use svdr_tests::relay::Relay;
 
-use super::done;
+use super::{digests, done, held, wait};
 
 /// The session as a coordinator has it; none where it does not know it.
 fn folded(agents: &Agents, at: &Coordinator, session: SessionId) -> Option<Session> {
@@ -31,22 +28,6 @@ fn folded(agents: &Agents, at: &Coordinator, session: SessionId) -> Option<Sessi
         .map(|entry| Arc::new(Verified::read(entry.statement, &roster).unwrap()))
         .collect();
     if statements.is_empty() { None } else { Some(Session::fold(roster, statements).unwrap()) }
-}
-
-/// How many statements the second member's agent holds.
-fn held(agents: &Agents, session: SessionId) -> usize {
-    let folder = agents.state(2).join(session.to_string());
-    let mirrored = fs::read_to_string(folder.join("mirror.jsonl")).unwrap_or_default().lines().count();
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    mirrored + names.filter(|name| name.starts_with(|first: char| first.is_ascii_digit())).count()
-}
-
-fn wait(what: &str, reached: impl Fn() -> bool) {
-    let end = Instant::now() + LIMIT;
-    while !reached() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::yield_now();
-    }
 }
 
 #[test]
@@ -101,16 +82,16 @@ fn halves_of_a_network_come_to_one_result_through_whoever_reaches_both() {
     let following = running.pop().unwrap();
     let document = done(running.pop().unwrap());
     assert_eq!(document["round"], 1);
-    let digests = |at: &Coordinator| -> BTreeSet<Digest> {
-        folded(&agents, at, session).unwrap().statements().map(|one| one.digest()).collect()
-    };
-    wait("the west has not all that the east has", || digests(&west).is_superset(&digests(&east)));
+    let has = |at: &Coordinator| digests(&folded(&agents, at, session).unwrap());
+    wait("the west has not all that the east has", || has(&west).is_superset(&has(&east)));
     // What the first member has signed since is taken to the east.
-    let in_west = digests(&west).len();
-    wait("the second member has not all that the west has", || held(&agents, session) >= in_west);
+    let in_west = has(&west);
+    wait("the second member has not all that the west has", || {
+        held(&agents, 2, session).is_superset(&in_west)
+    });
     to_west.lead_to(None);
     to_east.lead_to(Some(east.started.address));
-    wait("the two do not have the same", || digests(&west) == digests(&east));
+    wait("the two do not have the same", || has(&west) == has(&east));
     for at in [&west, &east] {
         let folded = folded(&agents, at, session).unwrap();
         assert_eq!(folded.phase(), Phase::Completed(1));
