@@ -19,7 +19,7 @@ use svdr_protocol::dsse::Envelope;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{SessionId, StatementError, Verified};
+use svdr_protocol::statement::{Body, SessionId, StatementError, Verified};
 
 use crate::fetch::in_one_line;
 use crate::link::Connection;
@@ -131,8 +131,8 @@ impl View {
         let locked = store.lock()?;
         locked.mirror(self.session.id(), &mirrored)?;
         for statement in &own {
-            // Signed by the operator's command in the meantime, or from another store.
-            if locked.adopt(self.session.id(), statement)? {
+            // Signed by the operator's command in the meantime, from another store, or as a convener.
+            if locked.adopt(self.session.id(), statement)? && !is_conveners(statement) {
                 tracing::warn!(
                     "this member's {} ({}) was not in {}: was that folder set back, or is the key in use elsewhere? \
                      It binds from now on",
@@ -195,6 +195,11 @@ impl View {
             }
         }
     }
+}
+
+/// Whether a statement is one that conveners sign with `svdr-coordinator session`, which keeps no store.
+const fn is_conveners(statement: &Verified) -> bool {
+    matches!(statement.body(), Body::Open(_) | Body::Proposal(_) | Body::Abort(_))
 }
 
 /// The statement that opens a session; `None` where it is not among these. A copy whose signature does not hold is
