@@ -47,6 +47,9 @@ pub struct Options {
     /// Only prepare everything and let the SV apps run until stopped, to practise a session by hand
     #[arg(long, conflicts_with_all = ["offline", "chaos"], requires = "keep")]
     pub serve: bool,
+    /// Where the coordinator of that session will be started
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7443", requires = "serve")]
+    pub coordinator: std::net::SocketAddr,
     /// Keep all files in this folder, which must be new or empty
     #[arg(long, value_name = "FOLDER")]
     pub keep: Option<PathBuf>,

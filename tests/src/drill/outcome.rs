@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::lost;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
@@ -167,6 +168,14 @@ impl<'a> Completed<'a> {
         let needed = self.network.story.threshold();
         if attested.len() < needed {
             return Err(differs("the dumps that were attested", needed, attested.len()));
+        }
+        // All SV apps serve the same snapshot here.
+        if let Some(part) = SessionFacts::of(self.session).differences.first() {
+            return Err(unexpected(
+                "the dumps' parts",
+                "the same for all",
+                &format!("{} differs", part.part),
+            ));
         }
         let mut dumps = Vec::new();
         for (place, (sv, report)) in self.network.svs.iter().zip(&held.reports).enumerate() {
