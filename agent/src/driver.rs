@@ -189,15 +189,15 @@ async fn open(
     let mut is_caught_up = false;
     while view.is_none() {
         match incoming.recv().await {
-            Some(Event::Received { session: of, statements }) if of == session => {
+            Some(Event::Received { session: of, statements, .. }) if of == session => {
                 acknowledged.extend(statements.iter().map(Envelope::digest));
                 view = View::open(store, &settings.roster, me, session, &statements)?;
             }
             Some(Event::CaughtUp) => {
                 is_caught_up = true;
-                teller.waiting(format!(
+                teller.waiting(vec![format!(
                     "no coordinator asked so far knows session {session}; waiting for it to be opened there"
-                ));
+                )]);
             }
             Some(Event::Over(error)) => return Err(error.into()),
             Some(event) => teller.event(&event),
@@ -250,12 +250,14 @@ impl Driver {
         self.teller.event(&event);
         self.is_new = true;
         match event {
-            Event::Received { session, statements } => {
+            Event::Received { session, statements, left_out } => {
                 self.acknowledged.extend(statements.iter().map(Envelope::digest));
                 let others = self.others.iter_mut();
                 let mut views = std::iter::once(&mut self.view).chain(others);
                 if let Some(view) = views.find(|view| view.session().id() == session) {
+                    let before = view.left_out();
                     view.absorb(&self.store, &statements)?;
+                    left_out.fetch_add(view.left_out() - before, Ordering::Relaxed);
                 }
                 Ok(())
             }
@@ -293,6 +295,7 @@ impl Driver {
         };
         let steps = situation.steps();
         self.teller.phase(session);
+        self.teller.equivocations(session);
         let wanted = steps.iter().find_map(|step| match step {
             Step::Dump(wanted) => Some(*wanted),
             _ => None,
@@ -302,7 +305,7 @@ impl Driver {
             self.dump.stop();
             self.next_progress = None;
         }
-        let mut end = None;
+        let (mut end, mut waiting) = (None, Vec::new());
         for step in steps {
             match step {
                 Step::Report => self.report(),
@@ -319,9 +322,10 @@ impl Driver {
                     }
                 }
                 Step::End(other) => end = Some(other),
-                Step::Tell(text) => self.teller.waiting(text),
+                Step::Tell(text) => waiting.push(text),
             }
         }
+        self.teller.waiting(waiting);
         Ok(end)
     }
 

@@ -18,7 +18,7 @@ use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::statement::SessionId;
 use tokio::time::Instant;
 use tonic::transport::Channel;
-use tonic::{Request, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use crate::config::Coordinator;
 
@@ -30,9 +30,19 @@ pub use history::{Entry, History, HistoryError};
 
 /// After how much silence a watch is taken for broken: three keep-alives that did not come.
 const SILENCE: Duration = KEEP_ALIVE_INTERVAL.saturating_mul(3);
-/// The most statements that are taken from one transcript: what the members of the largest roster could have in
-/// a session, many times over. Guards this process's memory against a coordinator that never ends.
-const MAX_TRANSCRIPT_LEN: usize = 1 << 20;
+/// The most statements that are taken from one coordinator in one session: twice what the members of the largest
+/// roster may have there. Guards this agent's disk against a coordinator that never ends.
+pub(crate) const MAX_TRANSCRIPT_LEN: u64 = 1 << 20;
+/// Statements that do not hold, of one coordinator: it accepts none of those itself, unless it is of a version that
+/// knows more, so that many of them are made up.
+pub(crate) const MAX_LEFT_OUT: usize = 100;
+/// Entries of a transcript that are held before their statements are looked at.
+const PAGE_ENTRIES: usize = 1024;
+/// Bytes of them, beyond which a page ends: guards this process's memory, as nothing is kept that does not hold.
+const PAGE_BYTES: usize = 16 << 20;
+
+/// What a watch is busy with, for errors.
+const WATCHING: &str = "watching the session";
 
 /// The coordinators, and who comes to them.
 #[derive(Debug)]
@@ -46,6 +56,15 @@ pub struct Link {
 pub struct Connection {
     coordinator: Coordinator,
     client: SessionServiceClient<Channel>,
+}
+
+/// A part of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The entries, in order.
+    pub entries: Vec<Entry>,
+    /// Whether the coordinator has no more.
+    pub is_last: bool,
 }
 
 /// A session's new statements, as a coordinator gets them.
@@ -134,37 +153,41 @@ impl Connection {
     /// # Errors
     /// Where the call fails.
     pub async fn sessions(&mut self) -> Result<Vec<v1::SessionSummary>, CallError> {
-        let answer = self.client.list_sessions(timed(v1::ListSessionsRequest {})).await;
+        let url = self.coordinator.url.clone();
+        let answer =
+            within(CALL_TIMEOUT, &url, self.client.list_sessions(v1::ListSessionsRequest {})).await?;
         Ok(answer.map_err(|status| self.failed("listing the sessions", status))?.into_inner().sessions)
     }
 
-    /// The entries that a session's transcript has now, from a position on. A session that the coordinator does
-    /// not know has none.
+    /// The entries that a session's transcript has now, from a position on, or the first of them. A session that the
+    /// coordinator does not know has none.
     ///
     /// # Errors
     /// Where the call fails, or what comes is no transcript.
-    pub async fn transcript(&mut self, session: SessionId, from: u64) -> Result<Vec<Entry>, CallError> {
+    pub async fn transcript(&mut self, session: SessionId, from: u64) -> Result<Page, CallError> {
         const WHAT: &str = "reading the transcript";
         let request = v1::GetTranscriptRequest { session: session.to_string(), from };
-        let mut stream = match self.client.get_transcript(request).await {
+        let url = self.coordinator.url.clone();
+        let last = |entries| Page { entries, is_last: true };
+        let mut stream = match within(CALL_TIMEOUT, &url, self.client.get_transcript(request)).await? {
             Ok(answer) => answer.into_inner(),
-            Err(status) if status.code() == tonic::Code::NotFound => return Ok(Vec::new()),
-            Err(status) => return Err(self.failed(WHAT, status)),
+            Err(status) if status.code() == tonic::Code::NotFound => return Ok(last(Vec::new())),
+            Err(status) => return Err(CallError::of_stream(&url, WHAT, status)),
         };
-        let mut entries = Vec::new();
-        loop {
-            let message = within(SILENCE, &self.coordinator.url, stream.message()).await?;
-            match message {
-                Ok(Some(message)) => entries.push(self.entry(message.entry)?),
-                Ok(None) => return Ok(entries),
-                Err(status) if status.code() == tonic::Code::NotFound => return Ok(entries),
-                Err(status) => return Err(self.failed(WHAT, status)),
-            }
-            if entries.len() > MAX_TRANSCRIPT_LEN {
-                let url = self.coordinator.url.clone();
-                return Err(CallError::Endless { url, limit: MAX_TRANSCRIPT_LEN });
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        while entries.len() < PAGE_ENTRIES && bytes < PAGE_BYTES {
+            match within(SILENCE, &url, stream.message()).await? {
+                Ok(Some(message)) => {
+                    let entry = self.entry(message.entry)?;
+                    bytes += entry.statement.payload_len();
+                    entries.push(entry);
+                }
+                Ok(None) => return Ok(last(entries)),
+                Err(status) if status.code() == tonic::Code::NotFound => return Ok(last(entries)),
+                Err(status) => return Err(CallError::of_stream(&url, WHAT, status)),
             }
         }
+        Ok(Page { entries, is_last: false })
     }
 
     /// Watches a session from a position on.
@@ -175,7 +198,7 @@ impl Connection {
         let request = v1::WatchRequest { session: session.to_string(), from };
         let url = self.coordinator.url.clone();
         let answer = within(CALL_TIMEOUT, &url, self.client.watch(request)).await?;
-        let stream = answer.map_err(|status| self.failed("watching the session", status))?.into_inner();
+        let stream = answer.map_err(|status| CallError::of_stream(&url, WATCHING, status))?.into_inner();
         Ok(Watch { url, stream, heard: Instant::now() })
     }
 
@@ -184,12 +207,12 @@ impl Connection {
     /// # Errors
     /// Where the call fails, the coordinator refuses the statement, or its answer is not its receipt.
     pub async fn submit(&mut self, statement: &Envelope) -> Result<VerifiedReceipt, CallError> {
-        let request = timed(v1::SubmitRequest { statement: Some(statement.to_message()) });
-        let answer = self.client.submit(request).await;
+        let request = v1::SubmitRequest { statement: Some(statement.to_message()) };
+        let url = self.coordinator.url.clone();
+        let answer = within(CALL_TIMEOUT, &url, self.client.submit(request)).await?;
         let answer = answer.map_err(|status| self.failed("submitting a statement", status))?.into_inner();
         let receipt = self.receipt(answer.receipt)?;
         if receipt.receipt().statement != statement.digest() {
-            let url = self.coordinator.url.clone();
             return Err(CallError::OtherReceipt {
                 url,
                 expected: statement.digest(),
@@ -239,15 +262,9 @@ impl Watch {
                 connection.news(message)
             }
             Ok(None) => Err(CallError::Ended { url: self.url.clone() }),
-            Err(status) => Err(connection.failed("watching the session", status)),
+            Err(status) => Err(CallError::of_stream(&self.url, WATCHING, status)),
         }
     }
-}
-
-fn timed<T>(message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.set_timeout(CALL_TIMEOUT);
-    request
 }
 
 async fn within<T>(limit: Duration, url: &str, call: impl Future<Output = T>) -> Result<T, CallError> {

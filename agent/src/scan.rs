@@ -71,11 +71,14 @@ pub struct ScanRequest<'a> {
 pub enum ScanError {
     /// The member is not in the roster.
     #[error(
-        "{member} is not a member of the roster; name one of its members with --member, spelled as there"
+        "{member} is not a member of the roster, whose members are {}; name one of them with --member, spelled as \
+         there", members.join(", ")
     )]
     NotAMember {
         /// The name given.
         member: MemberName,
+        /// The roster's members.
+        members: Vec<String>,
     },
     /// A path names no log.
     #[error(transparent)]
@@ -111,6 +114,14 @@ pub enum ScanError {
     Search(#[source] aho_corasick::BuildError),
 }
 
+impl ScanError {
+    /// Says that `member` is not among the members of `roster`, and who is.
+    pub(crate) fn not_a_member(member: &MemberName, roster: &Roster) -> ScanError {
+        let members = roster.members().iter().map(|member| member.name.to_string()).collect();
+        ScanError::NotAMember { member: member.clone(), members }
+    }
+}
+
 /// What one log was found to be.
 #[derive(Default)]
 struct Read {
@@ -135,7 +146,7 @@ struct Read {
 /// [`ScanError`]. A log that is damaged is no error: what is readable counts, and a warning names the rest.
 pub fn scan(request: &ScanRequest<'_>) -> Result<EvidenceDocument, ScanError> {
     if request.roster.member(request.member).is_none() {
-        return Err(ScanError::NotAMember { member: request.member.clone() });
+        return Err(ScanError::not_a_member(request.member, request.roster));
     }
     if let (Some(Bound::At(since)), Some(Bound::At(until))) = (request.since, request.until)
         && until < since

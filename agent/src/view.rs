@@ -22,7 +22,7 @@ use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId, StatementError, Verified};
 
 use crate::fetch::in_one_line;
-use crate::link::Connection;
+use crate::link::{CallError, Connection, MAX_LEFT_OUT};
 use crate::store::{Store, StoreError};
 
 mod error;
@@ -38,7 +38,17 @@ pub struct View {
     me: MemberName,
     /// Everything that is on disk.
     known: HashSet<Digest>,
+    /// Proposals that no member signed.
+    foreign_proposals: usize,
+    /// How many statements were received and did not hold.
+    left_out: usize,
 }
+
+/// Proposals that no member signed, and that are kept in one session: what the members of the largest roster may hand
+/// on to one coordinator, and as much room again. Anybody may make a key to sign such a proposal with.
+const MAX_FOREIGN_PROPOSALS: usize = 1 << 14;
+/// Statements that did not hold, each of which is told with its reason. Whoever sends more is not to fill the disk.
+const MOST_TOLD: usize = 100;
 
 /// What an envelope comes to.
 enum Found {
@@ -80,7 +90,13 @@ impl View {
         stored.extend(store.mirrored(session)?);
         let Some(opened) = opening(stored.iter().chain(received), session, roster)? else { return Ok(None) };
         let opened = Session::open(Arc::new(opened), Arc::clone(roster))?;
-        let mut view = View { session: opened, me: me.clone(), known: HashSet::new() };
+        let mut view = View {
+            session: opened,
+            me: me.clone(),
+            known: HashSet::new(),
+            foreign_proposals: 0,
+            left_out: 0,
+        };
         for envelope in stored {
             let digest = envelope.digest();
             match view.find(envelope) {
@@ -97,6 +113,11 @@ impl View {
     /// The session.
     pub const fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// How many statements were received and did not hold, so far.
+    pub const fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// Takes in what was received, on disk first; returns how many statements were new.
@@ -121,7 +142,10 @@ impl View {
                 Found::Unknown => mirrored.push(envelope),
                 // Not known by its digest, which leaves the signature out: a forged copy must not stand in the way
                 // of the genuine statement.
-                Found::Refused => continue,
+                Found::Refused => {
+                    self.left_out += 1;
+                    continue;
+                }
             }
             self.known.insert(digest);
         }
@@ -168,6 +192,7 @@ impl View {
     }
 
     fn insert(&mut self, statement: Arc<Verified>) {
+        self.foreign_proposals += usize::from(!statement.by_member());
         if let Err(error) = self.session.insert(statement) {
             tracing::warn!("a statement is left out: {}", in_one_line(&error));
         }
@@ -176,12 +201,15 @@ impl View {
     fn find(&self, envelope: Envelope) -> Found {
         let digest = envelope.digest();
         match Verified::read(envelope, self.session.roster()) {
+            Ok(statement) if !statement.by_member() && self.foreign_proposals >= MAX_FOREIGN_PROPOSALS => {
+                self.refused(&format!(
+                    "{MAX_FOREIGN_PROPOSALS} proposals that no member signed are there already, so that {digest} is \
+                     not kept; let a convener propose"
+                ))
+            }
             Ok(statement) => match self.session.accepts(&statement) {
                 Ok(()) => Found::Statement(Arc::new(statement)),
-                Err(error) => {
-                    tracing::warn!("a statement is left out: {}", in_one_line(&error));
-                    Found::Refused
-                }
+                Err(error) => self.refused(&format!("a statement is left out: {}", in_one_line(&error))),
             },
             Err(StatementError::UnknownKind { kind }) => {
                 tracing::info!(
@@ -189,11 +217,18 @@ impl View {
                 );
                 Found::Unknown
             }
-            Err(error) => {
-                tracing::warn!("the statement {digest} is left out: {}", in_one_line(&error));
-                Found::Refused
-            }
+            Err(error) => self.refused(&format!("the statement {digest} is left out: {}", in_one_line(&error))),
         }
+    }
+
+    /// Tells why a statement does not hold, unless there are too many to tell each.
+    fn refused(&self, why: &str) -> Found {
+        if self.left_out < MOST_TOLD {
+            tracing::warn!("{why}");
+        } else {
+            tracing::debug!("{why}");
+        }
+        Found::Refused
     }
 }
 
@@ -258,11 +293,26 @@ pub async fn fetch(
     session: SessionId,
 ) -> Result<View, ViewError> {
     let mut ledger = Ledger::open(store, session, connection.coordinator())?;
-    let entries = connection.transcript(session, 0).await?;
-    ledger.follow(store, &entries)?;
-    let received: Vec<Envelope> = entries.into_iter().map(|entry| entry.statement).collect();
-    let view = View::open(store, roster, me, session, &received)?;
-    view.ok_or_else(|| ViewError::NotThere { session, url: connection.coordinator().url.clone() })
+    let mut view: Option<View> = None;
+    loop {
+        let page = connection.transcript(session, ledger.next()).await?;
+        ledger.follow(store, &page.entries)?;
+        let received: Vec<Envelope> = page.entries.into_iter().map(|entry| entry.statement).collect();
+        match &mut view {
+            Some(view) => {
+                view.absorb(store, &received)?;
+                if view.left_out() > MAX_LEFT_OUT {
+                    let url = connection.coordinator().url.clone();
+                    return Err(CallError::Junk { url, found: view.left_out() }.into());
+                }
+            }
+            None => view = View::open(store, roster, me, session, &received)?,
+        }
+        if page.is_last {
+            return view
+                .ok_or_else(|| ViewError::NotThere { session, url: connection.coordinator().url.clone() });
+        }
+    }
 }
 
 #[cfg(test)]

@@ -26,11 +26,16 @@ pub(crate) fn key(member: usize) -> SigningKey {
 
 impl Net {
     pub(crate) fn new(members: usize) -> Net {
+        Net::with_conveners(members, 1)
+    }
+
+    /// Members of whom the first ones are conveners.
+    pub(crate) fn with_conveners(members: usize, conveners: usize) -> Net {
         let member = |at: usize| {
             let public = PublicKey::from(key(at).verifying_key());
             format!(
                 "[[member]]\nname = \"SV-{at}\"\nparticipant = \"PAR::sv-{at}::abc\"\nkey = \"{public}\"\nconvener = {}\n",
-                at == 0
+                at < conveners
             )
         };
         let members: String = (0..members).map(member).collect();
@@ -52,6 +57,10 @@ impl Net {
     }
 
     pub(crate) fn opening(&self, nonce: u8) -> Envelope {
+        self.opening_by(0, nonce)
+    }
+
+    pub(crate) fn opening_by(&self, convener: usize, nonce: u8) -> Envelope {
         let open = Open {
             reason: "CometBFT forked".to_owned(),
             margin: Duration::from_secs(900),
@@ -59,7 +68,7 @@ impl Net {
             predecessors: Default::default(),
             nonce: [nonce; 16],
         };
-        self.envelope(0, None, Body::Open(open))
+        self.envelope(convener, None, Body::Open(open))
     }
 
     pub(crate) fn open(&self) -> Session {

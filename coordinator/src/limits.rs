@@ -18,6 +18,10 @@ pub const MAX_FOREIGN_PROPOSALS: u64 = 64;
 /// Sessions of one coordinator: a network that has a recovery a day, and drills, has enough for half a year.
 pub const MAX_SESSIONS: usize = 512;
 
+/// Of those, the places that are kept for each convener that has opened fewer, as far as there are enough: so one
+/// convener that opens sessions without end keeps no other from opening one.
+pub const KEPT_SESSIONS: usize = 16;
+
 /// Connections of one client at once: an agent has one, a person with `session watch` and a dashboard a few more.
 pub const MAX_CONNECTIONS_PER_CLIENT: usize = 8;
 

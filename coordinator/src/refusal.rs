@@ -95,7 +95,8 @@ pub enum Refusal {
     },
     /// There are too many sessions.
     #[error(
-        "this coordinator has {MAX_SESSIONS} sessions, the most there may be; start one on another folder with --data"
+        "this coordinator has no place for another session of this convener: {MAX_SESSIONS} is the most there may be, \
+         and some are kept for each convener; start one on another folder with --data"
     )]
     TooManySessions,
     /// The client calls too often.

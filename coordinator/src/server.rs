@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use svdr_proto::limits::{CALL_TIMEOUT, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT};
-use svdr_proto::tls::{TlsError, TlsIdentity, server_config};
+use svdr_proto::tls::{KnownClients, TlsError, TlsIdentity, server_config};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionServiceServer;
 use svdr_protocol::roster::Roster;
@@ -96,7 +96,9 @@ impl Server {
         let mut board = tokio::spawn(board.run());
 
         let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
-        let accepting = accept::Acceptor { listener, tls, clients, metrics: metrics.clone(), connections };
+        let known = Arc::new(KnownClients::new(clients.keys()));
+        let accepting =
+            accept::Acceptor { listener, tls, known, clients, metrics: metrics.clone(), connections };
         let accepting = tokio::spawn(accepting.run());
         let page = metrics_listener.map(|listener| tokio::spawn(page::serve(listener, metrics)));
 
@@ -143,9 +145,11 @@ fn grpc_server<H: tonic_health::pb::health_server::Health>(
     service: Service,
     health: Health<H>,
 ) -> Result<tonic::transport::server::Router, tonic_reflection::server::Error> {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(v1::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(v1::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
     let sessions = SessionServiceServer::new(service)
         .max_decoding_message_size(MAX_MESSAGE_LEN)
         .max_encoding_message_size(MAX_MESSAGE_LEN);
@@ -156,7 +160,9 @@ fn grpc_server<H: tonic_health::pb::health_server::Health>(
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .http2_max_header_list_size(MAX_HEADER_LIST_LEN)
         .add_service(health)
-        .add_service(reflection.build_v1()?)
+        .add_service(reflection().build_v1()?)
+        // What gRPC's own client libraries still ask for.
+        .add_service(reflection().build_v1alpha()?)
         .add_service(sessions))
 }
 

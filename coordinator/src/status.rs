@@ -33,6 +33,7 @@ impl Refusal {
             Refusal::NotAccepted(error) => match error {
                 NotAccepted::Drill { .. } => (Code::FailedPrecondition, "DRILL"),
                 NotAccepted::OtherRoster { .. } => (Code::FailedPrecondition, "OTHER_ROSTER"),
+                NotAccepted::ConvenersToPropose { .. } => (Code::PermissionDenied, "NOT_A_CONVENER"),
                 NotAccepted::OtherSession { .. } | NotAccepted::NotOpened => {
                     (Code::FailedPrecondition, "OTHER_SESSION")
                 }

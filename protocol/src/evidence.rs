@@ -15,9 +15,10 @@ use crate::time::Timestamp;
 pub mod document;
 mod ticks;
 
-pub use ticks::{RunError, TickRun, Ticks};
+pub(crate) use ticks::Descending;
+pub use ticks::{Iter as TickIter, RunError, TickRun, Ticks};
 
-/// Ticks that one evidence may hold in all: 127 counterparties for five days of one-minute ticks, in 8 MB.
+/// Ticks that one evidence may hold in all: 127 counterparties for five days of one-minute ticks.
 pub const MAX_TICKS: usize = 1_000_000;
 /// Synchronizers that one evidence may name; a participant is connected to a few.
 pub const MAX_SYNCHRONIZERS: usize = 16;

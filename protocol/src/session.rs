@@ -13,6 +13,9 @@
 //! * An attestation counts if it is of the proposal that was agreed on and if its signer agreed; not any more
 //!   once it is released.
 //! * Rounds follow each other without gaps: a proposal for a round counts once there is one for each before it.
+//! * What no member signed, a coordinator's own proposal, is of the first round and has the session's own parameters.
+//!   Whom to leave out, how much history to lose, and when to give a round up, are a convener's to decide: else any
+//!   member could move the others about with a key that nobody knows.
 //! * A completion certificate wins over an abort, whichever came first.
 
 use std::collections::btree_map::Entry;
@@ -23,7 +26,7 @@ use crate::digest::Digest;
 use crate::equivocation::{Contradiction, Equivocation, Found};
 use crate::names::MemberName;
 use crate::roster::Roster;
-use crate::statement::{Body, Open, RoundOf, SessionId, Verified};
+use crate::statement::{Body, Open, Proposal, RoundOf, SessionId, Verified};
 
 mod certify;
 mod recompute;
@@ -33,6 +36,7 @@ pub use certify::Phase;
 pub use recompute::{Difference, NotProposable, Unconfirmed};
 pub use round::Bounds;
 
+use recompute::Computed;
 use round::Round;
 
 /// The statements of one session, and what they mean together.
@@ -51,6 +55,8 @@ pub struct Session {
     found: Found,
     /// Members whose word counts for nothing in a round.
     void: BTreeSet<(u32, MemberName)>,
+    /// What followed from evidence that was computed from before.
+    computed: Computed,
 }
 
 /// Why a statement is not of this session.
@@ -101,6 +107,21 @@ pub enum NotAccepted {
         /// The statement's.
         found: Digest,
     },
+    /// No convener signed a proposal that is a convener's to make.
+    #[error(
+        "the proposal that {signer}, who is no member, signed for round {round} of session {session} is left out: {why}; \
+         a convener proposes it, with `svdr-coordinator session propose`"
+    )]
+    ConvenersToPropose {
+        /// The session.
+        session: SessionId,
+        /// The name that its signer gives itself.
+        signer: MemberName,
+        /// The round.
+        round: u32,
+        /// What only a convener may do.
+        why: &'static str,
+    },
     /// The session was not opened by any of the statements.
     #[error("no statement opens the session; get the transcript from its beginning")]
     NotOpened,
@@ -131,6 +152,7 @@ impl Session {
             milestones: BTreeMap::new(),
             found: Found::default(),
             void: BTreeSet::new(),
+            computed: Computed::default(),
         })
     }
 
@@ -169,7 +191,31 @@ impl Session {
         if drill != self.drill() {
             return Err(NotAccepted::Drill { kind, signer: signer(), session: self.id, drill });
         }
-        Ok(())
+        match statement.body() {
+            Body::Proposal(proposal) if !statement.by_member() => {
+                self.within_a_coordinators_right(statement, proposal)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a coordinator may make this proposal by itself.
+    fn within_a_coordinators_right(
+        &self,
+        statement: &Verified,
+        proposal: &Proposal,
+    ) -> Result<(), NotAccepted> {
+        let why = if proposal.round > 1 {
+            "only a convener may give up a round and propose the next"
+        } else if proposal.parameters != self.parameters() {
+            "only a convener may choose margin, threshold, bounds and members other than the session's own"
+        } else if proposal.evidence.len() < self.roster.threshold() {
+            "only a convener may propose before as many members as the threshold have reported"
+        } else {
+            return Ok(());
+        };
+        let (session, signer, round) = (self.id, statement.signer().clone(), proposal.round);
+        Err(NotAccepted::ConvenersToPropose { session, signer, round, why })
     }
 
     /// Adds a statement; false where it was known already.

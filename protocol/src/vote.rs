@@ -28,7 +28,7 @@ use crate::names::MemberName;
 use crate::session::{Session, Unconfirmed};
 use crate::statement::{
     Abandonment, Agreement, Attestation, Body, MAX_ATTESTED, MAX_ELSEWHERE, Part, Plan, Proposal, Rejection,
-    Release, RoundOf, Verified, abandonments_needed,
+    Release, RoundOf, Verified, abandonments_needed, abandons,
 };
 use crate::time::Timestamp;
 
@@ -205,7 +205,15 @@ impl<'a> Voter<'a> {
         }
         let needed = abandonments_needed(self.session.roster());
         let of = self.sessions().find(|session| session.id() == round.session);
-        let found = of.map(|session| session.abandonments(round.round)).unwrap_or_default();
+        let mut found = of.map(|session| session.abandonments(round.round)).unwrap_or_default();
+        let void = |member| of.is_some_and(|session| session.is_void(round.round, member));
+        // Agreeing elsewhere abandons the round as well.
+        let all = self.sessions().flat_map(Session::statements).filter(|one| one.by_member());
+        for one in all.filter(|one| one.header().roster == roster && abandons(one.statement(), round)) {
+            if !void(one.signer()) {
+                found.entry(one.signer()).or_insert(one);
+            }
+        }
         if found.len() < needed {
             let by: BTreeSet<MemberName> = found.into_keys().cloned().collect();
             let open = self.members_but(|name| name == self.me || by.contains(name));

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ const INTERVAL: i64 = 60;
 const TICKS: usize = 40;
 /// 2026-04-21T21:00:00Z, where the logs begin, in microseconds since the Unix epoch.
 const START: i64 = 1_776_805_200_000_000;
+/// The newest tick in the logs, in microseconds since the Unix epoch.
+pub const NEWEST_TICK: i64 = START + TICKS as i64 * INTERVAL * 1_000_000;
 /// The migration id that the network had.
 const MIGRATION_ID: u64 = 5;
 
@@ -114,25 +116,37 @@ impl Agents {
     /// # Panics
     /// Where there is no such member.
     pub fn configure(&self, approval: &str, coordinators: &[(String, String)]) -> io::Result<()> {
+        (1..=self.apps.len()).try_for_each(|member| self.configure_one(member, approval, coordinators))
+    }
+
+    /// Writes `agent-N.toml` for one member, with these coordinators (URL and key).
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    ///
+    /// # Panics
+    /// Where there is no such member.
+    pub fn configure_one(
+        &self,
+        member: usize,
+        approval: &str,
+        coordinators: &[(String, String)],
+    ) -> io::Result<()> {
         let coordinators: String = coordinators
             .iter()
             .map(|(url, key)| format!("[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n"))
             .collect();
-        for (place, app) in self.apps.iter().enumerate() {
-            let member = place + 1;
-            let text = format!(
-                "roster = \"roster.toml\"\napproval = \"{approval}\"\n\
-                 [identity]\nkey = \"member-{member}.key\"\n{coordinators}\
-                 [evidence]\nlogs = [\"sv-{member}/participant.log\"]\n\
-                 [sv_app]\nurl = \"{}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = {}\n\
-                 [backup]\nidentities = \"sv-{member}/identities.json\"\n\
-                 [output]\ndir = \"sv-{member}/dumps\"\n",
-                app.url(),
-                MIGRATION_ID + 1
-            );
-            fs::write(self.config(member), text)?;
-        }
-        Ok(())
+        let text = format!(
+            "roster = \"roster.toml\"\napproval = \"{approval}\"\n\
+             [identity]\nkey = \"member-{member}.key\"\n{coordinators}\
+             [evidence]\nlogs = [\"sv-{member}/participant.log\"]\n\
+             [sv_app]\nurl = \"{}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = {}\n\
+             [backup]\nidentities = \"sv-{member}/identities.json\"\n\
+             [output]\ndir = \"sv-{member}/dumps\"\n",
+            self.apps[member - 1].url(),
+            MIGRATION_ID + 1
+        );
+        fs::write(self.config(member), text)
     }
 
     /// A member's configuration.
@@ -149,6 +163,16 @@ impl Agents {
         command.args(["run", "--output", "json", "--config"]).arg(self.config(member)).args(args);
         command.envs(variables.iter().copied()).env_remove("RUST_LOG");
         Agent::start(command)
+    }
+
+    /// Runs one of the operator's commands of a member's agent to its end.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn command(&self, member: usize, args: &[&str]) -> io::Result<Output> {
+        let mut command = Command::new(binaries::agent());
+        command.args(args).arg("--config").arg(self.config(member)).env_remove("RUST_LOG");
+        command.stdin(Stdio::null()).output()
     }
 
     /// Opens a session as the first member, and gives its id.
@@ -181,7 +205,11 @@ impl Agents {
 }
 
 impl Agent {
-    fn start(mut command: Command) -> io::Result<Agent> {
+    /// Starts that command, which runs an agent.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start(mut command: Command) -> io::Result<Agent> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn()?;
         let mut stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;

@@ -1,6 +1,6 @@
 //! A coordinator as a real process: started on a free port, killed, stopped, and started again on its folder.
 
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -75,6 +75,34 @@ impl Coordinator {
     /// Its URL, as configurations have it.
     pub fn url(&self) -> String {
         format!("https://{}", self.started.address)
+    }
+
+    /// What its page of metrics says of one.
+    ///
+    /// # Errors
+    /// Where the page cannot be had, or has no such metric.
+    pub fn metric(&self, name: &str) -> io::Result<f64> {
+        let address = self.started.metrics_address.ok_or_else(|| io::Error::other("it serves no metrics"))?;
+        let mut stream = std::net::TcpStream::connect(address)?;
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page)?;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.and_then(|value| value.trim().parse().ok());
+        value.ok_or_else(|| io::Error::other(format!("no metric {name} in: {page}")))
+    }
+
+    /// The most memory that it has had at once, in bytes.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn peak_memory(&self) -> io::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        let kilobytes = peak.and_then(|peak| peak.trim().parse::<u64>().ok());
+        kilobytes
+            .map(|kilobytes| kilobytes * 1024)
+            .ok_or_else(|| io::Error::other("no VmHWM in /proc/PID/status"))
     }
 
     /// Kills it at once (`SIGKILL`).

@@ -3,8 +3,10 @@
 
 pub mod agents;
 pub mod binaries;
+pub mod capacity;
 pub mod coordinator;
 pub mod drill;
+pub mod liar;
 pub mod log_writer;
 pub mod members;
 pub mod network;

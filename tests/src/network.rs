@@ -124,8 +124,15 @@ impl Network {
     /// # Panics
     /// Where there is no such member.
     pub fn evidence(&self, member: usize) -> Body {
+        self.evidence_at(member, &(0..60).filter_map(minute).map(Tick).collect())
+    }
+
+    /// A member's evidence of matches with everybody at these ticks.
+    ///
+    /// # Panics
+    /// Where there is no such member.
+    pub fn evidence_at(&self, member: usize, ticks: &Ticks) -> Body {
         let own = &self.roster.members()[member - 1];
-        let ticks: Ticks = (0..60).filter_map(minute).map(Tick).collect();
         let others = self.roster.members().iter().filter(|other| other.name != own.name);
         let about = others.map(|other| {
             (other.name.clone(), Observations { matches: ticks.clone(), mismatches: Ticks::default() })

@@ -4,11 +4,30 @@
 
 mod session_support;
 
+#[path = "hostile_coordinator/answers.rs"]
+mod answers;
+#[path = "hostile_coordinator/certificates.rs"]
+mod certificates;
+#[path = "hostile_coordinator/history.rs"]
+mod history;
+#[path = "hostile_coordinator/proposals.rs"]
+mod proposals;
+#[path = "hostile_coordinator/receipts.rs"]
+mod receipts;
+#[path = "hostile_coordinator/stage.rs"]
+mod stage;
+#[path = "hostile_coordinator/statements.rs"]
+mod statements;
+#[path = "hostile_coordinator/streams.rs"]
+mod streams;
+
 use session_support::Town;
 use svdr_agent::config::Coordinator as Address;
 use svdr_agent::link::Link;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::statement::{Body, SessionId};
+use svdr_tests::agents::Agents;
+use svdr_tests::coordinator::Coordinator;
 use svdr_tests::network::milestone;
 
 /// Submits statements with the key of a member, from 1.
@@ -22,6 +41,16 @@ fn submit(town: &Town, member: usize, statements: &[Envelope]) {
             connection.submit(statement).await.unwrap();
         }
     });
+}
+
+/// The statement that opened a session, as an honest coordinator has it.
+fn opening_at(agents: &Agents, coordinator: &Coordinator, session: SessionId) -> Envelope {
+    let address = Address { url: coordinator.url(), key: coordinator.started.public_key.parse().unwrap() };
+    let link = Link::new(vec![address], agents.network.key(1)).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = link.connect(0).await.unwrap();
+        connection.transcript(session, 0).await.unwrap().entries.remove(0).statement
+    })
 }
 
 /// Lets the coordinator, with the same key, forget everything, and take something else after the opening.

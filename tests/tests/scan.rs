@@ -99,8 +99,8 @@ proptest! {
         let turn = order.index(paths.len());
         paths.rotate_left(turn);
         let roster = request_roster();
-        let first = run(&roster, &paths, Effort { block_bytes: blocks[0], workers: 1 }, None);
-        let second = run(&roster, &paths, Effort { block_bytes: blocks[1], workers: 3 }, None);
+        let first = run(&roster, &paths, Effort { block_bytes: blocks[0], workers: 1, mapped: false }, None);
+        let second = run(&roster, &paths, Effort { block_bytes: blocks[1], workers: 3, mapped: true }, None);
         prop_assert_eq!(&first, &second);
 
         let expected = expected(&entries, &formats);
@@ -142,7 +142,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("participant.log");
         fs::write(&path, &log).unwrap();
-        let found = run(&request_roster(), &[path], Effort { block_bytes: block, workers: 2 }, None);
+        let found = run(&request_roster(), &[path], Effort { block_bytes: block, workers: 2, mapped: block % 2 == 0 }, None);
         let expected = scan_support::plain_reader(&log);
         let matches: Vec<(String, String)> = found.matches.iter()
             .flat_map(|matches| matches.ticks.iter().map(|tick| (matches.counterparty.to_string(), tick.to_string())))

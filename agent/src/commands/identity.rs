@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{self, FileError, Replace};
 use svdr_cli::output::{self, Output};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::{MemberName, ParticipantId};
 
-use crate::identity::certificate::{self, CertificateError, DEFAULT_NAME};
 use crate::identity::{self, IdentityError};
+
+pub mod certificate;
+
+use certificate::{CertificateArgs, CertificateCommandError};
 
 /// What can be done with an identity.
 #[derive(Debug, Subcommand)]
@@ -21,7 +23,7 @@ pub enum IdentityCommand {
     New(NewArgs),
     /// Show the public key and the `[[member]]` entry to send to the convener
     Show(ShowArgs),
-    /// Write a self-signed certificate that any TLS client can present with the key
+    /// Write what any gRPC client needs to take part: a certificate of the key, or a key of the client's own
     Certificate(CertificateArgs),
 }
 
@@ -50,35 +52,15 @@ pub struct ShowArgs {
     pub participant: Option<ParticipantId>,
 }
 
-/// Arguments of `identity certificate`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-agent identity certificate identity.key --out identity.crt")]
-pub struct CertificateArgs {
-    /// The key file
-    pub key: PathBuf,
-    /// The file to write; printed on stdout where it is left out
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// The name in the certificate; nobody relies on it
-    #[arg(long, default_value = DEFAULT_NAME)]
-    pub name: String,
-    /// Replace an existing file
-    #[arg(long, requires = "out")]
-    pub force: bool,
-}
-
 /// Why an identity command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityCommandError {
     /// The key cannot be made or read.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The certificate cannot be made.
+    /// No certificate is written.
     #[error(transparent)]
-    Certificate(#[from] CertificateError),
-    /// The certificate cannot be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
+    Certificate(#[from] CertificateCommandError),
     /// Stdout cannot be written.
     #[error("the result cannot be printed")]
     Print(#[source] io::Error),
@@ -88,8 +70,8 @@ impl CommandError for IdentityCommandError {
     fn exit(&self) -> Exit {
         match self {
             IdentityCommandError::Identity(error) => error.exit(),
-            IdentityCommandError::Certificate(_) => Exit::Usage,
-            IdentityCommandError::Write(_) | IdentityCommandError::Print(_) => Exit::Failed,
+            IdentityCommandError::Certificate(error) => error.exit(),
+            IdentityCommandError::Print(_) => Exit::Failed,
         }
     }
 }
@@ -115,17 +97,7 @@ pub fn run(command: &IdentityCommand, output: Output) -> Result<(), IdentityComm
             let key = identity::read(&args.key)?.verifying_key().into();
             print(&key, &format!("\n{}", member_entry(args, &key)), output)
         }
-        IdentityCommand::Certificate(args) => {
-            let key = identity::read(&args.key)?;
-            let certificate = certificate::self_signed(&key, &args.name)?;
-            match &args.out {
-                None => output::print(&certificate).map_err(IdentityCommandError::Print),
-                Some(out) => {
-                    let replace = if args.force { Replace::Force } else { Replace::Never };
-                    Ok(files::write_private(out, certificate.as_bytes(), replace)?)
-                }
-            }
-        }
+        IdentityCommand::Certificate(args) => Ok(certificate::run(args, output)?),
     }
 }
 

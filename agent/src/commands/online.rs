@@ -141,6 +141,17 @@ impl From<ViewError> for OnlineError {
     }
 }
 
+impl OnlineError {
+    /// Whether it is about what a coordinator said or did, so that another one may do better.
+    fn is_of_coordinator(&self) -> bool {
+        match self {
+            OnlineError::Call(_) => true,
+            OnlineError::View(error) => matches!(**error, ViewError::Call(_) | ViewError::History { .. }),
+            _ => false,
+        }
+    }
+}
+
 impl CommandError for OnlineError {
     fn exit(&self) -> Exit {
         match self {
@@ -221,24 +232,44 @@ impl Online {
         &self.signer.member
     }
 
-    /// Connects to a coordinator; `None`, with a warning, where none can be reached.
-    pub async fn connect(&self) -> Option<Connection> {
-        match self.link.connect(0).await {
-            Ok(connection) => Some(connection),
-            Err(error) => {
-                tracing::warn!("{}; going by what this agent's store holds", in_one_line(&error));
-                None
-            }
-        }
-    }
-
     /// The session that `prefix` begins the id of; the newest that has not ended where none is given, and the
-    /// newest of all where each has.
+    /// newest of all where each has. Of the coordinators, the first that can be reached and sends what holds; what the
+    /// store has, with a warning, where none can be reached.
     ///
     /// # Errors
     /// Where there is no such session, or it cannot be looked at.
     pub async fn session(&self, prefix: Option<&str>) -> Result<Seen, OnlineError> {
-        let mut connection = self.connect().await;
+        let mut failed = None;
+        for coordinator in self.link.coordinators() {
+            let connection = match self.link.connect_to(coordinator).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    tracing::warn!("{}: {}", coordinator.url, in_one_line(&error));
+                    continue;
+                }
+            };
+            match self.session_at(Some(connection), prefix).await {
+                Err(error) if error.is_of_coordinator() => {
+                    tracing::warn!("{}", in_one_line(&error));
+                    failed.get_or_insert(error);
+                }
+                other => return other,
+            }
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => {
+                tracing::warn!("no coordinator can be reached; going by what this agent's store holds");
+                self.session_at(None, prefix).await
+            }
+        }
+    }
+
+    async fn session_at(
+        &self,
+        mut connection: Option<Connection>,
+        prefix: Option<&str>,
+    ) -> Result<Seen, OnlineError> {
         let listed = match connection.as_mut() {
             Some(connection) => connection.sessions().await?,
             None => Vec::new(),

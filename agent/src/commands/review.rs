@@ -5,12 +5,15 @@ use std::io;
 use clap::Args;
 use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
+use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::heading::Style;
+use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId};
 
 use super::online::{Online, OnlineArgs, OnlineError, block_on};
 use crate::screen::next::current_proposal;
 use crate::screen::review::{self, Review};
+use crate::view::View;
 
 /// Arguments of `review`.
 #[derive(Debug, Args)]
@@ -71,7 +74,9 @@ pub fn run(args: &ReviewArgs, output: Output) -> Result<(), ReviewError> {
     let Some(Body::Proposal(proposal)) = session.statement(&digest).map(|one| one.body()) else {
         return Err(nothing());
     };
-    let review = Review::of(session, digest, proposal, online.me());
+    let mut review = Review::of(session, digest, proposal, online.me());
+    let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
+    review.session = SessionFacts::among(session, &others);
     let printed = match output {
         Output::Json => output::print_json(&review),
         Output::Table => output::print(&review::review(&review, online.me(), Style::of_stdout())),

@@ -175,7 +175,7 @@ pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
             since: args.since,
             until: args.until,
             paths: &args.paths,
-            effort: Effort::default(),
+            effort: Effort::mapped(),
             on_bytes: &|bytes| progress.advance(bytes),
         };
         scan::scan(&request)?
@@ -208,7 +208,7 @@ fn signing_key(path: &Path, member: &MemberName, roster: &Roster) -> Result<Sign
     let key = identity::read(path)?;
     let found = PublicKey::from(key.verifying_key());
     match roster.member(member) {
-        None => Err(ScanError::NotAMember { member: member.clone() }.into()),
+        None => Err(ScanError::not_a_member(member, roster).into()),
         Some(listed) if listed.key != found => Err(ScanCommandError::OtherKey {
             path: path.to_owned(),
             member: member.clone(),

@@ -119,8 +119,13 @@ fn next_of(online: &Online, seen: &Seen) -> Result<Next, StatusError> {
     Ok(next(session, online.me(), &Voter::new(online.me(), &record, session, &others)))
 }
 
+fn facts_of(seen: &Seen) -> SessionFacts {
+    let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
+    SessionFacts::among(seen.view.session(), &others)
+}
+
 fn print(online: &Online, seen: &Seen, output: Output) -> Result<(), StatusError> {
-    let facts = SessionFacts::of(seen.view.session());
+    let facts = facts_of(seen);
     let next = next_of(online, seen)?;
     let printed = match output {
         Output::Json => output::print_json(&Document {
@@ -230,7 +235,7 @@ impl Watcher<'_> {
         if self.shown.replace(state) == Some(state) {
             return Ok(());
         }
-        let facts = SessionFacts::of(seen.view.session());
+        let facts = facts_of(seen);
         let printed = match &mut self.sink {
             Sink::Live(live) => {
                 let style = Style { width: live.width(), ..Style::of_stdout() };

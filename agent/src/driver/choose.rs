@@ -63,9 +63,9 @@ async fn ask(
             return Ok(session);
         }
         let kind = if drill { "drill" } else { "session" };
-        teller.waiting(format!(
+        teller.waiting(vec![format!(
             "no {kind} is open; waiting for a convener to open one with `svdr-coordinator session open`"
-        ));
+        )]);
         tokio::time::sleep(ASK_INTERVAL).await;
     }
 }

@@ -11,6 +11,8 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -20,7 +22,7 @@ use svdr_protocol::statement::SessionId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::link::{CallError, Connection, Entry, Link, LinkError, News, Watch};
+use crate::link::{CallError, Connection, Entry, Link, LinkError, MAX_LEFT_OUT, News, Watch};
 use crate::store::{Store, StoreError};
 use crate::sv_app::RetryPolicy;
 use crate::view::{Ledger, ViewError};
@@ -33,6 +35,9 @@ const OTHERS_INTERVAL: Duration = Duration::from_secs(15);
 const BATCH: usize = 256;
 /// A connection that lasted so long was a good one: the pauses start anew after it.
 const GOOD_AFTER: Duration = Duration::from_secs(30);
+/// Keep-alives in a row with which a coordinator says that it has nothing new while it owes what it has acknowledged:
+/// the first may have been on its way with what is owed behind it.
+const KEEP_ALIVES: usize = 2;
 /// Pauses between tries: from one second up to half a minute, without end.
 const PAUSES: RetryPolicy = RetryPolicy::lasting(Duration::MAX);
 
@@ -50,6 +55,8 @@ pub(super) enum Event {
         session: SessionId,
         /// The statements.
         statements: Vec<Envelope>,
+        /// Counts those of this connection that do not hold.
+        left_out: Arc<AtomicUsize>,
     },
     /// All that it has of the session was received.
     CaughtUp,
@@ -133,6 +140,17 @@ struct Board {
     refuses: HashSet<Digest>,
     /// Whether it was given all that others signed. From then on it is where those come from.
     is_complete: bool,
+    /// How many statements of this connection did not hold, as the driver finds out.
+    left_out: Arc<AtomicUsize>,
+    /// Keep-alives in a row while it owes what it has acknowledged.
+    keep_alives: usize,
+}
+
+/// What a watch has brought.
+#[derive(Default)]
+struct Brought {
+    entries: Vec<Entry>,
+    keep_alives: usize,
 }
 
 impl Courier {
@@ -219,14 +237,18 @@ impl Courier {
         loop {
             tokio::select! {
                 news = watch.next(&connection) => {
-                    let entries = batch(news?, &mut watch, &connection)?;
-                    self.receive(&mut board, entries).await?;
+                    let brought = batch(news?, &mut watch, &connection)?;
+                    board.alive(&brought)?;
+                    self.receive(&mut board, brought.entries).await?;
                 }
                 nudge = self.nudges.recv() => {
                     nudge.ok_or(Left::Gone)?;
                     self.submit(&mut connection, &mut board).await?;
                 }
-                _ = look.tick() => self.submit(&mut connection, &mut board).await?,
+                _ = look.tick() => {
+                    board.holds()?;
+                    self.submit(&mut connection, &mut board).await?;
+                }
                 _ = visit.tick() => {
                     for board in &mut others {
                         self.catch_up(&mut connection, board).await?;
@@ -239,13 +261,19 @@ impl Courier {
     fn board(&self, connection: &Connection, session: SessionId) -> Result<Board, CourierError> {
         let ledger = Ledger::open(&self.store, session, connection.coordinator())?;
         let (has, refuses) = (HashSet::new(), HashSet::new());
-        Ok(Board { session, ledger, has, refuses, is_complete: false })
+        let left_out = Arc::default();
+        Ok(Board { session, ledger, has, refuses, is_complete: false, left_out, keep_alives: 0 })
     }
 
     /// Takes all that the coordinator has, and gives it all that it lacks.
     async fn catch_up(&self, connection: &mut Connection, board: &mut Board) -> Result<(), Left> {
-        let entries = connection.transcript(board.session, board.ledger.next()).await?;
-        self.receive(board, entries).await?;
+        loop {
+            let page = connection.transcript(board.session, board.ledger.next()).await?;
+            self.receive(board, page.entries).await?;
+            if page.is_last {
+                break;
+            }
+        }
         if board.session == self.session {
             self.send(Event::CaughtUp).await?;
         }
@@ -254,12 +282,14 @@ impl Courier {
 
     async fn receive(&self, board: &mut Board, entries: Vec<Entry>) -> Result<(), Left> {
         board.ledger.follow(&self.store, &entries)?;
+        board.holds()?;
         let statements: Vec<Envelope> = entries.into_iter().map(|entry| entry.statement).collect();
         board.has.extend(statements.iter().map(Envelope::digest));
         if statements.is_empty() {
             return Ok(());
         }
-        self.send(Event::Received { session: board.session, statements }).await
+        let left_out = Arc::clone(&board.left_out);
+        self.send(Event::Received { session: board.session, statements, left_out }).await
     }
 
     /// Submits whatever the store holds and the coordinator lacks.
@@ -303,15 +333,42 @@ impl Courier {
     }
 }
 
-/// The entries in a piece of news, and in those that are there already.
-fn batch(first: News, watch: &mut Watch, connection: &Connection) -> Result<Vec<Entry>, CallError> {
-    let (mut entries, mut news) = (Vec::new(), Some(first));
-    while let Some(one) = news {
-        if let News::Entry(entry) = one {
-            entries.push(*entry);
+impl Board {
+    /// Whether what it sent holds, but for a few statements.
+    fn holds(&self) -> Result<(), CallError> {
+        let found = self.left_out.load(Ordering::Relaxed);
+        if found > MAX_LEFT_OUT {
+            return Err(CallError::Junk { url: self.ledger.coordinator().url.clone(), found });
         }
-        let more = if entries.len() < BATCH { watch.next(connection).now_or_never() } else { None };
+        Ok(())
+    }
+
+    /// Looks whether the coordinator shows what it has acknowledged.
+    fn alive(&mut self, brought: &Brought) -> Result<(), CallError> {
+        let Some(acknowledged) = self.ledger.owed().filter(|_| brought.entries.is_empty()) else {
+            self.keep_alives = 0;
+            return Ok(());
+        };
+        self.keep_alives += brought.keep_alives;
+        if self.keep_alives < KEEP_ALIVES {
+            return Ok(());
+        }
+        let url = self.ledger.coordinator().url.clone();
+        Err(CallError::Withheld { url, acknowledged, shown: self.ledger.next() })
+    }
+}
+
+/// What a piece of news brings, and those that are there already.
+fn batch(first: News, watch: &mut Watch, connection: &Connection) -> Result<Brought, CallError> {
+    let (mut brought, mut news) = (Brought::default(), Some(first));
+    while let Some(one) = news {
+        match one {
+            News::Entry(entry) => brought.entries.push(*entry),
+            News::Alive { .. } => brought.keep_alives += 1,
+        }
+        let is_full = brought.entries.len() + brought.keep_alives >= BATCH;
+        let more = if is_full { None } else { watch.next(connection).now_or_never() };
         news = more.transpose()?;
     }
-    Ok(entries)
+    Ok(brought)
 }

@@ -178,7 +178,7 @@ impl Situation<'_> {
     /// About the proposals of the latest round.
     fn vote(&self, round: u32) -> Vec<Step> {
         let withdrawn = self.session.abandonments(round).contains_key(self.me);
-        let mut open = Vec::new();
+        let mut open = None;
         let mut obstacles = Vec::new();
         for one in self.session.proposals(round) {
             let Body::Proposal(proposal) = one.body() else { continue };
@@ -186,17 +186,20 @@ impl Situation<'_> {
             match self.voter.agree(&digest) {
                 Decision::Signed(_) => return Vec::new(),
                 Decision::Sign(_) if self.session.rejections(round, &digest).contains_key(self.me) => {}
-                Decision::Sign(_) => open.push((digest, proposal)),
+                Decision::Sign(_) => {
+                    open = Some((digest, proposal));
+                    break;
+                }
                 Decision::Wait(wait) => obstacles.push(Step::Tell(wait.to_string())),
                 Decision::Refuse(refusal) => obstacles.push(Step::Tell(refused(&refusal))),
             }
         }
-        match open.first() {
+        match open {
             _ if withdrawn => Vec::new(),
             Some((digest, proposal)) => {
                 let step = match self.ask_about(proposal) {
-                    None => Step::Agree { proposal: *digest },
-                    Some(reason) => Step::Ask { round, proposal: *digest, reason },
+                    None => Step::Agree { proposal: digest },
+                    Some(reason) => Step::Ask { round, proposal: digest, reason },
                 };
                 vec![step]
             }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use svdr_cli::session::facts::SessionFacts;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::names::MemberName;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
 
@@ -15,8 +16,9 @@ use crate::fetch::in_one_line;
 #[derive(Debug, Default)]
 pub(super) struct Teller {
     phase: Option<Phase>,
-    waiting: Option<String>,
+    waiting: Vec<String>,
     asked: HashSet<(Digest, String)>,
+    equivocators: HashSet<MemberName>,
     trouble: Option<String>,
     bounds: Option<String>,
 }
@@ -60,15 +62,25 @@ impl Teller {
         if self.phase != Some(phase) {
             tracing::info!("{phase}{}", plan(session, phase));
             self.phase = Some(phase);
-            self.waiting = None;
+            self.waiting.clear();
         }
     }
 
-    pub(super) fn waiting(&mut self, text: String) {
-        if self.waiting.as_ref() != Some(&text) {
-            tracing::info!("{text}");
-            self.waiting = Some(text);
+    /// Who contradicts itself, once each: the screens show all that it signed.
+    pub(super) fn equivocations(&mut self, session: &Session) {
+        for one in session.equivocations() {
+            if self.equivocators.insert(one.signer.clone()) {
+                tracing::error!("EQUIVOCATION: {one}. Its word counts for nothing there; call that member");
+            }
         }
+    }
+
+    /// All that is waited for now, or stands in the way.
+    pub(super) fn waiting(&mut self, texts: Vec<String>) {
+        for text in texts.iter().filter(|text| !self.waiting.contains(text)) {
+            tracing::info!("{text}");
+        }
+        self.waiting = texts;
     }
 
     pub(super) fn ask(&mut self, session: &Session, round: u32, proposal: &Digest, reason: AskReason) {

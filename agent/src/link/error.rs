@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use svdr_cli::exit::{CommandError, Exit};
 use svdr_proto::channel::ConnectError;
+use svdr_proto::limits::MAX_MESSAGE_LEN;
 use svdr_proto::tls::TlsError;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::EnvelopeError;
@@ -129,7 +130,41 @@ pub enum CallError {
         /// The coordinator.
         url: String,
         /// The most there can be.
-        limit: usize,
+        limit: u64,
+    },
+    /// A message is longer than any that svdr sends.
+    #[error("{url} sent a message of more than {MAX_MESSAGE_LEN} bytes while {what}; do not rely on it")]
+    TooLong {
+        /// The coordinator.
+        url: String,
+        /// What was asked for.
+        what: &'static str,
+        /// What gRPC says.
+        #[source]
+        source: Box<Status>,
+    },
+    /// It passes on what no coordinator accepts.
+    #[error(
+        "{url} passed on {found} statements that do not hold, as the log says of each; do not rely on it"
+    )]
+    Junk {
+        /// The coordinator.
+        url: String,
+        /// How many.
+        found: usize,
+    },
+    /// It does not show what it has acknowledged.
+    #[error(
+        "{url} has acknowledged a statement at position {acknowledged}, but shows nothing from position {shown} on; it \
+         withholds statements, ask its operator, and use another one"
+    )]
+    Withheld {
+        /// The coordinator.
+        url: String,
+        /// The position that it gave a receipt for.
+        acknowledged: u64,
+        /// The first position that it does not show.
+        shown: u64,
     },
 }
 
@@ -148,6 +183,14 @@ impl CallError {
         }
     }
 
+    /// As [`CallError::of_status`], for a call that only reads: what is too long there is what the coordinator sent.
+    pub(super) fn of_stream(url: &str, what: &'static str, status: Status) -> CallError {
+        if status.code() == Code::OutOfRange {
+            return CallError::TooLong { url: url.to_owned(), what, source: Box::new(status) };
+        }
+        CallError::of_status(url, what, status)
+    }
+
     /// The coordinator that it is about.
     pub fn url(&self) -> &str {
         match self {
@@ -159,7 +202,10 @@ impl CallError {
             | CallError::Statement { url, .. }
             | CallError::Receipt { url, .. }
             | CallError::OtherReceipt { url, .. }
-            | CallError::Endless { url, .. } => url,
+            | CallError::Endless { url, .. }
+            | CallError::TooLong { url, .. }
+            | CallError::Junk { url, .. }
+            | CallError::Withheld { url, .. } => url,
         }
     }
 
@@ -191,6 +237,8 @@ impl CallError {
                 | CallError::Receipt { .. }
                 | CallError::OtherReceipt { .. }
                 | CallError::Endless { .. }
+                | CallError::TooLong { .. }
+                | CallError::Junk { .. }
         )
     }
 }
@@ -225,12 +273,15 @@ impl CommandError for CallError {
             CallError::Lost { .. }
             | CallError::Silent { .. }
             | CallError::Ended { .. }
-            | CallError::Incomplete { .. } => Exit::Failed,
+            | CallError::Incomplete { .. }
+            | CallError::Withheld { .. } => Exit::Failed,
             CallError::Refused { .. }
             | CallError::Statement { .. }
             | CallError::Receipt { .. }
             | CallError::OtherReceipt { .. }
-            | CallError::Endless { .. } => Exit::Refused,
+            | CallError::Endless { .. }
+            | CallError::TooLong { .. }
+            | CallError::Junk { .. } => Exit::Refused,
         }
     }
 }

@@ -58,6 +58,32 @@ pub enum HistoryError {
         #[from]
         source: Broken,
     },
+    /// The transcript does not begin with the session's opening.
+    #[error(
+        "the transcript of session {session} begins with the statement {statement}, which does not open it; the \
+         coordinator passes on what it did not accept, use another one"
+    )]
+    NotTheOpening {
+        /// The session.
+        session: SessionId,
+        /// The statement's digest.
+        statement: Digest,
+        /// The receipt for it.
+        receipt: Box<VerifiedReceipt>,
+    },
+    /// What was submitted in one session is acknowledged in another.
+    #[error(
+        "a statement of session {session} was acknowledged as one of session {acknowledged}; the coordinator takes \
+         statements for what they are not, use another one"
+    )]
+    OtherSession {
+        /// The session.
+        session: SessionId,
+        /// The receipt's.
+        acknowledged: SessionId,
+        /// The receipt.
+        receipt: Box<VerifiedReceipt>,
+    },
     /// Two receipts that cannot both be true.
     #[error("{0}; it has rewritten its history, use another coordinator")]
     Forked(Box<Fork>),
@@ -89,6 +115,11 @@ impl History {
                 receipt: Box::new(entry.receipt.clone()),
             });
         }
+        let session = self.chain.session();
+        if receipt.position == 0 && SessionId::of_open(&statement) != session {
+            let receipt = Box::new(entry.receipt.clone());
+            return Err(HistoryError::NotTheOpening { session, statement, receipt });
+        }
         // Two receipts for one position prove more than one that does not continue.
         self.compare(&entry.receipt)?;
         self.chain.follow(receipt)?;
@@ -99,16 +130,28 @@ impl History {
     /// Takes a receipt for something that was submitted; true where it was not known yet.
     ///
     /// # Errors
-    /// [`HistoryError::Forked`] where it contradicts another one.
+    /// Where it is of another session, or contradicts another receipt.
     pub fn acknowledged(&mut self, receipt: VerifiedReceipt) -> Result<bool, HistoryError> {
+        let (session, acknowledged) = (self.chain.session(), receipt.receipt().session);
+        if acknowledged != session {
+            let receipt = Box::new(receipt);
+            return Err(HistoryError::OtherSession { session, acknowledged, receipt });
+        }
         self.keep(receipt)
+    }
+
+    /// The last position that the coordinator has given a receipt for and not shown yet.
+    pub fn owed(&self) -> Option<u64> {
+        self.kept.last_key_value().map(|(position, _)| *position).filter(|position| *position >= self.next())
     }
 
     /// The receipts that show what an error is about, of which the coordinator's rewriting follows.
     pub fn proof<'a>(&'a self, error: &'a HistoryError, entry: Option<&'a Entry>) -> Vec<&'a Envelope> {
         match error {
             HistoryError::Forked(fork) => vec![fork.first.envelope(), fork.second.envelope()],
-            HistoryError::OtherStatement { receipt, .. } => vec![receipt.envelope()],
+            HistoryError::OtherStatement { receipt, .. }
+            | HistoryError::NotTheOpening { receipt, .. }
+            | HistoryError::OtherSession { receipt, .. } => vec![receipt.envelope()],
             HistoryError::Broken { .. } => {
                 let last = self.last.as_ref().map(VerifiedReceipt::envelope);
                 last.into_iter().chain(entry.map(|entry| entry.receipt.envelope())).collect()

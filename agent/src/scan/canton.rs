@@ -13,11 +13,14 @@ use svdr_protocol::time::{Tick, Timestamp};
 
 mod cri;
 mod date;
+mod docker;
 mod header;
 mod json;
 mod message;
 
 pub use cri::{Prefix, Stream, prefix as cri_prefix};
+pub use docker::{is_continued as docker_is_continued, stream as docker_stream};
+pub(super) use header::is_processor_class;
 pub use json::object_time;
 
 /// Whether `line` is a string of JSON, and nothing besides.
@@ -200,7 +203,7 @@ fn message_of(
     at: Option<LineTime>,
     stamp: Option<LineTime>,
 ) -> Line {
-    if logger.is_some_and(|logger| !header::class(logger).contains(PROCESSOR)) {
+    if logger.is_some_and(|logger| !header::is_processor(logger)) {
         return Line::Foreign;
     }
     let (fact, named) = match message::read(message) {

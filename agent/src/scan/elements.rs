@@ -1,8 +1,10 @@
 //! Takes JSON documents apart that are not one object a line: an array of objects, on one line of gigabytes or
 //! pretty-printed over many, and objects printed over several lines.
 //!
-//! Only brackets and strings are followed; each outermost object is then read like a line. A line break inside
-//! a string is not JSON: there something is torn, and the next object starts afresh.
+//! Only brackets and strings are followed; each outermost object is then read like a line. Where something is torn,
+//! the next object starts afresh: a line break inside a string is not JSON, nor is an object that stands where a member's
+//! value or an array's element cannot be. Only where an array inside of an object is torn, what follows can pass for its
+//! elements; it is then one object that is too long or never ends, and is counted as unreadable.
 
 use super::canton::{self, LineTime};
 use super::limits::MAX_LINE_BYTES;
@@ -50,12 +52,19 @@ struct State {
     depth: u32,
     in_string: bool,
     escaped: bool,
+    /// By depth, whether the last object there was an element of an array.
+    in_array: u64,
+    /// The last two bytes that are not white space of what was read before, the last one first.
+    before: [Option<u8>; 2],
 }
 
 enum Event {
     Opened,
     Closed,
+    /// The open object is torn, and nothing begins here.
     Torn,
+    /// The open object is torn, and another begins here.
+    TornAndOpened,
     Nothing,
 }
 
@@ -91,9 +100,17 @@ impl State {
                 *self = State::default();
                 Event::Torn
             }
+            (Some(b'{'), _) if self.depth == 0 => {
+                *self = State { depth: 1, ..State::default() };
+                Event::Opened
+            }
             (Some(b'{'), _) => {
-                self.depth += 1;
-                if self.depth == 1 { Event::Opened } else { Event::Nothing }
+                if self.nest(data.get(..at).unwrap_or_default()) {
+                    Event::Nothing
+                } else {
+                    *self = State { depth: 1, ..State::default() };
+                    Event::TornAndOpened
+                }
             }
             _ => {
                 self.depth -= 1;
@@ -101,6 +118,37 @@ impl State {
             }
         };
         Some(Step { event, at, next: at + 1 })
+    }
+
+    /// Goes one object deeper, where one can stand behind `front`. Behind a comma that is in an array, behind another
+    /// object of it; an array that holds other things in front of an object is taken for torn.
+    fn nest(&mut self, front: &[u8]) -> bool {
+        let bit = 1u64.checked_shl(self.depth).unwrap_or(0);
+        let is_element = match self.last_two(front) {
+            [Some(b':'), _] => false,
+            [Some(b'['), _] => true,
+            [Some(b','), Some(b'}')] if bit == 0 || self.in_array & bit != 0 => true,
+            _ => return false,
+        };
+        self.in_array = if is_element { self.in_array | bit } else { self.in_array & !bit };
+        self.in_array &= !bit.checked_shl(1).unwrap_or(0);
+        self.depth += 1;
+        true
+    }
+
+    /// The last two bytes that are not white space, the last one first, where `data` is what was read last.
+    fn last_two(&self, data: &[u8]) -> [Option<u8>; 2] {
+        let mut bytes = data.iter().rev().filter(|byte| !byte.is_ascii_whitespace()).copied();
+        match (bytes.next(), bytes.next()) {
+            (None, _) => self.before,
+            (last, None) => [last, self.before[0]],
+            (last, second) => [last, second],
+        }
+    }
+
+    /// Remembers how `data`, which has been read, ends.
+    fn pass(&mut self, data: &[u8]) {
+        self.before = self.last_two(data);
     }
 }
 
@@ -160,9 +208,15 @@ impl<'n> Elements<'n> {
                     start = None;
                     self.complete(data.get(begun..step.at).unwrap_or_default(), false, found);
                 }
+                (Event::TornAndOpened, begun) => {
+                    start = Some(step.at);
+                    let begun = begun.unwrap_or(step.at);
+                    self.complete(data.get(begun..step.at).unwrap_or_default(), false, found);
+                }
                 _ => {}
             }
         }
+        self.state.pass(data);
         if let Some(newest) = newest {
             self.last.clear();
             self.last.extend_from_slice(newest);

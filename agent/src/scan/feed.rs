@@ -1,9 +1,9 @@
 //! Brings logs to the search, with all the processor's cores and bounded memory, and what is found back in order.
 //!
-//! A plain file is cut into segments. Every thread takes the next one and reads it at its place, in large blocks into a
-//! buffer it keeps; files are not mapped, because a log that is truncated while it is read would end the
-//! process. What is read in order only (packed files, pipes, JSON documents) is unpacked by one thread and
-//! searched by another, and the next such log is already unpacked while this one is searched.
+//! A plain file is cut into segments. Every thread takes the next one and looks at it in memory, where the file may be
+//! mapped, or reads it at its place into a buffer it keeps. What is read in order only (packed files, pipes, JSON
+//! documents) is unpacked by one thread and searched by another, and the next such log is already unpacked while this
+//! one is searched.
 //!
 //! Everything is handed over in the order of the logs, so a result never depends on how threads run.
 
@@ -17,8 +17,10 @@ use std::thread::{self, Scope};
 use super::elements;
 use super::input::{Damage, Input, SourcePath, Stream};
 use super::lines::{Found, Needles};
+use mapping::Mapping;
 
 mod board;
+mod mapping;
 mod plain;
 mod stream;
 
@@ -37,14 +39,23 @@ pub struct Effort {
     pub block_bytes: usize,
     /// Threads that search one plain file.
     pub workers: usize,
+    /// Whether plain files are mapped; not for a process that must go on where a log is cut under it.
+    pub mapped: bool,
+}
+
+impl Effort {
+    /// For a command that does nothing else: plain files are mapped.
+    pub fn mapped() -> Effort {
+        Effort { block_bytes: 1 << 20, mapped: true, ..Effort::default() }
+    }
 }
 
 impl Default for Effort {
-    /// Blocks that stay in a core's cache, and as many threads as there are cores, up to eight: beyond that the
-    /// memory is the limit.
+    /// Blocks that stay in a core's cache together with what is copied into them, and as many threads as there are
+    /// cores, up to eight: beyond that the memory is the limit.
     fn default() -> Effort {
         let workers = thread::available_parallelism().map_or(1, usize::from).min(8);
-        Effort { block_bytes: 1 << 20, workers }
+        Effort { block_bytes: 1 << 18, workers, mapped: false }
     }
 }
 
@@ -102,7 +113,8 @@ pub fn read(
                     }));
                 }
                 Started::Plain { file, start, size } => {
-                    let plain = Plain { file: &file, start, size, needles };
+                    let mapping = effort.mapped.then(|| Mapping::of(&file, size)).flatten();
+                    let plain = Plain { file: &file, mapping: mapping.as_ref(), start, size, needles };
                     plain.read(effort, &mut sink)?;
                 }
             }

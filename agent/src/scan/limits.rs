@@ -9,6 +9,8 @@ pub const MAX_HEADER_BYTES: usize = 4096;
 pub const MAX_SYNCHRONIZER_BYTES: usize = 320;
 /// The longest piece of a split line. Kubelet splits at 16 KiB.
 pub const MAX_PIECE_BYTES: usize = 32 * 1024;
+/// The longest piece of docker's: 16 KiB of text, of which every byte may be escaped as six.
+pub const MAX_DOCKER_PIECE_BYTES: usize = 128 * 1024;
 /// How far behind a piece its continuation may begin. Kubelet writes both one after the other; only lines of
 /// the container's other stream come between.
 pub const MAX_PIECE_DISTANCE: u64 = 256 * 1024;

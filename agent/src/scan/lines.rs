@@ -6,14 +6,15 @@
 //!
 //! Kubelet splits lines at 16 KiB. Every piece but the last carries a `P`, which is searched for too, so that
 //! the pieces are put together before they are read, and none is read on its own: a user's text whose second
-//! piece looks like a line of Canton's is still the text of the first piece's message.
+//! piece looks like a line of Canton's is still the text of the first piece's message. Docker marks no pieces; where
+//! one was the line before, a line is passed over.
 //!
 //! What is found does not depend on where blocks begin and end.
 
 use aho_corasick::packed;
 
 use super::canton::{self, Line, LineTime, Message, Stream};
-use super::limits::{MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
+use super::limits::{MAX_DOCKER_PIECE_BYTES, MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
 
 const SEPARATORS: [u8; 2] = [b'\n', 0];
 /// The ends of `stdout P` and `stderr P`: their first four bytes, which are what the search looks at first, are
@@ -45,6 +46,8 @@ pub struct Needles {
     all: Searcher,
     /// The phrases alone.
     phrases: Searcher,
+    /// How many phrases there are; they stand before the marks.
+    phrase_count: usize,
     longest: usize,
 }
 
@@ -52,6 +55,14 @@ pub struct Needles {
 enum Searcher {
     Packed(packed::Searcher),
     Plain(Box<aho_corasick::AhoCorasick>),
+}
+
+/// A literal that was found.
+struct Hit {
+    /// Its first byte.
+    at: usize,
+    /// Its place among the searcher's literals.
+    literal: usize,
 }
 
 impl Searcher {
@@ -63,14 +74,14 @@ impl Searcher {
         }
     }
 
-    /// The start of the first literal in `data` at or behind `from`.
-    fn find(&self, data: &[u8], from: usize) -> Option<usize> {
+    /// The first literal in `data` at or behind `from`.
+    fn find(&self, data: &[u8], from: usize) -> Option<Hit> {
         let data = data.get(from..)?;
-        let at = match self {
-            Searcher::Packed(searcher) => searcher.find(data)?.start(),
-            Searcher::Plain(searcher) => searcher.find(data)?.start(),
+        let found = match self {
+            Searcher::Packed(searcher) => searcher.find(data)?,
+            Searcher::Plain(searcher) => searcher.find(data)?,
         };
-        Some(from + at)
+        Some(Hit { at: from + found.start(), literal: found.pattern().as_usize() })
     }
 }
 
@@ -82,7 +93,12 @@ impl Needles {
     pub fn new(phrases: &[&str]) -> Result<Needles, aho_corasick::BuildError> {
         let all: Vec<&str> = phrases.iter().chain(&PIECES).copied().collect();
         let longest = all.iter().map(|literal| literal.len()).max().unwrap_or(0);
-        Ok(Needles { all: Searcher::new(&all)?, phrases: Searcher::new(phrases)?, longest })
+        Ok(Needles {
+            all: Searcher::new(&all)?,
+            phrases: Searcher::new(phrases)?,
+            phrase_count: phrases.len(),
+            longest,
+        })
     }
 
     /// Whether `text` holds a phrase.
@@ -125,6 +141,20 @@ fn lines_from(data: &[u8], from: usize) -> impl Iterator<Item = (usize, &[u8])> 
     })
 }
 
+/// The lines at the end of `data` that a piece can be among, with their places, separators left out, the last one first.
+fn lines_backwards(data: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let near = usize::try_from(MAX_PIECE_DISTANCE).unwrap_or(usize::MAX) + MAX_DOCKER_PIECE_BYTES;
+    let far = data.len().saturating_sub(near);
+    let mut rest = data.get(far..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let end = rest.iter().rposition(is_text)? + 1;
+        let start = last_separator(rest.get(..end)?).map_or(0, |at| at + 1);
+        let line = rest.get(start..end)?;
+        rest = rest.get(..start)?;
+        Some((far + start, line))
+    })
+}
+
 fn is_text(byte: &u8) -> bool {
     !SEPARATORS.contains(byte)
 }
@@ -163,6 +193,8 @@ pub struct Finder<'n> {
     splits: [Option<Split>; 2],
     /// Whether it is known if a line of the stream was split in front of what is read next.
     known: [bool; 2],
+    /// Where the stream's last line in front of what is read next ended, in bytes of the log, if docker goes on with it.
+    docker_pieces: [Option<u64>; 2],
 }
 
 /// What stands in front of a block decides what its first lines are.
@@ -179,7 +211,7 @@ fn slot(stream: Stream) -> usize {
 impl<'n> Finder<'n> {
     /// Starts at a log's start, or where [`Finder::warm_up`] is called first.
     pub fn new(needles: &'n Needles) -> Finder<'n> {
-        Finder { needles, splits: [None, None], known: [true; 2] }
+        Finder { needles, splits: [None, None], known: [true; 2], docker_pieces: [None; 2] }
     }
 
     /// Starts in the middle of a log, without having seen what is in front of it.
@@ -196,6 +228,7 @@ impl<'n> Finder<'n> {
             // It begins far enough away for what is in front of it not to matter.
             let _ = self.read(data, offset, &mut ignored);
         }
+        self.note_docker(data, offset);
         for split in self.splits.iter_mut().flatten() {
             split.counts = false;
         }
@@ -215,12 +248,15 @@ impl<'n> Finder<'n> {
         let mut passed = self.close_splits(data, offset, found);
         let mut from = 0;
         while let Some(hit) = self.needles.all.find(data, from) {
-            let start = last_separator(data.get(..hit).unwrap_or_default()).map_or(0, |at| at + 1);
-            let end = next_separator(data, hit).unwrap_or(data.len());
+            let start = last_separator(data.get(..hit.at).unwrap_or_default()).map_or(0, |at| at + 1);
+            let end = next_separator(data, hit.at).unwrap_or(data.len());
             from = end;
             let line = data.get(start..end).unwrap_or_default();
+            let holds_phrase = || hit.literal < self.needles.phrase_count || self.needles.occur_in(line);
             let Some(prefix) = canton::cri_prefix(line) else {
-                self.judge(line, found);
+                if holds_phrase() && !self.continues_docker_piece(line, data, start, offset)? {
+                    judge(line, found);
+                }
                 continue;
             };
             let stream = slot(prefix.stream);
@@ -243,12 +279,53 @@ impl<'n> Finder<'n> {
                 if let Some(passed) = passed.get_mut(stream) {
                     *passed = until;
                 }
-            } else {
-                self.judge(line, found);
+            } else if holds_phrase() {
+                judge(line, found);
             }
         }
         self.known = [true; 2];
+        self.note_docker(data, offset);
         Ok(())
+    }
+
+    /// Whether `line`, which starts at `start` of `data`, is docker's and continues the one before it.
+    fn continues_docker_piece(
+        &self,
+        line: &[u8],
+        data: &[u8],
+        start: usize,
+        offset: u64,
+    ) -> Result<bool, NeedsWarmUp> {
+        let Some(stream) = canton::docker_stream(line) else { return Ok(false) };
+        let is_near = |end: u64| offset + start as u64 - end <= MAX_PIECE_DISTANCE;
+        let mut before = lines_backwards(data.get(..start).unwrap_or_default());
+        match before.find(|(_, line)| canton::docker_stream(line) == Some(stream)) {
+            Some((at, before)) => {
+                Ok(canton::docker_is_continued(before) && is_near(offset + (at + before.len()) as u64))
+            }
+            None if self.known.get(slot(stream)) == Some(&true) => {
+                Ok(self.docker_pieces.get(slot(stream)).copied().flatten().is_some_and(is_near))
+            }
+            None => Err(NeedsWarmUp),
+        }
+    }
+
+    /// Remembers how docker's lines at the end of `data`, which starts at `offset` of the log, end.
+    fn note_docker(&mut self, data: &[u8], offset: u64) {
+        let mut seen = [false; 2];
+        for (at, line) in lines_backwards(data) {
+            // A log that is docker's is so from end to end.
+            let Some(stream) = canton::docker_stream(line) else { break };
+            if let (Some(seen), Some(piece)) =
+                (seen.get_mut(slot(stream)), self.docker_pieces.get_mut(slot(stream)))
+                && !std::mem::replace(seen, true)
+            {
+                *piece = canton::docker_is_continued(line).then_some(offset + (at + line.len()) as u64);
+            }
+            if seen == [true; 2] {
+                break;
+            }
+        }
     }
 
     /// Looks in `data`, behind the last block, only for the ends of lines that began before it.
@@ -310,22 +387,9 @@ impl<'n> Finder<'n> {
     }
 
     fn complete(&self, split: &Split, found: &mut Found) {
-        if split.counts {
-            self.judge(&split.text, found);
+        if split.counts && self.needles.occur_in(&split.text) {
+            judge(&split.text, found);
         }
-    }
-
-    /// Reads one line, where it holds a phrase.
-    fn judge(&self, line: &[u8], found: &mut Found) {
-        if !self.needles.occur_in(line) {
-            return;
-        }
-        if line.len() > MAX_LINE_BYTES {
-            found.overlong += 1;
-            found.unreadable += 1;
-            return;
-        }
-        judge(line, found);
     }
 }
 
@@ -350,6 +414,9 @@ fn has_stream(data: &[u8], stream: Stream) -> bool {
 
 /// Reads one line, or one element of an array, that holds a phrase.
 pub fn judge(line: &[u8], found: &mut Found) {
+    if line.len() > MAX_LINE_BYTES {
+        return count_overlong(true, found);
+    }
     match canton::read_line(line) {
         Line::Ours(message) => found.messages.push(message),
         Line::Foreign => {}

@@ -80,7 +80,7 @@ fn evidence(
 ) -> Result<Evidence, ScanError> {
     let members = request.roster.members();
     let own = members.iter().find(|member| member.name == *request.member);
-    let Some(own) = own else { return Err(ScanError::NotAMember { member: request.member.clone() }) };
+    let Some(own) = own else { return Err(ScanError::not_a_member(request.member, request.roster)) };
     let count = |seen: &Seen| seen.matches.count_between(from, to) + seen.mismatches.count_between(from, to);
     // Counted before anything is laid out tick by tick.
     if tally.members_full || tally.members.iter().map(count).sum::<u64>() > MAX_TICKS as u64 {

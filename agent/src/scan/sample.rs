@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::canton::{self, PROCESSOR};
+use super::canton;
 use super::input::{Input, SourcePath};
 
 /// Bytes of a log that are looked at.
@@ -40,7 +40,7 @@ impl Sample {
     fn add(&mut self, head: &[u8]) {
         for (class, level) in head.split(|byte| matches!(byte, b'\n' | 0)).filter_map(canton::origin) {
             self.lines += 1;
-            self.processor += u64::from(class.contains(PROCESSOR));
+            self.processor += u64::from(canton::is_processor_class(&class));
             self.verbose += u64::from(matches!(level.as_str(), "INFO" | "DEBUG" | "TRACE"));
             *self.classes.entry(class).or_default() += 1;
         }

@@ -94,7 +94,7 @@ impl Tally {
         if !self.is_ours(&message) {
             return;
         }
-        let is_own = |commitment: &Commitment| self.senders.get(&commitment.sender) == Some(&Sender::Own);
+        let sender_of = |commitment: &Commitment| self.senders.get(&commitment.sender).copied();
         match &message.fact {
             Fact::Checking(commitment) => {
                 if let (Some(checks), Some(trace)) = (checks, &message.trace) {
@@ -102,20 +102,24 @@ impl Tally {
                 }
                 return;
             }
-            Fact::Match(commitment) if is_own(commitment) => {
-                self.own_lines += 1;
-                return;
-            }
-            Fact::Match(commitment) => self.observe(commitment, false),
-            Fact::Mismatch { remote: Some(commitment), .. } if is_own(commitment) => {
-                // Its own commitment cannot differ from its own: the line says less than it seems to.
-                self.own_lines += 1;
-                self.pending.add(&message);
-            }
-            Fact::Mismatch { remote: Some(commitment), .. } => {
-                self.pending.told(&message);
-                self.observe(commitment, true);
-            }
+            Fact::Match(commitment) => match sender_of(commitment) {
+                Some(Sender::Own) => {
+                    self.own_lines += 1;
+                    return;
+                }
+                sender => self.observe(sender, commitment, false),
+            },
+            Fact::Mismatch { remote: Some(commitment), .. } => match sender_of(commitment) {
+                Some(Sender::Own) => {
+                    // Its own commitment cannot differ from its own: the line says less than it seems to.
+                    self.own_lines += 1;
+                    self.pending.add(&message);
+                }
+                sender => {
+                    self.pending.told(&message);
+                    self.observe(sender, commitment, true);
+                }
+            },
             Fact::Mismatch { remote: None, .. } => self.pending.add(&message),
         }
         match message.synchronizer {
@@ -151,9 +155,8 @@ impl Tally {
     }
 
     /// Counts a commitment that is not our own.
-    fn observe(&mut self, commitment: &Commitment, differs: bool) {
+    fn observe(&mut self, known: Option<Sender>, commitment: &Commitment, differs: bool) {
         let Commitment { sender, tick } = commitment;
-        let known = self.senders.get(sender).copied();
         self.newest = self.newest.max(Some(*tick));
         if tick.0 < self.not_before {
             return;

@@ -64,7 +64,7 @@ impl Scan {
         Scan {
             folder: tempfile::tempdir().unwrap(),
             since: None,
-            effort: Effort { block_bytes: 1 << 20, workers: 2 },
+            effort: Effort { block_bytes: 1 << 20, workers: 2, mapped: false },
         }
     }
 
@@ -97,7 +97,11 @@ impl Scan {
             if log.len() / block_bytes > 5000 {
                 continue;
             }
-            let scan = Scan { effort: Effort { block_bytes, workers: 3 }, since: self.since, ..Scan::new() };
+            let scan = Scan {
+                effort: Effort { block_bytes, workers: 3, mapped: false },
+                since: self.since,
+                ..Scan::new()
+            };
             assert_eq!(scan.run(&paths).unwrap(), whole, "in blocks of {block_bytes}");
         }
         let packed = zstd::stream::encode_all(log, 1).unwrap();
@@ -156,6 +160,43 @@ fn a_piece_that_looks_like_a_line_is_still_a_piece() {
             line("C", 3)
         );
         assert_eq!(ticks(&Scan::new().log(log)), ["C 03"], "{filler} bytes between");
+    }
+}
+
+#[test]
+fn a_piece_of_dockers_is_never_read_as_a_line() {
+    let docker = |text: &str, stream: &str| {
+        let object = serde_json::json!({"log": text, "stream": stream, "time": "2026-04-21T21:25:07.2Z"});
+        format!("{{\"log\":{},\"stream\":{},\"time\":{}}}\n", object["log"], object["stream"], object["time"])
+    };
+    let user =
+        format!("2026-04-21 23:25:07,123 [t] INFO  c.d.c.p.a.PartyService - name: {}", "u".repeat(16 * 1024));
+    for between in [0, 1, 500, 5000] {
+        let between = docker("x\n", "stderr").repeat(between);
+        let log = [
+            docker(&user, "stdout"),
+            between.clone(),
+            docker(&format!("{}\n", line("B", 1)), "stdout"),
+            between.clone(),
+            docker(&format!("{}\n", line("C", 2)), "stderr"),
+            docker(&format!("{}\n", line("C", 3)), "stdout"),
+        ];
+        // Behind the distance, a line of the stream is a line of its own.
+        let expected: &[&str] = match between.len() {
+            ..200_000 => &["C 02", "C 03"],
+            _ => &["B 01", "C 02", "C 03"],
+        };
+        for block_bytes in [100, 1000, 20_000, 1 << 20] {
+            let mut scan = Scan::new();
+            scan.effort.block_bytes = block_bytes;
+            let plain = scan.run(&[scan.file("log", log.concat())]).unwrap();
+            let packed = scan.run(&[scan.file("log", gzip(log.concat().as_bytes()))]).unwrap();
+            assert_eq!(
+                (ticks(&plain), ticks(&packed)),
+                (expected.iter().map(|it| it.to_string()).collect(), ticks(&plain)),
+                "{block_bytes}"
+            );
+        }
     }
 }
 
@@ -239,6 +280,33 @@ fn arrays_of_any_shape() {
     assert_eq!(ticks(&Scan::new().log(head)), ["B 02", "B 03", "B 04"]);
     let document = Scan::new().log(format!("[{long},{}]", records[0]));
     assert_eq!((ticks(&document), document.sources[0].unreadable_lines), (vec!["B 01".to_owned()], 1));
+}
+
+#[test]
+fn what_follows_a_torn_object_is_read() {
+    let logger = HEADER.split_once("INFO  ").unwrap().1.split_once(" tid").unwrap().0;
+    let record = |minute| {
+        // Where an array is torn, what follows goes on with it as far as brackets tell; so those that are cut have none.
+        let tags = if minute == 3 {
+            serde_json::json!({"a": 7})
+        } else {
+            serde_json::json!([{"b": [{}, {}]}, {}, 7])
+        };
+        serde_json::json!({"message": phrase("B", minute), "logger_name": logger, "tags": tags, "of": {"x": {"y": 1}}})
+    };
+    let whole = serde_json::to_string_pretty(&(1..9).map(record).collect::<Vec<_>>()).unwrap();
+    // Cut out anywhere: the objects that are not touched are read, and but for the one in front of the cut and the one
+    // behind it all of them are.
+    let objects: Vec<usize> = whole.match_indices("\n  {").map(|(at, _)| at).collect();
+    for from in (objects[2]..objects[3]).step_by(19) {
+        for to in (objects[5]..objects[6]).step_by(23) {
+            let torn = format!("{}{}", &whole[..from], &whole[to..]);
+            let found = ticks(&Scan::new().log(&torn));
+            for expected in ["B 01", "B 02", "B 08"] {
+                assert!(found.iter().any(|tick| tick == expected), "{expected} is not in {found:?}: {torn}");
+            }
+        }
+    }
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {
@@ -437,9 +505,9 @@ proptest! {
         let log = words.concat();
         fuzz::log(log.as_bytes(), first, second);
         // The same through a plain file, whose segments begin in the middle.
-        let scan = Scan { effort: Effort { block_bytes: first, workers: 2 }, ..Scan::new() };
+        let scan = Scan { effort: Effort { block_bytes: first, workers: 2, mapped: false }, ..Scan::new() };
         let plain = scan.run(&[scan.file("log", &log)]).unwrap();
-        let scan = Scan { effort: Effort { block_bytes: second, workers: 1 }, ..scan };
+        let scan = Scan { effort: Effort { block_bytes: second, workers: 1, mapped: true }, ..scan };
         prop_assert_eq!(&scan.run(&[scan.file("log", &log)]).unwrap(), &plain);
         let mut stream = scan.run(&[scan.file("log", gzip(log.as_bytes()))]).unwrap();
         stream.sources[0].bytes = plain.sources[0].bytes;

@@ -70,7 +70,8 @@ impl<'a> Prober<'a> {
     }
 
     fn segment(&mut self, from: u64, to: u64) -> Result<Found, Damage> {
-        let plain = Plain { file: self.file, start: 0, size: self.size, needles: self.needles };
+        let plain =
+            Plain { file: self.file, mapping: None, start: 0, size: self.size, needles: self.needles };
         let found = plain.segment(from, to, &mut self.buffer)?;
         self.bytes += found.bytes;
         Ok(found)
@@ -192,8 +193,9 @@ impl<'a> Prober<'a> {
     }
 
     fn fill(&mut self, from: u64, to: u64) -> Result<(), Damage> {
-        let plain = Plain { file: self.file, start: 0, size: self.size, needles: self.needles };
-        plain.fill(&mut self.buffer, from, to)?;
+        let plain =
+            Plain { file: self.file, mapping: None, start: 0, size: self.size, needles: self.needles };
+        plain.view(&mut self.buffer, from, to)?;
         self.bytes += self.buffer.len() as u64;
         Ok(())
     }

@@ -5,7 +5,7 @@ use svdr_protocol::statement::SessionId;
 
 use super::ViewError;
 use crate::config::Coordinator;
-use crate::link::{CallError, Entry, History, HistoryError};
+use crate::link::{CallError, Entry, History, HistoryError, MAX_TRANSCRIPT_LEN};
 use crate::store::Store;
 
 /// What one coordinator acknowledged in one session: checked against all that it said before, also before the last
@@ -48,11 +48,21 @@ impl Ledger {
         self.history.next()
     }
 
+    /// The last position that the coordinator has given a receipt for and not shown yet.
+    pub fn owed(&self) -> Option<u64> {
+        self.history.owed()
+    }
+
     /// Takes the next entries of the transcript; new receipts are on disk afterwards.
     ///
     /// # Errors
     /// [`ViewError::History`] where the coordinator contradicts itself; its receipts are kept as the proof.
+    /// [`CallError::Endless`] where it sends more than there can be.
     pub fn follow(&mut self, store: &Store, entries: &[Entry]) -> Result<(), ViewError> {
+        if self.next().saturating_add(entries.len() as u64) > MAX_TRANSCRIPT_LEN {
+            let url = self.coordinator.url.clone();
+            return Err(CallError::Endless { url, limit: MAX_TRANSCRIPT_LEN }.into());
+        }
         let mut new = Vec::new();
         let mut failed = None;
         for entry in entries {

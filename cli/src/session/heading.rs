@@ -1,10 +1,15 @@
 //! What stands at the top of every screen about a session: what it is, and what nobody may overlook.
 
+use std::collections::BTreeMap;
+
 use svdr_protocol::names::MemberName;
 
 use super::facts::{Remark, SessionFacts};
 use super::short;
 use crate::exit::shown;
+
+/// Contradictions of one member that are shown one by one.
+const SHOWN_EQUIVOCATIONS: usize = 3;
 
 /// How a screen is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,16 +81,7 @@ pub fn alarms(facts: &SessionFacts) -> Vec<String> {
             _ => format!("ABORTED by {by}: {reason}"),
         });
     }
-    for one in &facts.equivocations {
-        alarms.push(format!(
-            "EQUIVOCATION: {} signed {} ({} and {}). Its word counts for nothing there: call it, and keep the \
-             transcript as the proof",
-            one.member,
-            one.what,
-            short(&one.first),
-            short(&one.second)
-        ));
-    }
+    alarms.extend(equivocations(facts));
     for Remark { by, round, reason } in &facts.releases {
         let round = round.unwrap_or_default();
         alarms.push(format!(
@@ -94,6 +90,31 @@ pub fn alarms(facts: &SessionFacts) -> Vec<String> {
         ));
     }
     alarms
+}
+
+/// The first contradictions of each member; whoever signs thousands is not to hide what else there is to see.
+fn equivocations(facts: &SessionFacts) -> Vec<String> {
+    let mut counts: BTreeMap<&MemberName, usize> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for one in &facts.equivocations {
+        let count = counts.entry(&one.member).or_default();
+        *count += 1;
+        if *count <= SHOWN_EQUIVOCATIONS {
+            lines.push(format!(
+                "EQUIVOCATION: {} signed {} ({} and {}). Its word counts for nothing there: call it, and keep the \
+                 transcript as the proof",
+                one.member,
+                one.what,
+                short(&one.first),
+                short(&one.second)
+            ));
+        }
+    }
+    let more = counts.into_iter().filter(|(_, count)| *count > SHOWN_EQUIVOCATIONS);
+    lines.extend(more.map(|(member, count)| {
+        format!("EQUIVOCATION: {member} contradicted itself {} times more", count - SHOWN_EQUIVOCATIONS)
+    }));
+    lines
 }
 
 /// All of the names: who is covered or left behind is not to be guessed.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId};
 
 use super::slot::{Accepted, Entry, From, Slot};
 use crate::incoming::{Incoming, Kept};
-use crate::limits::MAX_SESSIONS;
+use crate::limits::{KEPT_SESSIONS, MAX_SESSIONS};
 use crate::refusal::Refusal;
 
 /// The sessions, by id.
@@ -47,7 +48,7 @@ impl Sessions {
         if !matches!(opening.body(), Body::Open(_)) {
             return Err(Refusal::UnknownSession { session: id });
         }
-        if self.slots.len() >= MAX_SESSIONS {
+        if self.slots.len() + self.kept_for_others(opening.signer()) >= MAX_SESSIONS {
             return Err(Refusal::TooManySessions);
         }
         let mut slot = Slot::new(Session::open(Arc::clone(opening), Arc::clone(&self.roster))?);
@@ -55,6 +56,17 @@ impl Sessions {
         self.slots.insert(id, slot);
         self.order.push(id);
         Ok(accepted)
+    }
+
+    /// Places that are kept for conveners other than this one.
+    fn kept_for_others(&self, convener: &MemberName) -> usize {
+        let conveners: Vec<_> = self.roster.members().iter().filter(|member| member.convener).collect();
+        let share = KEPT_SESSIONS.min(MAX_SESSIONS / conveners.len().max(1));
+        let opened = |by: &MemberName| {
+            self.slots.values().filter(|slot| slot.session.opened().signer() == by).take(share).count()
+        };
+        let others = conveners.iter().filter(|other| other.name != *convener);
+        others.map(|other| share - opened(&other.name)).sum()
     }
 
     /// Gives a statement that is on disk its place.

@@ -129,6 +129,20 @@ fn sessions_are_limited() {
 }
 
 #[test]
+fn a_convener_without_measure_leaves_the_others_their_places() {
+    let net = Net::with_conveners(4, 2);
+    let mut sessions = Sessions::new(Arc::clone(&net.roster));
+    for _ in 0..MAX_SESSIONS - KEPT_SESSIONS {
+        accept(&mut sessions, &net, net.opening_by(0, 1)).unwrap();
+    }
+    assert!(matches!(accept(&mut sessions, &net, net.opening_by(0, 1)), Err(Refusal::TooManySessions)));
+    for _ in 0..KEPT_SESSIONS {
+        accept(&mut sessions, &net, net.opening_by(1, 1)).unwrap();
+    }
+    assert!(matches!(accept(&mut sessions, &net, net.opening_by(1, 1)), Err(Refusal::TooManySessions)));
+}
+
+#[test]
 fn kinds_for_newer_versions_are_kept_and_counted_for_nothing() {
     let net = Net::new(4);
     let (mut sessions, id) = opened(&net);

@@ -7,6 +7,7 @@ use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::identity::{self, IdentityError};
 use svdr_cli::roster_file::{self, RosterFileError};
 use svdr_proto::channel::{ConnectError, connect};
+use svdr_proto::limits::CALL_TIMEOUT;
 use svdr_proto::tls::{TlsError, TlsIdentity};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_client::SessionServiceClient;
@@ -61,6 +62,12 @@ pub enum ClientError {
         /// What it said.
         status: Box<Status>,
     },
+    /// It does not answer.
+    #[error(
+        "the coordinator has not answered for {} s; try again, or name another one first in the configuration",
+        CALL_TIMEOUT.as_secs()
+    )]
+    Silent,
     /// A statement of the transcript does not hold.
     #[error(
         "statement {position} of the coordinator's transcript does not hold; tell its operator, and use another"
@@ -149,6 +156,7 @@ impl CommandError for ClientError {
                 Code::InvalidArgument | Code::PermissionDenied | Code::FailedPrecondition => Exit::Refused,
                 _ => Exit::Failed,
             },
+            ClientError::Silent => Exit::Failed,
             ClientError::NotAMember { .. }
             | ClientError::Statement { .. }
             | ClientError::Receipt { .. }
@@ -165,6 +173,14 @@ impl CommandError for ClientError {
 impl From<Status> for ClientError {
     fn from(status: Status) -> ClientError {
         ClientError::Call { status: Box::new(status) }
+    }
+}
+
+/// What a call, or the next message of one, brings; not waited for without end.
+async fn answered<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, ClientError> {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_elapsed) => Err(ClientError::Silent),
     }
 }
 
@@ -233,7 +249,8 @@ impl Client {
     /// # Errors
     /// Where the call fails.
     pub async fn list(&mut self) -> Result<Vec<v1::SessionSummary>, ClientError> {
-        Ok(self.service.list_sessions(v1::ListSessionsRequest {}).await?.into_inner().sessions)
+        let answer = answered(self.service.list_sessions(v1::ListSessionsRequest {})).await?;
+        Ok(answer.into_inner().sessions)
     }
 
     /// Signs a statement as this member, and submits it; its checked receipt.
@@ -259,7 +276,7 @@ impl Client {
         let envelope =
             Statement { header, body }.sign(&self.key).map_err(|error| ClientError::Sign(Box::new(error)))?;
         let request = v1::SubmitRequest { statement: Some(envelope.to_message()) };
-        let receipt = self.service.submit(request).await?.into_inner().receipt.unwrap_or_default();
+        let receipt = answered(self.service.submit(request)).await?.into_inner().receipt.unwrap_or_default();
         let receipt = self.receipt(receipt, 0)?;
         if receipt.receipt().statement != envelope.digest() {
             return Err(ClientError::OtherReceipt { position: receipt.receipt().position });
@@ -280,10 +297,10 @@ impl Client {
     /// Where the call fails, or something does not hold.
     pub async fn transcript(&mut self, session: SessionId) -> Result<(Vec<Checked>, Followed), ClientError> {
         let request = v1::GetTranscriptRequest { session: session.to_string(), from: 0 };
-        let mut stream = self.service.get_transcript(request).await?.into_inner();
+        let mut stream = answered(self.service.get_transcript(request)).await?.into_inner();
         let mut followed = Followed::new(session);
         let mut entries = Vec::new();
-        while let Some(response) = stream.message().await? {
+        while let Some(response) = answered(stream.message()).await? {
             entries.push(self.check(response.entry.unwrap_or_default(), &mut followed)?);
         }
         Ok((entries, followed))
@@ -299,7 +316,7 @@ impl Client {
     ) -> Result<tonic::Streaming<v1::WatchResponse>, ClientError> {
         let session = followed.chain.session().to_string();
         let request = v1::WatchRequest { session, from: followed.chain.len() };
-        Ok(self.service.watch(request).await?.into_inner())
+        Ok(answered(self.service.watch(request)).await?.into_inner())
     }
 
     /// Checks the next entry of a transcript, and adds it to the state.

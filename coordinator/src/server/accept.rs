@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::ServerConfig;
-use svdr_proto::tls::identity_key;
+use rustls::pki_types::UnixTime;
+use svdr_proto::tls::KnownClients;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -37,6 +38,7 @@ pub(super) struct Connection {
 pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     pub(super) tls: Arc<ServerConfig>,
+    pub(super) known: Arc<KnownClients>,
     pub(super) clients: Arc<Clients>,
     pub(super) metrics: Metrics,
     pub(super) connections: mpsc::Sender<io::Result<Connection>>,
@@ -67,7 +69,8 @@ impl Acceptor {
 
     /// Does the handshake in a task of its own, and hands the connection on.
     fn prove(&self, stream: TcpStream, address: SocketAddr) -> AbortHandle {
-        let (tls, clients) = (TlsAcceptor::from(Arc::clone(&self.tls)), Arc::clone(&self.clients));
+        let (tls, known) = (TlsAcceptor::from(Arc::clone(&self.tls)), Arc::clone(&self.known));
+        let clients = Arc::clone(&self.clients);
         let (metrics, connections) = (self.metrics.clone(), self.connections.clone());
         let handshake = async move {
             // Without it small answers would wait for the client's acknowledgement; a failure costs only that.
@@ -84,7 +87,7 @@ impl Acceptor {
                 }
                 Err(_elapsed) => return refused("handshake_timeout"),
             };
-            let Some(client) = whose(&proved, &clients) else { return refused("stranger") };
+            let Some(client) = whose(&proved, &known, &clients) else { return refused("stranger") };
             let Some(place) = client.connection() else {
                 tracing::warn!(target: "svdr", member = %client.name, "has too many connections");
                 return refused("too_many_of_one_client");
@@ -100,9 +103,9 @@ impl Acceptor {
 }
 
 /// Whose connection it is. The handshake has let nobody in who is not in the roster; here it is looked up.
-fn whose(stream: &TlsStream<TcpStream>, clients: &Clients) -> Option<Arc<Client>> {
+fn whose(stream: &TlsStream<TcpStream>, known: &KnownClients, clients: &Clients) -> Option<Arc<Client>> {
     let (_, session) = stream.get_ref();
-    let key = identity_key(session.peer_certificates()?.first()?).ok()??;
+    let key = known.identify(session.peer_certificates()?.first()?, UnixTime::now()).ok()?;
     clients.by_key(&key).cloned()
 }
 

@@ -1,6 +1,5 @@
 //! The two questions that TLS asks: may this client come in, and is this the server I want?
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -12,31 +11,18 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::{KeyBytes, identity_key, key_text};
+use super::{KeyBytes, KnownClients, identity_key, key_text, provider};
 
-/// Signatures that a handshake may carry: those of identity keys, and no others.
-const SCHEMES: [SignatureScheme; 1] = [SignatureScheme::ED25519];
+/// Signatures by which a server proves itself: that of its identity, and no other.
+const OF_SERVERS: [SignatureScheme; 1] = [SignatureScheme::ED25519];
+/// Those by which a client does: its identity's, or that of a P-256 key that its identity has certified.
+const OF_CLIENTS: [SignatureScheme; 2] = [SignatureScheme::ED25519, SignatureScheme::ECDSA_NISTP256_SHA256];
 
 fn algorithms() -> WebPkiSupportedAlgorithms {
-    rustls::crypto::ring::default_provider().signature_verification_algorithms
+    provider().signature_verification_algorithms
 }
 
-/// What a handshake ends with where the key is nobody's: the other end receives the alert `access_denied`.
-const STRANGER: Error = Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
-
-/// Lets in whoever holds one of these keys.
-#[derive(Debug)]
-pub(super) struct PinnedClients {
-    known: HashSet<KeyBytes>,
-}
-
-impl PinnedClients {
-    pub(super) const fn new(known: HashSet<KeyBytes>) -> PinnedClients {
-        PinnedClients { known }
-    }
-}
-
-impl ClientCertVerifier for PinnedClients {
+impl ClientCertVerifier for KnownClients {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -45,12 +31,9 @@ impl ClientCertVerifier for PinnedClients {
         &self,
         end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        match identity_key(end_entity)? {
-            Some(key) if self.known.contains(&key) => Ok(ClientCertVerified::assertion()),
-            _ => Err(STRANGER),
-        }
+        self.identify(end_entity, now).map(|_key| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -72,7 +55,7 @@ impl ClientCertVerifier for PinnedClients {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        SCHEMES.to_vec()
+        OF_CLIENTS.to_vec()
     }
 }
 
@@ -150,6 +133,6 @@ impl ServerCertVerifier for PinnedServer {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        SCHEMES.to_vec()
+        OF_SERVERS.to_vec()
     }
 }

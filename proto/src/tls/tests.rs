@@ -7,6 +7,11 @@ use rustls::{AlertDescription, ClientConnection, Connection, ServerConnection};
 
 use super::*;
 
+#[path = "tests/p256.rs"]
+mod p256;
+#[path = "tests/refusals.rs"]
+mod refusals;
+
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
@@ -21,7 +26,7 @@ fn public(seed: u8) -> KeyBytes {
 
 /// Carries bytes between both ends until there are no more; the first error of each end.
 fn handshake(client: ClientConfig, server: ServerConfig) -> (Option<rustls::Error>, Option<rustls::Error>) {
-    let name = ServerName::try_from("coordinator.example").unwrap();
+    let name = ServerName::try_from(SERVER_NAME).unwrap();
     let mut client: Connection = ClientConnection::new(Arc::new(client), name).unwrap().into();
     let mut server: Connection = ServerConnection::new(Arc::new(server)).unwrap().into();
     let (mut client_error, mut server_error) = (None, None);

@@ -3,6 +3,7 @@
 //! A report of a match counts only where the same member does not report a mismatch for the same tick. A
 //! vouched member has no reports: what the other one of a pair reports stands for both.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::clique::VertexSet;
@@ -136,16 +137,17 @@ impl<'a> Reports<'a> {
 
     fn find_newest_mutual(&self, a: usize, b: usize) -> Option<Tick> {
         let [one, other] = self.of_pair(a, b)?;
-        let (mut ones, mut others) = (one.matches.as_slice(), other.matches.as_slice());
-        while let ([ones_left @ .., x], [others_left @ .., y]) = (ones, others) {
-            if x == y && counts(one, *x) && counts(other, *x) {
-                return Some(*x);
-            }
-            if x >= y {
-                ones = ones_left;
-            }
-            if y >= x {
-                others = others_left;
+        let all = |one: &'a Observations| one.matches.descending(Timestamp::MIN, Timestamp::MAX);
+        let (mut ones, mut others) = (all(one), all(other));
+        while let (Some(x), Some(y)) = (ones.peek(), others.peek()) {
+            match x.cmp(&y) {
+                Ordering::Greater => ones.pass_newer(y),
+                Ordering::Less => others.pass_newer(x),
+                Ordering::Equal if counts(one, x) && counts(other, x) => return Some(x),
+                Ordering::Equal => {
+                    ones.pass(1);
+                    others.pass(1);
+                }
             }
         }
         None
@@ -179,7 +181,6 @@ fn counts(reported: &Observations, tick: Tick) -> bool {
 }
 
 fn newest_counting(reported: &Observations, until: Timestamp) -> Option<Tick> {
-    let matches = reported.matches.as_slice();
-    let until = matches.partition_point(|tick| tick.0 <= until);
-    matches.iter().take(until).rev().copied().find(|tick| !reported.mismatches.contains(*tick))
+    let mut matches = reported.matches.descending(Timestamp::MIN, until);
+    matches.find(|tick| !reported.mismatches.contains(*tick))
 }

@@ -1,11 +1,12 @@
 //! The graph of every tick, from the newest to the oldest.
 //!
-//! Evidence of a large roster holds tens of millions of ticks, so they are never gathered: the pairs' lists are
+//! Evidence of a large roster holds tens of millions of ticks, so they are never gathered: the pairs' runs are
 //! walked backwards side by side, in steps of some thousand ticks. For 64 ticks at a time each pair has a word
 //! with one bit a tick; turned on their side, these words are the rows of 64 graphs. Ticks that cannot have
 //! more connected members than wanted are passed over before that.
 
 use crate::clique::{Graph, MAX_VERTICES, VertexSet};
+use crate::evidence::{Descending, TickRun, Ticks};
 use crate::time::{Tick, Timestamp};
 
 use super::MAX_DISTINCT_TICKS;
@@ -16,8 +17,6 @@ const FIRST_STEP: usize = WORD;
 /// Ticks of the largest step: 16,384 ticks of 8,128 pairs are 16 MB of words.
 const LARGEST_STEP: usize = 16_384;
 const WORD: usize = u64::BITS as usize;
-/// Ticks that are compared at once where lists run alike.
-const STRIDE: usize = 8;
 /// Ticks not yet in order, after which they are put into order, at least.
 const UNSORTED: usize = 64;
 
@@ -53,7 +52,7 @@ struct Pair<'a> {
     a: usize,
     b: usize,
     /// Ticks not yet passed at which the one matches, and the other.
-    matches: [&'a [Tick]; 2],
+    matches: [Descending<'a>; 2],
     contested: bool,
 }
 
@@ -62,12 +61,12 @@ impl Pair<'_> {
     /// among very many.
     fn next_block(&self, ticks: &[Tick]) -> Option<usize> {
         let [a, b] = self.matches;
-        let next = a.last()?.min(b.last()?);
+        let next = a.peek()?.min(b.peek()?);
         let newest_block = ticks.len().checked_sub(1)? / WORD;
-        if ticks.get(newest_block * WORD).is_some_and(|oldest| oldest <= next) {
+        if ticks.get(newest_block * WORD).is_some_and(|oldest| *oldest <= next) {
             return Some(newest_block);
         }
-        let reached = ticks.partition_point(|tick| tick <= next);
+        let reached = ticks.partition_point(|tick| *tick <= next);
         reached.checked_sub(1).map(|newest| newest / WORD)
     }
 }
@@ -136,13 +135,16 @@ impl<'r, 'a> Sweep<'r, 'a> {
         self.words.clear();
         self.words.resize(blocks * self.pairs.len(), 0);
         let count = self.pairs.len();
+        let distances: Vec<u64> = self.ticks.chunks(WORD).map(distance).collect();
         for (at, pair) in self.pairs.iter_mut().enumerate() {
             let mut left = self.ticks.as_slice();
             while let Some(block) = pair.next_block(left) {
                 let (rest, ticks) = left.split_at_checked(block * WORD).unwrap_or((&[], left));
                 left = rest;
                 let ticks = ticks.get(..WORD).unwrap_or(ticks);
-                let mut word = common(ticks, &mut pair.matches);
+                let distance = distances.get(block).copied().unwrap_or_default();
+                let [a, b] = &mut pair.matches;
+                let mut word = marked(ticks, distance, a) & marked(ticks, distance, b);
                 if pair.contested {
                     for bit in VertexSet::from_bits(u128::from(word)).iter() {
                         if self.reports.mismatch_in_the_way(pair.a, pair.b, ticks[bit]).is_some() {
@@ -192,17 +194,13 @@ impl<'r, 'a> Sweep<'r, 'a> {
 /// The pairs that match at any tick in `window`.
 fn pairs<'a>(reports: &Reports<'a>, window: Window) -> Vec<Pair<'a>> {
     let eligible = reports.eligible();
-    let clip = |ticks: &'a [Tick]| {
-        let from = ticks.partition_point(|tick| *tick < window.oldest);
-        let to = ticks.partition_point(|tick| *tick <= window.newest);
-        ticks.get(from..to).unwrap_or_default()
-    };
+    let clip = |ticks: &'a Ticks| ticks.descending(window.oldest.0, window.newest.0);
     let mut pairs = Vec::new();
     for a in eligible.iter() {
         for b in eligible.iter().skip_while(|b| *b <= a) {
             let Some(pair) = reports.of_pair(a, b) else { continue };
-            let matches = pair.map(|one| clip(one.matches.as_slice()));
-            if matches.iter().all(|ticks| !ticks.is_empty()) {
+            let matches = pair.map(|one| clip(&one.matches));
+            if matches.iter().all(|ticks| ticks.peek().is_some()) {
                 pairs.push(Pair { a, b, matches, contested: reports.contested(a, b) });
             }
         }
@@ -230,104 +228,85 @@ fn transposed(words: &[u64; MAX_VERTICES]) -> [u128; WORD] {
     std::array::from_fn(|tick| u128::from(halves[1][tick]) << WORD | u128::from(halves[0][tick]))
 }
 
-/// The last ticks of `list`, as many as are compared at once.
-fn stride(list: &[Tick]) -> Option<&[Tick; STRIDE]> {
-    list.last_chunk()
+/// The distance between each of `ticks` and the next, in microseconds; zero where it varies or there is only one.
+fn distance(ticks: &[Tick]) -> u64 {
+    let between = |pair: &[Tick; 2]| pair[1].0.micros().abs_diff(pair[0].0.micros());
+    let mut distances = ticks.array_windows().map(between);
+    let first = distances.next().unwrap_or_default();
+    if distances.all(|next| next == first) { first } else { 0 }
 }
 
-/// Takes off what is not older than `tick`; whether that was among it.
-fn take_down_to(list: &mut &[Tick], tick: &Tick) -> bool {
-    while let [older @ .., last] = *list
-        && last >= tick
-    {
-        *list = older;
-        if last == tick {
-            return true;
-        }
-    }
-    false
-}
-
-/// Which of `ticks` (at most 64, ascending) are in both lists; takes what is not older off the lists.
-fn common(mut ticks: &[Tick], [a, b]: &mut [&[Tick]; 2]) -> u64 {
-    let whole = ticks;
-    if let (Some(a_older), Some(b_older)) = (a.strip_suffix(whole), b.strip_suffix(whole)) {
-        (*a, *b) = (a_older, b_older);
-        return u64::MAX >> (WORD - whole.len());
-    }
-    let mut word = 0;
-    while let [older @ .., tick] = ticks {
-        if let (Some(next), Some(x), Some(y)) = (stride(ticks), stride(a), stride(b))
-            && next == x
-            && next == y
-        {
-            let left = ticks.len() - STRIDE;
-            word |= ((1 << STRIDE) - 1) << left;
-            (ticks, *a, *b) = (&ticks[..left], &a[..a.len() - STRIDE], &b[..b.len() - STRIDE]);
+/// Which of `ticks` (at most 64, ascending, `distance` apart where that is not zero) are in a list; takes what is not
+/// older off the list.
+fn marked(ticks: &[Tick], distance: u64, list: &mut Descending<'_>) -> u64 {
+    let Some(oldest) = ticks.first() else { return 0 };
+    let (mut word, mut left) = (0, ticks);
+    while let Some(TickRun { first, step, count }) = list.take_run(*oldest) {
+        if distance > 0 && (step == distance || count == 1) {
+            let offset = first.abs_diff(oldest.0.micros());
+            let (place, beside) = if offset == 0 { (0, 0) } else { (offset / distance, offset % distance) };
+            if beside == 0 && place < ticks.len() as u64 {
+                let marks = u64::from(count).min(ticks.len() as u64 - place);
+                word |= u64::MAX >> (WORD as u64 - marks) << place;
+            }
             continue;
         }
-        let both = take_down_to(a, tick) & take_down_to(b, tick);
-        word |= u64::from(both) << older.len();
-        ticks = older;
+        while let [older @ .., tick] = left {
+            let behind = tick.0.micros().checked_sub(first).and_then(|behind| u64::try_from(behind).ok());
+            let Some(behind) = behind else { break };
+            let (place, beside) =
+                (behind.checked_div(step).unwrap_or(behind), behind.checked_rem(step).unwrap_or(0));
+            word |= u64::from(beside == 0 && place < u64::from(count)) << older.len();
+            left = older;
+        }
     }
     word
 }
 
 /// The newest ticks at which any pair matches, `extra` among them: at most `count`, ascending.
 fn newest_common(pairs: &[Pair], count: usize, extra: Option<Tick>) -> Vec<Tick> {
-    let mut newest: Vec<Tick> = Vec::new();
+    let mut newest = Ticks::default();
     let mut unsorted: Vec<Tick> = extra.into_iter().collect();
     for pair in pairs {
         let [mut a, mut b] = pair.matches;
-        let mut known = newest.as_slice();
-        let floor = if newest.len() == count { newest[0] } else { Tick(Timestamp::MIN) };
-        let mut left = count;
-        while left > 0 {
-            if let (Some(next), Some(x), Some(y)) = (stride(known), stride(a), stride(b))
-                && next == x
-                && next == y
-            {
-                (known, a, b) =
-                    (&known[..known.len() - STRIDE], &a[..a.len() - STRIDE], &b[..b.len() - STRIDE]);
-                left = left.saturating_sub(STRIDE);
-                continue;
-            }
-            let ([a_older @ .., x], [b_older @ .., y]) = (a, b) else { break };
-            if x < &floor || y < &floor {
-                break;
-            }
-            if x == y {
-                left -= 1;
-                while let [older @ .., last] = known
-                    && last > x
-                {
-                    known = older;
+        let mut known = newest.descending(Timestamp::MIN, Timestamp::MAX);
+        let floor = newest.iter().next().filter(|_| newest.len() == count);
+        let mut left = u32::try_from(count).unwrap_or(u32::MAX);
+        while left > 0
+            && let (Some(x), Some(y)) = (a.peek(), b.peek())
+            && floor.is_none_or(|floor| floor <= x && floor <= y)
+        {
+            if x > y {
+                a.pass_newer(y);
+            } else if y > x {
+                b.pass_newer(x);
+            } else {
+                known.pass_newer(x);
+                let new = known.peek() != Some(x);
+                let alike = if new { 1 } else { known.alike(&a).min(known.alike(&b)).min(left) };
+                if new {
+                    unsorted.push(x);
+                } else {
+                    known.pass(alike);
                 }
-                match known {
-                    [older @ .., last] if last == x => known = older,
-                    _ => unsorted.push(*x),
-                }
-            }
-            if x >= y {
-                a = a_older;
-            }
-            if y >= x {
-                b = b_older;
+                a.pass(alike);
+                b.pass(alike);
+                left -= alike;
             }
         }
         if unsorted.len() >= UNSORTED.max(newest.len() / 4) {
-            sort_in(&mut newest, &mut unsorted, count);
+            newest = sorted_in(&newest, &mut unsorted, count);
         }
     }
-    sort_in(&mut newest, &mut unsorted, count);
-    newest
+    sorted_in(&newest, &mut unsorted, count).iter().collect()
 }
 
-fn sort_in(newest: &mut Vec<Tick>, unsorted: &mut Vec<Tick>, count: usize) {
-    newest.append(unsorted);
-    newest.sort();
-    newest.dedup();
-    newest.drain(..newest.len().saturating_sub(count));
+/// The newest `count` of both.
+fn sorted_in(newest: &Ticks, unsorted: &mut Vec<Tick>, count: usize) -> Ticks {
+    unsorted.extend(newest.iter());
+    unsorted.sort_unstable();
+    unsorted.dedup();
+    unsorted.drain(..).rev().take(count).collect()
 }
 
 #[cfg(test)]
@@ -336,7 +315,32 @@ mod tests {
 
     use super::*;
 
+    fn at(micros: i64) -> Tick {
+        Tick(Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN))
+    }
+
     proptest! {
+        #[test]
+        fn marks_what_is_in_the_list_and_takes_it(
+            even in any::<bool>(),
+            ticks in prop::collection::btree_set(0i64..200, 1..WORD),
+            list in prop::collection::vec((0i64..200, 1i64..4, 1i64..30), 0..6),
+        ) {
+            let ticks: Vec<Tick> = match even {
+                true => (0..ticks.len() as i64).map(|nth| at(60 + 2 * nth)).collect(),
+                false => ticks.into_iter().map(at).collect(),
+            };
+            let list = list.into_iter().flat_map(|(first, step, count)| (0..count).map(move |nth| first + nth * step));
+            let list: Ticks = list.map(at).collect();
+            let mut left = list.descending(Timestamp::MIN, Timestamp::MAX);
+            let word = marked(&ticks, distance(&ticks), &mut left);
+            for (place, tick) in ticks.iter().enumerate() {
+                prop_assert_eq!(word >> place & 1 == 1, list.contains(*tick), "{:?}", tick);
+            }
+            let older = list.iter().rev().filter(|tick| *tick < ticks[0]);
+            prop_assert!(left.eq(older));
+        }
+
         #[test]
         fn turning_words_on_their_side(words in prop::collection::vec(any::<u64>(), MAX_VERTICES)) {
             let words: [u64; MAX_VERTICES] = words.try_into().unwrap_or([0; MAX_VERTICES]);

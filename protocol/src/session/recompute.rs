@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Session;
 use crate::digest::Digest;
@@ -78,6 +79,35 @@ pub enum Unconfirmed {
     Differs(Difference),
 }
 
+/// Results of the rule, each for the evidence and the parameters that it was computed from: nothing else goes into
+/// it. Whoever decides looks at the same proposal each time anything arrives, and evidence may be made to take the
+/// rule a minute. Clones share what is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Computed(Arc<Mutex<BTreeMap<BTreeSet<Digest>, Vec<Known>>>>);
+
+/// Sets of evidence whose results are kept: far more than a session has in good faith, and some megabytes.
+const KEPT_RESULTS: usize = 4096;
+
+type Known = (Parameters, Result<Outcome, ProposalError>);
+
+impl Computed {
+    fn get(&self, proposal: &Proposal) -> Option<Result<Outcome, ProposalError>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_evidence = known.get(&proposal.evidence)?.iter();
+        of_evidence
+            .find(|(parameters, _)| *parameters == proposal.parameters)
+            .map(|(_, result)| result.clone())
+    }
+
+    fn keep(&self, proposal: &Proposal, result: Result<Outcome, ProposalError>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KEPT_RESULTS {
+            known.clear();
+        }
+        known.entry(proposal.evidence.clone()).or_default().push((proposal.parameters.clone(), result));
+    }
+}
+
 /// What a proposal says, and what it should say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -151,8 +181,12 @@ impl Session {
             return Err(Unconfirmed::OtherRule { expected, found });
         }
         let evidence = self.evidence_of(proposal)?;
-        let outcome = propose(&self.roster, evidence.into_values(), &proposal.parameters)
-            .map_err(|source| Unconfirmed::Rule(Box::new(source)))?;
+        let computed = self.computed.get(proposal).unwrap_or_else(|| {
+            let result = propose(&self.roster, evidence.into_values(), &proposal.parameters);
+            self.computed.keep(proposal, result.clone());
+            result
+        });
+        let outcome = computed.map_err(|source| Unconfirmed::Rule(Box::new(source)))?;
         if let crate::proposal::Choice::NotPossible(shortfall) = &outcome.choice {
             return Err(Unconfirmed::NoChoice(Box::new(shortfall.clone())));
         }

@@ -1,10 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::fixture::{Net, abandonment, agreement, at, attestation, release};
-use crate::statement::{Abort, Milestone, Obstacle, ObstacleKind, Rejection};
+use crate::statement::{Abort, Milestone, Obstacle, ObstacleKind, Proposal, Rejection};
 
 /// A session in which much has been said, some of it twice and some of it contradictory.
 fn eventful(net: &Net) -> Vec<Arc<Verified>> {
@@ -233,4 +235,62 @@ fn newer_evidence_replaces_older_and_no_proposal_made_before() {
     assert_eq!(session.evidence()[&net.name(3)].digest(), newer);
     net.agree(0, &mut session, &proposal);
     assert_ne!(session.next_proposal(&session.parameters()).unwrap().candidate.left_behind.len(), 0);
+}
+
+/// A proposal as a coordinator signs it, with a key that is in no roster.
+fn by_coordinator(net: &Net, session: &Session, proposal: Proposal) -> Arc<Verified> {
+    let mut statement = net.statement(0, Some(session.id()), Body::Proposal(proposal));
+    statement.header.signer = "coordinator".parse().unwrap();
+    let key = ed25519_dalek::SigningKey::from_bytes(&[200; 32]);
+    Arc::new(Verified::read(statement.sign(&key).unwrap(), &net.roster).unwrap())
+}
+
+#[test]
+fn what_a_convener_decides_no_coordinator_proposes() {
+    let net = Net::new(4);
+    let mut session = net.gathered();
+    let proposal = session.next_proposal(&session.parameters()).unwrap();
+    let with = |change: &dyn Fn(&mut Proposal)| {
+        let mut changed = proposal.clone();
+        change(&mut changed);
+        changed
+    };
+    let wrong = [
+        with(&|proposal| proposal.round = 2),
+        with(&|proposal| proposal.parameters.margin = Duration::ZERO),
+        with(&|proposal| proposal.parameters.threshold = 4),
+        with(&|proposal| proposal.parameters.not_after = Some(at(3600))),
+        with(&|proposal| proposal.parameters.excluded = [net.name(3)].into()),
+        with(&|proposal| proposal.parameters.vouched = [net.name(3)].into()),
+        with(&|proposal| proposal.evidence = proposal.evidence.iter().take(2).copied().collect()),
+    ];
+    let before = session.len();
+    for proposal in wrong {
+        let by_coordinator = by_coordinator(&net, &session, proposal.clone());
+        let error = session.insert(by_coordinator).unwrap_err();
+        assert!(matches!(error, NotAccepted::ConvenersToPropose { .. }), "{error}");
+        session.accepts(&net.sign(0, session.id(), Body::Proposal(proposal))).unwrap();
+    }
+    assert_eq!((session.len(), session.latest_round()), (before, 0));
+    assert_eq!(session.insert(by_coordinator(&net, &session, proposal)), Ok(true));
+    assert_eq!(session.latest_round(), 1);
+}
+
+#[test]
+fn a_proposal_is_not_computed_twice_from_the_same() {
+    let net = Net::new(4);
+    let mut session = net.gathered();
+    let digest = net.propose(&mut session);
+    let Body::Proposal(proposal) = session.statement(&digest).unwrap().body().clone() else { panic!() };
+    let first = session.recompute(&proposal).unwrap();
+    assert_eq!(session.recompute(&proposal).unwrap(), first);
+    // Other parameters are other results, and what is contradicted later does not count, whatever is known.
+    let mut other = proposal.clone();
+    other.parameters.margin = Duration::ZERO;
+    assert!(matches!(session.recompute(&other), Err(Unconfirmed::Differs(_))));
+    let sequence = session.evidence()[&net.name(3)].header().sequence;
+    let mut again = net.statement(3, Some(session.id()), net.evidence(3, &[0]));
+    again.header.sequence = sequence;
+    session.insert(net.verified(&again, 3)).unwrap();
+    assert!(matches!(session.recompute(&proposal), Err(Unconfirmed::Contradicted { .. })));
 }

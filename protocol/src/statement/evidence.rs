@@ -12,8 +12,8 @@ impl Content for Evidence {
 
     fn to_message(&self, header: v1::Header) -> v1::Evidence {
         let runs = |ticks: &Ticks| {
-            let encode = |TickRun { first, step, count }| v1::TickRun { first, step, count };
-            ticks.runs().into_iter().map(encode).collect()
+            let encode = |&TickRun { first, step, count }: &TickRun| v1::TickRun { first, step, count };
+            ticks.runs().iter().map(encode).collect()
         };
         v1::Evidence {
             header: Some(header),

@@ -214,13 +214,26 @@ async fn health_and_reflection_answer() {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let mut reflection = ServerReflectionClient::new(channel);
+    let mut reflection = ServerReflectionClient::new(channel.clone());
     let requests = tokio_stream_once(request);
     let mut answers = reflection.server_reflection_info(requests).await.unwrap().into_inner();
     let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(services) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = services.service.into_iter().map(|service| service.name).collect();
     assert!(names.contains(&"svdr.v1.SessionService".to_owned()), "{names:?}");
+
+    use tonic_reflection::pb::v1alpha;
+    let request = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
+            "svdr.v1.SessionService".to_owned(),
+        )),
+    };
+    let mut older = v1alpha::server_reflection_client::ServerReflectionClient::new(channel);
+    let answers = older.server_reflection_info(tokio_stream_once(request)).await.unwrap();
+    let answer = answers.into_inner().message().await.unwrap().unwrap().message_response.unwrap();
+    use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
+    assert!(matches!(&answer, FileDescriptorResponse(files) if !files.file_descriptor_proto.is_empty()));
 }
 
 fn tokio_stream_once<T: Send + 'static>(item: T) -> impl futures_util::Stream<Item = T> + Send + 'static {

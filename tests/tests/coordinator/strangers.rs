@@ -4,8 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use svdr_proto::tls::{client_config, identity_certificate};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use svdr_proto::tls::{ClientFiles, SERVER_NAME, client_config, identity_certificate};
 
 use super::*;
 
@@ -57,7 +58,7 @@ impl rustls::client::ResolvesClientCert for NoCertificate {
 /// A handshake as far as it goes; what the server answers to a request over it.
 fn answer(config: rustls::ClientConfig, coordinator: &Coordinator) -> std::io::Result<usize> {
     let mut tcp = TcpStream::connect(coordinator.started.address)?;
-    let name = ServerName::try_from("coordinator.example").unwrap();
+    let name = ServerName::try_from(SERVER_NAME).unwrap();
     let mut session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
     let mut tls = rustls::Stream::new(&mut session, &mut tcp);
     tls.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")?;
@@ -84,6 +85,39 @@ fn no_certificate_and_a_copied_one_without_its_key_are_refused() {
     let mut copy = client_config(&own, server).unwrap();
     copy.client_auth_cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(certified));
     assert!(answer(copy, &coordinator).is_err());
+}
+
+/// A client that trusts certificates as TLS libraries do, with a key that `identity` has certified.
+fn certified_by(identity: &SigningKey, coordinator: &Coordinator) -> rustls::ClientConfig {
+    let server = *server_key(coordinator).verifying_key().as_bytes();
+    let day = std::time::Duration::from_secs(86_400);
+    let files = ClientFiles::new(identity, &[server], UnixTime::now(), day).unwrap();
+    let certificates = |pem: &str| -> Vec<_> {
+        CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect()
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(&files.coordinators));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::from_pem_slice(files.key.as_bytes()).unwrap();
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(certificates(&files.certificate), key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config
+}
+
+#[test]
+fn a_key_that_an_identity_has_certified_gets_in_where_the_identity_does() {
+    let network = Network::new(4).unwrap();
+    let coordinator = Coordinator::start(network.path(), &[]).unwrap();
+    for known in [network.key(1), network.key(4), &network.observer] {
+        assert!(answer(certified_by(known, &coordinator), &coordinator).is_ok());
+    }
+    let stranger = SigningKey::from_bytes(&[99; 32]);
+    assert!(answer(certified_by(&stranger, &coordinator), &coordinator).is_err());
 }
 
 /// A fresh Ed25519 key as PKCS#8.

@@ -9,8 +9,9 @@ fn key() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
 }
 
+/// The session that the statement "a" opens.
 fn session() -> SessionId {
-    SessionId::from_bytes([1; 16])
+    SessionId::of_open(&statement("a").digest())
 }
 
 fn statement(text: &str) -> Envelope {
@@ -103,4 +104,33 @@ fn the_receipts_of_another_session_do_not_fit() {
     let receipt = chain.append(foreign.digest());
     let entry = Entry { position: 0, receipt: signed(&receipt), statement: foreign };
     assert!(matches!(History::new(session()).follow(&entry), Err(HistoryError::Broken { .. })));
+}
+
+#[test]
+fn a_transcript_begins_with_the_opening() {
+    let entries = transcript(&["b", "a"]);
+    let error = History::new(session()).follow(&entries[0]).unwrap_err();
+    assert!(matches!(error, HistoryError::NotTheOpening { .. }), "{error}");
+}
+
+#[test]
+fn a_receipt_of_another_session_is_no_receipt_for_what_was_submitted() {
+    let foreign = Chain::new(SessionId::from_bytes([2; 16])).append(statement("a").digest());
+    let mut history = History::new(session());
+    let error = history.acknowledged(signed(&foreign)).unwrap_err();
+    assert!(matches!(error, HistoryError::OtherSession { .. }), "{error}");
+    assert_eq!(history.proof(&error, None).len(), 1);
+}
+
+#[test]
+fn what_was_acknowledged_is_owed_until_it_is_shown() {
+    let entries = transcript(&["a", "b", "c"]);
+    let mut history = followed(&entries[..1]);
+    assert_eq!(history.owed(), None);
+    history.acknowledged(entries[2].receipt.clone()).unwrap();
+    assert_eq!(history.owed(), Some(2));
+    history.follow(&entries[1]).unwrap();
+    assert_eq!(history.owed(), Some(2));
+    history.follow(&entries[2]).unwrap();
+    assert_eq!(history.owed(), None);
 }

@@ -5,7 +5,7 @@
 //! be chosen by a user, and the first ` - ` behind them ends the header, so nothing further right can pass for
 //! the start of a message.
 
-use super::{LineTime, date};
+use super::{LineTime, PROCESSOR, date};
 use crate::scan::limits::{MAX_HEADER_BYTES, MAX_SYNCHRONIZER_BYTES};
 use svdr_protocol::names::SHORT_FINGERPRINT_LEN;
 
@@ -79,6 +79,16 @@ fn split(text: &str) -> Option<(&str, &str)> {
     Some((text.get(..end)?, text.get(end + 3..)?))
 }
 
+/// Whether `logger` is the commitment processor, or a class inside of it.
+pub(super) fn is_processor(logger: &str) -> bool {
+    is_processor_class(class(logger))
+}
+
+/// Whether `class` is the commitment processor, or one inside of it, which Scala parts with a dollar sign.
+pub(in crate::scan) fn is_processor_class(class: &str) -> bool {
+    class.strip_prefix(PROCESSOR).is_some_and(|inner| inner.is_empty() || inner.starts_with('$'))
+}
+
 /// The class of a logger: what stands before its parameters, behind the packages.
 pub(super) fn class(logger: &str) -> &str {
     let path = logger.split([':', ' ']).next().unwrap_or(logger);
@@ -87,20 +97,34 @@ pub(super) fn class(logger: &str) -> &str {
 
 /// The synchronizer that a logger names, in short form.
 pub(super) fn synchronizer(logger: &str) -> Option<String> {
-    let (_, parameters) = logger.split_once(':')?;
-    parameters.split(['/', ',']).find_map(|parameter| {
-        let (field, value) = parameter.split_once('=')?;
-        SYNCHRONIZER_FIELDS.contains(&field.trim()).then(|| short_synchronizer(value)).flatten()
-    })
+    let mut rest = logger.get(memchr::memchr(b':', logger.as_bytes())? + 1..);
+    while let Some(parameters) = rest {
+        let end = memchr::memchr2(b'/', b',', parameters.as_bytes());
+        let parameter = parameters.get(..end.unwrap_or(parameters.len()))?;
+        rest = end.and_then(|end| parameters.get(end + 1..));
+        if let Some((field, value)) = parameter.split_once('=')
+            && SYNCHRONIZER_FIELDS.contains(&field.trim())
+            && let Some(short) = short_synchronizer(value)
+        {
+            return Some(short);
+        }
+    }
+    None
 }
 
 /// `identifier::fingerprint`, with or without a physical suffix (`::34-0`) and dots, cut to the short form.
 pub(super) fn short_synchronizer(text: &str) -> Option<String> {
     let text = text.trim();
-    let (identifier, rest) = text.split_once("::")?;
-    let fingerprint = rest.split("::").next().unwrap_or(rest);
+    let identifier = pair_of_colons(text)?;
+    let rest = text.get(identifier + 2..)?;
+    let fingerprint = pair_of_colons(rest).and_then(|end| rest.get(..end)).unwrap_or(rest);
     let fingerprint = fingerprint.trim_end_matches(['.', '…']);
     let fingerprint = fingerprint.get(..SHORT_FINGERPRINT_LEN).unwrap_or(fingerprint);
-    let fits = !identifier.is_empty() && !fingerprint.is_empty() && text.len() <= MAX_SYNCHRONIZER_BYTES;
-    fits.then(|| format!("{identifier}::{fingerprint}"))
+    let fits = identifier > 0 && !fingerprint.is_empty() && text.len() <= MAX_SYNCHRONIZER_BYTES;
+    text.get(..identifier + 2 + fingerprint.len()).filter(|_| fits).map(str::to_owned)
+}
+
+/// Where the first `::` of `text` is.
+fn pair_of_colons(text: &str) -> Option<usize> {
+    text.as_bytes().windows(2).position(|pair| pair == b"::")
 }

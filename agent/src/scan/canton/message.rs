@@ -83,17 +83,17 @@ fn period(text: &str) -> Option<Tick> {
 
 /// A participant in the form of logs, without its dots; one printed in full is cut.
 fn participant(text: &str) -> Option<String> {
-    let uncut = text.strip_prefix("PAR::")?;
-    let uncut = uncut.strip_suffix("...").or_else(|| uncut.strip_suffix('…')).unwrap_or(uncut);
+    let text = text.strip_suffix("...").or_else(|| text.strip_suffix('…')).unwrap_or(text);
     // An identifier may end with a colon, so the last pair is the separator; a fingerprint holds none.
-    let (identifier, fingerprint) = uncut.rsplit_once(':')?;
+    let (identifier, fingerprint) = text.strip_prefix("PAR::")?.rsplit_once(':')?;
     let identifier = identifier.strip_suffix(':')?;
     let identifier_fits =
         (1..=MAX_IDENTIFIER_LEN).contains(&identifier.len()) && identifier.bytes().all(is_identifier_byte);
     let fingerprint_fits = (1..=MAX_FINGERPRINT_LEN).contains(&fingerprint.len())
         && fingerprint.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     let short = fingerprint.get(..SHORT_FINGERPRINT_LEN).unwrap_or(fingerprint);
-    (identifier_fits && fingerprint_fits).then(|| format!("PAR::{identifier}::{short}"))
+    let short = text.get(..text.len() - fingerprint.len() + short.len());
+    short.filter(|_| identifier_fits && fingerprint_fits).map(str::to_owned)
 }
 
 /// What the `remote` part of the error context says: whose commitment, on which synchronizer.

@@ -8,23 +8,26 @@ use std::io;
 use std::thread;
 
 use super::board::{Board, Next};
+use super::mapping::Mapping;
 use super::{Arrival, Effort, read_at};
 use crate::scan::input::Damage;
-use crate::scan::limits::{MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
+use crate::scan::limits::{MAX_DOCKER_PIECE_BYTES, MAX_LINE_BYTES, MAX_PIECE_DISTANCE};
 use crate::scan::lines::{
     Finder, Found, Needles, NeedsWarmUp, count_lines, count_overlong, first_time, last_separator, last_time,
     next_separator,
 };
 
 /// What is read in front of a segment to find split lines that reach into it.
-const WARM_UP_BYTES: u64 = MAX_PIECE_DISTANCE + MAX_PIECE_BYTES as u64;
+const WARM_UP_BYTES: u64 = MAX_PIECE_DISTANCE + MAX_DOCKER_PIECE_BYTES as u64;
 /// How much more is read at a time where a line goes on behind a segment.
-const EXTEND_BYTES: usize = 64 * 1024;
+const EXTEND_BYTES: u64 = 64 * 1024;
 
 /// A plain file, read at any place.
 pub struct Plain<'a> {
     /// The file.
     pub file: &'a File,
+    /// The same in memory, where it is to be looked at there.
+    pub mapping: Option<&'a Mapping>,
     /// The first byte to read, at a line's start.
     pub start: u64,
     /// Where to end.
@@ -40,7 +43,12 @@ impl Plain<'_> {
         let segments = self.size.saturating_sub(self.start).div_ceil(block);
         let search = |nth: u64, buffer: &mut Vec<u8>| {
             let from = self.start + nth * block;
-            self.segment(from, (from + block).min(self.size), buffer)
+            let to = (from + block).min(self.size);
+            let found = self.segment(from, to, buffer);
+            if let Some(mapping) = self.mapping {
+                mapping.release(from, to);
+            }
+            found
         };
         let board = Board::new(segments);
         let workers = u64::try_from(effort.workers).unwrap_or(1).clamp(1, segments.max(1));
@@ -112,35 +120,39 @@ impl Plain<'_> {
         let mut finder =
             if is_warm { Finder::new(self.needles) } else { Finder::in_the_middle(self.needles) };
         let begin = from - front;
-        self.fill(buffer, begin, to)?;
-        let front = usize::try_from(front).unwrap_or(usize::MAX).min(buffer.len());
+        let mut view = self.view(buffer, begin, to)?;
+        let bytes = view.bytes();
+        let front = usize::try_from(front).unwrap_or(usize::MAX).min(bytes.len());
         // Of a file that shrank while it was read there are fewer bytes, which is told by who asked for them.
-        let (before, own) = buffer.split_at(front);
+        let (before, own) = bytes.split_at(front);
         found.bytes = own.len() as u64;
         found.lines = count_lines(own);
-        let at_end = begin + buffer.len() as u64 >= self.size || own.len() as u64 != to - from;
+        let at_end = begin + bytes.len() as u64 >= self.size || own.len() as u64 != to - from;
         if at_end && own.last().is_some_and(|last| *last != b'\n') {
             found.lines += 1;
         }
         let is_start = before.is_empty() || last_separator(before) == Some(before.len() - 1);
-        let first = if is_start { Some(front) } else { next_separator(buffer, front).map(|at| at + 1) };
-        let Some(first) = first.filter(|first| *first < buffer.len()) else { return Ok(Ok(found)) };
-        let last_line = last_separator(buffer).map_or(first, |at| at + 1).max(first);
+        let first = if is_start { Some(front) } else { next_separator(bytes, front).map(|at| at + 1) };
+        let Some(first) = first.filter(|first| *first < bytes.len()) else { return Ok(Ok(found)) };
+        let last_line = last_separator(bytes).map_or(first, |at| at + 1).max(first);
         let mut own_end = last_line;
-        if last_line < buffer.len() && !self.extend_line(buffer, begin, last_line)? {
-            let phrase = self.overlong_holds_phrase(buffer, begin, last_line)?;
-            count_overlong(phrase, &mut found);
-        } else if last_line < buffer.len() {
-            own_end = next_separator(buffer, last_line).map_or(buffer.len(), |at| at + 1);
+        if last_line < bytes.len() {
+            if view.extend_line(last_line)? {
+                own_end = next_separator(view.bytes(), last_line).map_or(view.bytes().len(), |at| at + 1);
+            } else {
+                let phrase = self.overlong_holds_phrase(view.bytes(), begin, last_line)?;
+                count_overlong(phrase, &mut found);
+            }
         }
+        let bytes = view.bytes();
         if is_warm && front > 0 {
             let aligned = match begin > self.start {
-                true => next_separator(buffer, 0).map_or(first, |at| at + 1).min(first),
+                true => next_separator(bytes, 0).map_or(first, |at| at + 1).min(first),
                 false => 0,
             };
-            finder.warm_up(buffer.get(aligned..first).unwrap_or_default(), begin + aligned as u64);
+            finder.warm_up(bytes.get(aligned..first).unwrap_or_default(), begin + aligned as u64);
         }
-        let own = buffer.get(first..own_end).unwrap_or_default();
+        let own = bytes.get(first..own_end).unwrap_or_default();
         if let Err(needs) = finder.read(own, begin + first as u64, &mut found) {
             return Ok(Err(needs));
         }
@@ -148,9 +160,10 @@ impl Plain<'_> {
         found.last = last_time(own);
         let mut next = begin + own_end as u64;
         while finder.is_open() && next < self.size {
-            self.fill(buffer, next, (next + WARM_UP_BYTES).min(self.size))?;
-            let whole = match last_separator(buffer) {
-                _ if next + buffer.len() as u64 >= self.size => buffer.len(),
+            let view = self.view(buffer, next, (next + WARM_UP_BYTES).min(self.size))?;
+            let bytes = view.bytes();
+            let whole = match last_separator(bytes) {
+                _ if next + bytes.len() as u64 >= self.size => bytes.len(),
                 Some(at) => at + 1,
                 // One line as long as the distance: nothing behind it is near enough.
                 None => break,
@@ -158,46 +171,22 @@ impl Plain<'_> {
             if whole == 0 {
                 break;
             }
-            finder.finish_splits(buffer.get(..whole).unwrap_or_default(), next, &mut found);
+            finder.finish_splits(bytes.get(..whole).unwrap_or_default(), next, &mut found);
             next += whole as u64;
         }
         finder.finish(&mut found);
         Ok(Ok(found))
     }
 
-    /// Reads the bytes of `[from, to)` into `buffer`; fewer where the file ends before.
+    /// The bytes of `[from, to)`, read into `buffer` where the file is not mapped; fewer where it ends before.
     ///
     /// # Errors
     /// Where the file cannot be read, with the place.
-    pub fn fill(&self, buffer: &mut Vec<u8>, from: u64, to: u64) -> Result<(), Damage> {
-        let length = usize::try_from(to - from).unwrap_or(usize::MAX);
-        buffer.resize(length, 0);
-        let count = read_at(self.file, buffer, from).map_err(|error| unreadable(from, &error))?;
-        buffer.truncate(count);
-        Ok(())
-    }
-
-    /// Reads on behind `buffer` until the line at `line` ends; says whether it ends within the limit.
-    fn extend_line(&self, buffer: &mut Vec<u8>, begin: u64, line: usize) -> Result<bool, Damage> {
-        let mut searched = line;
-        loop {
-            if let Some(end) = next_separator(buffer, searched) {
-                return Ok(end - line <= MAX_LINE_BYTES);
-            }
-            if buffer.len() - line > MAX_LINE_BYTES {
-                return Ok(false);
-            }
-            searched = buffer.len();
-            let next = begin + searched as u64;
-            let more = self.size.saturating_sub(next).min(EXTEND_BYTES as u64);
-            buffer.resize(searched + usize::try_from(more).unwrap_or(0), 0);
-            let rest = buffer.get_mut(searched..).unwrap_or_default();
-            let count = read_at(self.file, rest, next).map_err(|error| unreadable(next, &error))?;
-            buffer.truncate(searched + count);
-            if count == 0 {
-                return Ok(true);
-            }
-        }
+    pub fn view<'b>(&'b self, buffer: &'b mut Vec<u8>, from: u64, to: u64) -> Result<View<'b>, Damage> {
+        buffer.clear();
+        let mut view = View { plain: self, buffer, from, to: from };
+        view.extend(to)?;
+        Ok(view)
     }
 
     /// Whether the line at `line` of `buffer`, too long to be kept, holds a phrase anywhere up to its end.
@@ -223,6 +212,61 @@ impl Plain<'_> {
             }
             part.truncate(kept + count);
             next += count as u64;
+        }
+    }
+}
+
+/// A part of a plain file.
+pub struct View<'b> {
+    plain: &'b Plain<'b>,
+    /// The part, where it is not mapped.
+    buffer: &'b mut Vec<u8>,
+    from: u64,
+    to: u64,
+}
+
+impl View<'_> {
+    /// The part.
+    pub fn bytes(&self) -> &[u8] {
+        match self.plain.mapping {
+            Some(mapping) => mapping.bytes(self.from, self.to),
+            None => self.buffer,
+        }
+    }
+
+    /// Adds what stands behind it, up to `to` or the file's end; says whether there was anything.
+    fn extend(&mut self, to: u64) -> Result<bool, Damage> {
+        let before = self.to;
+        if self.plain.mapping.is_some() {
+            // What was cut off meanwhile must not be touched.
+            let metadata = self.plain.file.metadata().map_err(|error| unreadable(before, &error))?;
+            self.to = to.min(metadata.len()).max(before);
+        } else {
+            let kept = self.buffer.len();
+            self.buffer.resize(kept + usize::try_from(to.saturating_sub(before)).unwrap_or(0), 0);
+            let rest = self.buffer.get_mut(kept..).unwrap_or_default();
+            let count = read_at(self.plain.file, rest, before).map_err(|error| unreadable(before, &error))?;
+            self.buffer.truncate(kept + count);
+            self.to += count as u64;
+        }
+        Ok(self.to > before)
+    }
+
+    /// Goes on behind the view until the line at `line` ends; says whether it ends within the limit.
+    fn extend_line(&mut self, line: usize) -> Result<bool, Damage> {
+        let mut searched = line;
+        loop {
+            let bytes = self.bytes();
+            if let Some(end) = next_separator(bytes, searched) {
+                return Ok(end - line <= MAX_LINE_BYTES);
+            }
+            if bytes.len() - line > MAX_LINE_BYTES {
+                return Ok(false);
+            }
+            searched = bytes.len();
+            if !self.extend((self.to + EXTEND_BYTES).min(self.plain.size))? {
+                return Ok(true);
+            }
         }
     }
 }

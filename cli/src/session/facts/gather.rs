@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use svdr_protocol::digest::Digest;
+use svdr_protocol::equivocation::{self, Equivocation};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::Parameters;
 use svdr_protocol::session::{NotProposable, Session};
@@ -42,24 +43,39 @@ impl SessionFacts {
             bounds: bounds(session),
             differences: shown.differences(),
             held: held(session, round),
-            equivocations: session
-                .equivocations()
-                .into_iter()
-                .map(|one| EquivocationFacts {
-                    member: one.signer.clone(),
-                    what: one.contradiction.to_string(),
-                    first: one.first.digest(),
-                    second: one.second.digest(),
-                })
-                .collect(),
+            equivocations: session.equivocations().iter().map(equivocation).collect(),
             releases: releases(session),
             aborts: session.aborts().filter_map(|one| remark(one)).collect(),
         }
     }
 
+    /// As [`SessionFacts::of`], with the contradictions between what members signed in `session` and in `others`, the
+    /// other sessions of the network that are known. A drill contradicts nothing outside of itself.
+    pub fn among(session: &Session, others: &[&Session]) -> SessionFacts {
+        let mut facts = SessionFacts::of(session);
+        let all = others.iter().copied().chain([session]).flat_map(Session::statements);
+        let here = |one: &Verified| one.session() == Some(session.id());
+        for one in equivocation::find(all).iter().filter(|one| here(&one.first) != here(&one.second)) {
+            facts.equivocations.push(equivocation(one));
+            for member in facts.members.iter_mut().filter(|member| member.member == one.signer) {
+                member.equivocated = true;
+            }
+        }
+        facts
+    }
+
     /// The facts about one member.
     pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {
         self.members.iter().find(|one| one.member == *name)
+    }
+}
+
+fn equivocation(one: &Equivocation) -> EquivocationFacts {
+    EquivocationFacts {
+        member: one.signer.clone(),
+        what: one.contradiction.to_string(),
+        first: one.first.digest(),
+        second: one.second.digest(),
     }
 }
 

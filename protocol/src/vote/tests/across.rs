@@ -46,6 +46,34 @@ fn agreeing_in_another_session_abandons_the_first() {
 }
 
 #[test]
+fn agreements_in_another_session_prove_that_an_attested_round_is_left() {
+    let net = Net::new(4);
+    let (mut first, _) = net.agreed();
+    net.attest(0, &mut first, 1);
+    let mut second = net.gathered();
+    let proposal = net.propose(&mut second);
+    let record = Record::new();
+    for member in [1, 2] {
+        let me = net.name(member);
+        assert!(matches!(
+            voter(&net.name(0), &record, &second, &[&first]).agree(&proposal),
+            Decision::Wait(Wait::Abandonments { needed: 2, .. })
+        ));
+        let Decision::Sign(agreement) = voter(&me, &record, &second, &[&first]).agree(&proposal) else {
+            panic!("refused")
+        };
+        net.say(member, &mut second, Body::Agreement(agreement));
+    }
+    let me = net.name(0);
+    let Decision::Sign(agreement) = voter(&me, &record, &second, &[&first]).agree(&proposal) else {
+        panic!("still locked")
+    };
+    // Everybody accepts it with the proof that it carries.
+    net.say(0, &mut second, Body::Agreement(agreement));
+    assert_eq!(second.agreement_certificate(1).unwrap().agreements().len(), 3);
+}
+
+#[test]
 fn a_completed_session_is_followed_only_by_one_that_names_it() {
     let net = Net::new(4);
     let (mut first, _) = net.agreed();

@@ -1,0 +1,136 @@
+//! `identity certificate`: what other programs than svdr show in this member's name.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use rustls::pki_types::UnixTime;
+use serde::Serialize;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{self, FileError, Replace};
+use svdr_cli::output::{self, Output};
+use svdr_cli::span;
+use svdr_proto::tls::{SERVER_NAME, TlsError, identity_certificate_pem};
+use svdr_protocol::keys::PublicKey;
+use svdr_protocol::time::Timestamp;
+
+use crate::identity::client_folder::{ClientFolder, ClientFolderError};
+use crate::identity::{self, IdentityError};
+
+/// Arguments of `identity certificate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  svdr-agent identity certificate identity.key --out identity.crt\n  \
+    svdr-agent identity certificate identity.key --client grpc-client --coordinator ed25519:…\n\n\
+    Without --client it is the certificate of the identity key itself, for programs that speak\n\
+    Ed25519 and may hold that key. With it, the folder gets a P-256 key of its own, client.key, which\n\
+    the identity certifies for a limited time in client.crt, and coordinator.crt, which the client has\n\
+    to trust. Such a key reads sessions and submits what has been signed; it signs nothing itself.\n\
+    A client that asks for a server's name expects \"svdr\".")]
+pub struct CertificateArgs {
+    /// The key file
+    pub key: PathBuf,
+    /// The file to write; printed on stdout where it is left out
+    #[arg(long, value_name = "FILE", conflicts_with = "client")]
+    pub out: Option<PathBuf>,
+    /// Replace an existing file
+    #[arg(long, requires = "out")]
+    pub force: bool,
+    /// A folder to make, with a P-256 key and what else a gRPC client needs that does not speak Ed25519
+    #[arg(long, value_name = "DIR", requires = "coordinator")]
+    pub client: Option<PathBuf>,
+    /// A coordinator's key, as agent.toml has it; may be given several times
+    #[arg(long, value_name = "PUBLIC_KEY", requires = "client")]
+    pub coordinator: Vec<PublicKey>,
+    /// For how long the client's certificate holds; at most 398d
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "90d",
+        value_parser = span::parse,
+        requires = "client"
+    )]
+    pub valid_for: Duration,
+}
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateCommandError {
+    /// The key cannot be read.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The identity's certificate cannot be made.
+    #[error(transparent)]
+    Certificate(#[from] TlsError),
+    /// The client's folder cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientFolderError),
+    /// The certificate cannot be written.
+    #[error(transparent)]
+    Write(#[from] FileError),
+    /// Stdout cannot be written.
+    #[error("the result cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for CertificateCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            CertificateCommandError::Identity(error) => error.exit(),
+            CertificateCommandError::Client(ClientFolderError::ValidFor { .. }) => Exit::Usage,
+            CertificateCommandError::Client(_)
+            | CertificateCommandError::Certificate(_)
+            | CertificateCommandError::Write(_)
+            | CertificateCommandError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document {
+    key: String,
+    certificate: String,
+    coordinators: String,
+    server_name: &'static str,
+    valid_until: String,
+}
+
+/// Writes the identity's certificate, or the folder of a client.
+///
+/// # Errors
+/// Where the key cannot be read, or what is made cannot be written.
+pub(super) fn run(args: &CertificateArgs, output: Output) -> Result<(), CertificateCommandError> {
+    let key = identity::read(&args.key)?;
+    if let Some(path) = &args.client {
+        let folder = ClientFolder::create(path, &key, &args.coordinator, UnixTime::now(), args.valid_for)?;
+        return print(&folder, output).map_err(CertificateCommandError::Print);
+    }
+    let certificate = identity_certificate_pem(&key)?;
+    match &args.out {
+        None => output::print(&certificate).map_err(CertificateCommandError::Print),
+        Some(out) => {
+            let replace = if args.force { Replace::Force } else { Replace::Never };
+            Ok(files::write_private(out, certificate.as_bytes(), replace)?)
+        }
+    }
+}
+
+fn print(folder: &ClientFolder, output: Output) -> io::Result<()> {
+    let micros = i64::try_from(folder.valid_until.as_secs()).ok().and_then(|at| at.checked_mul(1_000_000));
+    let until = micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX);
+    let shown = |path: &Path| path.display().to_string();
+    let document = Document {
+        key: shown(&folder.key),
+        certificate: shown(&folder.certificate),
+        coordinators: shown(&folder.coordinators),
+        server_name: SERVER_NAME,
+        valid_until: until.to_string(),
+    };
+    match output {
+        Output::Json => output::print_json(&document),
+        Output::Table => output::print(&format!(
+            "private key   {} (secret)\ncertificate   {}\ncoordinators  {}\nserver name   {}\nvalid until   {}",
+            document.key, document.certificate, document.coordinators, SERVER_NAME, document.valid_until
+        )),
+    }
+}

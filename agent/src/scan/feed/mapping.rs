@@ -1,0 +1,111 @@
+//! Maps a log into memory, so that a scan of gigabytes copies none of them.
+//!
+//! The price is that the system answers with SIGBUS where a mapped file is cut while it is read, or its disk fails.
+//! So only a command that does nothing but scan maps, never an agent that runs on; the file's size is looked at in
+//! front of every segment, which leaves a millisecond; and for that millisecond the signal's handler says what
+//! happened and ends the process, which has written nothing yet.
+
+use std::fs::File;
+use std::sync::Once;
+
+const CUT: &[u8] =
+    b"error: a log was cut while it was read, or its disk failed. Scan again; where a disk fails, see \
+    the system's log\n";
+
+/// A file in memory, as long as it was when it was mapped.
+pub struct Mapping(memmap2::Mmap);
+
+impl Mapping {
+    /// Maps the first `size` bytes of `file`; none where the file system or the address space does not allow it.
+    pub(super) fn of(file: &File, size: u64) -> Option<Mapping> {
+        static HANDLER: Once = Once::new();
+        let length = usize::try_from(size).ok().filter(|length| *length > 0)?;
+        HANDLER.call_once(handle_bus_errors);
+        #[expect(unsafe_code, reason = "mapping is unsafe because others may write to the file")]
+        // SAFETY: the bytes are only searched and parsed, by code that takes any bytes for what they are. Where
+        // the file changes meanwhile, what is found is what a read at an unlucky moment would have found; where it is
+        // cut, the handler ends the process.
+        let map = unsafe { memmap2::MmapOptions::new().len(length).map(file) };
+        map.ok().map(Mapping)
+    }
+
+    /// The bytes of `[from, to)`; fewer where the mapping ends before.
+    pub(super) fn bytes(&self, from: u64, to: u64) -> &[u8] {
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.0.len());
+        self.0.get(place(from)..place(to)).unwrap_or_default()
+    }
+}
+
+impl Mapping {
+    /// Lets the pages of `[from, to)` go from this process, so that it does not grow with the file.
+    pub(super) fn release(&self, from: u64, to: u64) {
+        let (Ok(from), Ok(to)) = (usize::try_from(from), usize::try_from(to)) else { return };
+        let length = to.min(self.0.len()).saturating_sub(from);
+        #[expect(unsafe_code, reason = "what a process wrote to its mapping could get lost")]
+        // SAFETY: nothing is written to this mapping, so a page that is touched again is what the file holds.
+        let released =
+            unsafe { self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, length) };
+        // Where the system does not do it, the pages go with the mapping.
+        drop(released);
+    }
+}
+
+/// From now on SIGBUS ends the process with [`CUT`] and the code for input that cannot be read.
+fn handle_bus_errors() {
+    extern "C" fn end(_: libc::c_int) {
+        #[expect(unsafe_code, reason = "a signal's handler can only call the system")]
+        // SAFETY: both calls may be made in a signal's handler; the buffer is static.
+        unsafe {
+            libc::write(libc::STDERR_FILENO, CUT.as_ptr().cast(), CUT.len());
+            libc::_exit(1);
+        }
+    }
+    let handler: extern "C" fn(libc::c_int) = end;
+    #[expect(unsafe_code, reason = "the standard library has no handlers of signals")]
+    // SAFETY: the handler only makes calls that are allowed in one, and never returns.
+    unsafe {
+        libc::signal(libc::SIGBUS, handler as libc::sighandler_t);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write as _;
+    use std::process::Command;
+
+    use super::*;
+
+    fn log(bytes: usize) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![b'x'; bytes]).unwrap();
+        file
+    }
+
+    #[test]
+    fn parts_end_where_the_mapping_does() {
+        let mapping = Mapping::of(&log(10_000), 9_000).unwrap();
+        assert_eq!(mapping.bytes(0, 9_000).len(), 9_000);
+        assert_eq!(mapping.bytes(8_999, u64::MAX), b"x");
+        assert_eq!(mapping.bytes(9_001, 10_000), b"");
+        assert!(Mapping::of(&log(1), 0).is_none());
+    }
+
+    #[test]
+    #[ignore = "ends the process: the next test runs it in one of its own"]
+    fn reads_what_was_cut() {
+        let file = log(100_000);
+        let mapping = Mapping::of(&file, 100_000).unwrap();
+        file.set_len(0).unwrap();
+        assert_eq!(mapping.bytes(50_000, 50_001), b"x");
+    }
+
+    #[test]
+    fn a_log_that_is_cut_ends_the_process_with_a_word() {
+        let test = "scan::feed::mapping::tests::reads_what_was_cut";
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--exact", test, "--ignored", "--nocapture"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stderr.ends_with(CUT), "{output:?}");
+    }
+}

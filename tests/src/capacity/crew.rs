@@ -1,0 +1,143 @@
+//! A session of real agents: each a process of its own that reads its participant's logs, checks what the others say,
+//! computes the proposal again and agrees by itself.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use svdr_cli::files::{self, Replace};
+use svdr_proto::v1::watch_response::Event;
+use svdr_proto::v1::{self, SessionState};
+use svdr_protocol::statement::SessionId;
+
+use super::load::connect;
+use crate::agents::Agent;
+use crate::binaries;
+use crate::coordinator::Coordinator;
+
+use crate::log_writer::traffic::Dice;
+use crate::log_writer::{Entry, Format, LogWriter, Period, Style};
+use crate::members::{SYNCHRONIZER, members};
+use crate::network::{Failure, Network, opening};
+use crate::sv_app::document;
+
+const MINUTE: i64 = 60_000_000;
+/// 2026-04-20T00:00:00Z, where the logs begin, in microseconds since the Unix epoch.
+const START: i64 = 1_776_643_200_000_000;
+/// The kind of envelope that says that a member agrees.
+const AGREEMENT: &str = "application/vnd.svdr.v1.agreement+protobuf";
+/// Where no SV app listens: agents that have agreed ask for their dump in vain, which is past what is measured.
+const NO_APP: &str = "http://127.0.0.1:9/api/sv";
+
+/// What a session came to.
+pub(super) struct Ran {
+    /// From the opening's submission to the agreement that completes the certificate, as somebody who watches sees it.
+    pub(super) agreed: Duration,
+    /// The most memory that the coordinator has had at once, in bytes.
+    pub(super) peak_memory: u64,
+}
+
+/// Agents that wait for a session.
+pub(super) struct Crew {
+    network: Network,
+    coordinator: Coordinator,
+    agents: Vec<Agent>,
+}
+
+impl Crew {
+    /// Writes everybody's files, and starts the agents; returns once all wait for a session.
+    pub(super) fn new(count: usize, ticks: usize) -> Result<Crew, Failure> {
+        let network = Network::new(count)?;
+        let coordinator = Coordinator::start(network.path(), &[])?;
+        write_log(&network.path().join("participant.log"), count, ticks)?;
+        let mut agents = Vec::new();
+        for member in 1..=count {
+            agents.push(start(&network, &coordinator, member)?);
+        }
+        for agent in &agents {
+            if !agent.logs("waiting for a convener") {
+                return Err(format!("an agent does not wait for a session: {}", agent.log()).into());
+            }
+        }
+        Ok(Crew { network, coordinator, agents })
+    }
+
+    /// Opens a session, and watches it until as many members as the threshold have agreed.
+    pub(super) fn session(self) -> Result<Ran, Failure> {
+        let opened = self.network.sign(1, None, 1, opening(1))?;
+        let session = SessionId::of_open(&opened.digest());
+        let agreed = tokio::runtime::Runtime::new()?.block_on(async {
+            let mut client = connect(&self.coordinator, &self.network, 1).await?;
+            let started = Instant::now();
+            client.submit(v1::SubmitRequest { statement: Some(opened.to_message()) }).await?;
+            let request = v1::WatchRequest { session: session.to_string(), from: 0 };
+            let mut watch = client.watch(request).await?.into_inner();
+            let mut agreements = 0;
+            while agreements < self.network.roster.threshold() {
+                let news = watch.message().await?.ok_or("the watch has ended")?;
+                let Some(Event::Entry(entry)) = news.event else { continue };
+                agreements += usize::from(entry.statement.is_some_and(|one| one.payload_type == AGREEMENT));
+            }
+            let agreed = started.elapsed();
+            let request = v1::GetSessionRequest { session: session.to_string() };
+            let now = client.get_session(request).await?.into_inner().summary.unwrap_or_default();
+            match now.state() {
+                SessionState::Agreed | SessionState::Recovering => Ok::<_, Failure>(agreed),
+                other => {
+                    Err(format!("{agreements} members have agreed, but the session is {other:?}").into())
+                }
+            }
+        })?;
+        let peak_memory = self.coordinator.peak_memory()?;
+        for agent in self.agents {
+            agent.kill()?;
+        }
+        Ok(Ran { agreed, peak_memory })
+    }
+}
+
+fn start(network: &Network, coordinator: &Coordinator, member: usize) -> Result<Agent, Failure> {
+    let folder = network.path().join(format!("sv-{member}"));
+    fs::create_dir(&folder)?;
+    let own = members(member).pop().ok_or("there is no such member")?;
+    let identities =
+        document::identities(&own.name, &own.participant, SYNCHRONIZER, member as u64).to_string();
+    files::write_private(folder.join("identities.json"), identities.as_bytes(), Replace::Never)?;
+    fs::write(folder.join("token"), "a token")?;
+    let config = network.path().join(format!("agent-{member}.toml"));
+    let (url, key) = (coordinator.url(), &coordinator.started.public_key);
+    let text = format!(
+        "roster = \"roster.toml\"\napproval = \"automatic\"\n\
+         [identity]\nkey = \"member-{member}.key\"\n\
+         [[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n\
+         [evidence]\nlogs = [\"participant.log\"]\n\
+         [sv_app]\nurl = \"{NO_APP}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = 6\n\
+         [backup]\nidentities = \"sv-{member}/identities.json\"\n\
+         [output]\ndir = \"sv-{member}/dumps\"\n"
+    );
+    fs::write(&config, text)?;
+    let mut command = Command::new(binaries::agent());
+    command.args(["run", "--config"]).arg(config).env_remove("RUST_LOG");
+    Ok(Agent::start(command)?)
+}
+
+/// The log of a participant at level INFO that agrees with everybody every minute. One stands for all: it names each
+/// member as a sender, and what it says of the member that reads it does not count. For 128 members and two days it has
+/// a hundred megabytes, and a hundred of those would measure the disk.
+fn write_log(path: &Path, count: usize, ticks: usize) -> Result<(), Failure> {
+    let senders = members(count);
+    let mut log = LogWriter::new(BufWriter::new(File::create(path)?), Style::new(Format::Text));
+    let mut dice = Dice::new(1);
+    for nth in 1..=i64::try_from(ticks)? {
+        let to = START + nth * MINUTE;
+        let period = Period { from: to - MINUTE, to };
+        for (place, sender) in senders.iter().enumerate() {
+            let at = to + i64::try_from(place)? * 1000;
+            log.write(&Entry::matched(at, SYNCHRONIZER, &dice.trace(), &sender.participant, period))?;
+        }
+    }
+    log.finish()?.into_inner().map_err(|error| error.into_error())?;
+    Ok(())
+}
