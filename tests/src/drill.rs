@@ -1,30 +1,46 @@
 //! The drill: a rehearsal of the recovery on one machine, with made-up SVs and the real program.
 //!
-//! It writes the logs of a handful of SVs, one of which lags behind and one of which had a mismatch that was
-//! healed; starts a stand-in for each SV's app, a coordinator, and an agent for every SV; and shows their session
-//! until it is completed. With `--offline` it does instead what each node can do by itself: scan, propose, dump
-//! and merge. Every command is shown as an operator would type it, and every result is checked by other means.
+//! It makes up a network and what happened to it (see [`Options`]): writes the logs of its SVs, starts a stand-in for
+//! each SV's app, a coordinator, and an agent for every SV; shows their session while it goes on; verifies the
+//! transcript and every dump; and judges whether everything came out as the protocol promises. With `--offline` it
+//! does instead what each node can do by itself: scan, propose, dump and merge. With `--serve` it only prepares, for
+//! people to practise. Every command is shown as an operator would type it.
 
 #![allow(clippy::print_stdout, reason = "it shows what it does on stdout, line by line")]
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use svdr_protocol::roster::governance_threshold;
 
 use crate::binaries;
 
+mod board;
 mod chaos;
 mod check;
 mod command;
+mod display;
+mod follower;
 mod network;
+mod operators;
 mod options;
+mod outcome;
+mod processes;
+mod serve;
 mod session;
 mod steps;
+mod story;
+mod summary;
 
-pub use options::Options;
+pub use options::{Mismatch, Options};
 
-use network::Network;
-use session::Board;
+use board::Board;
+use network::{Network, Settings};
+use story::Story;
+
+/// The name of the step that the session is.
+const SESSION_STEP: &str = "session";
 
 /// Why a drill did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +65,20 @@ pub enum DrillError {
         #[source]
         source: crate::sv_app::StartError,
     },
+    /// More is to go wrong than the SVs could recover from.
+    #[error(
+        "with {svs} SVs of which {threshold} have to agree, a second round leaves out too many for --pruned to end well \
+         together with the others; leave one out, or use more --svs"
+    )]
+    TooMuch {
+        /// How many SVs there are.
+        svs: u16,
+        /// How many have to agree.
+        threshold: usize,
+    },
+    /// The session cannot be shown.
+    #[error("the session cannot be shown on stdout")]
+    Show(#[source] io::Error),
     /// A program could not be started or stopped.
     #[error("a program of the drill could not be started or stopped")]
     Start(#[source] io::Error),
@@ -84,32 +114,74 @@ pub fn run(options: &Options) -> Result<(), DrillError> {
     if !options.offline {
         binaries::coordinator();
     }
+    let story = Story::new(options, now()).ok_or(DrillError::TooMuch {
+        svs: options.svs,
+        threshold: governance_threshold(usize::from(options.svs)),
+    })?;
     let started = Instant::now();
     let folder = Folder::new(options.keep.as_deref())?;
-    let mut network = Network::new(options, folder.path())?;
+    let mut network = Network::new(options, story, folder.path())?;
+    if options.serve {
+        return serve::serve(&mut network, options);
+    }
     let mut timings = Timings::default();
     timings.time("identities and roster", || steps::identities(&mut network))?;
     timings.time("writing logs", || network.write_logs(options))?;
-    let (chosen, dumps) = if options.offline {
-        timings.time("SV apps", || network.start_apps(options, None))?;
-        timings.time("scan", || steps::scan(&network))?;
-        timings.time("verify", || steps::verify(&network))?;
-        let chosen = timings.time("propose", || steps::propose(&network))?;
-        let dumps = timings.time("dump and merge", || steps::dump(&network, options, &chosen))?;
-        (chosen, dumps)
+    if options.offline {
+        offline(&mut network, options, &mut timings, started)?;
     } else {
-        let mut board = timings.time("coordinator", || Board::start(&network))?;
-        timings.time("SV apps", || network.start_apps(options, Some(&board)))?;
-        let (session, chosen, dumps) =
-            timings.time("session", || session::run(&network, &mut board, options))?;
-        timings.time("verifying the transcript", || session::verify(&network, &session))?;
-        (chosen, dumps)
-    };
-    timings.time("checking dumps", || check::dumps(&network, options, &chosen, &dumps))?;
-    steps::summary(&chosen, &dumps, &timings, started.elapsed());
+        online(&mut network, options, &mut timings, started)?;
+    }
     if options.keep.is_some() {
         println!("\nEverything is kept in {}", folder.path().display());
     }
+    Ok(())
+}
+
+/// Seconds since the Unix epoch.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
+}
+
+/// What each node can do by itself.
+fn offline(
+    network: &mut Network,
+    options: &Options,
+    timings: &mut Timings,
+    started: Instant,
+) -> Result<(), DrillError> {
+    let settings = Settings { coordinator: None, approval: "automatic" };
+    timings.time("SV apps", || network.start_apps(options, &settings))?;
+    timings.time("scan", || steps::scan(network))?;
+    timings.time("verify", || steps::verify(network))?;
+    let chosen = timings.time("propose", || steps::propose(network))?;
+    let dumps = timings.time("dump and merge", || steps::dump(network, options, &chosen))?;
+    timings.time("checking the dumps", || check::dumps(network, options, &chosen, &dumps))?;
+    summary::summary(&[], &chosen, &dumps, &[], timings, started.elapsed());
+    Ok(())
+}
+
+/// A session of all of them.
+fn online(
+    network: &mut Network,
+    options: &Options,
+    timings: &mut Timings,
+    started: Instant,
+) -> Result<(), DrillError> {
+    let mut board = timings.time("coordinator", || Board::start(network))?;
+    let (url, key) = (board.url(), board.key.clone());
+    let settings = Settings { coordinator: Some((&url, &key)), approval: "automatic" };
+    timings.time("SV apps", || network.start_apps(options, &settings))?;
+    timings.time("checking the nodes", || steps::check(network))?;
+    let held = timings.time(SESSION_STEP, || session::run(network, &mut board, options))?;
+    let outcome = timings.time("verifying the transcript", || {
+        session::verify(network, &held.session)?;
+        outcome::judge(network, &held)
+    })?;
+    let outcome::Outcome { chosen, dumps, told } = outcome;
+    timings.time("checking the dumps", || check::dumps(network, options, &chosen, &dumps))?;
+    summary::summary(&told, &chosen, &dumps, &held.moments, timings, started.elapsed());
     Ok(())
 }
 

@@ -1,10 +1,14 @@
 //! A TCP relay with an address of its own: what stands behind it can die and come back elsewhere, and connections
-//! can be cut, without anybody's configuration changing.
+//! can be cut or held up, without anybody's configuration changing.
 
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// Bytes carried at once.
+const CHUNK: usize = 16 * 1024;
 
 /// A running relay. It stops taking connections when it is dropped.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ struct Shared {
     /// Where connections go; nowhere where there is none.
     target: Option<SocketAddr>,
     open: Vec<TcpStream>,
+    /// Until when nothing is carried.
+    held_until: Option<Instant>,
     is_over: bool,
 }
 
@@ -68,6 +74,11 @@ impl Relay {
         let target = lock(&self.shared).target;
         self.lead_to(target);
     }
+
+    /// Carries nothing for that long; what arrives meanwhile is passed on afterwards.
+    pub fn hold(&self, pause: Duration) {
+        lock(&self.shared).held_until = Some(Instant::now() + pause);
+    }
 }
 
 impl Drop for Relay {
@@ -79,7 +90,7 @@ impl Drop for Relay {
     }
 }
 
-fn connect(client: TcpStream, shared: &Mutex<Shared>) -> io::Result<()> {
+fn connect(client: TcpStream, shared: &Arc<Mutex<Shared>>) -> io::Result<()> {
     let Some(target) = lock(shared).target else { return Ok(()) };
     let server = TcpStream::connect(target)?;
     for stream in [&client, &server] {
@@ -87,15 +98,33 @@ fn connect(client: TcpStream, shared: &Mutex<Shared>) -> io::Result<()> {
         lock(shared).open.push(stream.try_clone()?);
     }
     for (from, to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
-        thread::spawn(move || carry(from, to));
+        let shared = Arc::clone(shared);
+        thread::spawn(move || {
+            let (from_end, to_end) = (from.try_clone(), to.try_clone());
+            // However it ended, nothing more comes.
+            let _ = carry(from, to, &shared);
+            for end in [from_end, to_end].into_iter().flatten() {
+                let _ = end.shutdown(Shutdown::Both);
+            }
+        });
     }
     Ok(())
 }
 
-/// Carries bytes until one side ends, then ends the other.
-fn carry(mut from: TcpStream, mut to: TcpStream) {
-    // However it ended, nothing more comes.
-    let _ = io::copy(&mut from, &mut to);
-    let _ = to.shutdown(Shutdown::Both);
-    let _ = from.shutdown(Shutdown::Both);
+/// Carries bytes until one side ends.
+fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Mutex<Shared>) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let read = match from.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let held_until = lock(shared).held_until;
+        if let Some(pause) = held_until.map(|until| until.saturating_duration_since(Instant::now())) {
+            thread::sleep(pause);
+        }
+        to.write_all(chunk.get(..read).unwrap_or_default())?;
+    }
 }

@@ -9,12 +9,18 @@
 //! Parts are enumerated up to the size that a decision can need, and only where a decision waits for something:
 //! that more knowledge never turns a refusal into a signature, nor one signature into another, is itself tested
 //! below, on random knowledge.
+//!
+//! Real drills, recorded, are runs of the same model: see `recorded`.
+//!
+//! Recorded sessions of the real programs are runs of the same model: see `recorded`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "model/laws.rs"]
 mod laws;
 #[path = "model/network.rs"]
 mod network;
+#[path = "model/recorded.rs"]
+mod recorded;
 #[path = "model/recovery.rs"]
 mod recovery;
 

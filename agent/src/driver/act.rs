@@ -47,7 +47,7 @@ impl Driver {
 
     pub(super) fn report(&mut self) {
         let Some(order) = self.settings.logs.clone() else { return };
-        if self.logs.is_ready() {
+        if self.logs.is_ready(()) {
             tracing::info!("reading the logs");
             let (roster, me) = (Arc::clone(&self.settings.roster), self.settings.signer.member.clone());
             self.logs.start((), jobs::read_logs(order, roster, me));
@@ -100,7 +100,7 @@ impl Driver {
             })?;
             return Ok(());
         }
-        if !self.dump.is_ready() {
+        if !self.dump.is_ready(wanted) {
             return Ok(());
         }
         tracing::info!(
@@ -141,8 +141,7 @@ impl Driver {
                 text,
             }))
         })?;
-        let bounds = self.view.session().bounds();
-        self.teller.bounds(self.id(), &bounds);
+        self.teller.bounds(self.view.session());
         Ok(())
     }
 

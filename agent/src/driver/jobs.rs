@@ -91,13 +91,14 @@ pub enum JobError {
 pub(super) struct Job<K, T> {
     running: Option<(K, JoinHandle<Result<T, JobError>>)>,
     failures: u32,
-    not_before: Option<Instant>,
+    /// What failed last, and when it may be tried again.
+    paused: Option<(K, Instant)>,
 }
 
 impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
     /// A job that is not running.
     pub(super) const fn new() -> Job<K, T> {
-        Job { running: None, failures: 0, not_before: None }
+        Job { running: None, failures: 0, paused: None }
     }
 
     /// What is being worked on.
@@ -105,14 +106,15 @@ impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
         self.running.as_ref().map(|(kind, _)| *kind)
     }
 
-    /// Whether it can be started now: it is not running, and any pause is over.
-    pub(super) fn is_ready(&self) -> bool {
-        self.running.is_none() && self.not_before.is_none_or(|time| Instant::now() >= time)
+    /// Whether this can be started now: nothing is running, and the pause after its own failure is over.
+    pub(super) fn is_ready(&self, kind: K) -> bool {
+        let waits = |(failed, until): &(K, Instant)| *failed == kind && Instant::now() < *until;
+        self.running.is_none() && !self.paused.as_ref().is_some_and(waits)
     }
 
     /// Whether a pause is over and the work has not been started again.
     pub(super) fn is_due(&self) -> bool {
-        self.not_before.is_some() && self.is_ready()
+        self.paused.as_ref().is_some_and(|(failed, _)| self.is_ready(*failed))
     }
 
     /// Starts the work; what was running is given up.
@@ -124,7 +126,9 @@ impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
         if let Some((_, handle)) = self.running.replace((kind, tokio::spawn(work))) {
             handle.abort();
         }
-        self.not_before = None;
+        if self.paused.take().is_some_and(|(failed, _)| failed != kind) {
+            self.failures = 0;
+        }
     }
 
     /// Gives up what is running.
@@ -132,7 +136,7 @@ impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
         if let Some((_, handle)) = self.running.take() {
             handle.abort();
         }
-        (self.failures, self.not_before) = (0, None);
+        (self.failures, self.paused) = (0, None);
     }
 
     /// Waits for the end of what is running; for ever where nothing is. Can be cancelled.
@@ -142,11 +146,11 @@ impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
         let result = handle.await.unwrap_or_else(|died| Err(JobError::Died(died)));
         self.running = None;
         match &result {
-            Ok(_) => (self.failures, self.not_before) = (0, None),
+            Ok(_) => (self.failures, self.paused) = (0, None),
             Err(_) => {
                 let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
                 self.failures += 1;
-                self.not_before = Some(Instant::now() + pause);
+                self.paused = Some((kind, Instant::now() + pause));
             }
         }
         (kind, result)

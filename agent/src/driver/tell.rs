@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use svdr_cli::session::facts::SessionFacts;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::session::{Bounds, Phase, Session};
-use svdr_protocol::statement::{Body, SessionId};
+use svdr_protocol::session::{Phase, Session};
+use svdr_protocol::statement::Body;
 
 use super::courier::Event;
 use super::decide::AskReason;
@@ -19,6 +20,7 @@ pub(super) struct Teller {
     asked: HashSet<(Digest, String)>,
     equivocators: HashSet<MemberName>,
     trouble: Option<String>,
+    bounds: Option<String>,
 }
 
 impl Teller {
@@ -92,24 +94,27 @@ impl Teller {
         }
     }
 
-    pub(super) fn bounds(&self, session: SessionId, bounds: &Bounds) {
-        let mut flags = String::new();
-        if let Some(at) = bounds.not_before {
-            flags += &format!(" --not-before {at}");
-        }
-        if let Some(at) = bounds.not_after {
-            flags += &format!(" --not-after {at}");
-        }
-        if bounds.are_empty() {
-            tracing::warn!(
+    /// What a convener could do about SV apps that cannot make the dump.
+    pub(super) fn bounds(&mut self, session: &Session) {
+        let facts = SessionFacts::of(session);
+        let Some(bounds) = facts.bounds else { return };
+        let id = session.id();
+        let text = match (bounds.would_choose, bounds.command) {
+            (Some(at), Some(command)) => {
+                format!("what would suit every SV app that was asked is {at}: `{command}`, by a convener")
+            }
+            (None, Some(command)) => format!(
+                "no proposal would suit every SV app that was asked: {}. A convener could begin with `{command}`",
+                bounds.would_fail.unwrap_or_default()
+            ),
+            (_, None) => format!(
                 "no timestamp suits every SV app that was asked: a convener has to leave somebody out, with \
-                 `svdr-coordinator session propose {session} --exclude NAME`"
-            );
-        } else if !flags.is_empty() {
-            tracing::warn!(
-                "what would suit every SV app that was asked: `svdr-coordinator session propose {session}{flags}`, by a \
-                 convener"
-            );
+                 `svdr-coordinator session propose {id} --exclude NAME`"
+            ),
+        };
+        if self.bounds.as_ref() != Some(&text) {
+            tracing::warn!("{text}");
+            self.bounds = Some(text);
         }
     }
 }
@@ -128,9 +133,9 @@ fn plan(session: &Session, phase: Phase) -> String {
     };
     let members = session.roster().members().len();
     format!(
-        ": back to {} ({} s of history lost) with {} of {members} members",
+        ": back to {} ({} of history lost) with {} of {members} members",
         proposal.plan.recovery_timestamp(),
-        proposal.candidate.history_lost_seconds,
+        svdr_cli::session::lost(proposal.candidate.history_lost_seconds),
         proposal.candidate.covered.len()
     )
 }

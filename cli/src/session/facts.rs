@@ -156,8 +156,12 @@ pub struct BoundsFacts {
     pub empty: bool,
     /// The recovery timestamp that the rule chooses within them.
     pub would_choose: Option<Timestamp>,
+    /// The margin that this takes, in seconds, where it is shorter than the one of the last proposal.
+    pub shorter_margin_seconds: Option<u64>,
     /// Why it chooses none.
     pub would_fail: Option<String>,
+    /// The convener's command for it; `null` where there is no time between the bounds.
+    pub command: Option<String>,
     /// Who is pruned beyond an earlier time.
     pub pruned: Vec<MemberName>,
     /// Who has not caught up to a later one.

@@ -63,26 +63,22 @@ pub fn way_round(facts: &SessionFacts) -> Option<String> {
                  those that are behind have caught up.";
         return Some(shown(&text));
     }
-    match (&bounds.would_choose, &bounds.would_fail) {
-        (Some(at), _) => {
-            text += &format!("Within these bounds the rule chooses {at}. A convener proposes it with:\n")
+    match (&bounds.would_choose, bounds.shorter_margin_seconds, &bounds.would_fail) {
+        (Some(at), None, _) => {
+            text += &format!("Within these bounds the rule chooses {at}. A convener proposes it with:\n");
         }
-        (None, reason) => {
+        (Some(at), Some(margin), _) => {
+            text += &format!(
+                "Within these bounds the rule chooses {at}, if a margin of {} will do: less time before the tick to be \
+                 sure of. A convener proposes it with:\n",
+                crate::span::print(margin)
+            );
+        }
+        (None, _, reason) => {
             let reason = reason.as_deref().unwrap_or("no reason is known");
             text += &format!("Within these bounds there is no proposal: {reason}. A convener could try:\n");
         }
     }
-    Some(shown(&(text + "  " + &command(&facts.session, bounds))))
-}
-
-/// The convener's command for these bounds.
-fn command(session: &str, bounds: &BoundsFacts) -> String {
-    let mut command = format!("svdr-coordinator session propose {session}");
-    if let Some(at) = bounds.not_before {
-        command += &format!(" --not-before {at}");
-    }
-    if let Some(at) = bounds.not_after {
-        command += &format!(" --not-after {at}");
-    }
-    command
+    let command = bounds.command.as_deref().unwrap_or_default();
+    Some(shown(&format!("{text}  {command}")))
 }

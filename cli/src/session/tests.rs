@@ -69,6 +69,35 @@ fn obstacles_that_no_time_suits() {
 }
 
 #[test]
+fn a_shorter_margin_is_named_where_it_takes_one_to_suit_all() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    meeting.obstacle(1, proposal, ObstacleKind::Pruned, "pruned beyond 2026-04-21T23:10:00Z");
+    let bounds = SessionFacts::of(&meeting.session).bounds.unwrap();
+    assert_eq!((bounds.would_choose, bounds.shorter_margin_seconds), (Some(at("23:18:00")), Some(7 * 60)));
+    let command = bounds.command.unwrap();
+    assert!(command.ends_with(" --margin 7m --not-before 2026-04-21T23:10:00.000001Z"), "{command}");
+    assert!(screen(&meeting).contains("if a margin of 7m will do"), "{}", screen(&meeting));
+}
+
+#[test]
+fn what_the_last_convener_chose_is_kept_but_for_the_bounds() {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let own = meeting.session.parameters();
+    let excluded = [name(3)].into();
+    let chosen = Parameters { not_after: Some(at("23:09:30")), excluded, ..own };
+    let proposal = meeting.propose(Some(&chosen));
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    meeting.obstacle(1, proposal, ObstacleKind::Pruned, "pruned beyond 2026-04-21T23:09:00Z");
+    let command = SessionFacts::of(&meeting.session).bounds.unwrap().command.unwrap();
+    assert!(!command.contains("--not-after") && !command.contains("--margin"), "{command}");
+    assert!(command.contains(" --not-before 2026-04-21T23:09:00.000001Z --exclude "), "{command}");
+}
+
+#[test]
 fn two_proposals_in_one_round() {
     let mut meeting = Meeting::open(false);
     meeting.report_all();

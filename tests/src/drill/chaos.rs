@@ -1,11 +1,17 @@
 //! What goes wrong in a drill with chaos, and when: all from one seed.
 
+use std::time::Duration;
+
 use crate::sv_app::document::Noise;
+
+use super::network::FAULTS;
 
 /// Events between two acts: at least one, at most so many.
 const PACE: u64 = 9;
 /// Acts in a drill, after which the session is left in peace to end.
 const ACTS: usize = 12;
+/// The longest that connections are held up: shorter than what anybody takes for an end.
+const LONGEST_HOLD: u64 = 1500;
 
 /// Something that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +22,10 @@ pub(super) enum Act {
     RestartCoordinator,
     /// All connections to the coordinator are cut.
     Cut,
+    /// Nothing comes or goes through them for a while.
+    Hold(Duration),
+    /// The next snapshot of the SV app at this place goes wrong, with the fault of this number.
+    Fault(usize, usize),
 }
 
 /// Decides, event by event.
@@ -41,12 +51,18 @@ impl Chaos {
         }
         self.until_next = 1 + self.noise.word() % PACE;
         self.left -= 1;
-        let svs = u64::try_from(svs).unwrap_or(1).max(1);
-        Some(match self.noise.word() % 4 {
+        Some(match self.noise.word() % 8 {
             0 => Act::RestartCoordinator,
             1 => Act::Cut,
-            _ => Act::KillAgent(usize::try_from(self.noise.word() % svs).unwrap_or(0)),
+            2 => Act::Hold(Duration::from_millis(1 + self.noise.word() % LONGEST_HOLD)),
+            3 | 4 => Act::Fault(self.below(svs), self.below(FAULTS)),
+            _ => Act::KillAgent(self.below(svs)),
         })
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        let limit = u64::try_from(limit).unwrap_or(1).max(1);
+        usize::try_from(self.noise.word() % limit).unwrap_or(0)
     }
 }
 
@@ -64,5 +80,15 @@ mod tests {
         assert_eq!(acts(1), acts(1));
         assert_ne!(acts(1), acts(2));
         assert!((0..20).all(|seed| acts(seed).len() == ACTS));
+    }
+
+    #[test]
+    fn everything_that_can_go_wrong_does() {
+        let all: Vec<Act> = (0..20).flat_map(acts).collect();
+        let has = |wanted: fn(&Act) -> bool| all.iter().any(wanted);
+        assert!(has(|act| matches!(act, Act::KillAgent(_))) && has(|act| *act == Act::RestartCoordinator));
+        assert!(has(|act| *act == Act::Cut) && has(|act| matches!(act, Act::Hold(_))));
+        let faulty = |wanted| all.iter().any(|act| matches!(act, Act::Fault(_, fault) if *fault == wanted));
+        assert!((0..FAULTS).all(faulty));
     }
 }

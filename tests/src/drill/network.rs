@@ -1,34 +1,19 @@
-//! The made-up network: its SVs, what happened to them, and their logs and apps.
-//!
-//! The story: all SVs' participants agree every minute. One participant is stuck since a while (it lags), and two
-//! saw a mismatch a few minutes before the end that was healed at the next tick. Then the synchronizer was lost.
+//! The made-up network on disk: its SVs with their logs, apps and configurations. What happened to them is
+//! [`Story`]'s.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use svdr_protocol::time::Timestamp;
-
 use super::command::heading;
-use super::session::Board;
 use super::steps::unexpected;
+use super::story::{INTERVAL, Story, TICKS};
 use super::{DrillError, Options};
 use crate::log_writer::traffic::{Outcome, Traffic};
 use crate::log_writer::{Format, LogWriter, Style};
 use crate::members::{SYNCHRONIZER, TestMember, members};
 use crate::sv_app::{self, Fault, SnapshotShape, StandIn};
 
-const MICROS_PER_SECOND: i64 = 1_000_000;
-/// The reconciliation interval, in seconds.
-const INTERVAL: i64 = 60;
-/// Ticks in the logs: two and a half hours.
-const TICKS: i64 = 150;
-/// 2026-04-21T21:00:00Z, where the logs begin, in seconds since the Unix epoch.
-const START: i64 = 1_776_805_200;
-/// Ticks before the end at which the lagging participant got stuck.
-const LAG: i64 = 40;
-/// Ticks before the end at which two participants did not agree.
-const MISMATCH: i64 = 5;
 /// Participants outside of the roster that send commitments too.
 const VALIDATORS: usize = 20;
 /// What a line of a log takes on average, in bytes; only to reach about the size asked for.
@@ -49,12 +34,21 @@ pub(super) struct Sv {
 pub(super) struct Network {
     pub(super) folder: PathBuf,
     pub(super) svs: Vec<Sv>,
+    pub(super) story: Story,
     validators: Vec<TestMember>,
     seed: u64,
 }
 
+/// What the agents' configurations say besides.
+pub(super) struct Settings<'a> {
+    /// The coordinator's URL and key.
+    pub(super) coordinator: Option<(&'a str, &'a str)>,
+    /// Who approves proposals: `automatic` or `operator`.
+    pub(super) approval: &'a str,
+}
+
 impl Network {
-    pub(super) fn new(options: &Options, folder: &Path) -> Result<Network, DrillError> {
+    pub(super) fn new(options: &Options, story: Story, folder: &Path) -> Result<Network, DrillError> {
         let count = usize::from(options.svs);
         let mut svs: Vec<TestMember> = members(count + VALIDATORS);
         let validators = svs.split_off(count);
@@ -70,9 +64,9 @@ impl Network {
                 Sv { member, format, gzip, app: None, identities }
             })
             .collect();
-        let network = Network { folder: folder.to_owned(), svs, validators, seed: options.seed };
+        let network = Network { folder: folder.to_owned(), svs, story, validators, seed: options.seed };
         for sv in &network.svs {
-            for name in ["logs", "dumps"] {
+            for name in ["logs", "dumps", "volume"] {
                 let folder = network.folder.join(&sv.member.name).join(name);
                 fs::create_dir_all(&folder).map_err(failed(&folder, "making the folder"))?;
             }
@@ -80,48 +74,29 @@ impl Network {
         Ok(network)
     }
 
-    /// The place of the SV whose participant got stuck.
-    pub(super) fn lagging(&self) -> usize {
-        self.svs.len() - 1
-    }
-
     /// The SV at `place`.
     pub(super) fn sv(&self, place: usize) -> Result<&Sv, DrillError> {
         self.svs.get(place).ok_or_else(|| unexpected("the drill", "an SV at every place", "none"))
     }
 
-    /// The name of the member that convenes.
-    pub(super) fn convener(&self) -> &str {
-        self.svs.first().map_or("", |sv| &sv.member.name)
+    /// The name of the SV at `place`.
+    pub(super) fn name(&self, place: usize) -> &str {
+        self.svs.get(place).map_or("", |sv| &sv.member.name)
     }
 
-    /// The places of the two that had a mismatch.
-    fn mismatching(&self) -> [usize; 2] {
-        [1, 2]
+    /// The names of the SVs at these places.
+    pub(super) fn names(&self, places: &[usize]) -> Vec<&str> {
+        places.iter().map(|place| self.name(*place)).collect()
     }
 
-    /// The tick at `place`, counted from the start of the logs, in microseconds.
-    fn tick(place: i64) -> i64 {
-        (START + (place + 1) * INTERVAL) * MICROS_PER_SECOND
-    }
-
-    /// What became of `other`'s commitment for `tick` at `own`'s participant.
-    fn outcome(&self, own: usize, other: usize, tick: i64) -> Outcome {
-        let stuck = tick > Network::tick(TICKS - 1 - LAG);
-        if stuck && [own, other].contains(&self.lagging()) {
-            return Outcome::Silence;
-        }
-        let pair = self.mismatching();
-        if tick == Network::tick(TICKS - 1 - MISMATCH) && pair.contains(&own) && pair.contains(&other) {
-            return Outcome::Mismatch;
-        }
-        Outcome::Match
-    }
-
-    /// Writes every SV's logs, in the form that it keeps them.
+    /// Writes every SV's logs, in the form that it keeps them; those of a vouched one are lost.
     pub(super) fn write_logs(&self, options: &Options) -> Result<(), DrillError> {
         heading("The logs of the SVs' participants");
         for (own, sv) in self.svs.iter().enumerate() {
+            if self.story.vouched() == Some(own) {
+                println!("    {}  lost", sv.member.name);
+                continue;
+            }
             let (path, size) = self.write_log(own, sv, options)?;
             let shown = path.strip_prefix(&self.folder).unwrap_or(&path).display();
             println!("    {shown}  {:.1} MB", size as f64 / 1e6);
@@ -143,7 +118,7 @@ impl Network {
             own: sv.member.participant.clone(),
             synchronizer: SYNCHRONIZER.to_owned(),
             senders,
-            start: START * MICROS_PER_SECOND,
+            start: self.story.start(),
             interval_seconds: INTERVAL,
             ticks: TICKS.unsigned_abs() as usize,
             chatter: (lines / commitment_lines).saturating_sub(1),
@@ -153,7 +128,7 @@ impl Network {
             let mut log = LogWriter::new(out, Style::new(sv.format));
             traffic.entries(
                 |sender, tick| match others.get(sender) {
-                    Some(&other) => self.outcome(own, other, tick),
+                    Some(&other) => self.story.outcome(own, other, tick),
                     None => Outcome::Match,
                 },
                 |entry| log.write(entry),
@@ -172,11 +147,14 @@ impl Network {
         Ok((path, size))
     }
 
-    /// Starts every SV's app: what it can serve follows from how far its participant got.
-    pub(super) fn start_apps(&mut self, options: &Options, board: Option<&Board>) -> Result<(), DrillError> {
+    /// Starts every SV's app, and writes its agent's configuration. What the app can serve follows from the story.
+    pub(super) fn start_apps(
+        &mut self,
+        options: &Options,
+        settings: &Settings<'_>,
+    ) -> Result<(), DrillError> {
         heading("The SV apps, which are stand-ins");
-        let lagging = self.lagging();
-        let stuck = Timestamp::from_micros(Network::tick(TICKS - 1 - LAG));
+        let story = &self.story;
         for (place, sv) in self.svs.iter_mut().enumerate() {
             let shape = SnapshotShape {
                 seed: options.seed,
@@ -188,44 +166,62 @@ impl Network {
                 snapshot: shape,
                 identities: sv.identities.clone(),
                 migration_id: MIGRATION_ID,
-                caught_up_to: (place == lagging).then_some(stuck).flatten(),
+                caught_up_to: if story.lagging() == Some(place) { story.stuck_at() } else { None },
+                pruned_until: if story.pruned().contains(&place) { story.pruned_until() } else { None },
                 faults: if options.faults { faults(place) } else { Vec::new() },
                 ..sv_app::Options::default()
             })
             .map_err(|source| DrillError::StandIn { member: sv.member.name.clone(), source })?;
             println!("    {}  {}", sv.member.name, app.url());
-            write_config(&self.folder, sv, &app, board)?;
+            write_config(&self.folder, sv, &app, settings, story.vouched() != Some(place))?;
             sv.app = Some(app);
         }
         Ok(())
     }
 }
 
-/// Two faults for each SV, so that all that can be tried again come up.
+/// Everything that can go wrong with a snapshot and be tried again.
+pub(super) const FAULTS: usize = 8;
+
+/// The fault of that number, of [`FAULTS`].
+pub(super) fn fault(number: usize) -> Fault {
+    match number % FAULTS {
+        0 => Fault::ResetBeforeHead,
+        1 => Fault::Status(503, "starting up".to_owned()),
+        2 => Fault::ResetAt(700_000),
+        3 => Fault::HtmlBadGateway,
+        4 => Fault::Truncated(500_000),
+        5 => Fault::TruncatedChunked(600_000),
+        6 => Fault::HtmlLogin,
+        _ => Fault::Status(401, "token expired".to_owned()),
+    }
+}
+
+/// Two faults for each SV, so that all of them come up.
 fn faults(place: usize) -> Vec<Fault> {
-    let all = [
-        Fault::ResetBeforeHead,
-        Fault::Status(503, "starting up".to_owned()),
-        Fault::ResetAt(700_000),
-        Fault::HtmlBadGateway,
-        Fault::Truncated(500_000),
-        Fault::TruncatedChunked(600_000),
-        Fault::HtmlLogin,
-        Fault::Status(401, "token expired".to_owned()),
-    ];
-    all.iter().cycle().skip(place * 2).take(2).cloned().collect()
+    [place * 2, place * 2 + 1].map(fault).to_vec()
 }
 
 /// Writes what the agent of `sv` needs to know: `agent.toml`, the token, the CA and the identities backup.
-fn write_config(folder: &Path, sv: &Sv, app: &StandIn, board: Option<&Board>) -> Result<(), DrillError> {
+fn write_config(
+    folder: &Path,
+    sv: &Sv,
+    app: &StandIn,
+    settings: &Settings<'_>,
+    has_logs: bool,
+) -> Result<(), DrillError> {
     let folder = folder.join(&sv.member.name);
-    let coordinator = board
-        .map(|board| format!("[[coordinator]]\nurl = \"{}\"\nkey = \"{}\"\n\n", board.url(), board.key))
+    let coordinator = settings
+        .coordinator
+        .map(|(url, key)| format!("[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n\n"))
         .unwrap_or_default();
+    let evidence = if has_logs { "[evidence]\nlogs = [\"logs\"]\n\n" } else { "" };
     let config = format!(
-        "roster = \"../roster.toml\"\napproval = \"automatic\"\n\n[identity]\nkey = \"identity.key\"\n\n\
-         {coordinator}[evidence]\nlogs = [\"logs\"]\n\n[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\n\
-         [backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\n",
+        "roster = \"../roster.toml\"\napproval = \"{}\"\n\n[identity]\nkey = \"identity.key\"\n\n\
+         {coordinator}{evidence}[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\n\
+         [backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\n\n\
+         [deliver]\npath = \"volume/domain_migration_dump.json\"\n",
+        settings.approval,
         app.url(),
         MIGRATION_ID + 1
     );

@@ -4,32 +4,74 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// A rehearsal of a network-wide recovery on this machine, with made-up SVs and the real svdr-agent.
+/// A rehearsal of a network-wide recovery on this machine, with made-up SVs and the real programs.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "drill", max_term_width = 110)]
+#[command(
+    name = "drill",
+    max_term_width = 110,
+    after_help = "Examples:\n  \
+    drill                                   one SV lags behind, and two did not agree for a minute\n  \
+    drill --pruned --svs 13                 the SV apps of some cannot serve the first proposal's time\n  \
+    drill --vouch --lagging                 one SV's logs are lost, and another one lags behind\n  \
+    drill --chaos 7                         processes and connections die while the session goes on\n  \
+    drill --serve --keep practice           SV apps and files to practise docs/session.md with, by hand\n\n\
+    Without --lagging, --mismatch, --pruned and --vouch it is --lagging --mismatch=healed. Ends with 0 where the session \
+    came out as the protocol promises, and with 1 where it did not."
+)]
 pub struct Options {
     /// How many SVs
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(4..=40))]
     pub svs: u16,
+    /// One SV's participant got stuck a while before the end: it is left behind
+    #[arg(long)]
+    pub lagging: bool,
+    /// The participants of two SVs did not agree shortly before the end: until the next tick, or from then on
+    #[arg(long, value_name = "UNTIL", num_args = 0..=1, require_equals = true, default_missing_value = "healed")]
+    pub mismatch: Option<Mismatch>,
+    /// SV apps answer 400 for the first proposal's timestamp: as many as it takes for a second round
+    #[arg(long, conflicts_with = "offline")]
+    pub pruned: bool,
+    /// One SV's logs are lost: the others' matches with it stand in for them
+    #[arg(long, conflicts_with = "offline")]
+    pub vouch: bool,
+    /// Let the SV apps fail in every way that can be tried again: resets, torn bodies, 503, a proxy's HTML
+    #[arg(long)]
+    pub faults: bool,
+    /// Kill and restart processes, cut and delay connections and let SV apps fail while the session goes on, all
+    /// decided by this seed
+    #[arg(long, value_name = "SEED", conflicts_with = "offline")]
+    pub chaos: Option<u64>,
+    /// Do what each node can do by itself, without a coordinator: scan, propose, dump and merge
+    #[arg(long)]
+    pub offline: bool,
+    /// Only prepare everything and let the SV apps run until stopped, to practise a session by hand
+    #[arg(long, conflicts_with_all = ["offline", "chaos"], requires = "keep")]
+    pub serve: bool,
+    /// Where the coordinator of that session will be started
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7443", requires = "serve")]
+    pub coordinator: std::net::SocketAddr,
+    /// Keep all files in this folder, which must be new or empty
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
     /// Megabytes of log each SV's participant has written
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub log_megabytes: u32,
     /// Megabytes of active contracts in each SV app's snapshot
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub snapshot_megabytes: u32,
-    /// Let the SV apps fail in every way that can be tried again: resets, torn bodies, 503, a proxy's HTML
-    #[arg(long)]
-    pub faults: bool,
-    /// Do what each node can do by itself, without a coordinator: scan, propose, dump and merge
-    #[arg(long)]
-    pub offline: bool,
-    /// Kill and restart processes and cut connections while the session goes on, all decided by this seed
-    #[arg(long, value_name = "SEED", conflicts_with = "offline")]
-    pub chaos: Option<u64>,
-    /// Keep all files in this folder, which must be new or empty
-    #[arg(long, value_name = "FOLDER")]
-    pub keep: Option<PathBuf>,
-    /// The same seed makes the same logs and snapshots
+    /// The same seed makes the same snapshots, and the same logs but for their times, which end now
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Print lines in a terminal too, instead of a table that is drawn again
+    #[arg(long)]
+    pub lines: bool,
+}
+
+/// How long two participants did not agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mismatch {
+    /// For one tick: the next one was equal again.
+    Healed,
+    /// Until the end.
+    Standing,
 }

@@ -1,97 +1,64 @@
 //! A recovery session with the real programs: a coordinator, and an agent for every SV.
 //!
-//! Each process's log is shown as it comes, one line an event. Where chaos is asked for, processes are killed and
-//! started again while they work, and connections cut, by a seed: the session must end the same.
+//! Where chaos is asked for, processes are killed and started again while they work, connections cut and held up, and
+//! SV apps fail, by a seed: the session must end the same.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::session::{Phase, Session};
+use svdr_protocol::statement::{SessionId, Verified};
 
+use super::board::Board;
 use super::chaos::{Act, Chaos};
 use super::command::{Program, heading};
-use super::network::Network;
-use super::steps::{Chosen, Dump, text, unexpected};
+use super::display::{Display, FRAME};
+use super::follower::{self, Follower};
+use super::network::{self, Network, failed};
+use super::operators::Operators;
+use super::processes::{Agent, Event};
+use super::steps::{text, unexpected};
 use super::{DrillError, Options};
-use crate::binaries;
-use crate::coordinator::Coordinator;
-use crate::relay::Relay;
 
-/// The longest that a session may be silent: far more than the pauses between tries.
-const SILENCE: Duration = Duration::from_secs(180);
+/// The longest that a session may stand still: far more than the pauses between tries, and than the marks of progress
+/// that agents sign while a large snapshot arrives.
+const STANDSTILL: Duration = Duration::from_secs(600);
 
-/// The coordinator, behind an address that stays when it is started again.
-pub(super) struct Board {
-    coordinator: Option<Coordinator>,
-    relay: Relay,
-    pub(super) key: String,
+/// A session that all agents have left, as they should.
+pub(super) struct Held {
+    /// Its id.
+    pub(super) session: String,
+    /// What each agent printed in the end.
+    pub(super) reports: Vec<Value>,
+    /// What was reached, and how long after the opening.
+    pub(super) moments: Vec<(String, Duration)>,
+    /// What went wrong on purpose.
+    pub(super) acts: Vec<Act>,
 }
 
-impl Board {
-    /// Makes the coordinator's key and starts it, with an empty journal.
-    pub(super) fn start(network: &Network) -> Result<Board, DrillError> {
-        heading("A coordinator is started");
-        let folder = network.folder.as_path();
-        Program::agent(folder, &["identity", "new", "--out", "coordinator.key"]).run(0)?;
-        println!(
-            "\n  $ svdr-coordinator serve --roster roster.toml --identity coordinator.key --listen 127.0.0.1:0 \
-             --data data"
-        );
-        let relay = Relay::start().map_err(DrillError::Start)?;
-        let coordinator = Coordinator::start(folder, &[]).map_err(DrillError::Start)?;
-        relay.lead_to(Some(coordinator.started.address));
-        let key = coordinator.started.public_key.clone();
-        println!("    listens on {} with the key {key}", coordinator.started.address);
-        Ok(Board { coordinator: Some(coordinator), relay, key })
-    }
-
-    pub(super) fn url(&self) -> String {
-        self.relay.url()
-    }
-
-    /// Kills the coordinator and starts it again on its journal.
-    fn restart(&mut self, network: &Network) -> Result<(), DrillError> {
-        self.relay.lead_to(None);
-        if let Some(coordinator) = self.coordinator.take() {
-            coordinator.kill().map_err(DrillError::Start)?;
-        }
-        let again = Coordinator::start(&network.folder, &[]).map_err(DrillError::Start)?;
-        println!(
-            "        coordinator | started again, with {} statements in its journal",
-            again.started.journal.statements
-        );
-        self.relay.lead_to(Some(again.started.address));
-        self.coordinator = Some(again);
-        Ok(())
-    }
-}
-
-/// One SV's agent at work.
-struct Agent {
-    child: Child,
-    stdout: JoinHandle<String>,
-    /// How often it has been started; what a killed one still had to say does not count.
-    start: usize,
-}
-
-/// What the agents' processes do.
-enum Event {
-    Line { sv: usize, text: String },
-    Ended { sv: usize, start: usize },
+/// A session at work.
+struct Running<'a> {
+    network: &'a Network,
+    board: &'a mut Board,
+    display: Display,
+    operators: Operators<'a>,
+    roster: Arc<Roster>,
+    chaos: Option<Chaos>,
+    agents: Vec<Option<Agent>>,
+    events: Sender<Event>,
+    session: Option<Session>,
+    opened: Instant,
+    held: Held,
 }
 
 /// Opens a session, runs an agent for every SV, and shows what they do until all have ended.
-pub(super) fn run(
-    network: &Network,
-    board: &mut Board,
-    options: &Options,
-) -> Result<(String, Chosen, Vec<Dump>), DrillError> {
+pub(super) fn run(network: &Network, board: &mut Board, options: &Options) -> Result<Held, DrillError> {
     heading("The convener opens a session, and every SV runs its agent");
-    let config = format!("{}/agent.toml", network.convener());
+    let roster = Arc::new(roster(network)?);
+    let config = super::processes::config(network, 0);
     let args =
         ["session", "--config", &config, "open", "--drill", "--reason", "the synchronizer lost its state"];
     let opened = Program::coordinator(&network.folder, &args).show_json(0)?;
@@ -100,130 +67,171 @@ pub(super) fn run(
     println!("\n  $ svdr-agent run --drill    # on every node\n");
 
     let (events, incoming) = mpsc::channel();
+    let _follower = follow(network, board, &session, &roster, &events)?;
     let mut agents = Vec::new();
     for sv in 0..network.svs.len() {
-        agents.push(start(network, sv, 0, &events)?);
+        agents.push(Some(Agent::start(network, sv, 0, &events)?));
     }
-    let mut chaos = options.chaos.map(Chaos::new);
-    let reports = follow(network, board, agents, &events, &incoming, &mut chaos)?;
-    let dumps = dumps(network, &reports)?;
-    let chosen = chosen(network, &reports, &dumps)?;
-    Ok((session, chosen, dumps))
-}
-
-fn start(network: &Network, sv: usize, start: usize, events: &Sender<Event>) -> Result<Agent, DrillError> {
-    let name = &network.sv(sv)?.member.name;
-    let mut child = Command::new(binaries::agent())
-        .args(["run", "--drill", "--output", "json", "--config", &format!("{name}/agent.toml")])
-        .current_dir(&network.folder)
-        .env("NO_COLOR", "1")
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(DrillError::Start)?;
-    let (Some(mut stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(unexpected("a started agent", "its pipes", "none"));
+    let reports = vec![Value::Null; agents.len()];
+    let mut running = Running {
+        network,
+        board,
+        display: Display::new(options.lines),
+        operators: Operators::new(network),
+        roster,
+        chaos: options.chaos.map(Chaos::new),
+        agents,
+        events,
+        session: None,
+        opened: Instant::now(),
+        held: Held { session, reports, moments: Vec::new(), acts: Vec::new() },
     };
-    let stdout = thread::spawn(move || {
-        let mut text = String::new();
-        // What could not be read is missing from the report, which is looked at.
-        let _ = stdout.read_to_string(&mut text);
-        text
-    });
-    let events = events.clone();
-    thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            // Nobody listens any more once the drill has failed.
-            let _ = events.send(Event::Line { sv, text: line });
+    match running.work(&incoming) {
+        Ok(()) => Ok(running.held),
+        Err(error) => {
+            running.display.fail();
+            Err(error)
         }
-        let _ = events.send(Event::Ended { sv, start });
-    });
-    Ok(Agent { child, stdout, start })
+    }
 }
 
-/// Shows what happens until every agent has ended, and gives what each printed.
+/// The roster of the drill, as everybody has it.
+pub(super) fn roster(network: &Network) -> Result<Roster, DrillError> {
+    let path = network.folder.join("roster.toml");
+    svdr_cli::roster_file::read(&path).map_err(std::io::Error::other).map_err(failed(&path, "reading it"))
+}
+
+/// Follows the session with the convener's identity.
 fn follow(
     network: &Network,
-    board: &mut Board,
-    agents: Vec<Agent>,
+    board: &Board,
+    session: &str,
+    roster: &Arc<Roster>,
     events: &Sender<Event>,
-    incoming: &Receiver<Event>,
-    chaos: &mut Option<Chaos>,
-) -> Result<Vec<Value>, DrillError> {
-    let mut running: Vec<Option<Agent>> = agents.into_iter().map(Some).collect();
-    let mut reports = vec![Value::Null; running.len()];
-    let result = loop {
-        if running.iter().all(Option::is_none) {
-            break Ok(());
-        }
-        match incoming.recv_timeout(SILENCE) {
-            Ok(Event::Line { sv, text }) => {
-                println!("{:>19} | {}", network.sv(sv)?.member.name, without_time(&text));
-                let act = chaos.as_mut().and_then(|chaos| chaos.act(running.len()));
-                match act {
-                    None => {}
-                    Some(Act::KillAgent(sv)) => {
-                        if let Some(Some(agent)) = running.get_mut(sv) {
-                            kill(agent)?;
-                            println!(
-                                "{:>19} | kill -9 {}, and start it again",
-                                "chaos",
-                                network.sv(sv)?.member.name
-                            );
-                            *agent = start(network, sv, agent.start + 1, events)?;
-                        }
-                    }
-                    Some(Act::RestartCoordinator) => {
-                        println!("{:>19} | kill -9 the coordinator, and start it again", "chaos");
-                        board.restart(network)?;
-                    }
-                    Some(Act::Cut) => {
-                        println!("{:>19} | cut all connections", "chaos");
-                        board.relay.cut();
-                    }
-                }
-            }
-            Ok(Event::Ended { sv, start }) => {
-                let is_current =
-                    running.get(sv).and_then(Option::as_ref).is_some_and(|agent| agent.start == start);
-                let ended = if is_current { running.get_mut(sv).and_then(Option::take) } else { None };
-                if let (Some(agent), Some(report)) = (ended, reports.get_mut(sv)) {
-                    match ended_well(network, sv, agent) {
-                        Ok(printed) => *report = printed,
-                        Err(error) => break Err(error),
-                    }
-                }
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                let silence = format!("nothing for {} s", SILENCE.as_secs());
-                break Err(unexpected("the agents", "to go on or to end", &silence));
-            }
-        }
-    };
-    for agent in running.iter_mut().flatten() {
-        kill(agent)?;
-    }
-    result.map(|()| reports)
+) -> Result<Follower, DrillError> {
+    let path = network.folder.join(network.name(0)).join("identity.key");
+    let identity = svdr_cli::identity::read(&path)
+        .map_err(std::io::Error::other)
+        .map_err(failed(&path, "reading the key"))?;
+    let wrong = |what: &str| unexpected(what, "one that can be read", session);
+    let key = board.key.parse().map_err(|_unreadable| wrong("the coordinator's key"))?;
+    let session: SessionId = session.parse().map_err(|_unreadable| wrong("the session's id"))?;
+    let link = follower::link(board.url(), key, &identity)
+        .map_err(|error| DrillError::Start(std::io::Error::other(error)))?;
+    Follower::start(link, session, Arc::clone(roster), events.clone()).map_err(DrillError::Start)
 }
 
-fn kill(agent: &mut Agent) -> Result<(), DrillError> {
-    agent.child.kill().and_then(|()| agent.child.wait()).map(drop).map_err(DrillError::Start)
-}
-
-/// The report of an agent that has ended.
-fn ended_well(network: &Network, sv: usize, mut agent: Agent) -> Result<Value, DrillError> {
-    let status = agent.child.wait().map_err(DrillError::Start)?;
-    let printed = agent.stdout.join().unwrap_or_default();
-    let name = &network.sv(sv)?.member.name;
-    if !status.success() {
-        let command = format!("svdr-agent run --drill --config {name}/agent.toml");
-        return Err(DrillError::Exit { command, expected: 0, found: status.to_string() });
+impl Running<'_> {
+    /// Until every agent has ended, and the completion has been seen.
+    fn work(&mut self, incoming: &Receiver<Event>) -> Result<(), DrillError> {
+        let mut moved = Instant::now();
+        loop {
+            let is_completed =
+                self.session.as_ref().is_some_and(|one| matches!(one.phase(), Phase::Completed(_)));
+            if self.agents.iter().all(Option::is_none) && is_completed {
+                return self.display.draw(self.session.as_ref(), true);
+            }
+            match incoming.recv_timeout(FRAME) {
+                Ok(event) => {
+                    if !matches!(event, Event::Line { .. }) {
+                        moved = Instant::now();
+                    }
+                    self.take(event)?;
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)
+                    if moved.elapsed() < STANDSTILL => {}
+                Err(_) => {
+                    let silence = format!("nothing for {} s", STANDSTILL.as_secs());
+                    return Err(unexpected("the agents", "to go on or to end", &silence));
+                }
+            }
+            self.display.draw(self.session.as_ref(), false)?;
+        }
     }
-    serde_json::from_str(&printed).map_err(|error| {
-        unexpected(&format!("what {name}'s agent printed"), "one JSON document", &error.to_string())
-    })
+
+    fn take(&mut self, event: Event) -> Result<(), DrillError> {
+        match event {
+            Event::Line { sv, text } => {
+                self.display.line(self.network.name(sv), without_time(&text));
+                match self.chaos.as_mut().and_then(|chaos| chaos.act(self.network.svs.len())) {
+                    Some(act) => self.go_wrong(act),
+                    None => Ok(()),
+                }
+            }
+            Event::Ended { sv, start } => {
+                let ended = self.agents.get_mut(sv).and_then(|agent| agent.take_if(|one| one.start == start));
+                if let Some(agent) = ended {
+                    let report = agent.report(self.network, sv)?;
+                    if let Some(kept) = self.held.reports.get_mut(sv) {
+                        *kept = report;
+                    }
+                }
+                Ok(())
+            }
+            Event::Statement(statement) => self.learn(statement),
+        }
+    }
+
+    fn learn(&mut self, statement: Arc<Verified>) -> Result<(), DrillError> {
+        let folded = match &mut self.session {
+            Some(session) => session.insert(statement).map(drop),
+            None => Session::open(statement, Arc::clone(&self.roster)).map(|opened| {
+                self.session = Some(opened);
+            }),
+        };
+        folded.map_err(|error| {
+            unexpected("the coordinator's transcript", "statements of the session", &error.to_string())
+        })?;
+        let Some(session) = &self.session else { return Ok(()) };
+        self.display.changed();
+        let reached = session.phase().to_string();
+        if self.held.moments.last().is_none_or(|(last, _)| *last != reached) {
+            self.held.moments.push((reached, self.opened.elapsed()));
+        }
+        self.operators.look(session, &mut self.display)
+    }
+
+    fn go_wrong(&mut self, act: Act) -> Result<(), DrillError> {
+        let network = self.network;
+        self.held.acts.push(act);
+        match act {
+            Act::KillAgent(sv) => {
+                let Some(Some(agent)) = self.agents.get_mut(sv) else {
+                    // It has done its part already.
+                    self.held.acts.pop();
+                    return Ok(());
+                };
+                agent.kill()?;
+                self.display
+                    .line("chaos", &format!("kill -9 {}'s agent, and start it again", network.name(sv)));
+                *agent = Agent::start(network, sv, agent.start + 1, &self.events)?;
+            }
+            Act::RestartCoordinator => {
+                self.display.line("chaos", "kill -9 the coordinator, and start it again");
+                let statements = self.board.restart(network)?;
+                self.display.line(
+                    "coordinator",
+                    &format!("started again, with {statements} statements in its journal"),
+                );
+            }
+            Act::Cut => {
+                self.display.line("chaos", "cut all connections");
+                self.board.cut();
+            }
+            Act::Hold(pause) => {
+                self.display.line("chaos", &format!("hold up all connections for {} ms", pause.as_millis()));
+                self.board.hold(pause);
+            }
+            Act::Fault(sv, number) => {
+                let (fault, name) = (network::fault(number), network.name(sv));
+                self.display.line("chaos", &format!("the next snapshot of {name}'s SV app: {fault:?}"));
+                if let Some(app) = network.sv(sv)?.app.as_ref() {
+                    app.add_fault(fault);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A log line without its time, which differs from drill to drill.
@@ -232,52 +240,10 @@ fn without_time(line: &str) -> &str {
     if first.ends_with('Z') && first.contains('T') { rest.trim_start() } else { line }
 }
 
-/// The dumps that were attested.
-fn dumps(network: &Network, reports: &[Value]) -> Result<Vec<Dump>, DrillError> {
-    let mut dumps = Vec::new();
-    for (member, report) in reports.iter().enumerate() {
-        if report["attested"] != Value::Bool(true) {
-            continue;
-        }
-        let path = text(report, "/dump")?;
-        let size = fs::metadata(network.folder.join(&path))
-            .map_err(super::network::failed(&network.folder.join(&path), "looking at the dump"))?
-            .len();
-        dumps.push(Dump {
-            member,
-            name: network.sv(member)?.member.name.clone(),
-            how: "session",
-            path,
-            size,
-            sha256: text(report, "/sha256")?,
-            took: None,
-        });
-    }
-    Ok(dumps)
-}
-
-/// What the session agreed on: the same for everybody, and for all that do not lag.
-fn chosen(network: &Network, reports: &[Value], dumps: &[Dump]) -> Result<Chosen, DrillError> {
-    let mut times: Vec<String> =
-        reports.iter().map(|report| text(report, "/recovery_timestamp")).collect::<Result<_, _>>()?;
-    times.dedup();
-    let [time] = times.as_slice() else {
-        return Err(unexpected("the recovery timestamp", "the same for every agent", &times.join(", ")));
-    };
-    let covered: Vec<String> = dumps.iter().map(|dump| dump.name.clone()).collect();
-    if covered.len() != network.svs.len() - 1 {
-        return Err(unexpected("the SVs that attested", "all that do not lag", &covered.join(", ")));
-    }
-    let recovery_timestamp = time
-        .parse()
-        .map_err(|error| unexpected("the recovery timestamp", "a timestamp", &format!("{error}")))?;
-    Ok(Chosen { recovery_timestamp, covered })
-}
-
 /// Exports the transcript and verifies it as anybody would, on another machine, with nothing but the roster.
 pub(super) fn verify(network: &Network, session: &str) -> Result<(), DrillError> {
     heading("Anybody verifies the transcript, with nothing but the roster");
-    let config = format!("{}/agent.toml", network.convener());
+    let config = super::processes::config(network, 0);
     let folder = network.folder.as_path();
     Program::coordinator(folder, &["session", "--config", &config, "show", session]).show(0)?;
     let export = ["session", "--config", &config, "export", session, "--out", "transcript.jsonl"];

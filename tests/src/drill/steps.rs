@@ -1,5 +1,6 @@
 //! The operators' steps, one after the other.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::time::{Duration, Instant};
@@ -9,7 +10,8 @@ use svdr_protocol::time::Timestamp;
 
 use super::command::{Program, heading, show};
 use super::network::{MIGRATION_ID, Network, failed};
-use super::{DrillError, Options, Timings};
+use super::story::MARGIN;
+use super::{DrillError, Options};
 use crate::members::roster_toml;
 use crate::sv_app::document::{self, Flaw};
 
@@ -55,13 +57,29 @@ pub(super) fn identities(network: &mut Network) -> Result<(), DrillError> {
     Ok(())
 }
 
+/// Every SV's operator looks whether the node is ready: the first one's result is shown. Without logs it is not, and
+/// says so.
+pub(super) fn check(network: &Network) -> Result<(), DrillError> {
+    heading("Every operator checks the node");
+    for (place, sv) in network.svs.iter().enumerate() {
+        let config = format!("{}/agent.toml", sv.member.name);
+        let check = Program::agent(&network.folder, &["check", "--config", &config]);
+        match (place, network.story.vouched() == Some(place)) {
+            (_, true) => drop(check.show(3)?),
+            (0, false) => drop(check.show(0)?),
+            (_, false) => drop(check.run(0)?),
+        }
+    }
+    Ok(())
+}
+
 /// Every SV reads its logs and signs what they say.
 pub(super) fn scan(network: &Network) -> Result<(), DrillError> {
     heading("Every SV reads its participant's logs and signs the evidence");
     for (place, sv) in network.svs.iter().enumerate() {
         let name = &sv.member.name;
         let [logs, key, out] = ["logs", "identity.key", "evidence.json"].map(|file| format!("{name}/{file}"));
-        if place == 0 || place == network.lagging() {
+        if place == 0 || Some(place) == network.story.lagging() {
             // Once for people: what an operator would look at first.
             Program::agent(&network.folder, &["scan", "--roster", "roster.toml", "--member", name, &logs])
                 .show(0)?;
@@ -105,13 +123,18 @@ pub(super) fn propose(network: &Network) -> Result<Chosen, DrillError> {
         found: format!("{error}"),
     })?;
     let chosen = Chosen { recovery_timestamp, covered };
-    let everybody_but_the_lagging = network.svs.len() - 1;
-    if chosen.covered.len() != everybody_but_the_lagging {
-        return Err(DrillError::Unexpected {
-            what: "the SVs that the chosen candidate covers".to_owned(),
-            expected: format!("all {everybody_but_the_lagging} that do not lag"),
-            found: chosen.covered.join(", "),
-        });
+    let expected = network.story.expected(MARGIN);
+    let left_behind = expected.as_ref().map(|one| network.names(&one.left_behind)).unwrap_or_default();
+    let covered: Vec<&str> = network.svs.iter().map(|sv| sv.member.name.as_str()).collect();
+    let covered: BTreeSet<&str> = covered.into_iter().filter(|name| !left_behind.contains(name)).collect();
+    if expected.map(|one| one.recovery_timestamp) != Some(chosen.recovery_timestamp)
+        || chosen.covered.iter().map(String::as_str).collect::<BTreeSet<_>>() != covered
+    {
+        return Err(unexpected(
+            "what the proposal chooses",
+            &format!("everybody but {left_behind:?}"),
+            &format!("{} with {}", chosen.recovery_timestamp, chosen.covered.join(", ")),
+        ));
     }
     Ok(chosen)
 }
@@ -128,9 +151,11 @@ pub(super) fn dump(network: &Network, options: &Options, chosen: &Chosen) -> Res
         let args =
             ["dump", "--config", &config, "--timestamp", &timestamp, "--out", &out, "--retry-for", RETRY_FOR];
         let agent = Program::agent(&network.folder, &args);
-        if place == network.lagging() {
-            // Its app has not caught up to the timestamp: not possible, and said why.
-            agent.show(4)?;
+        if !chosen.covered.contains(name) {
+            if network.story.lagging() == Some(place) {
+                // Its app has not caught up to the timestamp: not possible, and said why.
+                agent.show(4)?;
+            }
             continue;
         }
         let started = Instant::now();
@@ -190,24 +215,6 @@ fn made(
         sha256: text(&summary, "/sha256")?,
         took: Some(took),
     })
-}
-
-/// Tells how the drill ended.
-pub(super) fn summary(chosen: &Chosen, dumps: &[Dump], timings: &Timings, total: Duration) {
-    heading("Summary");
-    println!("    recovery timestamp  {}", chosen.recovery_timestamp);
-    println!("    covered             {}\n", chosen.covered.join(", "));
-    let mut table = svdr_cli::output::table(&["SV", "by", "bytes", "seconds", "sha256 of the dump"]);
-    for dump in dumps {
-        let took = dump.took.map_or_else(String::new, |took| format!("{:.2}", took.as_secs_f64()));
-        table.add_row([&dump.name, dump.how, &dump.size.to_string(), &took, &dump.sha256]);
-    }
-    show(&table.to_string());
-    println!();
-    for (step, took) in &timings.0 {
-        println!("    {step:<24}{:>7.2} s", took.as_secs_f64());
-    }
-    println!("    {:<24}{:>7.2} s", "the whole drill", total.as_secs_f64());
 }
 
 fn evidence(network: &Network) -> Vec<String> {

@@ -38,6 +38,8 @@ pub(crate) struct Network {
     /// Each session by the number of rounds that are known of it.
     bases: Vec<Vec<Session>>,
     table: Mutex<Table>,
+    /// Whether it is one that was recorded: then there are no keys, and what is signed is what was signed.
+    is_recorded: bool,
 }
 
 #[derive(Default)]
@@ -50,6 +52,11 @@ struct Table {
 
 /// Ticks that everybody reports; each round recovers to another one.
 const TICKS: [i64; 4] = [0, 3600, 7200, 10800];
+
+/// Whether it is one of the statements that the voting rules are about.
+pub(crate) const fn is_vote(body: &Body) -> bool {
+    matches!(body, Body::Agreement(_) | Body::Attestation(_) | Body::Abandonment(_) | Body::Release(_))
+}
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(1_776_000_000_000_000 + seconds * 1_000_000).unwrap()
@@ -112,7 +119,37 @@ impl Network {
             slots: Vec::new(),
             bases: Vec::new(),
             table: Mutex::default(),
+            is_recorded: false,
         }
+    }
+
+    /// The one session of a recording: all of it but the votes is known from the beginning, round by round.
+    pub(crate) fn recorded(roster: Arc<Roster>, statements: &[Arc<Verified>]) -> Network {
+        let (votes, others): (Vec<_>, Vec<_>) =
+            statements.iter().cloned().partition(|one| is_vote(one.body()));
+        let (proposals, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|one| matches!(one.body(), Body::Proposal(_)));
+        let mut session = Session::fold(Arc::clone(&roster), others).unwrap();
+        let mut network = Network {
+            roster,
+            slots: Vec::new(),
+            bases: vec![vec![session.clone()]],
+            table: Mutex::default(),
+            is_recorded: true,
+        };
+        for signed in proposals {
+            let Body::Proposal(proposal) = signed.body().clone() else { continue };
+            let round = proposal.round;
+            assert_eq!(round, network.rounds_of(0) + 1, "recordings have one proposal a round");
+            let recovery_timestamp = proposal.plan.recovery_timestamp();
+            network.slots.push(Slot { session: 0, round, proposal: signed.digest(), recovery_timestamp });
+            session.insert(signed).unwrap();
+            network.bases[0].push(session.clone());
+        }
+        for vote in votes {
+            network.remember(vote);
+        }
+        network
     }
 
     fn open(&self, nonce: u8) -> Session {
@@ -189,9 +226,24 @@ impl Network {
         self.bases.len()
     }
 
-    /// Signs as a member, and gives the statement's place in the table.
-    pub(crate) fn sign(&self, member: usize, place: usize, body: Body) -> Id {
-        let signed = self.signed(member, Some(self.base(place, 0).id()), body);
+    /// Signs as a member, and gives the statement's place in the table. A recorded member has signed what was
+    /// recorded, and nothing else: `None` then.
+    pub(crate) fn sign(&self, member: usize, place: usize, body: Body) -> Option<Id> {
+        if self.is_recorded {
+            return self.found(member, |one| *one == body);
+        }
+        Some(self.remember(self.signed(member, Some(self.base(place, 0).id()), body)))
+    }
+
+    /// The place of the recorded statement of a member whose body is that one.
+    fn found(&self, member: usize, is_it: impl Fn(&Body) -> bool) -> Option<Id> {
+        let (name, table) = (self.name(member), self.table.lock().unwrap());
+        let place = table.statements.iter().position(|one| *one.signer() == name && is_it(one.body()));
+        place.map(|place| Id::try_from(place).unwrap())
+    }
+
+    /// Puts a statement into the table, once, and gives its place.
+    pub(crate) fn remember(&self, signed: Arc<Verified>) -> Id {
         let mut table = self.table.lock().unwrap();
         let next = Id::try_from(table.statements.len()).unwrap();
         if let Some(known) = table.ids.get(&signed.digest()) {
@@ -227,8 +279,22 @@ impl Network {
         session
     }
 
-    /// The dump that a slot asks for: the same bytes for everybody.
-    pub(crate) fn dump(&self, slot: &Slot) -> Dump {
+    /// The dump that a member makes for a slot: the recorded one, or the same bytes for everybody.
+    pub(crate) fn dump(&self, member: usize, slot: &Slot) -> Dump {
+        let of_slot = |one: &Body| matches!(one, Body::Attestation(said) if said.proposal == slot.proposal);
+        if self.is_recorded
+            && let Some(id) = self.found(member, of_slot)
+            && let Body::Attestation(made) = self.statement(id).body().clone()
+        {
+            return Dump {
+                recovery_timestamp: made.recovery_timestamp,
+                migration_id: made.migration_id,
+                whole: made.dump,
+                parts: made.parts,
+                started: made.started,
+                finished: made.finished,
+            };
+        }
         Dump {
             recovery_timestamp: slot.recovery_timestamp,
             migration_id: 6,
@@ -240,6 +306,16 @@ impl Network {
             parts: Vec::new(),
             started: at(0),
             finished: at(0),
+        }
+    }
+
+    /// The reason that a member gives for abandoning a round: its operator's, where it is recorded.
+    pub(crate) fn reason(&self, member: usize, round: u32) -> String {
+        let of_round = |one: &Body| matches!(one, Body::Abandonment(said) if said.round == round);
+        let recorded = if self.is_recorded { self.found(member, of_round) } else { None };
+        match recorded.map(|id| self.statement(id).body().clone()) {
+            Some(Body::Abandonment(said)) => said.reason,
+            _ => String::new(),
         }
     }
 

@@ -21,8 +21,8 @@ pub(crate) struct Signed(pub(crate) Vec<BTreeSet<Id>>);
 /// A member signs a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sign {
-    member: usize,
-    statement: Id,
+    pub(crate) member: usize,
+    pub(crate) statement: Id,
 }
 
 /// What a member may decide to sign.
@@ -112,10 +112,13 @@ impl Recovery {
         match vote {
             Vote::Agree => self.outcome(member, at, voter.agree(&at.proposal), Body::Agreement),
             Vote::Attest => {
-                let dump = self.network.dump(at);
+                let dump = self.network.dump(member, at);
                 self.outcome(member, at, voter.attest(at.round, &dump), Body::Attestation)
             }
-            Vote::Abandon => self.outcome(member, at, voter.abandon(at.round, ""), Body::Abandonment),
+            Vote::Abandon => {
+                let reason = self.network.reason(member, at.round);
+                self.outcome(member, at, voter.abandon(at.round, &reason), Body::Abandonment)
+            }
             Vote::Release => self.outcome(member, at, voter.release(at.round, ""), Body::Release),
         }
     }
@@ -128,14 +131,17 @@ impl Recovery {
         body: impl FnOnce(T) -> Body,
     ) -> Outcome {
         match decision {
-            Decision::Sign(content) => Outcome::Signs(self.network.sign(member, at.session, body(content))),
+            Decision::Sign(content) => {
+                self.network.sign(member, at.session, body(content)).map_or(Outcome::No, Outcome::Signs)
+            }
             Decision::Wait(Wait::Agreements { .. } | Wait::Abandonments { .. }) => Outcome::Waits,
             // More knowledge may show a certificate for another proposal than the one agreed to, never undo it.
             Decision::Wait(_) | Decision::Signed(_) | Decision::Refuse(_) => Outcome::No,
         }
     }
 
-    fn honest(&self, member: usize, state: &Signed, actions: &mut Vec<Sign>) {
+    /// What a member that keeps to the rules can sign next.
+    pub(crate) fn honest(&self, member: usize, state: &Signed, actions: &mut Vec<Sign>) {
         let own: Vec<Id> = state.0[member].iter().copied().collect();
         let others: Vec<Id> = (0..state.0.len())
             .filter(|other| *other != member)
@@ -182,7 +188,7 @@ impl Recovery {
     fn lies(&self, member: usize) -> BTreeSet<Id> {
         let mut lies = BTreeSet::new();
         for at in &self.network.slots {
-            let mut say = |body| lies.insert(self.network.sign(member, at.session, body));
+            let mut say = |body| lies.insert(self.network.sign(member, at.session, body).unwrap());
             let others = (0..self.network.places()).filter(|place| *place != at.session);
             let elsewhere = others.map(|place| (self.network.base(place, 0).id(), 1)).collect();
             for elsewhere in [BTreeMap::new(), elsewhere] {
@@ -193,7 +199,7 @@ impl Recovery {
                     elsewhere,
                 }));
             }
-            let dump = self.network.dump(at);
+            let dump = self.network.dump(member, at);
             say(Body::Attestation(Attestation {
                 round: at.round,
                 proposal: at.proposal,
@@ -236,7 +242,7 @@ impl Recovery {
                             attested: [(round, proof)].into(),
                             elsewhere: elsewhere.into_iter().collect(),
                         });
-                        let statement = self.network.sign(member, at.session, body);
+                        let statement = self.network.sign(member, at.session, body).unwrap();
                         actions.push(Sign { member, statement });
                     }
                 });

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use svdr_protocol::digest::Digest;
 use svdr_protocol::equivocation::{self, Equivocation};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::Parameters;
-use svdr_protocol::session::Session;
+use svdr_protocol::session::{NotProposable, Session};
 use svdr_protocol::statement::{Body, ObstacleKind, Part, Proposal, Verified, abandonments_needed};
 
 use super::{
@@ -121,17 +122,80 @@ fn bounds(session: &Session) -> Option<BoundsFacts> {
     }
     let bounds = session.bounds();
     let parameters =
-        Parameters { not_before: bounds.not_before, not_after: bounds.not_after, ..session.parameters() };
-    let next = if bounds.are_empty() { None } else { Some(session.next_proposal(&parameters)) };
+        Parameters { not_before: bounds.not_before, not_after: bounds.not_after, ..last_parameters(session) };
+    let next = if bounds.are_empty() { None } else { Some(within(session, &parameters)) };
+    let (margin, next) = next.unzip();
+    let shorter = margin.filter(|margin| *margin < parameters.margin);
     Some(BoundsFacts {
         would_choose: next.as_ref().and_then(|next| Some(next.as_ref().ok()?.plan.recovery_timestamp())),
+        shorter_margin_seconds: shorter.map(|margin| margin.as_secs()),
         would_fail: next.and_then(|next| Some(next.err()?.to_string())),
+        command: margin.map(|margin| propose_command(session, &Parameters { margin, ..parameters })),
         not_before: bounds.not_before,
         not_after: bounds.not_after,
         empty: bounds.are_empty(),
         pruned: by_kind.remove(&true).unwrap_or_default(),
         behind: by_kind.remove(&false).unwrap_or_default(),
     })
+}
+
+/// What the convener of the last proposal chose, its bounds aside: they are what has to change.
+fn last_parameters(session: &Session) -> Parameters {
+    let last = shown_proposal(session, session.latest_round());
+    let last = last.map(|(_, proposal)| proposal.parameters.clone());
+    Parameters { not_before: None, not_after: None, ..last.unwrap_or_else(|| session.parameters()) }
+}
+
+/// What the rule chooses with these parameters, and with which margin. The newest time that a margin leaves can be
+/// too old for an SV app that is pruned: then shorter ones are tried, half of it, and half of that, down to a minute.
+fn within(session: &Session, parameters: &Parameters) -> (Duration, Result<Proposal, NotProposable>) {
+    let first = session.next_proposal(parameters);
+    if first.is_err() && parameters.not_before.is_some() {
+        let mut minutes = parameters.margin.as_secs() / 120;
+        while minutes > 0 {
+            let margin = Duration::from_secs(minutes * 60);
+            if let Ok(found) = session.next_proposal(&Parameters { margin, ..parameters.clone() }) {
+                return (margin, Ok(found));
+            }
+            minutes /= 2;
+        }
+    }
+    (parameters.margin, first)
+}
+
+/// The convener's command that proposes with these parameters.
+fn propose_command(session: &Session, parameters: &Parameters) -> String {
+    let Parameters { margin, threshold, not_before, not_after, excluded, vouched } = parameters;
+    let own = session.parameters();
+    let mut command = format!("svdr-coordinator session propose {}", session.id());
+    if *margin != own.margin {
+        // Without the spaces that people read better.
+        command += &format!(" --margin {}", crate::span::print(margin.as_secs()).replace(' ', ""));
+    }
+    if *threshold != own.threshold {
+        command += &format!(" --threshold {threshold}");
+    }
+    for (flag, at) in [("--not-before", not_before), ("--not-after", not_after)] {
+        if let Some(at) = at {
+            command += &format!(" {flag} {at}");
+        }
+    }
+    for (flag, names) in [("--exclude", excluded), ("--vouch", vouched)] {
+        for name in names {
+            command += &format!(" {flag} {}", quoted(name));
+        }
+    }
+    command
+}
+
+/// A name as a shell takes it.
+fn quoted(name: &MemberName) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.as_str().bytes().all(plain) {
+        name.to_string()
+    } else {
+        format!("'{}'", name.as_str().replace('\'', r"'\''"))
+    }
 }
 
 /// The round and the proposal that the facts are about.

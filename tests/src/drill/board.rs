@@ -1,0 +1,62 @@
+//! The coordinator of a drill, behind an address that stays when it is started again.
+
+use std::time::Duration;
+
+use super::DrillError;
+use super::command::{Program, heading};
+use super::network::Network;
+use crate::coordinator::Coordinator;
+use crate::relay::Relay;
+
+/// The coordinator's process and the way to it.
+pub(super) struct Board {
+    coordinator: Option<Coordinator>,
+    relay: Relay,
+    pub(super) key: String,
+}
+
+impl Board {
+    /// Makes the coordinator's key and starts it, with an empty journal.
+    pub(super) fn start(network: &Network) -> Result<Board, DrillError> {
+        heading("A coordinator is started");
+        let folder = network.folder.as_path();
+        Program::agent(folder, &["identity", "new", "--out", "coordinator.key"]).run(0)?;
+        println!(
+            "\n  $ svdr-coordinator serve --roster roster.toml --identity coordinator.key --listen 127.0.0.1:0 \
+             --data data"
+        );
+        let relay = Relay::start().map_err(DrillError::Start)?;
+        let coordinator = Coordinator::start(folder, &[]).map_err(DrillError::Start)?;
+        relay.lead_to(Some(coordinator.started.address));
+        let key = coordinator.started.public_key.clone();
+        println!("    listens on {} with the key {key}", coordinator.started.address);
+        Ok(Board { coordinator: Some(coordinator), relay, key })
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.relay.url()
+    }
+
+    /// Kills the coordinator and starts it again on its journal; says how many statements that held.
+    pub(super) fn restart(&mut self, network: &Network) -> Result<u64, DrillError> {
+        self.relay.lead_to(None);
+        if let Some(coordinator) = self.coordinator.take() {
+            coordinator.kill().map_err(DrillError::Start)?;
+        }
+        let again = Coordinator::start(&network.folder, &[]).map_err(DrillError::Start)?;
+        let statements = again.started.journal.statements;
+        self.relay.lead_to(Some(again.started.address));
+        self.coordinator = Some(again);
+        Ok(statements)
+    }
+
+    /// Cuts all connections to it.
+    pub(super) fn cut(&self) {
+        self.relay.cut();
+    }
+
+    /// Lets nothing through for that long.
+    pub(super) fn hold(&self, pause: Duration) {
+        self.relay.hold(pause);
+    }
+}

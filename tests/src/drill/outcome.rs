@@ -1,0 +1,282 @@
+//! Whether a session came out as the protocol promises for what had happened: judged from the exported transcript,
+//! what the agents reported, and the story, and told in words.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use svdr_cli::session::facts::SessionFacts;
+use svdr_cli::session::lost;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::proposal::LeftBehind;
+use svdr_protocol::session::{Phase, Session};
+use svdr_protocol::statement::{Body, ObstacleKind, Proposal};
+use svdr_protocol::transcript::{self, SessionReport};
+
+use super::DrillError;
+use super::network::{Network, failed};
+use super::operators::places;
+use super::options::Mismatch;
+use super::session::{Held, roster};
+use super::steps::{Chosen, Dump, text, unexpected};
+
+/// A completed session that is as it should be.
+pub(super) struct Outcome {
+    pub(super) chosen: Chosen,
+    pub(super) dumps: Vec<Dump>,
+    /// What happened, in words, a line each.
+    pub(super) told: Vec<String>,
+}
+
+/// The completed round, with what belongs to it.
+struct Completed<'a> {
+    network: &'a Network,
+    session: &'a Session,
+    round: u32,
+    digest: Digest,
+    proposal: &'a Proposal,
+    /// Why each is left behind, computed again here.
+    left_behind: Vec<LeftBehind>,
+}
+
+/// Judges the session from its exported transcript.
+pub(super) fn judge(network: &Network, held: &Held) -> Result<Outcome, DrillError> {
+    let path = network.folder.join("transcript.jsonl");
+    let text = fs::read(&path).map_err(failed(&path, "reading it"))?;
+    let lines = text.split(|&byte| byte == b'\n').enumerate().map(|(at, line)| (at + 1, line));
+    let report = transcript::verify(lines, &Arc::new(roster(network)?));
+    let [session] = report.sessions.as_slice() else {
+        return Err(differs("the sessions in the transcript", "one", report.sessions.len()));
+    };
+    if !report.holds() {
+        return Err(unexpected("the transcript", "one that holds", "see what verify says"));
+    }
+    let completed = Completed::of(network, session)?;
+    completed.choice()?;
+    completed.first_round()?;
+    completed.vouched()?;
+    let dumps = completed.dumps(held)?;
+    let covered = completed.proposal.candidate.covered.iter().map(ToString::to_string).collect();
+    let recovery_timestamp = completed.proposal.plan.recovery_timestamp();
+    let told = completed.told(held);
+    Ok(Outcome { chosen: Chosen { recovery_timestamp, covered }, dumps, told })
+}
+
+fn differs(what: &str, expected: impl ToString, found: impl ToString) -> DrillError {
+    unexpected(what, &expected.to_string(), &found.to_string())
+}
+
+impl<'a> Completed<'a> {
+    fn of(network: &'a Network, report: &'a SessionReport) -> Result<Completed<'a>, DrillError> {
+        let session = &report.session;
+        let expected =
+            if network.story.pruned().is_empty() { "round 1" } else { "a later round than the first" };
+        let round = match report.phase {
+            Phase::Completed(round) if (round == 1) == network.story.pruned().is_empty() => round,
+            phase => return Err(differs("the session", format!("{expected} is completed"), phase)),
+        };
+        let [certificate] = report.completed.as_slice() else {
+            return Err(differs("the completion certificates", "one", report.completed.len()));
+        };
+        let proposal = certificate.agreement().proposal();
+        let digest = proposal.digest();
+        let Body::Proposal(proposal) = proposal.body() else {
+            return Err(unexpected("the certificate's proposal", "a proposal", proposal.body().kind()));
+        };
+        let recomputed = session.recompute(proposal);
+        let outcome =
+            recomputed.map_err(|error| unexpected("the proposal", "confirmed", &error.to_string()))?;
+        let left_behind = outcome.chosen().map(|one| one.left_behind.clone()).unwrap_or_default();
+        Ok(Completed { network, session, round, digest, proposal, left_behind })
+    }
+
+    /// The proposal is what the story asks for.
+    fn choice(&self) -> Result<(), DrillError> {
+        let Proposal { candidate, parameters, plan, .. } = self.proposal;
+        let Some(expected) = self.network.story.expected(parameters.margin) else {
+            return Err(unexpected("the story", "a time to go back to", "none"));
+        };
+        if (candidate.tick.0, plan.recovery_timestamp()) != (expected.tick, expected.recovery_timestamp) {
+            return Err(differs(
+                "the recovery timestamp",
+                expected.recovery_timestamp,
+                plan.recovery_timestamp(),
+            ));
+        }
+        let found = places(self.network, &candidate.left_behind);
+        if found != expected.left_behind.iter().copied().collect() {
+            let names = self.network.names(&expected.left_behind).join(", ");
+            return Err(unexpected("who is left behind", &names, &list(&candidate.left_behind)));
+        }
+        Ok(())
+    }
+
+    /// Where SV apps are pruned: they said so, the others made their dumps, and the last round suits all.
+    fn first_round(&self) -> Result<(), DrillError> {
+        let story = &self.network.story;
+        if story.pruned().is_empty() {
+            return Ok(());
+        }
+        let obstacles = self.session.obstacles(1);
+        let said = obstacles.filter(|(_, obstacle)| obstacle.kind == ObstacleKind::Pruned);
+        let said = places(self.network, said.map(|(member, _)| member));
+        if said != story.pruned().iter().copied().collect() {
+            let found: Vec<usize> = said.into_iter().collect();
+            return Err(unexpected(
+                "who said that it is pruned",
+                &self.network.names(story.pruned()).join(", "),
+                &self.network.names(&found).join(", "),
+            ));
+        }
+        let bounds = self.session.bounds();
+        let at = self.proposal.plan.recovery_timestamp();
+        if bounds.not_before.is_none_or(|from| at < from) || story.pruned_until().is_none_or(|from| at < from)
+        {
+            return Err(differs("the last round's recovery timestamp", "one that all SV apps serve", at));
+        }
+        let attested: usize =
+            self.session.proposals(1).map(|one| self.session.attestations(1, &one.digest()).len()).sum();
+        if attested + 1 != story.threshold() {
+            return Err(differs("the attestations of round 1", story.threshold() - 1, attested));
+        }
+        Ok(())
+    }
+
+    /// An SV whose logs are lost is covered by the others' word.
+    fn vouched(&self) -> Result<(), DrillError> {
+        let Some(place) = self.network.story.vouched() else { return Ok(()) };
+        let vouched = places(self.network, &self.proposal.parameters.vouched);
+        let evidence = self.session.evidence();
+        let reported = places(self.network, evidence.keys().copied());
+        if vouched != BTreeSet::from([place]) || reported.contains(&place) {
+            let found: Vec<usize> = vouched.into_iter().collect();
+            return Err(differs(
+                "who is vouched for",
+                self.network.name(place),
+                self.network.names(&found).join(", "),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The dumps that were attested: at least as many as are needed, each by a covered member, each as its agent
+    /// reported it.
+    fn dumps(&self, held: &Held) -> Result<Vec<Dump>, DrillError> {
+        let attested = self.session.attestations(self.round, &self.digest);
+        let needed = self.network.story.threshold();
+        if attested.len() < needed {
+            return Err(differs("the dumps that were attested", needed, attested.len()));
+        }
+        // All SV apps serve the same snapshot here.
+        if let Some(part) = SessionFacts::of(self.session).differences.first() {
+            return Err(unexpected(
+                "the dumps' parts",
+                "the same for all",
+                &format!("{} differs", part.part),
+            ));
+        }
+        let mut dumps = Vec::new();
+        for (place, (sv, report)) in self.network.svs.iter().zip(&held.reports).enumerate() {
+            let name = &sv.member.name;
+            let time = text(report, "/recovery_timestamp")?;
+            let agreed = self.proposal.plan.recovery_timestamp().to_string();
+            if time != agreed {
+                return Err(unexpected(&format!("the recovery timestamp of {name}'s agent"), &agreed, &time));
+            }
+            let own = attested.iter().find(|(member, _)| member.as_str() == name);
+            let said = report["attested"] == serde_json::Value::Bool(true);
+            let Some((member, Body::Attestation(attestation))) =
+                own.map(|(member, one)| (*member, one.body()))
+            else {
+                if said {
+                    return Err(unexpected(&format!("{name}'s attestation"), "in the transcript", "missing"));
+                }
+                continue;
+            };
+            if !said || !self.proposal.candidate.covered.contains(member) {
+                return Err(unexpected(&format!("{name}'s attestation"), "one of a covered SV", "another"));
+            }
+            let path = text(report, "/dump")?;
+            let path = Path::new(&path)
+                .strip_prefix(&self.network.folder)
+                .map_or_else(|_elsewhere| path.clone(), |path| path.display().to_string());
+            dumps.push(Dump {
+                member: place,
+                name: name.clone(),
+                how: "session",
+                path,
+                size: attestation.dump.size,
+                sha256: attestation.dump.digest.to_string(),
+                took: None,
+            });
+        }
+        Ok(dumps)
+    }
+
+    /// What happened, as one would tell it on the next day.
+    fn told(&self, held: &Held) -> Vec<String> {
+        let Proposal { candidate, plan, parameters, .. } = self.proposal;
+        let (network, story) = (self.network, &self.network.story);
+        let attested = self.session.attestations(self.round, &self.digest).len();
+        let mut told = vec![format!(
+            "Session {} was completed in round {}: back to {}, {} of {} SVs together, {} of history lost. {attested} \
+             dumps were made and attested; {} were needed.",
+            held.session,
+            self.round,
+            plan.recovery_timestamp(),
+            candidate.covered.len(),
+            network.svs.len(),
+            lost(candidate.history_lost_seconds),
+            story.threshold()
+        )];
+        if let (Some(([one, other], until)), Some(at)) = (story.mismatch(), story.mismatch_at()) {
+            let until = match until {
+                Mismatch::Healed => "and agreed again a minute later",
+                Mismatch::Standing => "and never again",
+            };
+            let both = format!("{} and {}", network.name(one), network.name(other));
+            let became = if candidate.left_behind.iter().any(|left| left.as_str() == network.name(other)) {
+                "Going back before that would have cost more history than the others would want to lose, so one of \
+                 them is left behind."
+            } else {
+                "The network goes back to a time at which they agree."
+            };
+            told.push(format!("{both} did not agree at {at}, {until}. {became}"));
+        }
+        if let (Some(place), Some(at)) = (story.lagging(), story.stuck_at()) {
+            told.push(format!("{}'s participant got stuck at {at}.", network.name(place)));
+        }
+        if let Some(place) = story.vouched() {
+            told.push(format!(
+                "{}'s logs are lost: what the others saw of it stood in for them.",
+                network.name(place)
+            ));
+        }
+        if let Some(until) = story.pruned_until().filter(|_| !story.pruned().is_empty()) {
+            told.push(format!(
+                "The SV apps of {} serve nothing before {until}, so that round 1 could not be completed. They said so, \
+                 the convener proposed round {} within the bounds that suit all (margin {}), and those who had attested \
+                 the round before moved on once enough others had abandoned it.",
+                network.names(story.pruned()).join(", "),
+                self.round,
+                svdr_cli::span::print(parameters.margin.as_secs())
+            ));
+        }
+        for LeftBehind { member, reason } in &self.left_behind {
+            told.push(format!(
+                "{member} is left behind: {reason}. It is not lost: it takes the DSO party's snapshot of a covered SV, \
+                 compares it with that SV's attestation, and merges it with its own identities (svdr-agent merge)."
+            ));
+        }
+        if !held.acts.is_empty() {
+            told.push(format!("{} things went wrong on purpose meanwhile.", held.acts.len()));
+        }
+        told
+    }
+}
+
+fn list(names: &BTreeSet<MemberName>) -> String {
+    names.iter().map(MemberName::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,83 @@
+//! Tells how a drill ended.
+
+use std::time::Duration;
+
+use super::Timings;
+use super::command::{heading, show};
+use super::steps::{Chosen, Dump};
+
+/// Columns of a line of text.
+const WIDTH: usize = 100;
+
+/// What happened, who has which dump, and how long everything took.
+pub(super) fn summary(
+    told: &[String],
+    chosen: &Chosen,
+    dumps: &[Dump],
+    moments: &[(String, Duration)],
+    timings: &Timings,
+    total: Duration,
+) {
+    heading("Summary");
+    for paragraph in told {
+        wrapped(paragraph).iter().for_each(|line| println!("    {line}"));
+        println!();
+    }
+    println!("    recovery timestamp  {}", chosen.recovery_timestamp);
+    for (nth, line) in wrapped(&chosen.covered.join(", ")).iter().enumerate() {
+        println!("    {:<20}{line}", if nth == 0 { "covered" } else { "" });
+    }
+    println!();
+    let mut table = svdr_cli::output::table(&["SV", "by", "bytes", "seconds", "sha256 of the dump"]);
+    for dump in dumps {
+        let took = dump.took.map_or_else(String::new, seconds);
+        table.add_row([&dump.name, dump.how, &dump.size.to_string(), &took, &dump.sha256]);
+    }
+    show(&table.to_string());
+    println!();
+    for (step, took) in &timings.0 {
+        println!("    {step:<26}{:>7} s", seconds(*took));
+        if *step == super::SESSION_STEP {
+            for (reached, after) in moments {
+                println!("      {reached:<24}{:>7} s", seconds(*after));
+            }
+        }
+    }
+    println!("    {:<26}{:>7} s", "the whole drill", seconds(total));
+}
+
+fn seconds(span: Duration) -> String {
+    format!("{:.2}", span.as_secs_f64())
+}
+
+/// The words of `text`, as many in a line as fit.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_where_words_do() {
+        let text = "word ".repeat(100);
+        let lines = wrapped(&text);
+        assert!(
+            lines.iter().all(|line| line.len() <= WIDTH && line.len() > WIDTH - 10 || line.ends_with("word"))
+        );
+        assert_eq!(lines.join(" "), text.trim_end());
+        assert_eq!(wrapped(&"x".repeat(200)).len(), 2);
+    }
+}
