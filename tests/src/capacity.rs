@@ -59,12 +59,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             (0..SMALL_SESSIONS).map(|_| Crew::new(options.members, options.ticks, evidence)?.session());
         Ok(median(sessions.map(|ran| ran.map(|ran| ran.agreed.as_secs_f64())).collect::<Result<_, _>>()?))
     };
-    let what = format!("{} members, {hours} h of evidence each, open to agreement", options.members);
+    let what = format!("{} members, {hours} h of evidence each at hand, open to agreement", options.members);
     row(&what, &seconds(agreed(Evidence::AtHand)?), "under 2 s")?;
     row("the same, all agents reading their logs", &seconds(agreed(Evidence::Logs)?), "")?;
     let ran = Crew::new(options.most_members, options.ticks, Evidence::AtHand)?.session()?;
     let members = options.most_members;
-    let what = format!("{members} members, {hours} h of evidence each, open to agreement");
+    let what = format!("{members} members, {hours} h of evidence each at hand, open to agreement");
     row(&what, &seconds(ran.agreed.as_secs_f64()), "under 20 s")?;
     let peak = format!("{:.0} MiB", ran.peak_memory as f64 / f64::from(1 << 20));
     row(&format!("peak memory of the coordinator, {members} agents connected"), &peak, "under 256 MiB")?;
