@@ -71,5 +71,5 @@ compare(f"--since 2h of {large} bytes over five days, against all of it", since,
 read = json.loads(seconds(since)[1])["sources"][0]["bytes"]
 print(f"\n--since 2h read {read} of {os.path.getsize(log)} bytes.")
 peak = subprocess.run(["python3", "-c", "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"] + scan + [log], capture_output=True, text=True)
-print(f"Scanning all of it took {int(peak.stdout) / 1024:.0f} MiB of memory at most.")
+print(f"Scanning all of it took {int(peak.stdout) / 1024:.0f} MiB of memory at most, mapped parts of the log included.")
 PYTHON

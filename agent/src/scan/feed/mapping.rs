@@ -12,6 +12,9 @@ const CUT: &[u8] =
     b"error: a log was cut while it was read, or its disk failed. Scan again; where a disk fails, see \
     the system's log\n";
 
+/// Bytes in front of a segment that come with a look at the byte before it: the system maps what lies around a page.
+const MAPPED_AROUND: u64 = 128 * 1024;
+
 /// A file in memory, as long as it was when it was mapped.
 pub struct Mapping(memmap2::Mmap);
 
@@ -39,6 +42,7 @@ impl Mapping {
 impl Mapping {
     /// Lets the pages of `[from, to)` go from this process, so that it does not grow with the file.
     pub(super) fn release(&self, from: u64, to: u64) {
+        let from = from.saturating_sub(MAPPED_AROUND);
         let (Ok(from), Ok(to)) = (usize::try_from(from), usize::try_from(to)) else { return };
         let length = to.min(self.0.len()).saturating_sub(from);
         #[expect(unsafe_code, reason = "what a process wrote to its mapping could get lost")]
