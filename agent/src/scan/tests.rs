@@ -11,7 +11,9 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod documents;
 mod handed_over;
+mod pieces;
 mod windows;
 
 const HEADER: &str = "2026-04-21 23:25:07,123 [canton-env-ec-36] INFO  c.d.c.p.p.AcsCommitmentProcessor:participant=p/psid=global-domain::1220be58c29e::34-0 tid:3f2a9c1d8a7b6c5d4e3f2a1b0c9d8e7f - ";
@@ -123,93 +125,6 @@ fn warned(document: &EvidenceDocument, about: &str) -> bool {
 }
 
 #[test]
-fn split_lines_are_put_together_before_they_are_read() {
-    let (first, second) = (line("B", 1), line("B", 2));
-    let (head, tail) = first.split_at(first.len() - 90);
-    let (middle, end) = tail.split_at(50);
-    // The phrase lies across two pieces, and lines of the other stream between them.
-    let log = format!(
-        "{CRI}stdout P {head}\n{CRI}stderr F {second}\n{CRI}stderr P {}\n{CRI}stdout P:x {middle}\n\n{CRI}stderr F \
-         {}\n{CRI}stdout F {end}\n",
-        &line("C", 3)[..40],
-        &line("C", 3)[40..],
-    );
-    assert_eq!(ticks(&Scan::new().log(log)), ["B 01", "B 02", "C 03"]);
-    for cut in 0..first.len() {
-        let (head, tail) = first.split_at(cut);
-        let log = format!("{CRI}stdout P {head}\n{CRI}stdout F {tail}");
-        let paths = [Scan::new(), Scan::new()].map(|scan| (scan.file("a", &log), scan));
-        for (path, mut scan) in paths {
-            scan.effort.block_bytes = cut + 1;
-            assert_eq!(ticks(&scan.run(&[path]).unwrap()), ["B 01"], "cut at {cut}");
-        }
-    }
-}
-
-#[test]
-fn a_piece_that_looks_like_a_line_is_still_a_piece() {
-    let padding = "u".repeat(300);
-    let user = "2026-04-21 23:25:07,123 [t] INFO  c.d.c.p.a.PartyService - name: ";
-    for filler in [0, 5000, 100_000] {
-        let between = format!("{CRI}stderr F x\n").repeat(filler / 40);
-        let log = format!(
-            "{CRI}stdout F start\n{CRI}stdout P {user}{padding}\n{between}{CRI}stdout P {}\n{between}{CRI}stdout F {}\n{CRI}stdout \
-             F {}\n",
-            line("B", 1),
-            line("B", 2),
-            line("C", 3)
-        );
-        assert_eq!(ticks(&Scan::new().log(log)), ["C 03"], "{filler} bytes between");
-    }
-}
-
-#[test]
-fn a_piece_of_dockers_is_never_read_as_a_line() {
-    let docker = |text: &str, stream: &str| {
-        let object = serde_json::json!({"log": text, "stream": stream, "time": "2026-04-21T21:25:07.2Z"});
-        format!("{{\"log\":{},\"stream\":{},\"time\":{}}}\n", object["log"], object["stream"], object["time"])
-    };
-    let user =
-        format!("2026-04-21 23:25:07,123 [t] INFO  c.d.c.p.a.PartyService - name: {}", "u".repeat(16 * 1024));
-    for between in [0, 1, 500, 5000] {
-        let between = docker("x\n", "stderr").repeat(between);
-        let log = [
-            docker(&user, "stdout"),
-            between.clone(),
-            docker(&format!("{}\n", line("B", 1)), "stdout"),
-            between.clone(),
-            docker(&format!("{}\n", line("C", 2)), "stderr"),
-            docker(&format!("{}\n", line("C", 3)), "stdout"),
-        ];
-        // Behind the distance, a line of the stream is a line of its own.
-        let expected: &[&str] = match between.len() {
-            ..200_000 => &["C 02", "C 03"],
-            _ => &["B 01", "C 02", "C 03"],
-        };
-        for block_bytes in [100, 1000, 20_000, 1 << 20] {
-            let mut scan = Scan::new();
-            scan.effort.block_bytes = block_bytes;
-            let plain = scan.run(&[scan.file("log", log.concat())]).unwrap();
-            let packed = scan.run(&[scan.file("log", gzip(log.concat().as_bytes()))]).unwrap();
-            assert_eq!(
-                (ticks(&plain), ticks(&packed)),
-                (expected.iter().map(|it| it.to_string()).collect(), ticks(&plain)),
-                "{block_bytes}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_piece_whose_continuation_never_comes() {
-    // Behind the distance, a line of the stream is a line of its own.
-    let between = format!("{CRI}stderr F x\n").repeat(300_000 / 40);
-    let log = format!("{CRI}stdout P {}\n{between}{CRI}stdout F {}\n", line("B", 1), line("C", 2));
-    assert_eq!(ticks(&Scan::new().log(log)), ["B 01", "C 02"]);
-    assert_eq!(ticks(&Scan::new().log(format!("{CRI}stdout P {}", line("B", 1)))), ["B 01"]);
-}
-
-#[test]
 fn line_ends_of_every_kind() {
     let [first, second, third, fourth] = [1, 2, 3, 4].map(|minute| line("B", minute));
     let log = [
@@ -246,67 +161,6 @@ fn lines_that_are_too_long_are_passed_over_and_said() {
     let log = format!("{long}{}{long}{long}\n{}", line("B", 1), line("C", 1));
     let document = Scan::new().log(log);
     assert_eq!((ticks(&document), document.sources[0].unreadable_lines), (vec!["C 01".to_owned()], 1));
-}
-
-#[test]
-fn arrays_of_any_shape() {
-    let record = |minute| {
-        let logger = HEADER.split_once("INFO  ").unwrap().1.split_once(" tid").unwrap().0;
-        serde_json::json!({"jsonPayload": {"message": phrase("B", minute), "logger_name": logger, "x": "} {\" \\"}})
-    };
-    let records: Vec<_> = (1..5).map(record).collect();
-    let long = serde_json::json!({"jsonPayload": {"message": phrase("C", 9), "x": "z".repeat(limits::MAX_LINE_BYTES)}});
-    let compact = serde_json::to_string(&records).unwrap();
-    let pretty = serde_json::to_string_pretty(&records).unwrap();
-    let each = records.iter().map(|one| serde_json::to_string_pretty(one).unwrap()).collect::<Vec<_>>();
-    for log in [
-        compact.clone(),
-        pretty.clone(),
-        each.join("\n"),
-        compact.replace("},{", "},\n{"),
-        format!("\u{feff} {compact}"),
-    ] {
-        let document = Scan::new().log(&log);
-        assert_eq!(ticks(&document), ["B 01", "B 02", "B 03", "B 04"], "{log}");
-        assert_eq!(document.sources[0].unreadable_lines, 0);
-    }
-    let torn = &pretty[..pretty.len() - 40];
-    let document = Scan::new().log(torn);
-    assert_eq!(
-        (ticks(&document), document.sources[0].unreadable_lines),
-        (vec!["B 01".to_owned(), "B 02".to_owned(), "B 03".to_owned()], 1)
-    );
-    let head = &pretty[pretty.find("message").unwrap() - 1..];
-    assert_eq!(ticks(&Scan::new().log(head)), ["B 02", "B 03", "B 04"]);
-    let document = Scan::new().log(format!("[{long},{}]", records[0]));
-    assert_eq!((ticks(&document), document.sources[0].unreadable_lines), (vec!["B 01".to_owned()], 1));
-}
-
-#[test]
-fn what_follows_a_torn_object_is_read() {
-    let logger = HEADER.split_once("INFO  ").unwrap().1.split_once(" tid").unwrap().0;
-    let record = |minute| {
-        // Where an array is torn, what follows goes on with it as far as brackets tell; so those that are cut have none.
-        let tags = if minute == 3 {
-            serde_json::json!({"a": 7})
-        } else {
-            serde_json::json!([{"b": [{}, {}]}, {}, 7])
-        };
-        serde_json::json!({"message": phrase("B", minute), "logger_name": logger, "tags": tags, "of": {"x": {"y": 1}}})
-    };
-    let whole = serde_json::to_string_pretty(&(1..9).map(record).collect::<Vec<_>>()).unwrap();
-    // Cut out anywhere: the objects that are not touched are read, and but for the one in front of the cut and the one
-    // behind it all of them are.
-    let objects: Vec<usize> = whole.match_indices("\n  {").map(|(at, _)| at).collect();
-    for from in (objects[2]..objects[3]).step_by(19) {
-        for to in (objects[5]..objects[6]).step_by(23) {
-            let torn = format!("{}{}", &whole[..from], &whole[to..]);
-            let found = ticks(&Scan::new().log(&torn));
-            for expected in ["B 01", "B 02", "B 08"] {
-                assert!(found.iter().any(|tick| tick == expected), "{expected} is not in {found:?}: {torn}");
-            }
-        }
-    }
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {
