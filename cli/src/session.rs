@@ -2,7 +2,7 @@
 //!
 //! Both programs show sessions, so this is here: [`facts`] is what there is to know, as one JSON document;
 //! [`heading`] what stands at the top of every screen; [`plan`] what is proposed; [`steps`] the table of members and steps; [`waiting`] what
-//! is waited for, and from whom; [`live`] redraws a screen while it changes.
+//! is waited for, and from whom; [`live`] redraws a screen while it changes. [`choice`] tells which session is meant.
 //!
 //! Whatever a session holds was written by others, so text passes through [`shown`](crate::exit::shown) before it
 //! is returned. What must not be missed stands at the top of every screen: that the session is a drill, who
@@ -10,6 +10,7 @@
 //!
 //! [`Session`]: svdr_protocol::session::Session
 
+pub mod choice;
 pub mod facts;
 pub mod heading;
 pub mod live;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::session::choice::{self, ChoiceError};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Phase;
@@ -22,9 +23,6 @@ use crate::link::{CallError, Connection, Link, LinkError};
 use crate::roster_file::{self, RosterFileError};
 use crate::store::{Signer, Store, StoreError};
 use crate::view::{self, View, ViewError};
-
-/// Characters that name a session at least: fewer would be a slip of the hand.
-const MIN_PREFIX_LEN: usize = 4;
 
 /// Where the agent's things are.
 #[derive(Clone, Debug, Default, Args)]
@@ -78,30 +76,9 @@ pub enum OnlineError {
     /// What it sent.
     #[error(transparent)]
     View(Box<ViewError>),
-    /// The beginning of an id is too short.
-    #[error(
-        "{given:?} is too short to name a session; give at least {MIN_PREFIX_LEN} of its hexadecimal digits"
-    )]
-    ShortPrefix {
-        /// What was given.
-        given: String,
-    },
-    /// No session has an id that begins so.
-    #[error("no session's id begins with {given:?}; known are: {known}")]
-    NoSuchSession {
-        /// What was given.
-        given: String,
-        /// The ids known.
-        known: String,
-    },
-    /// Several do.
-    #[error("{given:?} begins the ids of several sessions: {known}; give more of it")]
-    Ambiguous {
-        /// What was given.
-        given: String,
-        /// Those ids.
-        known: String,
-    },
+    /// It is not clear which session is meant.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     /// There is none at all.
     #[error(
         "there is no session yet; a convener opens one with `svdr-coordinator session open --reason \"…\"`"
@@ -162,9 +139,7 @@ impl CommandError for OnlineError {
             OnlineError::Call(error) => error.exit(),
             OnlineError::View(error) => error.exit(),
             OnlineError::Stranger { .. } => Exit::Refused,
-            OnlineError::ShortPrefix { .. }
-            | OnlineError::NoSuchSession { .. }
-            | OnlineError::Ambiguous { .. } => Exit::Usage,
+            OnlineError::Choice(_) => Exit::Usage,
             OnlineError::Identity(_)
             | OnlineError::NoSession
             | OnlineError::NotStored { .. }
@@ -291,7 +266,7 @@ impl Online {
             None => self.stored_open(&known)?,
         };
         let session = match prefix {
-            Some(prefix) => chosen(&known, prefix)?,
+            Some(prefix) => choice::choose(&known, prefix)?,
             None => *open.first().or(known.first()).ok_or(OnlineError::NoSession)?,
         };
         let view = self.view(connection.as_mut(), session).await?;
@@ -340,27 +315,6 @@ fn is_ended(state: svdr_proto::v1::SessionState) -> bool {
     matches!(state, SessionState::Completed | SessionState::Aborted)
 }
 
-/// The one session whose id begins with `prefix`.
-fn chosen(known: &[SessionId], prefix: &str) -> Result<SessionId, OnlineError> {
-    let given = || prefix.to_owned();
-    if prefix.len() < MIN_PREFIX_LEN {
-        return Err(OnlineError::ShortPrefix { given: given() });
-    }
-    let lower = prefix.to_ascii_lowercase();
-    let fits: Vec<SessionId> =
-        known.iter().filter(|id| id.to_string().starts_with(&lower)).copied().collect();
-    match fits.as_slice() {
-        [one] => Ok(*one),
-        [] => Err(OnlineError::NoSuchSession { given: given(), known: ids(known) }),
-        several => Err(OnlineError::Ambiguous { given: given(), known: ids(several) }),
-    }
-}
-
-fn ids(sessions: &[SessionId]) -> String {
-    let ids: Vec<String> = sessions.iter().map(ToString::to_string).collect();
-    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
-}
-
 /// The settings that are nowhere, of roster, key and state.
 fn missing(config: &AgentConfig, [roster, key, state]: [bool; 3]) -> Vec<Missing> {
     let setting =
@@ -376,26 +330,4 @@ fn missing(config: &AgentConfig, [roster, key, state]: [bool; 3]) -> Vec<Missing
         missing.push(setting("output", "dir = \"/var/lib/svdr/dumps\"", "--state", "SVDR_STATE"));
     }
     missing
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_is_named_by_the_beginning_of_its_id() {
-        let ids = ["4f3a0000000000000000000000000000", "4f3b0000000000000000000000000000"];
-        let known = ids.map(|id| id.parse::<SessionId>().unwrap());
-        assert_eq!(chosen(&known, "4f3a").unwrap(), known[0]);
-        assert_eq!(chosen(&known, "4F3B").unwrap(), known[1]);
-        assert_eq!(chosen(&known, ids[0]).unwrap(), known[0]);
-        assert!(matches!(chosen(&known, "4f3"), Err(OnlineError::ShortPrefix { .. })));
-        assert!(matches!(chosen(&known, "beef"), Err(OnlineError::NoSuchSession { .. })));
-        let same = ["4f3a0000000000000000000000000000", "4f3a1000000000000000000000000000"];
-        let same = same.map(|id| id.parse::<SessionId>().unwrap());
-        assert!(matches!(chosen(&same, "4f3a"), Err(OnlineError::Ambiguous { .. })));
-        let error = chosen(&known, "beef").unwrap_err().to_string();
-        assert!(error.contains(ids[0]) && error.contains(ids[1]), "{error}");
-    }
 }

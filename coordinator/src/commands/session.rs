@@ -10,6 +10,7 @@ use serde::Serialize;
 use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::files::{self, FileError, Replace};
 use svdr_cli::output::{self, Output};
+use svdr_cli::session::choice::{self, ChoiceError};
 use svdr_cli::session::facts::{SessionFacts, phase_name};
 use svdr_cli::session::heading::Style;
 use svdr_cli::session::screen;
@@ -60,8 +61,8 @@ pub enum SessionCommand {
 /// Arguments that name a session.
 #[derive(Debug, Args)]
 pub struct OneSession {
-    /// The session: 32 hexadecimal digits
-    pub session: SessionId,
+    /// The session's id, or the first four digits of it or more
+    pub session: String,
 }
 
 /// Arguments of `session open`.
@@ -93,8 +94,8 @@ pub struct OpenArgs {
     after_help = "Example: svdr-coordinator session propose 0123… --not-after 2026-04-21T23:10:00Z --exclude SV-4"
 )]
 pub struct ProposeArgs {
-    /// The session: 32 hexadecimal digits
-    pub session: SessionId,
+    /// The session's id, or the first four digits of it or more
+    pub session: String,
     /// From recovery timestamp to tick [default: the session's]
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     pub margin: Option<Duration>,
@@ -118,8 +119,8 @@ pub struct ProposeArgs {
 /// Arguments of `session abort`.
 #[derive(Debug, Args)]
 pub struct AbortArgs {
-    /// The session: 32 hexadecimal digits
-    pub session: SessionId,
+    /// The session's id, or the first four digits of it or more
+    pub session: String,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -130,8 +131,8 @@ pub struct AbortArgs {
 #[command(after_help = "Example: svdr-coordinator session export 0123… --out session.jsonl\n\n\
     svdr-agent verify checks it on any machine, with nothing but the roster.")]
 pub struct ExportArgs {
-    /// The session: 32 hexadecimal digits
-    pub session: SessionId,
+    /// The session's id, or the first four digits of it or more
+    pub session: String,
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -146,6 +147,9 @@ pub enum SessionCommandError {
     /// The coordinator could not be asked, or what it said does not hold.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// It is not clear which session is meant.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     /// The transcript is empty.
     #[error("the coordinator has no statement of session {session}; list its sessions with `session list`")]
     Empty {
@@ -184,7 +188,7 @@ impl CommandError for SessionCommandError {
     fn exit(&self) -> Exit {
         match self {
             SessionCommandError::Client(error) => error.exit(),
-            SessionCommandError::NoMigrationId => Exit::Usage,
+            SessionCommandError::NoMigrationId | SessionCommandError::Choice(_) => Exit::Usage,
             SessionCommandError::NotProposable { source, .. } => match **source {
                 NotProposable::NoChoice(_) => Exit::Impossible,
                 _ => Exit::Refused,
@@ -209,16 +213,17 @@ pub fn run(args: &SessionArgs, output: Output) -> Result<(), SessionCommandError
         .build()
         .map_err(SessionCommandError::Runtime)?;
     runtime.block_on(async {
-        if let SessionCommand::Watch(OneSession { session }) = args.command {
-            return watch::run(&config, session, output).await;
-        }
         let mut client = Client::connect(&config).await?;
         match &args.command {
             SessionCommand::Open(args) => open(&mut client, args, output).await,
             SessionCommand::List => list(&mut client, output).await,
-            SessionCommand::Show(args) | SessionCommand::Watch(args) => {
-                let (_, session) = fetch(&mut client, args.session).await?;
+            SessionCommand::Show(args) => {
+                let (_, session) = fetch(&mut client, &args.session).await?;
                 show(&session, output)
+            }
+            SessionCommand::Watch(args) => {
+                let session = meant(&mut client, &args.session).await?;
+                watch::run(&config, client, session, output).await
             }
             SessionCommand::Propose(args) => propose(&mut client, args, output).await,
             SessionCommand::Abort(args) => abort(&mut client, args, output).await,
@@ -227,7 +232,20 @@ pub fn run(args: &SessionArgs, output: Output) -> Result<(), SessionCommandError
     })
 }
 
-async fn fetch(client: &mut Client, id: SessionId) -> Result<(Vec<Checked>, Session), SessionCommandError> {
+/// The session that `given` is the id of, or the beginning of its id.
+async fn meant(client: &mut Client, given: &str) -> Result<SessionId, SessionCommandError> {
+    if let Ok(id) = given.parse() {
+        return Ok(id);
+    }
+    // A coordinator may make ids up; what it then has to show for one is verified like everything else.
+    let known: Vec<SessionId> =
+        client.list().await?.iter().filter_map(|summary| summary.session.parse().ok()).collect();
+    Ok(choice::choose(&known, given)?)
+}
+
+/// The session that `given` names, with its transcript.
+async fn fetch(client: &mut Client, given: &str) -> Result<(Vec<Checked>, Session), SessionCommandError> {
+    let id = meant(client, given).await?;
     let (entries, followed) = client.transcript(id).await?;
     let session = followed.session.ok_or(SessionCommandError::Empty { session: id })?;
     Ok((entries, session))
@@ -339,7 +357,7 @@ fn show(session: &Session, output: Output) -> Result<(), SessionCommandError> {
 }
 
 async fn propose(client: &mut Client, args: &ProposeArgs, output: Output) -> Result<(), SessionCommandError> {
-    let (_, session) = fetch(client, args.session).await?;
+    let (_, session) = fetch(client, &args.session).await?;
     let mut parameters = session.parameters();
     parameters.margin = args.margin.unwrap_or(parameters.margin);
     parameters.threshold = args.threshold.unwrap_or(parameters.threshold);
@@ -347,7 +365,7 @@ async fn propose(client: &mut Client, args: &ProposeArgs, output: Output) -> Res
     parameters.excluded = args.exclude.iter().cloned().collect::<BTreeSet<_>>();
     parameters.vouched = args.vouch.iter().cloned().collect();
     let proposal = session.next_proposal(&parameters).map_err(|source| {
-        SessionCommandError::NotProposable { session: args.session, source: Box::new(source) }
+        SessionCommandError::NotProposable { session: session.id(), source: Box::new(source) }
     })?;
     let text = proposed(&proposal);
     let receipt = client.sign_and_submit(Some(&session), session.drill(), Body::Proposal(proposal)).await?;
@@ -370,10 +388,10 @@ fn proposed(proposal: &Proposal) -> String {
 }
 
 async fn abort(client: &mut Client, args: &AbortArgs, output: Output) -> Result<(), SessionCommandError> {
-    let (_, session) = fetch(client, args.session).await?;
+    let (_, session) = fetch(client, &args.session).await?;
     let body = Body::Abort(Abort { reason: args.reason.clone() });
     let receipt = client.sign_and_submit(Some(&session), session.drill(), body).await?;
-    signed(&receipt, &format!("session {} is called off; what is completed stays so", args.session), output)
+    signed(&receipt, &format!("session {} is called off; what is completed stays so", session.id()), output)
 }
 
 /// What is printed of a transcript that has been written.
@@ -386,7 +404,7 @@ struct Exported {
 }
 
 async fn export(client: &mut Client, args: &ExportArgs, output: Output) -> Result<(), SessionCommandError> {
-    let (entries, session) = fetch(client, args.session).await?;
+    let (entries, session) = fetch(client, &args.session).await?;
     let receipts: Vec<_> = entries.iter().map(|entry| [entry.receipt.envelope().clone()]).collect();
     let mut text = String::new();
     let lines = entries.iter().zip(&receipts).map(|(entry, receipt)| (&entry.envelope, receipt.as_slice()));
@@ -396,7 +414,7 @@ async fn export(client: &mut Client, args: &ExportArgs, output: Output) -> Resul
     });
     files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
     let exported = Exported {
-        session: args.session.to_string(),
+        session: session.id().to_string(),
         statements: entries.len(),
         state: phase_name(session.phase()),
         path: args.out.display().to_string(),

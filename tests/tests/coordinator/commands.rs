@@ -55,13 +55,13 @@ async fn a_convener_opens_follows_steers_ends_and_exports_a_session() {
     assert_eq!(code, Some(3), "{message}");
     let proposed = json(&session_command(&network, 1, &["propose", &id, "--exclude", "Example-SV-4"]));
     assert_eq!(proposed["position"], 4);
-    let shown = json(&session_command(&network, 2, &["show", &id]));
+    let shown = json(&session_command(&network, 2, &["show", &id[..6]]));
     assert_eq!((&shown["phase"], &shown["round"]), (&"proposed".into(), &1.into()));
     assert_eq!(shown["proposal"]["left_behind"][0], "Example-SV-4");
 
     let aborted = json(&session_command(&network, 1, &["abort", &id, "--reason", "the rehearsal is over"]));
     assert_eq!(aborted["position"], 5);
-    let watched = session_command(&network, 2, &["watch", &id]);
+    let watched = session_command(&network, 2, &["watch", &id.to_uppercase()[..4]]);
     let lines = String::from_utf8(watched.stdout).unwrap();
     assert_eq!(lines.lines().count(), 6, "{lines}");
     assert!(lines.lines().last().unwrap().contains("\"aborted\""), "{lines}");
@@ -91,6 +91,9 @@ async fn what_cannot_be_reached_or_is_not_known_is_said() {
         assert_eq!(code, Some(1), "{message}");
         assert!(message.contains("has no session 0123456789abcdef"), "{message}");
     }
+    let (code, message) = failure(&session_command(&network, 1, &["export", "beef", "--out", "session.jsonl"]));
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("no session's id begins with \"beef\"; known are: none"), "{message}");
     let (code, message) = failure(&session_command(&network, 3, &["list"]));
     assert_eq!(code, Some(1), "{message}");
     assert!(message.contains("agent-3.toml cannot be read"), "{message}");

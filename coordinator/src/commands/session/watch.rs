@@ -46,8 +46,12 @@ enum Ended {
     Broken,
 }
 
-pub(super) async fn run(config: &Config, id: SessionId, output: Output) -> Result<(), SessionCommandError> {
-    let mut client = Client::connect(config).await?;
+pub(super) async fn run(
+    config: &Config,
+    mut client: Client,
+    id: SessionId,
+    output: Output,
+) -> Result<(), SessionCommandError> {
     let mut followed = Followed::new(id);
     let mut sink = match (output, Live::of_stdout()) {
         (Output::Json, _) => Sink::Json,
