@@ -15,6 +15,8 @@ use crate::fetch::in_one_line;
 /// Remembers what was said.
 #[derive(Debug, Default)]
 pub(super) struct Teller {
+    /// The coordinator that is talked to, as far as has been said.
+    connected: Option<String>,
     phase: Option<Phase>,
     waiting: Vec<String>,
     asked: HashSet<(Digest, String)>,
@@ -38,9 +40,14 @@ impl Teller {
         match event {
             Event::Connected { url } => {
                 self.trouble = None;
-                tracing::info!("connected to {url}");
+                // A session is chosen over one connection, and followed over another.
+                if self.connected.as_ref() != Some(url) {
+                    tracing::info!("connected to {url}");
+                    self.connected = Some(url.clone());
+                }
             }
             Event::Trouble { error, pause } => {
+                self.connected = None;
                 let text = in_one_line(error);
                 if self.trouble.as_ref() != Some(&text) {
                     tracing::warn!("{text}; trying again, the next time in {} s", pause.as_secs());
@@ -51,6 +58,7 @@ impl Teller {
                 tracing::warn!("the statement {statement} is not accepted: {}", in_one_line(error));
             }
             Event::Struck(error) => {
+                self.connected = None;
                 tracing::error!("a coordinator is not trusted any more: {}", in_one_line(error));
             }
             Event::Received { .. } | Event::CaughtUp | Event::Acknowledged(_) | Event::Over(_) => {}

@@ -91,7 +91,8 @@ async fn what_cannot_be_reached_or_is_not_known_is_said() {
         assert_eq!(code, Some(1), "{message}");
         assert!(message.contains("has no session 0123456789abcdef"), "{message}");
     }
-    let (code, message) = failure(&session_command(&network, 1, &["export", "beef", "--out", "session.jsonl"]));
+    let (code, message) =
+        failure(&session_command(&network, 1, &["export", "beef", "--out", "session.jsonl"]));
     assert_eq!(code, Some(2), "{message}");
     assert!(message.contains("no session's id begins with \"beef\"; known are: none"), "{message}");
     let (code, message) = failure(&session_command(&network, 3, &["list"]));
