@@ -7,7 +7,8 @@
 //! 3. It attests a round only with the agreement certificate in hand, its own agreement in it, and the dump on
 //!    disk; never one that it has abandoned.
 //! 4. Once it has attested a round, it agrees to another only with proof that the first cannot complete.
-//! 5. Nothing moves after a completion certificate; after an abort, nothing more is attested or agreed.
+//! 5. Nothing moves after a completion certificate, but that the others follow to the completed round; after an abort,
+//!    nothing more is attested or agreed.
 //!
 //! The rules reach across the sessions of a network. A drill binds within itself alone.
 //!
@@ -152,11 +153,16 @@ impl<'a> Voter<'a> {
         if let Some(signed) = own.agreement_to(self.session.id(), digest) {
             return Ok(Decision::Signed(signed));
         }
-        self.nothing_moves(None)?;
         let Some(Body::Proposal(proposal)) = self.session.statement(digest).map(|one| one.body()) else {
+            self.nothing_moves(None)?;
             return Err(Held::Wait(Wait::Proposal { proposal: *digest }));
         };
         let round = proposal.round;
+        // Who comes late to a completed round follows: agreeing to what is completed moves nothing.
+        let certificate = self.session.agreement_certificate(round);
+        let follows = self.session.settled() == Some(round)
+            && certificate.is_some_and(|certificate| certificate.proposal().digest() == *digest);
+        self.nothing_moves(follows.then_some(round))?;
         if let Some(agreed) = own.highest_agreed(self.session.id())
             && round <= agreed
         {
@@ -166,7 +172,7 @@ impl<'a> Voter<'a> {
         if round > latest {
             return Err(Held::Wait(Wait::LowerRound { round, latest }));
         }
-        if round < latest {
+        if round < latest && !follows {
             return Err(Held::Refuse(Refusal::Superseded { round, latest }));
         }
         match self.session.recompute(proposal) {
@@ -358,7 +364,7 @@ impl<'a> Voter<'a> {
         rounds.filter(|round| own.owes_abandonment(self.session.round_of(*round))).collect()
     }
 
-    /// Rule 5, and the abort. A completed round itself may still be attested.
+    /// Rule 5, and the abort. A completed round itself may still be agreed to and attested.
     fn nothing_moves(&self, attesting: Option<u32>) -> Result<(), Held> {
         if self.session.aborts().next().is_some() {
             return Err(Held::Refuse(Refusal::Aborted));

@@ -125,7 +125,8 @@ pub enum End {
         /// Digest of the attestation.
         attestation: Digest,
     },
-    /// A round is completed, and this member has no dump of its own to attest in it.
+    /// A round is completed, and this member has no dump of its own to attest in it: it is left behind, has refused or
+    /// abandoned the round, or cannot confirm it.
     CompletedWithout {
         /// The round.
         round: u32,
@@ -171,7 +172,26 @@ impl Situation<'_> {
                 None => Step::End(End::CompletedWithout { round }),
             },
             Decision::Wait(wait) => Step::Tell(wait.to_string()),
-            Decision::Refuse(_) => Step::End(End::CompletedWithout { round }),
+            Decision::Refuse(_) => self.follow(round).unwrap_or(Step::End(End::CompletedWithout { round })),
+        }
+    }
+
+    /// To agree to a round that the others have completed, where its plan counts on this member's dump: a slow SV
+    /// imports one like everybody else.
+    fn follow(&self, round: u32) -> Option<Step> {
+        let proposal = self.session.agreement_certificate(round)?.proposal().digest();
+        let Some(Body::Proposal(body)) = self.session.statement(&proposal).map(|one| one.body()) else {
+            return None;
+        };
+        let is_wanted = body.candidate.covered.contains(self.me)
+            && !self.session.rejections(round, &proposal).contains_key(self.me)
+            && !self.session.abandonments(round).contains_key(self.me);
+        match self.voter.agree(&proposal) {
+            Decision::Sign(_) if is_wanted => Some(match self.ask_about(body) {
+                None => Step::Agree { proposal },
+                Some(reason) => Step::Ask { round, proposal, reason },
+            }),
+            _ => None,
         }
     }
 

@@ -38,7 +38,7 @@ pub fn next(session: &Session, me: &MemberName, voter: &Voter<'_>) -> Next {
             Next::wait("nothing more in this session; wait for a convener to open another one.")
         }
         Phase::Completed(_) => match session.completion_certificate() {
-            Some(certificate) => completed(session, me, &certificate),
+            Some(certificate) => completed(session, me, voter, &certificate),
             None => Next::wait("nothing."),
         },
         Phase::Gathering if session.evidence().contains_key(me) => {
@@ -137,7 +137,12 @@ fn dump(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32) -> Ne
     }
 }
 
-fn completed(session: &Session, me: &MemberName, certificate: &CompletionCertificate) -> Next {
+fn completed(
+    session: &Session,
+    me: &MemberName,
+    voter: &Voter<'_>,
+    certificate: &CompletionCertificate,
+) -> Next {
     let id = session.id();
     if session.drill() {
         return Next::run(
@@ -159,11 +164,17 @@ fn completed(session: &Session, me: &MemberName, certificate: &CompletionCertifi
         _ => false,
     };
     let donors: Vec<&MemberName> = certificate.attestations().keys().collect();
-    if covered
-        && session
-            .agreements(certificate.round().round, &certificate.agreement().proposal().digest())
-            .contains_key(me)
-    {
+    let (round, proposal) = (certificate.round().round, certificate.agreement().proposal().digest());
+    if covered && matches!(voter.agree(&proposal), Decision::Sign(_)) {
+        return Next::run(
+            format!(
+                "the others have completed round {round}, which counts on your dump as well. Look at it, agree, and the \
+                 agent makes the dump while it runs:"
+            ),
+            [format!("svdr-agent review {id}"), format!("svdr-agent agree {id}"), run_command(session)],
+        );
+    }
+    if covered && session.agreements(round, &proposal).contains_key(me) {
         return Next::run(
             "finish your own dump. The agent does that by itself while it runs:",
             [run_command(session)],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use svdr_cli::session::fixture::{Meeting, name};
 use svdr_protocol::proposal::Parameters;
-use svdr_protocol::statement::{Abort, ObstacleKind};
+use svdr_protocol::statement::{Abort, ObstacleKind, Rejection};
 use svdr_protocol::vote::Record;
 
 use super::*;
@@ -146,7 +146,7 @@ fn a_completed_session_is_finished_by_everybody_who_agreed() {
 }
 
 #[test]
-fn who_did_not_agree_has_nothing_to_do_in_a_completed_session() {
+fn who_is_left_behind_has_nothing_to_do_in_a_completed_session() {
     let mut meeting = Meeting::open(false);
     meeting.report_all();
     let proposal = meeting.propose(None);
@@ -154,6 +154,34 @@ fn who_did_not_agree_has_nothing_to_do_in_a_completed_session() {
     (0..3).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
     let end = Step::End(End::CompletedWithout { round: 1 });
     assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, end]);
+}
+
+#[test]
+fn who_comes_late_to_a_completed_session_follows_unless_it_refused() {
+    let mut meeting = Meeting::open(false);
+    (0..4).for_each(|by| meeting.report(by, &["22:55:00", "23:24:00", "23:25:00"]));
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    (0..3).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
+    assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, Step::Agree { proposal }]);
+    let ask = Step::Ask { round: 1, proposal, reason: AskReason::Configured };
+    assert_eq!(done(&meeting, 3, OPERATOR), [Step::KeepCertificate, ask]);
+    let rejection = Rejection { round: 1, proposal, reason: "not with this margin".to_owned() };
+    meeting.say(3, Body::Rejection(rejection));
+    let end = Step::End(End::CompletedWithout { round: 1 });
+    assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, end]);
+}
+
+#[test]
+fn who_follows_dumps_and_attests_like_the_others() {
+    let mut meeting = Meeting::open(false);
+    (0..4).for_each(|by| meeting.report(by, &["22:55:00", "23:24:00", "23:25:00"]));
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    (0..3).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
+    meeting.agree(3, proposal);
+    let dump = Step::Dump(wanted(&meeting, proposal));
+    assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, dump]);
 }
 
 #[test]
