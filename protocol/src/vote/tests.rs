@@ -338,6 +338,22 @@ fn nothing_moves_after_a_completion_even_if_a_release_undoes_it_in_the_fold() {
 }
 
 #[test]
+fn who_comes_late_agrees_to_what_is_completed_and_to_nothing_else() {
+    let net = Net::new(4);
+    let (mut session, first) = net.agreed();
+    for member in 0..3 {
+        net.attest(member, &mut session, 1);
+    }
+    let second = net.propose(&mut session);
+    let completed = session.round_of(1);
+    assert!(matches!(decide!(net, 3, session, |voter| voter.agree(&first)), Decision::Sign(_)));
+    assert_eq!(
+        decide!(net, 3, session, |voter| voter.agree(&second)),
+        Decision::Refuse(Refusal::Completed { completed })
+    );
+}
+
+#[test]
 fn an_equivocator_cannot_move_others_off_a_settled_round() {
     let net = Net::new(4);
     let (mut session, _) = net.agreed();

@@ -37,9 +37,7 @@ impl Mapping {
         let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.0.len());
         self.0.get(place(from)..place(to)).unwrap_or_default()
     }
-}
 
-impl Mapping {
     /// Lets the pages of `[from, to)` go from this process, so that it does not grow with the file.
     pub(super) fn release(&self, from: u64, to: u64) {
         let from = from.saturating_sub(MAPPED_AROUND);
