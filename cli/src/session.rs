@@ -51,7 +51,8 @@ pub fn shown_round(session: &Session) -> Option<u32> {
         Phase::Proposed(round)
         | Phase::Agreed(round)
         | Phase::Recovering(round)
-        | Phase::Completed(round) => Some(round),
+        | Phase::Completed(round)
+        | Phase::Verified(round) => Some(round),
         Phase::Aborted => Some(session.latest_round()).filter(|round| *round > 0),
     }
 }

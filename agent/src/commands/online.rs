@@ -292,7 +292,10 @@ impl Online {
         let mut open = Vec::new();
         for id in known {
             if let Some(view) = View::stored(&self.store, &self.roster, self.me(), *id)?
-                && !matches!(view.session().phase(), Phase::Aborted | Phase::Completed(_))
+                && !matches!(
+                    view.session().phase(),
+                    Phase::Aborted | Phase::Completed(_) | Phase::Verified(_)
+                )
             {
                 open.push(*id);
             }

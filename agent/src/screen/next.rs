@@ -37,7 +37,7 @@ pub fn next(session: &Session, me: &MemberName, voter: &Voter<'_>) -> Next {
         Phase::Aborted => {
             Next::wait("nothing more in this session; wait for a convener to open another one.")
         }
-        Phase::Completed(_) => match session.completion_certificate() {
+        Phase::Completed(_) | Phase::Verified(_) => match session.completion_certificate() {
             Some(certificate) => completed(session, me, voter, &certificate),
             None => Next::wait("nothing."),
         },

@@ -28,7 +28,7 @@ pub struct SessionFacts {
     pub reason: String,
     /// The migration id that the network will have afterwards.
     pub migration_id: u64,
-    /// `gathering`, `proposed`, `agreed`, `recovering`, `completed` or `aborted`.
+    /// `gathering`, `proposed`, `agreed`, `recovering`, `completed`, `verified` or `aborted`.
     pub phase: &'static str,
     /// The round that the rest is about; `null` before the first proposal.
     pub round: Option<u32>,
@@ -233,6 +233,7 @@ pub const fn phase_name(phase: Phase) -> &'static str {
         Phase::Agreed(_) => "agreed",
         Phase::Recovering(_) => "recovering",
         Phase::Completed(_) => "completed",
+        Phase::Verified(_) => "verified",
         Phase::Aborted => "aborted",
     }
 }

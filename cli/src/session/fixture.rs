@@ -162,6 +162,7 @@ impl Meeting {
             name: name.to_owned(),
             digest: Digest::of(content.as_bytes()),
             size,
+            file: None,
         };
         let attestation = Attestation {
             round: content.round,
@@ -172,6 +173,7 @@ impl Meeting {
             parts: vec![part("acs_snapshot", acs, 1_200_000_000), part("genesis_state", "genesis", 42_000)],
             started: at("23:40:00"),
             finished: at("23:52:00"),
+            received: None,
         };
         self.say(by, Body::Attestation(attestation))
     }

@@ -23,7 +23,7 @@ impl Waiting {
             Phase::Gathering => gathering(session),
             Phase::Proposed(round) => proposed(session, round),
             Phase::Agreed(_) | Phase::Recovering(_) => recovering(session),
-            Phase::Completed(_) => completed(session),
+            Phase::Completed(_) | Phase::Verified(_) => completed(session),
             Phase::Aborted => {
                 Waiting { what: "nothing: a convener ended it".to_owned(), members: Vec::new() }
             }
