@@ -107,6 +107,7 @@ impl AgeIdentity {
         let metadata = file.metadata().map_err(failed)?;
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_KEYS_FILE_LEN as usize + 1));
         file.take(MAX_KEYS_FILE_LEN + 1).read_to_end(&mut text).map_err(failed)?;
+        let identity = AgeIdentity::parse(&text, path)?;
         if metadata.is_file() && metadata.mode() & OTHERS != 0 {
             tracing::warn!(
                 "the age identity {} can be read by others (mode {:04o}); run: chmod 600 {}",
@@ -115,7 +116,7 @@ impl AgeIdentity {
                 path.display()
             );
         }
-        AgeIdentity::parse(&text, path)
+        Ok(identity)
     }
 
     /// Reads the text of a file that is called `path`.

@@ -35,7 +35,7 @@ impl fmt::Display for Damage {
             ),
             Damage::AlteredHeader => f.write_str("its age header was altered after it was written"),
             Damage::Torn => f.write_str("it ends in the middle"),
-            Damage::Altered => f.write_str("it was altered after it was written"),
+            Damage::Altered => f.write_str("it was cut or altered after it was written"),
         }
     }
 }

@@ -39,7 +39,7 @@ pub enum BackupCommand {
     svdr-agent backup identities --out identities.age --recipients-file recipients.txt --armor\n\n\
     Reads roster, [identity] and [sv_app] of agent.toml. What is written holds private keys: without a recipient it is \
     for this machine alone. Make an age identity with `age-keygen -o age.key`, keep it away from the backup, and name it \
-    as age_identity under [backup]: dump, merge, run and check then read the encrypted file. Exit code 3 where the \
+    with --age-identity, or as age_identity under [backup]: merge, dump, run and check then read the encrypted file. Exit code 3 where the \
     identities are incomplete or another participant's.")]
 pub struct IdentitiesArgs {
     /// Where the backup goes

@@ -9,7 +9,7 @@ use crate::config::{AgentConfig, Missing};
 /// Where the identities backup is.
 #[derive(Clone, Debug, Default, Args)]
 pub struct BackupArgs {
-    /// The identities backup: what the SV app's identities-dump answered, encrypted with age or not. Private keys
+    /// The identities backup, encrypted with age or not: the SV app's identities-dump. Holds private keys
     #[arg(long, value_name = "FILE", env = "SVDR_IDENTITIES")]
     pub identities: Option<PathBuf>,
     /// The age identity that decrypts it, as age-keygen writes it; only needed where it is encrypted

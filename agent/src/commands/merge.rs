@@ -27,9 +27,9 @@ const OTHERS: u32 = 0o077;
     curl … | svdr-agent merge --identities identities.json --data - \\\n      \
     --timestamp 2026-04-21T23:10:00Z --migration-id 6 --out domain_migration_dump.json\n\n\
     The result is what `jq -s add` makes of the two files, checked, and written with mode 0600 once it is \
-    complete. An encrypted backup is recognised by its content; what is in it never touches the disk alone. Exit code 3 where one of the documents is refused.")]
+    complete. Whether the backup is encrypted is told by its content. Exit code 3 where one of the documents is refused.")]
 pub struct MergeArgs {
-    /// The identities backup: what the SV app's identities-dump answered, encrypted with age or not. Private keys
+    /// The identities backup, encrypted with age or not: the SV app's identities-dump. Holds private keys
     #[arg(long, value_name = "FILE")]
     pub identities: PathBuf,
     /// The age identity that decrypts it, as age-keygen writes it

@@ -64,7 +64,7 @@ pub struct AppArgs {
     /// Limit for the wait from the request to the first byte [default: 10m]
     #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_FIRST_BYTE_TIMEOUT", value_parser = limit)]
     pub first_byte_timeout: Option<Duration>,
-    /// Limit for silence in the middle of the snapshot [default: 60s]
+    /// Limit for silence in the middle of an answer [default: 60s]
     #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_IDLE_TIMEOUT", value_parser = limit)]
     pub idle_timeout: Option<Duration>,
 }
