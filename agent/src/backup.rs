@@ -34,5 +34,5 @@ pub use error::{BackupError, Damage};
 pub use fetch::{BackupFetchError, fetch};
 pub use owner::{NotOurs, check_owner};
 pub use read::{Backup, read};
-pub use recipients::{RecipientError, Recipients};
+pub use recipients::{Place, RecipientError, Recipients};
 pub use seal::{SealError, Sealed, Sealing, seal};

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::form::Form;
 use super::limits::{MAX_AGE_IDENTITIES, MAX_KEYS_FILE_LEN};
+use super::recipients::Recipients;
 
 /// Permission bits that let others than the owner at the file.
 const OTHERS: u32 = 0o077;
@@ -150,6 +151,12 @@ impl AgeIdentity {
             true => Err(AgeIdentityError::Empty { path: path() }),
             false => Ok(AgeIdentity { path: path(), identities }),
         }
+    }
+
+    /// Whether it can decrypt what is encrypted to these recipients.
+    pub fn is_among(&self, recipients: &Recipients) -> bool {
+        let own: Vec<_> = self.identities.iter().map(Identity::to_public).collect();
+        recipients.iter().any(|recipient| own.contains(recipient))
     }
 
     /// The file.

@@ -17,9 +17,12 @@ use svdr_protocol::roster::{Member, Roster};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::sv_app_args::AppArgs;
-use crate::backup::{self, BackupFetchError, RecipientError, Recipients, SealError, Sealed, Sealing};
+use crate::backup::{
+    self, AgeIdentity, BackupFetchError, RecipientError, Recipients, SealError, Sealed, Sealing,
+};
 use crate::config::{AgentConfig, ConfigError, Missing};
 use crate::dump::Identities;
+use crate::fetch::in_one_line;
 use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
 use crate::sv_app::{RetryPolicy, Settings, SetupError, SvApp};
@@ -166,6 +169,7 @@ pub fn run(command: &BackupCommand, output: Output) -> Result<(), BackupCommandE
     let BackupCommand::Identities(args) = command;
     let config = AgentConfig::load(args.config.as_deref())?;
     let sealing = sealing(args)?;
+    warn_of_others(&sealing, config.age_identity.as_deref());
     let (roster, settings) = resolve(args, &config)?;
     let member = member(args, &config, &roster)?;
     let replace = Replace::from_force(args.force);
@@ -184,6 +188,22 @@ fn sealing(args: &IdentitiesArgs) -> Result<Sealing, BackupCommandError> {
         Some(recipients) => Ok(Sealing::Encrypted { recipients, armor: args.armor }),
         None if args.armor => Err(BackupCommandError::NothingToArmor),
         None => Ok(Sealing::Plain),
+    }
+}
+
+/// Warns where the age identity that this node is to read the backup with cannot: better now than on the day.
+fn warn_of_others(sealing: &Sealing, age_identity: Option<&Path>) {
+    let (Sealing::Encrypted { recipients, .. }, Some(path)) = (sealing, age_identity) else { return };
+    match AgeIdentity::read(path) {
+        Ok(identity) if identity.is_among(recipients) => {}
+        Ok(_) => tracing::warn!(
+            "this node will not be able to read the backup: none of the recipients belongs to its age identity {}; add the \
+             one that `age-keygen -y` prints for it",
+            path.display()
+        ),
+        Err(error) => {
+            tracing::warn!("this node will not be able to read the backup: {}", in_one_line(&error))
+        }
     }
 }
 

@@ -58,6 +58,19 @@ fn an_encrypted_backup_opens_for_each_recipient_and_for_nobody_else() {
     }
 }
 
+/// On the day it would be too late to find out.
+#[test]
+fn a_backup_that_this_node_cannot_read_is_made_with_a_warning() {
+    let bench = Bench::new(Options::default());
+    let warning = "this node will not be able to read the backup";
+    let ended = bench.backup(&["--recipient", &bench.recipient()]);
+    assert!(!ended.says(0, &[]).stderr.contains(warning), "{ended:#?}");
+    let other = Identity::generate().to_public().to_string();
+    bench.backup(&["--force", "--recipient", &other]).says(0, &[warning, "age.key; add the one"]);
+    fs::remove_file(bench.path("age.key")).unwrap();
+    bench.backup(&["--force", "--recipient", &other]).says(0, &[warning, "age.key cannot be read"]);
+}
+
 #[test]
 fn however_it_arrives_it_is_the_same() {
     for fault in [Fault::Drip(700, Duration::ZERO), Fault::Drip(usize::MAX, Duration::ZERO)] {
