@@ -10,6 +10,8 @@ use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 use svdr_cli::roster_command as roster;
 
+pub mod backup;
+pub mod backup_args;
 pub mod check;
 pub mod confirm;
 pub mod decide;
@@ -75,6 +77,9 @@ pub enum Command {
     Dump(Box<dump::DumpArgs>),
     /// Merge an identities backup and a data snapshot into a migration dump
     Merge(merge::MergeArgs),
+    /// Back up what a recovery needs: the identities of this SV's nodes
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// Compute the recovery timestamp from everybody's evidence
     Propose(propose::ProposeArgs),
     /// Check whether this node is ready for a recovery call
@@ -124,6 +129,7 @@ impl CommandLine {
             Command::Scan(args) => Ok(scan::run(&args, self.output)?),
             Command::Dump(args) => Ok(dump::run(&args, self.output)?),
             Command::Merge(args) => Ok(merge::run(&args, self.output)?),
+            Command::Backup(command) => Ok(backup::run(&command, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),
             Command::Check(args) => Ok(check::run(&args, self.output)?),
             Command::Status(args) => Ok(status::run(&args, self.output)?),

@@ -133,6 +133,8 @@ pub struct AgentConfig {
     pub sv_app: SvAppSection,
     /// `backup.identities`: the identities backup.
     pub identities: Option<PathBuf>,
+    /// `backup.age_identity`: what an encrypted identities backup is decrypted with.
+    pub age_identity: Option<PathBuf>,
     /// `backup.apps` and `backup.participant`: the backups of the databases.
     pub databases: DatabaseBackups,
     /// `output.dir`: where dumps are made.
@@ -306,7 +308,7 @@ impl AgentConfig {
     }
 
     fn read(mut root: Section<'_, '_>) -> AgentConfig {
-        let mut databases = DatabaseBackups::default();
+        let of_backup;
         let config = AgentConfig {
             file: None,
             roster: root.path("roster"),
@@ -321,16 +323,16 @@ impl AgentConfig {
             coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
             evidence: root.section("evidence").and_then(evidence),
             sv_app: root.section("sv_app").map(sv_app).unwrap_or_default(),
-            identities: root.section("backup").and_then(|section| {
-                let (identities, found) = backup(section);
-                databases = found;
-                identities
-            }),
+            identities: {
+                of_backup = root.section("backup").map(backup).unwrap_or_default();
+                of_backup.identities
+            },
+            age_identity: of_backup.age_identity,
             output_dir: None,
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
             runbook: root.section("runbook").map(RunbookSection::read).unwrap_or_default(),
-            databases,
+            databases: of_backup.databases,
         };
         let (output_dir, state_dir) = root.section("output").map(output).unwrap_or_default();
         root.finish();
@@ -357,12 +359,20 @@ fn one_path(mut section: Section<'_, '_>, key: &'static str) -> Option<PathBuf> 
     path
 }
 
-fn backup(mut section: Section<'_, '_>) -> (Option<PathBuf>, DatabaseBackups) {
-    let identities = section.path("identities");
+/// `[backup]`.
+#[derive(Default)]
+struct BackupSection {
+    identities: Option<PathBuf>,
+    age_identity: Option<PathBuf>,
+    databases: DatabaseBackups,
+}
+
+fn backup(mut section: Section<'_, '_>) -> BackupSection {
+    let (identities, age_identity) = (section.path("identities"), section.path("age_identity"));
     let mut patterns = |key| section.patterns(key).unwrap_or_default();
     let databases = DatabaseBackups { apps: patterns("apps"), participant: patterns("participant") };
     section.finish();
-    (identities, databases)
+    BackupSection { identities, age_identity, databases }
 }
 
 fn output(mut section: Section<'_, '_>) -> (Option<PathBuf>, Option<PathBuf>) {

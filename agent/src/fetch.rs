@@ -9,6 +9,7 @@
 //! one (another timestamp, another migration) would be the same again, and is refused.
 
 mod error;
+pub(crate) mod tries;
 mod writer;
 
 use std::path::PathBuf;
@@ -25,8 +26,9 @@ use tokio::task::JoinHandle;
 use crate::dump::{Expectations, Identities, MergeSummary, Parts};
 use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
 
-pub(crate) use error::in_one_line;
 pub use error::{FetchError, WriteError};
+pub(crate) use error::{in_one_line, is_damage};
+use tries::Tries;
 use writer::Piece;
 
 /// Pieces between the network and the disk. One piece is what a read of the socket gave, below a megabyte, so this
@@ -58,39 +60,13 @@ pub struct Order {
 /// # Errors
 /// [`FetchError`]: the last failure. Nothing is left behind.
 pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<MergeSummary, FetchError> {
-    let started = Instant::now();
-    let mut receiving = Duration::ZERO;
-    let mut failures = 0;
+    let mut tries = Tries::new(policy);
     loop {
-        let failure = match attempt(app, order, &mut receiving).await {
+        match attempt(app, order, &mut tries.receiving).await {
             Ok(summary) => return Ok(summary),
-            Err(failure) => failure,
-        };
-        if !failure.is_worth_retrying() {
-            return Err(failure);
+            Err(failure) => tries.pause_after(failure).await?,
         }
-        failures += 1;
-        // Where the system has no randomness, the full delay is as good.
-        let random = getrandom::u32().unwrap_or(u32::MAX);
-        let elapsed = started.elapsed().saturating_sub(receiving);
-        let Some(delay) = policy.delay(failures, elapsed, random, failure.retry_after()) else {
-            return Err(failure.after(failures));
-        };
-        let left = policy.budget.saturating_sub(elapsed);
-        tracing::warn!("try {failures} failed: {}", error::in_one_line(&failure));
-        tracing::warn!("trying again in {}, for at most {} more", rounded(delay), rounded(left));
-        tokio::time::sleep(delay).await;
     }
-}
-
-/// A span in whole seconds, or in milliseconds below one.
-fn rounded(span: Duration) -> humantime::FormattedDuration {
-    let whole = if span < Duration::from_secs(1) {
-        Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
-    } else {
-        Duration::from_secs(span.as_secs())
-    };
-    humantime::format_duration(whole)
 }
 
 /// One try. Adds to `receiving` the time in which a snapshot was arriving.
@@ -157,7 +133,7 @@ async fn pass_on(
 }
 
 /// Whether a body that does not say so begins like a web page.
-fn is_page(start: &Bytes) -> bool {
+pub(crate) fn is_page(start: &Bytes) -> bool {
     start.trim_ascii_start().starts_with(b"<")
 }
 

@@ -57,6 +57,8 @@ pub struct Options {
     pub caught_up_to: Option<Timestamp>,
     /// What goes wrong, one fault for each request of a snapshot.
     pub faults: Vec<Fault>,
+    /// What goes wrong, one fault for each request of the identities.
+    pub identities_faults: Vec<Fault>,
 }
 
 impl Default for Options {
@@ -78,6 +80,7 @@ impl Default for Options {
             pruned_until: None,
             caught_up_to: None,
             faults: Vec::new(),
+            identities_faults: Vec::new(),
         }
     }
 }
@@ -107,13 +110,23 @@ pub struct Log {
 impl Log {
     /// How many requests asked for a data snapshot.
     pub fn snapshots_asked(&self) -> usize {
-        self.requests.iter().filter(|request| request.target.contains("/data-snapshot")).count()
+        self.asked("/data-snapshot")
+    }
+
+    /// How many requests asked for the identities.
+    pub fn identities_asked(&self) -> usize {
+        self.asked("/identities-dump")
+    }
+
+    fn asked(&self, call: &str) -> usize {
+        self.requests.iter().filter(|request| request.target.contains(call)).count()
     }
 }
 
 struct Shared {
     options: Options,
     faults: Mutex<VecDeque<Fault>>,
+    identities_faults: Mutex<VecDeque<Fault>>,
     tokens: Mutex<Vec<String>>,
     log: Mutex<Log>,
     changed: Condvar,
@@ -132,6 +145,10 @@ impl Shared {
 
     fn next_fault(&self) -> Fault {
         lock(&self.faults).pop_front().unwrap_or(Fault::None)
+    }
+
+    fn next_identities_fault(&self) -> Fault {
+        lock(&self.identities_faults).pop_front().unwrap_or(Fault::None)
     }
 
     fn is_authorized(&self, header: Option<&str>) -> bool {
@@ -183,6 +200,7 @@ impl StandIn {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             faults: Mutex::new(options.faults.iter().cloned().collect()),
+            identities_faults: Mutex::new(options.identities_faults.iter().cloned().collect()),
             tokens: Mutex::new(vec![options.token.clone()]),
             options,
             log: Mutex::default(),

@@ -13,9 +13,10 @@ use svdr_cli::span;
 use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::backup_args::BackupArgs;
 use super::merge::{self, MergeCommandError};
 use super::sv_app_args::{Resolved, SvAppArgs};
-use crate::config::{AgentConfig, ConfigError, Missing};
+use crate::config::{AgentConfig, ConfigError};
 use crate::dump::{Document, Expectations, MergeSummary, Parts};
 use crate::fetch::{self, FetchError, Order};
 use crate::sv_app::{RetryPolicy, SetupError, SvApp};
@@ -50,9 +51,9 @@ pub struct DumpArgs {
     /// Digest the active contracts, the genesis state and each DAR besides, to compare them with other members'
     #[arg(long)]
     pub part_digests: bool,
-    /// The identities backup: what the SV app's identities-dump answered. Holds private keys
-    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITIES")]
-    pub identities: Option<PathBuf>,
+    /// Where the identities backup is
+    #[command(flatten)]
+    pub backup: BackupArgs,
     /// How to reach the SV app
     #[command(flatten)]
     pub sv_app: SvAppArgs,
@@ -111,7 +112,8 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     let replace = Replace::from_force(args.force);
     // Everything on this machine is looked at before the first request: what is wrong with it is known at once.
     let opened = merge::open(Document::Identities, &identities, &args.out).map_err(DumpError::Identities)?;
-    let parsed = merge::read_identities(opened, &identities).map_err(DumpError::Identities)?;
+    let age_identity = args.backup.age_identity(&config);
+    let parsed = merge::read_identities(opened, &identities, age_identity).map_err(DumpError::Identities)?;
     drop(PrivateFile::create(&args.out, replace)?);
     let order = Order {
         identities: Arc::new(parsed),
@@ -137,16 +139,7 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
 fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, PathBuf), ConfigError> {
     let mut missing = Vec::new();
     let resolved = args.sv_app.resolve(config, &mut missing)?;
-    let identities = args.identities.clone().or_else(|| config.identities.clone());
-    if identities.is_none() {
-        missing.push(Missing {
-            section: "backup",
-            line: "identities = \"/secure/identities.json\"",
-            flag: "--identities",
-            variable: "SVDR_IDENTITIES",
-            file: config.file.clone(),
-        });
-    }
+    let identities = args.backup.identities(config, &mut missing);
     match (resolved, identities) {
         (Some(resolved), Some(identities)) => Ok((resolved, identities)),
         _ => Err(ConfigError::Missing { missing }),

@@ -30,6 +30,7 @@ audience = "https://canton.network.global"
 scope = "daml_ledger_api"
 [backup]
 identities = "/secure/identities.json"
+age_identity = "age.key"
 apps = ["/backups/apps-*.dump"]
 participant = ["backups/participant-*.dump"]
 [output]
@@ -70,6 +71,7 @@ fn every_section_is_read() {
     let oauth2 = config.sv_app.oauth2.as_ref().unwrap();
     assert_eq!(oauth2.client_secret_file, Some("/etc/svdr/secret".into()));
     assert_eq!(config.identities, Some("/secure/identities.json".into()));
+    assert_eq!(config.age_identity, Some("/etc/svdr/age.key".into()));
     assert_eq!(config.databases.apps, ["/backups/apps-*.dump"]);
     assert_eq!(config.databases.participant, ["/etc/svdr/backups/participant-*.dump"]);
     assert_eq!(config.output_dir, Some("/etc/svdr/dumps".into()));

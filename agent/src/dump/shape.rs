@@ -18,6 +18,8 @@ pub(super) enum Node {
     IdentitiesDocument,
     Identities,
     PartyOrDomain,
+    Participant,
+    ParticipantId,
     PrivateIdentities,
     SnapshotDocument,
     CreatedAt,
@@ -56,10 +58,11 @@ static IDENTITIES: &[Field] = &[
     required("dso_party_id", Node::PartyOrDomain),
     required("domain_alias", Node::PartyOrDomain),
     required("domain_id", Node::PartyOrDomain),
-    required("participant", Node::PrivateIdentities),
+    required("participant", Node::Participant),
     required("sequencer", Node::PrivateIdentities),
     required("mediator", Node::PrivateIdentities),
 ];
+static PARTICIPANT: &[Field] = &[optional("id", Node::ParticipantId)];
 static SNAPSHOT_DOCUMENT: &[Field] = &[
     required("created_at", Node::CreatedAt),
     required("migration_id", Node::MigrationId),
@@ -82,6 +85,7 @@ impl Node {
         match self {
             Node::IdentitiesDocument => Some(IDENTITIES_DOCUMENT),
             Node::Identities => Some(IDENTITIES),
+            Node::Participant => Some(PARTICIPANT),
             Node::SnapshotDocument => Some(SNAPSHOT_DOCUMENT),
             Node::DataSnapshot => Some(DATA_SNAPSHOT),
             Node::Dar => Some(DAR),
@@ -96,7 +100,8 @@ impl Node {
             Node::IdentitiesDocument => "an object with the field identities",
             Node::Identities => "an object with the identities of participant, sequencer and mediator",
             Node::PartyOrDomain => "the id of a party or synchronizer, or an alias, as a string",
-            Node::PrivateIdentities => "an object with the identities of a node",
+            Node::Participant | Node::PrivateIdentities => "an object with the identities of a node",
+            Node::ParticipantId => "the id of the participant (PAR::…), as a string",
             Node::SnapshotDocument => "an object with the fields created_at, migration_id and data_snapshot",
             Node::CreatedAt | Node::AcsTimestamp => "an RFC 3339 timestamp with Z, as a string",
             Node::MigrationId => "a migration id, as a whole number",
@@ -117,6 +122,7 @@ impl Node {
             Node::Other => true,
             Node::IdentitiesDocument
             | Node::Identities
+            | Node::Participant
             | Node::PrivateIdentities
             | Node::SnapshotDocument
             | Node::DataSnapshot
@@ -128,7 +134,7 @@ impl Node {
             | Node::AcsSnapshot
             | Node::DarHash
             | Node::DarContent => matches!(kind, Kind::String),
-            Node::GenesisState => matches!(kind, Kind::String | Kind::Null),
+            Node::ParticipantId | Node::GenesisState => matches!(kind, Kind::String | Kind::Null),
             Node::MigrationId => matches!(kind, Kind::Number),
             Node::WasPaused | Node::SeparateFiles => matches!(kind, Kind::Boolean | Kind::Null),
             Node::Dars => matches!(kind, Kind::Array),
