@@ -23,6 +23,7 @@ pub mod run;
 pub mod scan;
 pub mod status;
 pub mod sv_app_args;
+pub mod validator;
 pub mod verify;
 pub mod votes;
 
@@ -93,6 +94,9 @@ pub enum Command {
     Done(votes::DoneArgs),
     /// Put the finished dump where the SV app imports it from
     Deliver(deliver::DeliverArgs),
+    /// Follow, as a validator, what the SVs have completed
+    #[command(subcommand)]
+    Validator(validator::ValidatorCommand),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -128,6 +132,7 @@ impl CommandLine {
             Command::Release(args) => Ok(votes::release(&args, self.output)?),
             Command::Done(args) => Ok(votes::done(&args, self.output)?),
             Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
+            Command::Validator(command) => Ok(validator::run(&command, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args, CommandLine::command())?),

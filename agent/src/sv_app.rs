@@ -1,6 +1,7 @@
 //! The SV app as this agent sees it: one HTTPS call, answered by a stream of bytes or by a typed [`Failure`].
 //!
-//! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. Rules that hold for all of them:
+//! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. A validator app is reached in the same
+//! way, with the one call of its `validator-internal.yaml` that a recovery needs. Rules that hold for all of them:
 //!
 //! * The token goes to the configured address only. Redirects are not followed.
 //! * There is no limit on a whole download, which may take hours. There are limits on the connection, on the wait for
@@ -156,7 +157,23 @@ impl SvApp {
         timestamp: Timestamp,
         migration_id: Option<u64>,
     ) -> Result<Snapshot, Failure> {
-        let url = self.url.data_snapshot(timestamp, migration_id);
+        self.snapshot_at(self.url.data_snapshot(timestamp, migration_id)).await
+    }
+
+    /// Asks a validator app once for its data snapshot of `timestamp`, in which its identities are; otherwise as
+    /// [`SvApp::data_snapshot`].
+    ///
+    /// # Errors
+    /// [`Failure`] where the answer is not the beginning of a snapshot.
+    pub async fn validator_snapshot(
+        &self,
+        timestamp: Timestamp,
+        migration_id: Option<u64>,
+    ) -> Result<Snapshot, Failure> {
+        self.snapshot_at(self.url.validator_snapshot(timestamp, migration_id)).await
+    }
+
+    async fn snapshot_at(&self, url: Url) -> Result<Snapshot, Failure> {
         let (mut response, token) = self.get(&url, self.timeouts.first_byte).await?;
         let url = url.to_string();
         if response.status() == StatusCode::OK && !is_page(&response) {
