@@ -13,6 +13,7 @@ pub mod envelope_lines;
 pub mod fetch;
 pub mod identity;
 pub mod link;
+pub mod runbook;
 pub mod scan;
 pub mod screen;
 pub mod store;

@@ -100,7 +100,7 @@ impl<'n> Completed<'n> {
         let voter = Voter::new(&me, &record, &self.session, &[]);
         let Decision::Sign(plan) = voter.dump(1) else { return Err(format!("{me} makes no dump").into()) };
         let at = plan.recovery_timestamp();
-        let part = |name: &str| Part { name: name.to_owned(), digest: Digest::of(name.as_bytes()), size: 7 };
+        let part = |name: &str| Part { name: name.to_owned(), digest: Digest::of(name.as_bytes()), size: 7, file: None };
         let dump = Dump {
             recovery_timestamp: at,
             migration_id: plan.migration_id(),
@@ -108,6 +108,7 @@ impl<'n> Completed<'n> {
             parts: vec![part("acs_snapshot")],
             started: at,
             finished: at,
+            received: None,
         };
         match voter.attest(1, &dump) {
             Decision::Sign(attestation) => self.say(member, Body::Attestation(attestation)).map(drop),
