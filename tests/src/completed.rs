@@ -100,7 +100,12 @@ impl<'n> Completed<'n> {
         let voter = Voter::new(&me, &record, &self.session, &[]);
         let Decision::Sign(plan) = voter.dump(1) else { return Err(format!("{me} makes no dump").into()) };
         let at = plan.recovery_timestamp();
-        let part = |name: &str| Part { name: name.to_owned(), digest: Digest::of(name.as_bytes()), size: 7, file: None };
+        let part = |name: &str| Part {
+            name: name.to_owned(),
+            digest: Digest::of(name.as_bytes()),
+            size: 7,
+            file: None,
+        };
         let dump = Dump {
             recovery_timestamp: at,
             migration_id: plan.migration_id(),

@@ -95,13 +95,13 @@ fn drills_are_rehearsed_and_never_delivered() {
     bench.write_lines("certificate.jsonl", &completed.certificate_lines());
     refused(&bench, &[], 3, &["is a drill; nobody recovers by it", "--drill"]);
     let to = ["--drill", "--deliver", "--yes", "--to", "volume.json"];
-    refused(&bench, &to, 3, &["is a drill"]);
+    refused(&bench, &to, 3, &["is a drill; its dumps are never imported"]);
     bench.dump(&["--drill"]).says(0, &["DRILL: nothing of it may be imported"]);
     bench.assert_dump();
     let fingerprint = bench.fingerprint();
     let proof = ["--certificate", "certificate.jsonl", "--fingerprint", &fingerprint];
     let deliver = ["validator", "deliver", "out/dump.json", "--yes", "--to", "volume.json"];
-    bench.agent(&[&deliver[..], &proof].concat()).says(3, &["is a drill"]);
+    bench.agent(&[&deliver[..], &proof].concat()).says(3, &["is a drill; its dumps are never imported"]);
     assert!(!bench.path("volume.json").exists());
 }
 

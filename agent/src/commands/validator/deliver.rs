@@ -20,9 +20,9 @@ use super::error::ValidatorError;
 use super::proof::{ProofArgs, missing};
 use crate::commands::deliver::pair;
 use crate::config::{AgentConfig, Deliver};
-use crate::deliver::{self, Permit};
+use crate::deliver::{self, DeliverError, Permit};
 use crate::dump::{MergeSummary, check_validator_dump};
-use crate::validator::Recovery;
+use crate::validator::{Recovery, RecoveryError};
 
 /// Where a dump is put.
 #[derive(Clone, Debug, Default, Args)]
@@ -41,10 +41,10 @@ pub struct WayArgs {
 /// Arguments of `validator deliver`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    svdr-agent validator deliver dump.json --roster roster.toml --certificate certificate.jsonl --set pod=validator-app-0\n  \
-    svdr-agent validator deliver dump.json --roster roster.toml --certificate certificate.jsonl --to /volume/domain_migration_dump.json\n\n\
-    The dump is checked again, whole, against the certificate. Exit code 3 in a drill, and where the dump is not the\n\
-    certificate's.")]
+    svdr-agent validator deliver dump.json --certificate certificate.jsonl --set pod=validator-app-0\n  \
+    svdr-agent validator deliver dump.json --certificate certificate.jsonl --to /dumps/domain_migration_dump.json\n\n\
+    The dump is checked again, whole, against the certificate. Exit code 3 in a drill, and where the dump is\n\
+    not the certificate's.")]
 pub struct ValidatorDeliverArgs {
     /// The dump that `validator dump` made
     #[arg(value_name = "DUMP")]
@@ -164,7 +164,10 @@ struct Delivered {
 /// [`ValidatorError`].
 pub(super) fn run(args: &ValidatorDeliverArgs, output: Output) -> Result<(), ValidatorError> {
     let config = AgentConfig::load(args.proof.config.as_deref())?;
-    let proof = args.proof.proof(&config, false)?;
+    let proof = args.proof.proof(&config, false).map_err(|error| match error {
+        ValidatorError::Recovery(RecoveryError::Drill { session }) => DeliverError::Drill { session }.into(),
+        other => other,
+    })?;
     let path = std::path::absolute(&args.dump)
         .map_err(|source| ValidatorError::Absolute { path: args.dump.clone(), source })?;
     let way = args.way.way(&config, &proof.recovery, &path)?;

@@ -18,10 +18,11 @@ use super::error::ValidatorError;
 use super::proof::{Proof, ProofArgs};
 use crate::commands::merge;
 use crate::config::{AgentConfig, ConfigError, Missing};
+use crate::deliver::DeliverError;
 use crate::dump::{Expectations, MergeSummary, Parts};
 use crate::fetch::{self, App, Order};
 use crate::sv_app::{RetryPolicy, Settings, SvApp};
-use crate::validator::{Recovery, RecoveryError};
+use crate::validator::Recovery;
 
 /// Threads that run the network: one download, and what watches for signals. Writing has a thread of its own.
 const NETWORK_THREADS: usize = 2;
@@ -34,16 +35,16 @@ const NETWORK_THREADS: usize = 2;
     --fingerprint sha256:… --deliver --yes --set pod=validator-app-0\n  \
     svdr-agent validator dump --roster roster.toml --session 4f3a --out dump.json \\\n      \
     --coordinator https://dr.sv-1.example.com:7443 --coordinator-key ed25519:… --identity observer.key\n\n\
-    The certificate is what svdr-coordinator session certificate writes, or serve --publish. It is checked with nothing\n\
-    but the roster, so the roster has to be the SVs': its twelve words are shown and asked for, or --fingerprint gives\n\
-    what it has to have. --yes does not answer that question, only whether to deliver.\n\n\
+    The certificate is what svdr-coordinator session certificate writes, or serve --publish. It is checked\n\
+    with nothing but the roster, so the roster has to be the SVs': its twelve words are shown and asked for,\n\
+    or --fingerprint gives what it has to have. --yes does not answer that, only whether to deliver.\n\n\
     Reads [validator_app] of agent.toml: url, token_file or [validator_app.oauth2], ca_file, time-outs, and\n\
     [validator_app.deliver] with path or command, for example\n  \
     command = [\"kubectl\", \"cp\", \"{dump}\", \"validator/{pod}:/domain-upgrade-dump/domain_migration_dump.json\"]\n  \
-    command = [\"docker\", \"run\", \"--rm\", \"-v\", \"domain-upgrade-dump:/volume\", \"-v\", \"{dump}:/dump.json:ro\", \"alpine\",\n             \
-    \"cp\", \"/dump.json\", \"/volume/domain_migration_dump.json\"]\n\n\
-    Exit code 3 where the certificate or the roster does not hold, or the app answers with another snapshot; 4 where\n\
-    the app says 400 or 429: then the validator has to be re-onboarded, and the message says how.")]
+    command = [\"docker\", \"run\", \"--rm\", \"-v\", \"domain-upgrade-dump:/volume\", \"-v\", \"{dump}:/dump.json:ro\",\n             \
+    \"alpine\", \"cp\", \"/dump.json\", \"/volume/domain_migration_dump.json\"]\n\n\
+    Exit code 3 where certificate or roster do not hold, or the app answers with another snapshot; 4 where it\n\
+    says 400 or 429: then the validator has to be re-onboarded, and the message says how.")]
 pub struct ValidatorDumpArgs {
     /// Where roster and certificate are
     #[command(flatten)]
@@ -94,7 +95,10 @@ pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), Valida
     let settings = settings(args, &config)?;
     let proof = args.proof.proof(&config, args.drill)?;
     if args.drill && args.deliver {
-        return Err(RecoveryError::Drill { session: proof.recovery.round().session }.into());
+        return Err(DeliverError::Drill { session: proof.recovery.round().session }.into());
+    }
+    if !args.deliver && (args.way.to.is_some() || !args.way.set.is_empty()) {
+        tracing::warn!("the dump is not delivered without --deliver; --to and --set are for that");
     }
     let replace = Replace::from_force(args.force);
     let out = std::path::absolute(&args.out)

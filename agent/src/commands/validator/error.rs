@@ -267,3 +267,56 @@ impl CommandError for ValidatorError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use svdr_cli::exit::explain;
+    use svdr_protocol::session::Phase;
+    use svdr_protocol::statement::SessionId;
+
+    use super::*;
+
+    /// Those that no golden case of the command line shows.
+    #[test]
+    fn every_failure_says_what_happened_and_what_to_do() {
+        let url = || {
+            "https://wallet.validator.example.com/api/validator/v0/admin/domain/data-snapshot?timestamp=2026-04-21T23:10:00Z&force=true"
+                .to_owned()
+        };
+        let timestamp: Timestamp = "2026-04-21T23:10:00Z".parse().unwrap();
+        let words = || Words::App("participant has been pruned up to 2026-04-21T23:15:00Z".to_owned());
+        let (path, session) = (|| PathBuf::from("dump.json"), SessionId::from_bytes([0xab; 16]));
+        let from = || "transcript.jsonl".to_owned();
+        let recovery = [
+            RecoveryError::Empty { from: from() },
+            RecoveryError::TooMany { path: path() },
+            RecoveryError::Transcript { from: from() },
+            RecoveryError::NotOneSession { from: from(), drill: false },
+            RecoveryError::NotOneSession { from: from(), drill: true },
+            RecoveryError::NotCompleted { session, phase: Phase::Proposed(2), needed: 9 },
+        ];
+        let errors = [
+            ValidatorError::Pruned { url: url(), words: words(), timestamp, migration_id: 6 },
+            ValidatorError::Behind { url: url(), words: Words::None, timestamp, migration_id: 6 },
+            ValidatorError::OtherMigrationId { url: url(), expected: 6, found: 7 },
+            ValidatorError::Declined,
+            ValidatorError::NobodyToAskToDeliver,
+            ValidatorError::NoCoordinator { tried: 2 },
+            ValidatorError::SessionId {
+                given: "4f3a".to_owned(),
+                source: "4f3a".parse::<SessionId>().unwrap_err(),
+            },
+            ValidatorError::Interrupted,
+            ValidatorError::Absolute { path: path(), source: io::ErrorKind::NotFound.into() },
+            ValidatorError::Print(io::ErrorKind::BrokenPipe.into()),
+        ];
+        let told: Vec<String> = errors
+            .into_iter()
+            .chain(recovery.into_iter().map(ValidatorError::from))
+            .map(|error| format!("{} {}", error.exit().code(), explain(&error)))
+            .collect();
+        insta::assert_snapshot!(told.join("\n\n"));
+    }
+}

@@ -9,7 +9,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use svdr_cli::confirm::{self, Beforehand, ConfirmError};
 use svdr_cli::exit::shown;
 use svdr_cli::session::choice;
@@ -28,6 +28,7 @@ use crate::validator::{Recovery, Wanted};
 
 /// Where roster and certificate are.
 #[derive(Clone, Debug, Default, Args)]
+#[command(group = ArgGroup::new("completed").required(true).multiple(true).args(["certificate", "session"]))]
 pub struct ProofArgs {
     /// The configuration [default: agent.toml]
     #[arg(long, value_name = "FILE", env = "SVDR_CONFIG")]
@@ -39,7 +40,7 @@ pub struct ProofArgs {
     #[arg(long, value_name = "DIGEST", env = "SVDR_ROSTER_FINGERPRINT")]
     pub fingerprint: Option<Digest>,
     /// The completion certificate, or the transcript that holds it; - for standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["coordinator", "coordinator_key", "identity"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["coordinator", "coordinator_key"])]
     pub certificate: Option<PathBuf>,
     /// Fetch the certificate from this coordinator, instead of the configuration's
     #[arg(long, value_name = "URL", requires = "coordinator_key")]
@@ -50,8 +51,8 @@ pub struct ProofArgs {
     /// The key of this observer of the roster, instead of the configuration's
     #[arg(long, value_name = "FILE", env = "SVDR_IDENTITY")]
     pub identity: Option<PathBuf>,
-    /// The session that the SVs have completed: its id, or the beginning of it
-    #[arg(long, value_name = "SESSION", required_unless_present = "certificate")]
+    /// The session that the SVs have completed: its id, or the beginning of it where a coordinator is asked
+    #[arg(long, value_name = "SESSION")]
     pub session: Option<String>,
 }
 
@@ -206,12 +207,14 @@ impl Proof {
         let kind = if recovery.drill() { "DRILL: nothing of it may be imported. Session" } else { "Session" };
         let mut words = format!(
             "{kind} {} of network {} is completed in round {}.\n\
-             Opened by {by}: {reason}\n\
+             Opened by {by}: {}\n\
              Back to {}, migration id {}; {} of {} SVs have attested their dumps: {}.\n\n\
              The roster has the fingerprint {}\nand these words:\n",
             recovery.round().session,
             self.roster.network(),
             recovery.round().round,
+            // On one line, so that it cannot pass for what stands around it.
+            reason.split_whitespace().collect::<Vec<_>>().join(" "),
             recovery.recovery_timestamp(),
             recovery.migration_id(),
             attested.len(),
