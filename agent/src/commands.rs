@@ -27,6 +27,7 @@ pub mod runbook;
 pub mod scan;
 pub mod status;
 pub mod sv_app_args;
+pub mod validator;
 pub mod verify;
 pub mod votes;
 
@@ -104,6 +105,9 @@ pub enum Command {
     Runbook(runbook::RunbookArgs),
     /// Sign what the new participant's logs say, once the network is restored
     Confirm(confirm::ConfirmArgs),
+    /// Follow, as a validator, what the SVs have completed
+    #[command(subcommand)]
+    Validator(validator::ValidatorCommand),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -142,6 +146,7 @@ impl CommandLine {
             Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
             Command::Runbook(args) => Ok(runbook::run(&args, self.output)?),
             Command::Confirm(args) => Ok(confirm::run(&args, self.output)?),
+            Command::Validator(command) => Ok(validator::run(&command, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args, CommandLine::command())?),

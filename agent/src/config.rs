@@ -79,6 +79,15 @@ pub struct SvAppSection {
     pub idle_timeout: Option<Duration>,
 }
 
+/// `[validator_app]`: how to reach a validator app, and where its dump goes.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ValidatorSection {
+    /// As `[sv_app]`, but for the migration id: that is what the certificate says.
+    pub app: SvAppSection,
+    /// `[validator_app.deliver]`. The `[deliver]` of the file is the SV app's, where one operator has both.
+    pub deliver: Option<Deliver>,
+}
+
 /// `[sv_app.oauth2]`.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct OAuth2Section {
@@ -105,7 +114,7 @@ pub struct DatabaseBackups {
     pub participant: Vec<String>,
 }
 
-/// `[deliver]`: where the SV app imports the dump from.
+/// `[deliver]`: where the app imports the dump from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deliver {
     /// A path of this machine.
@@ -131,6 +140,8 @@ pub struct AgentConfig {
     pub evidence: Option<EvidenceSection>,
     /// `[sv_app]`.
     pub sv_app: SvAppSection,
+    /// `[validator_app]`.
+    pub validator: ValidatorSection,
     /// `backup.identities`: the identities backup.
     pub identities: Option<PathBuf>,
     /// `backup.age_identity`: what an encrypted identities backup is decrypted with.
@@ -323,6 +334,7 @@ impl AgentConfig {
             coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
             evidence: root.section("evidence").and_then(evidence),
             sv_app: root.section("sv_app").map(sv_app).unwrap_or_default(),
+            validator: root.section("validator_app").map(validator_app).unwrap_or_default(),
             identities: {
                 of_backup = root.section("backup").map(backup).unwrap_or_default();
                 of_backup.identities
@@ -396,11 +408,25 @@ fn evidence(mut section: Section<'_, '_>) -> Option<EvidenceSection> {
 }
 
 fn sv_app(mut section: Section<'_, '_>) -> SvAppSection {
+    let parsed = SvAppSection { migration_id: section.number("migration_id"), ..app(&mut section) };
+    section.finish();
+    parsed
+}
+
+fn validator_app(mut section: Section<'_, '_>) -> ValidatorSection {
+    let parsed =
+        ValidatorSection { app: app(&mut section), deliver: section.section("deliver").and_then(deliver) };
+    section.finish();
+    parsed
+}
+
+/// What both kinds of apps have.
+fn app(section: &mut Section<'_, '_>) -> SvAppSection {
     let parsed = SvAppSection {
         url: section.parsed("url", str::parse),
         token_file: section.path("token_file"),
         oauth2: section.section("oauth2").map(oauth2),
-        migration_id: section.number("migration_id"),
+        migration_id: None,
         request_migration_id: section.flag("request_migration_id"),
         ca_file: section.path("ca_file"),
         connect_timeout: section.duration("connect_timeout"),
@@ -410,7 +436,6 @@ fn sv_app(mut section: Section<'_, '_>) -> SvAppSection {
     if parsed.token_file.is_some() && parsed.oauth2.is_some() {
         section.mistake("both token_file and oauth2 are given; keep the one that the token comes from");
     }
-    section.finish();
     parsed
 }
 

@@ -1,19 +1,18 @@
-//! Puts a finished dump where the SV app imports it from.
+//! Puts a finished dump where the SV app, or the validator app, imports it from.
 //!
 //! This is the step after which a node leaves the old network, so it needs the whole proof: a completion
-//! certificate of a real session, this member's own attestation in it, and a file that still is what was attested.
-//! [`Permit`] is that proof, and nothing here works without one. What is delivered is read once and digested while
+//! certificate of a real session, this member's own attestation in it, and a file that still is what was attested; for a
+//! validator, a dump that was checked to be of the certificate's time. [`Permit`] is that proof, and nothing here works without one. What is delivered is read once and digested while
 //! it is copied; a copy that turns out to be something else never gets its name.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
 use sha2::{Digest as _, Sha256};
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::progress::Progress;
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
@@ -22,14 +21,20 @@ use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, RoundOf, SessionId};
 use svdr_protocol::time::Timestamp;
 
+use crate::dump::MergeSummary;
 use crate::store::DumpRecord;
+use crate::validator::Recovery;
+
+mod error;
+
+pub use error::DeliverError;
 
 /// Bytes read at once.
 const BUFFER_LEN: usize = 1 << 20;
 /// The placeholder of the dump's path in the arguments of a command.
 pub const DUMP_PLACEHOLDER: &str = "dump";
 
-/// The permission to deliver one dump. [`Permit::of`] is the only way to get one.
+/// The permission to deliver one dump. [`Permit::of`] and [`Permit::of_validator`] are the only ways to get one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
     round: RoundOf,
@@ -38,176 +43,6 @@ pub struct Permit {
     dump: Digest,
     size: u64,
     path: PathBuf,
-}
-
-/// Why a dump is not delivered.
-#[derive(Debug, thiserror::Error)]
-pub enum DeliverError {
-    /// It is a rehearsal.
-    #[error("session {session} is a drill; its dumps are never imported, and nothing is delivered")]
-    Drill {
-        /// The session.
-        session: SessionId,
-    },
-    /// There is no completion certificate.
-    #[error(
-        "session {session} has no completion certificate, so its dumps must not be imported yet; wait until {needed} \
-         members have attested theirs (svdr-agent status)"
-    )]
-    NotCompleted {
-        /// The session.
-        session: SessionId,
-        /// How many attestations it takes.
-        needed: usize,
-    },
-    /// There was one, and it does not stand any more.
-    #[error(
-        "this agent has held a completion certificate of {round}, but an equivocation or a release is known since, \
-         and it does not stand any more; talk to all the others before anybody imports anything"
-    )]
-    NotStanding {
-        /// The round.
-        round: RoundOf,
-    },
-    /// There are two that say different things.
-    #[error(
-        "session {session} has completion certificates for {first} and for {second}: members equivocated or released; \
-         import nothing before everybody has decided on the call, and run svdr-agent verify on the transcript"
-    )]
-    Two {
-        /// The session.
-        session: SessionId,
-        /// The timestamp of one.
-        first: Timestamp,
-        /// The timestamp of the other.
-        second: Timestamp,
-    },
-    /// This member has no attestation in it.
-    #[error(
-        "{member} has not attested a dump of {round}, so there is nothing to deliver; svdr-agent status says what to do"
-    )]
-    NotAttested {
-        /// The member.
-        member: MemberName,
-        /// The round.
-        round: RoundOf,
-    },
-    /// The store does not know where the dump is.
-    #[error(
-        "{member} has attested a dump of {round}, but this agent's store does not say where it is; run this where \
-         the agent made it, or name its state folder with --state"
-    )]
-    NoRecord {
-        /// The member.
-        member: MemberName,
-        /// The round.
-        round: RoundOf,
-    },
-    /// The file is not what was attested.
-    #[error(
-        "{} is not the dump that was attested: expected {expected}, {expected_size} bytes, found {found}, \
-         {found_size} bytes; do not import it, restore the file or make the dump again",
-        path.display()
-    )]
-    OtherDump {
-        /// The file.
-        path: PathBuf,
-        /// The digest attested.
-        expected: Digest,
-        /// The size attested.
-        expected_size: u64,
-        /// The file's digest.
-        found: Digest,
-        /// The file's size.
-        found_size: u64,
-    },
-    /// The dump cannot be read.
-    #[error("the dump {} cannot be read; check the path and its permissions", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The copy cannot be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
-    /// The copy cannot be written to its end.
-    #[error("the dump cannot be copied to {}; check the room on the disk", path.display())]
-    Copy {
-        /// The target.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A placeholder has no value.
-    #[error(
-        "the command in [deliver] holds {{{name}}}, which nothing gives a value; known are {known}, or give it with \
-         --set {name}=VALUE"
-    )]
-    Placeholder {
-        /// Its name.
-        name: String,
-        /// Those that have one.
-        known: String,
-    },
-    /// A brace is not closed.
-    #[error(
-        "the argument {argument:?} of the command in [deliver] opens a brace and does not close it; close it"
-    )]
-    OpenBrace {
-        /// The argument.
-        argument: String,
-    },
-    /// The command is empty.
-    #[error("the command in [deliver] is empty; name a program and its arguments")]
-    NoProgram,
-    /// The program cannot be started.
-    #[error(
-        "the program {program:?} in [deliver] cannot be started; check its name, its path and its permissions"
-    )]
-    Start {
-        /// The program.
-        program: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The program failed.
-    #[error(
-        "{program:?} ended with {status}, so the dump may not be where it belongs; look at its own words above, and \
-         run this again"
-    )]
-    Failed {
-        /// The program.
-        program: String,
-        /// How it ended.
-        status: ExitStatus,
-    },
-}
-
-impl CommandError for DeliverError {
-    fn exit(&self) -> Exit {
-        match self {
-            DeliverError::Drill { .. }
-            | DeliverError::NotCompleted { .. }
-            | DeliverError::NotStanding { .. }
-            | DeliverError::Two { .. }
-            | DeliverError::NotAttested { .. }
-            | DeliverError::OtherDump { .. } => Exit::Refused,
-            DeliverError::Placeholder { .. } | DeliverError::OpenBrace { .. } | DeliverError::NoProgram => {
-                Exit::Usage
-            }
-            DeliverError::Write(error) => error.exit(),
-            DeliverError::NoRecord { .. }
-            | DeliverError::Read { .. }
-            | DeliverError::Copy { .. }
-            | DeliverError::Start { .. }
-            | DeliverError::Failed { .. } => Exit::Failed,
-        }
-    }
 }
 
 impl Permit {
@@ -254,6 +89,33 @@ impl Permit {
             dump: attestation.dump.digest,
             size: attestation.dump.size,
             path: record.path,
+        })
+    }
+
+    /// The permission for a validator to deliver the dump at `path`, of which a check says `dump`.
+    ///
+    /// # Errors
+    /// [`DeliverError::Drill`] in a rehearsal, [`DeliverError::OtherRecovery`] where the dump is not the certificate's.
+    pub fn of_validator(
+        recovery: &Recovery,
+        path: PathBuf,
+        dump: &MergeSummary,
+    ) -> Result<Permit, DeliverError> {
+        if recovery.drill() {
+            return Err(DeliverError::Drill { session: recovery.round().session });
+        }
+        let (expected, expected_id) = (recovery.recovery_timestamp(), recovery.migration_id());
+        let (found, found_id) = (dump.timestamp, dump.migration_id);
+        if (expected, expected_id) != (found, found_id) {
+            return Err(DeliverError::OtherRecovery { path, expected, expected_id, found, found_id });
+        }
+        Ok(Permit {
+            round: recovery.round(),
+            recovery_timestamp: expected,
+            migration_id: expected_id,
+            dump: dump.sha256,
+            size: dump.size,
+            path,
         })
     }
 
@@ -318,14 +180,8 @@ impl Permit {
         command: &[String],
         values: &BTreeMap<String, String>,
     ) -> Result<Vec<String>, DeliverError> {
-        let mut known = values.clone();
-        known.extend([
-            (DUMP_PLACEHOLDER.to_owned(), self.path.display().to_string()),
-            ("session".to_owned(), self.round.session.to_string()),
-            ("timestamp".to_owned(), self.recovery_timestamp.to_string()),
-            ("migration_id".to_owned(), self.migration_id.to_string()),
-        ]);
-        command.iter().map(|argument| filled(argument, &known)).collect()
+        let facts = (self.round.session, self.recovery_timestamp, self.migration_id);
+        fill(command, &self.path, facts, values)
     }
 
     /// Reads the whole dump into `out`, and checks that it is the one attested.
@@ -359,6 +215,29 @@ impl Permit {
             found_size: size,
         })
     }
+}
+
+/// The program and its arguments for a dump at `path`, of a session, a time and a migration id; see [`Permit::fill`].
+///
+/// # Errors
+/// Where a placeholder has no value, or there is no program.
+pub fn fill(
+    command: &[String],
+    path: &Path,
+    (session, recovery_timestamp, migration_id): (SessionId, Timestamp, u64),
+    values: &BTreeMap<String, String>,
+) -> Result<Vec<String>, DeliverError> {
+    let mut known = values.clone();
+    known.extend([
+        (DUMP_PLACEHOLDER.to_owned(), path.display().to_string()),
+        ("session".to_owned(), session.to_string()),
+        ("timestamp".to_owned(), recovery_timestamp.to_string()),
+        ("migration_id".to_owned(), migration_id.to_string()),
+    ]);
+    if command.is_empty() {
+        return Err(DeliverError::NoProgram);
+    }
+    command.iter().map(|argument| filled(argument, &known)).collect()
 }
 
 fn filled(argument: &str, known: &BTreeMap<String, String>) -> Result<String, DeliverError> {

@@ -11,12 +11,15 @@
 //!   in `identities` and its `participant`, in `data_snapshot` and in the entries of `dars`.
 //! * What the SV app's import needs is there, of the right kind; the snapshot was taken at the time asked for.
 //! * Payloads are strict base64, or, where `separate_payload_files` is true, paths. That flag may follow them.
+//! * A validator's dump is a part of what its app answers ([`Extractor`]), under the same rules; but `created_at` in it
+//!   is when the app made it, so that only `acs_timestamp` has to be the time asked for.
 //! * The snapshot takes constant memory, however long it or anything in it is. The identities document is held in
 //!   memory, which is wiped; nothing of its values is ever in an error, a log or a `Debug`.
 
 mod base64;
 mod digest;
 mod error;
+mod extractor;
 #[doc(hidden)]
 pub mod fuzz;
 mod held;
@@ -24,6 +27,7 @@ mod identities;
 mod json;
 pub mod limits;
 mod merger;
+mod passage;
 mod payload;
 mod shape;
 mod snapshot;
@@ -34,6 +38,7 @@ mod text;
 
 pub use base64::Base64Defect;
 pub use error::{Defect, Document, Found, MergeError, Position, Refusal};
+pub use extractor::{Extractor, check_validator_dump};
 pub use held::HeldText;
 pub use identities::Identities;
 pub use merger::{Expectations, Merger, Parts, merge};

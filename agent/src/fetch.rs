@@ -1,4 +1,5 @@
-//! From the SV app to a migration dump on the disk: the snapshot is merged while it arrives.
+//! From the app to a migration dump on the disk: an SV's snapshot is merged while it arrives, a validator's dump is
+//! taken out of it.
 //!
 //! A try asks the app, and hands what arrives to a writer on a thread of its own, through a channel that holds
 //! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
@@ -35,11 +36,23 @@ use writer::Piece;
 /// evens out the two without holding more than a few megabytes.
 const PIECES_IN_FLIGHT: usize = 8;
 
+/// Whose snapshot it is, and what becomes of it.
+#[derive(Clone, Debug)]
+pub enum App {
+    /// An SV app's: it is merged with the identities backup.
+    Sv {
+        /// That backup.
+        identities: Arc<Identities>,
+    },
+    /// A validator app's: the dump is taken out of it.
+    Validator,
+}
+
 /// What to fetch, and where to.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The identities backup that the snapshot is merged with.
-    pub identities: Arc<Identities>,
+    /// Whose snapshot it is, and what becomes of it.
+    pub app: App,
     /// What the snapshot has to be.
     pub expectations: Expectations,
     /// The migration id to ask for, where the app is not to use its own + 1.
@@ -72,8 +85,12 @@ pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<Me
 /// One try. Adds to `receiving` the time in which a snapshot was arriving.
 async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result<MergeSummary, FetchError> {
     let mut snapshot = {
-        let _waiting = Progress::bytes("waiting for the SV app to make the snapshot", None);
-        app.data_snapshot(order.expectations.timestamp, order.request_migration_id).await?
+        let _waiting = Progress::bytes("waiting for the app to make the snapshot", None);
+        let (timestamp, migration_id) = (order.expectations.timestamp, order.request_migration_id);
+        match order.app {
+            App::Sv { .. } => app.data_snapshot(timestamp, migration_id).await?,
+            App::Validator => app.validator_snapshot(timestamp, migration_id).await?,
+        }
     };
     let began = Instant::now();
     let received = receive(&mut snapshot, order).await;

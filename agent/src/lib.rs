@@ -10,6 +10,7 @@ pub mod config;
 pub mod deliver;
 pub mod driver;
 pub mod dump;
+pub mod envelope_lines;
 pub mod fetch;
 pub mod identity;
 pub mod link;
@@ -18,6 +19,7 @@ pub mod scan;
 pub mod screen;
 pub mod store;
 pub mod sv_app;
+pub mod validator;
 pub mod view;
 
 pub use svdr_cli::roster_file;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use svdr_proto::channel::{self, ConnectError};
-use svdr_proto::limits::{CALL_TIMEOUT, KEEP_ALIVE_INTERVAL};
+use svdr_proto::limits::{CALL_TIMEOUT, KEEP_ALIVE_INTERVAL, MAX_CERTIFICATE_LEN};
 use svdr_proto::tls::TlsIdentity;
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_client::SessionServiceClient;
@@ -157,6 +157,25 @@ impl Connection {
         let answer =
             within(CALL_TIMEOUT, &url, self.client.list_sessions(v1::ListSessionsRequest {})).await?;
         Ok(answer.map_err(|status| self.failed("listing the sessions", status))?.into_inner().sessions)
+    }
+
+    /// The statements that the coordinator gives for the completion certificate of a session. What they are worth, a check
+    /// with the roster has to say.
+    ///
+    /// # Errors
+    /// Where the call fails, the coordinator has no certificate, or what comes is no statement.
+    pub async fn certificate(&mut self, session: SessionId) -> Result<Vec<Envelope>, CallError> {
+        const WHAT: &str = "the certificate of the session";
+        let request = v1::GetCertificateRequest { session: session.to_string() };
+        let url = self.coordinator.url.clone();
+        let mut client = self.client.clone().max_decoding_message_size(MAX_CERTIFICATE_LEN);
+        let answer = within(CALL_TIMEOUT, &url, client.get_certificate(request)).await?;
+        let answer = answer.map_err(|status| CallError::of_stream(&url, WHAT, status))?.into_inner();
+        let read = |message| {
+            Envelope::from_message(message)
+                .map_err(|source| CallError::Statement { url: url.clone(), source })
+        };
+        answer.statements.into_iter().map(read).collect()
     }
 
     /// The entries that a session's transcript has now, from a position on, or the first of them. A session that the

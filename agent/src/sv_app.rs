@@ -1,6 +1,7 @@
 //! The SV app as this agent sees it: one HTTPS call, answered by a stream of bytes or by a typed [`Failure`].
 //!
-//! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. Rules that hold for all of them:
+//! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. A validator app is reached in the same
+//! way, with the one call of its `validator-internal.yaml` that a recovery needs. Rules that hold for all of them:
 //!
 //! * The token goes to the configured address only. Redirects are not followed.
 //! * There is no limit on a whole download, which may take hours. There are limits on the connection, on the wait for
@@ -158,6 +159,20 @@ impl SvApp {
         migration_id: Option<u64>,
     ) -> Result<Snapshot, Failure> {
         let url = self.url.data_snapshot(timestamp, migration_id);
+        self.document(&url, Words::read, Refusal::meaning).await
+    }
+
+    /// Asks a validator app once for its data snapshot of `timestamp`, in which its identities are; otherwise as
+    /// [`SvApp::data_snapshot`].
+    ///
+    /// # Errors
+    /// [`Failure`] where the answer is not the beginning of a snapshot.
+    pub async fn validator_snapshot(
+        &self,
+        timestamp: Timestamp,
+        migration_id: Option<u64>,
+    ) -> Result<Snapshot, Failure> {
+        let url = self.url.validator_snapshot(timestamp, migration_id);
         self.document(&url, Words::read, Refusal::meaning).await
     }
 

@@ -6,16 +6,20 @@
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use svdr_proto::limits::{CALL_TIMEOUT, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT};
+use svdr_proto::limits::{
+    CALL_TIMEOUT, MAX_CERTIFICATE_LEN, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT,
+};
 use svdr_proto::tls::{KnownClients, TlsError, TlsIdentity, server_config};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionServiceServer;
 use svdr_protocol::roster::Roster;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic_health::server::HealthReporter;
@@ -25,6 +29,7 @@ use crate::clients::Clients;
 use crate::journal::Journal;
 use crate::limits::{MAX_CALLS_PER_CONNECTION, SHUTDOWN_GRACE};
 use crate::metrics::Metrics;
+use crate::publish::Publisher;
 use crate::service::Service;
 
 mod accept;
@@ -47,6 +52,8 @@ pub struct Server {
     pub grace: Duration,
     /// What is counted.
     pub metrics: Metrics,
+    /// The folder that completed sessions are published in.
+    pub publish: Option<PathBuf>,
 }
 
 /// Why a server stopped, other than by being told to.
@@ -87,11 +94,16 @@ impl Server {
         metrics_listener: Option<TcpListener>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
-        let Server { roster, key, sessions, journal, grace, metrics } = self;
+        let Server { roster, key, sessions, journal, grace, metrics, publish } = self;
         let clients = Arc::new(Clients::of(&roster));
         let tls = Arc::new(server_config(&TlsIdentity::new(&key)?, clients.keys())?);
         let (board, handle) = Board::new(sessions, journal, Arc::clone(&key), grace, metrics.clone())?;
         let (stopping, watching) = watch::channel(false);
+        if let Some(folder) = publish {
+            let publisher = Publisher::new(folder, handle.clone(), Arc::clone(&key));
+            let (runtime, stopping) = (Handle::current(), watching.clone());
+            tokio::task::spawn_blocking(move || publisher.run(&runtime, stopping));
+        }
         let service = Service::new(handle, roster, key, metrics.clone(), watching.clone());
         let mut board = tokio::spawn(board.run());
 
@@ -152,7 +164,7 @@ fn grpc_server<H: tonic_health::pb::health_server::Health>(
     };
     let sessions = SessionServiceServer::new(service)
         .max_decoding_message_size(MAX_MESSAGE_LEN)
-        .max_encoding_message_size(MAX_MESSAGE_LEN);
+        .max_encoding_message_size(MAX_CERTIFICATE_LEN);
     Ok(tonic::transport::Server::builder()
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)

@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use svdr_proto::limits::KEEP_ALIVE_INTERVAL;
+use prost::Message as _;
+use svdr_proto::limits::{KEEP_ALIVE_INTERVAL, MAX_CERTIFICATE_LEN};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionService;
 use svdr_protocol::dsse::Envelope;
@@ -91,6 +92,17 @@ impl Service {
         let roster = Arc::clone(&self.roster);
         let checked = tokio::task::spawn_blocking(move || Incoming::read(envelope, &roster)).await;
         checked.ok().ok_or(Refusal::Stopping)?
+    }
+
+    async fn certificate(&self, session: &str) -> Result<v1::GetCertificateResponse, Refusal> {
+        let session: SessionId = session.parse()?;
+        let certificate = self.board.certificate(session).await?;
+        let statements = certificate.statements().map(|one| one.envelope().to_message()).collect();
+        let response = v1::GetCertificateResponse { statements };
+        match response.encoded_len() {
+            found if found > MAX_CERTIFICATE_LEN => Err(Refusal::CertificateTooLong { session, found }),
+            _ => Ok(response),
+        }
     }
 
     /// Starts a stream of a transcript; one that follows it goes on after its end.
@@ -249,6 +261,15 @@ impl SessionService for Service {
             Err(error) => Err(Refusal::SessionId(error)),
         };
         found.map(Response::new).map_err(|refusal| self.refused(Some(&client), "GetSession", refusal))
+    }
+
+    async fn get_certificate(
+        &self,
+        request: Request<v1::GetCertificateRequest>,
+    ) -> Result<Response<v1::GetCertificateResponse>, Status> {
+        let client = self.caller(&request)?;
+        let found = self.certificate(&request.get_ref().session).await;
+        found.map(Response::new).map_err(|refusal| self.refused(Some(&client), "GetCertificate", refusal))
     }
 
     async fn submit(

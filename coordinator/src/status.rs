@@ -30,6 +30,9 @@ impl Refusal {
             Refusal::UnknownKind { .. } => (Code::InvalidArgument, "MALFORMED"),
             Refusal::SessionId(_) => (Code::InvalidArgument, "MALFORMED"),
             Refusal::UnknownSession { .. } => (Code::NotFound, "UNKNOWN_SESSION"),
+            Refusal::NotCompleted { .. } => (Code::FailedPrecondition, "NOT_COMPLETED"),
+            Refusal::SeveralCertificates { .. } => (Code::FailedPrecondition, "SEVERAL_CERTIFICATES"),
+            Refusal::CertificateTooLong { .. } => (Code::ResourceExhausted, "CERTIFICATE_TOO_LONG"),
             Refusal::NotAccepted(error) => match error {
                 NotAccepted::Drill { .. } => (Code::FailedPrecondition, "DRILL"),
                 NotAccepted::OtherRoster { .. } => (Code::FailedPrecondition, "OTHER_ROSTER"),

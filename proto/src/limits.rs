@@ -8,6 +8,10 @@ use std::time::Duration;
 /// take less than 64 KiB more.
 pub const MAX_MESSAGE_LEN: usize = (4 << 20) + (64 << 10);
 
+/// The longest completion certificate that is sent in one message, in bytes: 128 attestations that name 500 DARs each
+/// take 8 MiB. A client takes so much for that call alone.
+pub const MAX_CERTIFICATE_LEN: usize = 16 << 20;
+
 /// The longest list of HTTP/2 headers, in bytes: gRPC sends a dozen short ones.
 pub const MAX_HEADER_LIST_LEN: u32 = 16 << 10;
 

@@ -32,6 +32,7 @@ mod session;
 mod steps;
 mod story;
 mod summary;
+mod validators;
 
 pub use options::{Mismatch, Options};
 
@@ -125,7 +126,7 @@ pub fn run(options: &Options) -> Result<(), DrillError> {
         return serve::serve(&mut network, options);
     }
     let mut timings = Timings::default();
-    timings.time("identities and roster", || steps::identities(&mut network))?;
+    timings.time("identities and roster", || steps::identities(&mut network, options))?;
     timings.time("writing logs", || network.write_logs(options))?;
     if options.offline {
         offline(&mut network, options, &mut timings, started)?;
@@ -179,8 +180,13 @@ fn online(
         session::verify(network, &held.session)?;
         outcome::judge(network, &held)
     })?;
-    let outcome::Outcome { chosen, dumps, told } = outcome;
+    let outcome::Outcome { chosen, dumps, mut told } = outcome;
     timings.time("checking the dumps", || check::dumps(network, options, &chosen, &dumps))?;
+    if options.validators > 0 {
+        told.push(
+            timings.time("validators", || validators::follow(network, &board, options, &held, &chosen))?,
+        );
+    }
     summary::summary(&told, &chosen, &dumps, &held.moments, timings, started.elapsed());
     Ok(())
 }

@@ -103,6 +103,8 @@ struct State {
     /// Sessions of which it shows nothing more that is submitted.
     withheld: HashSet<SessionId>,
     keep_alives: u64,
+    /// What it gives for a certificate, of whichever session.
+    certificate: Vec<Envelope>,
     on_submit: OnSubmit,
     on_transcript: OnRead,
     on_watch: OnRead,
@@ -144,13 +146,15 @@ impl Shared {
 }
 
 impl Liar {
-    /// Starts one with the key in `folder/key_file`, for the members of the roster.
+    /// Starts one with the key in `folder/key_file`, for the members and observers of the roster.
     ///
     /// # Errors
     /// Where the key cannot be read, or it cannot listen.
     pub fn start(folder: &Path, key_file: &str, roster: &Roster) -> Result<Liar, Failure> {
         let key = identity::read(&folder.join(key_file))?;
-        let known = roster.members().iter().map(|member| member.key.verifying_key().to_bytes()).collect();
+        let members = roster.members().iter().map(|member| member.key);
+        let observers = roster.observers().iter().map(|observer| observer.key);
+        let known = members.chain(observers).map(|key| key.verifying_key().to_bytes()).collect();
         let tls = Arc::new(server_config(&TlsIdentity::new(&key)?, known)?);
         let public = PublicKey::from(key.verifying_key());
         let shared = Arc::new(Shared {
@@ -217,6 +221,11 @@ impl Liar {
     /// Shows exactly this of a session, from the beginning; what it said before is forgotten.
     pub fn rewrite(&self, session: SessionId, entries: Vec<v1::TranscriptEntry>) {
         self.shared.change(|state| state.shown.insert(session, entries));
+    }
+
+    /// What it gives for a certificate, of whichever session, from now on.
+    pub fn certify(&self, statements: Vec<Envelope>) {
+        self.shared.change(|state| state.certificate = statements);
     }
 
     /// Says to all who watch that it is alive and has nothing new.

@@ -4,6 +4,7 @@
 pub mod agents;
 pub mod binaries;
 pub mod capacity;
+pub mod completed;
 pub mod coordinator;
 pub mod drill;
 pub mod liar;

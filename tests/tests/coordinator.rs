@@ -17,6 +17,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+#[path = "coordinator/certificate.rs"]
+mod certificate;
 #[path = "coordinator/commands.rs"]
 mod commands;
 #[path = "coordinator/crash.rs"]

@@ -87,6 +87,19 @@ fn everything_at_once_with_chaos_and_faults() {
 }
 
 #[test]
+fn validators_follow_and_one_of_them_has_to_be_re_onboarded() {
+    let told = told(&["--validators", "3", "--faults"]);
+    assert_told(
+        &told,
+        &[
+            "2 of 3 validators followed to",
+            "Example-Validator-3's participant is pruned beyond that time",
+            "re-onboarded from its identities backup",
+        ],
+    );
+}
+
+#[test]
 fn chaos_alone_changes_nothing() {
     for seed in ["1", "2"] {
         assert_told(&told(&["--chaos", seed]), &["was completed in round 1", "3 of 4 SVs together"]);

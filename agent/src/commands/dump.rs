@@ -18,7 +18,7 @@ use super::merge::{self, MergeCommandError};
 use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError};
 use crate::dump::{Document, Expectations, MergeSummary, Parts};
-use crate::fetch::{self, FetchError, Order};
+use crate::fetch::{self, App, FetchError, Order};
 use crate::sv_app::{RetryPolicy, SetupError, SvApp};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.
@@ -116,7 +116,7 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     let parsed = merge::read_identities(opened, &identities, age_identity).map_err(DumpError::Identities)?;
     drop(PrivateFile::create(&args.out, replace)?);
     let order = Order {
-        identities: Arc::new(parsed),
+        app: App::Sv { identities: Arc::new(parsed) },
         expectations: Expectations { timestamp: args.timestamp, migration_id: Some(resolved.migration_id) },
         request_migration_id: resolved.request_migration_id.then_some(resolved.migration_id),
         parts: if args.part_digests { Parts::Digest } else { Parts::Skip },

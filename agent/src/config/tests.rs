@@ -94,6 +94,23 @@ fn every_section_is_read() {
 }
 
 #[test]
+fn a_validator_app_is_configured_as_an_sv_app_is() {
+    let text = WHOLE.replace("[sv_app", "[validator_app").replace("migration_id = 6\n", "");
+    let text = text.replace("[deliver]", "[validator_app.deliver]");
+    let config = parse(&text).unwrap();
+    let whole = parse(WHOLE).unwrap();
+    assert_eq!(config.validator.app, SvAppSection { migration_id: None, ..whole.sv_app });
+    assert_eq!((config.validator.deliver, config.deliver), (whole.deliver, None));
+    // The certificate says it, and nothing else.
+    let known = "url, token_file, oauth2, request_migration_id, ca_file, connect_timeout, first_byte_timeout, idle_timeout, \
+                 deliver";
+    assert_eq!(
+        mistakes("[validator_app]\nmigration_id = 6"),
+        [format!("line 2: validator_app.migration_id is unknown; known here: {known}")]
+    );
+}
+
+#[test]
 fn nothing_has_to_be_there() {
     assert_eq!(parse("").unwrap(), AgentConfig::default());
     assert_eq!(parse("# only a comment").unwrap().approval, Approval::Operator);
@@ -120,7 +137,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
     assert_eq!(
         mistakes(text),
         [
-            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, backup, deliver, runbook, output",
+            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, validator_app, backup, deliver, runbook, output",
             "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
             "line 4: sv_app.url: \"ftp://x\" is not an http or https URL; expected something like https://sv.sv.HOST/api/sv",
             "line 5: sv_app.token_file: expected a text in quotes, found integer",

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use super::Wanted;
 use crate::dump::{Expectations, Identities, Parts};
-use crate::fetch::{self, FetchError, Order};
+use crate::fetch::{self, App, FetchError, Order};
 use crate::scan::feed::Effort;
 use crate::scan::{self, Bound, ScanError, ScanRequest};
 use crate::store::{DumpRecord, Store, StoreError};
@@ -224,7 +224,7 @@ pub(super) async fn make_dump(
     let path = order.folder.join(file_name(session, wanted.round));
     let app = SvApp::new(order.sv_app).await?;
     let fetch_order = Order {
-        identities: order.identities,
+        app: App::Sv { identities: order.identities },
         expectations: Expectations {
             timestamp: wanted.recovery_timestamp,
             migration_id: Some(wanted.migration_id),

@@ -1,7 +1,8 @@
-//! Why a merge failed: whose document, where in it, what was expected, what was found, and the way out.
+//! Why there is no dump: whose document, where in it, what was expected, what was found, and the way out.
 //!
-//! The identities document holds private keys, so an error never carries anything of its values, not even a
-//! single character: [`Found`] is built for a document, and for that one it keeps only the kind of thing.
+//! The identities document holds private keys, and so does a validator's data snapshot. So an error never carries
+//! anything of their values, not even a single character: [`Found`] is built for a document, and for those it keeps
+//! only the kind of thing.
 
 use std::{fmt, io};
 
@@ -13,13 +14,17 @@ use super::limits::{
     MAX_UNIQUE_KEYS,
 };
 
-/// Which of the two documents.
+/// Which document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
     /// The identities backup: private keys.
     Identities,
     /// The data snapshot of the SV app.
     Snapshot,
+    /// The answer of a validator app, which has the dump in its field `data_snapshot`: private keys.
+    Validator,
+    /// A validator's migration dump, as it was taken out of that: private keys.
+    ValidatorDump,
 }
 
 impl fmt::Display for Document {
@@ -27,12 +32,19 @@ impl fmt::Display for Document {
         f.write_str(match self {
             Document::Identities => "identities document",
             Document::Snapshot => "data snapshot",
+            Document::Validator => "validator's data snapshot",
+            Document::ValidatorDump => "validator's migration dump",
         })
     }
 }
 
 impl Document {
-    /// Adds a key to a path. Of the identities document only names are told: a document that is damaged may have
+    /// Whether it holds private keys.
+    pub(super) const fn is_private(self) -> bool {
+        !matches!(self, Document::Snapshot)
+    }
+
+    /// Adds a key to a path. Of a document with private keys only names are told: a document that is damaged may have
     /// something else where a key should be.
     pub(super) fn push_key(self, path: &mut String, key: &str) {
         let is_name = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -43,8 +55,8 @@ impl Document {
                 }
                 path.push_str(key);
             }
-            (Document::Identities, _) => path.push_str("[…]"),
-            (Document::Snapshot, _) => *path += &format!("[{:?}]", shown(key)),
+            _ if self.is_private() => path.push_str("[…]"),
+            _ => *path += &format!("[{:?}]", shown(key)),
         }
     }
 }
@@ -82,28 +94,22 @@ pub enum Found {
     Byte(u8),
     /// A short text of the data snapshot, cut.
     Text(String),
-    /// A kind of thing: all that is said of the identities document.
+    /// A kind of thing: all that is said of a document with private keys.
     Kind(&'static str),
 }
 
 impl Found {
-    /// A byte of `document`. Of the identities document only JSON's own punctuation and control characters are
-    /// told.
+    /// A byte of `document`. Of one with private keys only JSON's own punctuation and control characters are told.
     pub(super) fn byte(document: Document, byte: u8) -> Found {
-        match document {
-            Document::Identities if byte > b' ' && !b"{}[]:,\"".contains(&byte) => {
-                Found::Kind("another character")
-            }
-            _ => Found::Byte(byte),
+        if document.is_private() && byte > b' ' && !b"{}[]:,\"".contains(&byte) {
+            return Found::Kind("another character");
         }
+        Found::Byte(byte)
     }
 
     /// A text of `document`, or only that it is one.
     pub(super) fn text(document: Document, text: &str) -> Found {
-        match document {
-            Document::Identities => Found::Kind("another value"),
-            Document::Snapshot => Found::Text(shown(text)),
-        }
+        if document.is_private() { Found::Kind("another value") } else { Found::Text(shown(text)) }
     }
 }
 
@@ -227,6 +233,9 @@ pub enum Defect {
     /// A field that must hold a timestamp does not.
     #[error("{0}")]
     NotATimestamp(TimestampError),
+    /// The same, in a document of which no value is told.
+    #[error("expected an RFC 3339 timestamp with Z, found another text")]
+    NoTimestamp,
     /// The snapshot was taken at another time than the one asked for.
     #[error("expected the timestamp asked for, {expected}; found {found}")]
     OtherTimestamp {
@@ -293,6 +302,16 @@ impl Refusal {
             (Document::Snapshot, Defect::Missing { key: "data_snapshot", .. }) => {
                 "Give the answer of the SV app's data-snapshot here; are the two files exchanged?"
             }
+            (Document::Validator, Defect::Missing { key: "data_snapshot" | "participant", .. }) => {
+                "This is not what a validator app answers; check that url is the base of the validator app's API, and \
+                 not of an SV app's"
+            }
+            (Document::Validator, _) => {
+                "Take the data snapshot again from the validator app, and check that all of it arrived"
+            }
+            (Document::ValidatorDump, _) => {
+                "Make the dump again with svdr-agent validator dump, and leave it as it is"
+            }
             (Document::Identities, _) => {
                 "Use another copy of the identities backup, or take it again from the SV app's identities-dump"
             }
@@ -317,7 +336,7 @@ impl fmt::Display for Refusal {
 // The defect stands in the message, so it is not a source besides.
 impl std::error::Error for Refusal {}
 
-/// Why there is no merged dump.
+/// Why there is no dump.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
     /// A document is not what it should be.
@@ -342,9 +361,7 @@ pub enum MergeError {
         source: io::Error,
     },
     /// The result could not be written.
-    #[error(
-        "the merged dump could not be written after {offset} bytes. Make room on the disk, or write elsewhere"
-    )]
+    #[error("the dump could not be written after {offset} bytes. Make room on the disk, or write elsewhere")]
     Write {
         /// Bytes written before.
         offset: u64,
@@ -369,7 +386,7 @@ impl MergeError {
         matches!(self, MergeError::Refused(_) | MergeError::IdentitiesTooLarge)
     }
 
-    /// The document at fault, where it is one of the two.
+    /// The document at fault, where it is one.
     pub fn document(&self) -> Option<Document> {
         match self {
             MergeError::Refused(refusal) => Some(refusal.document),

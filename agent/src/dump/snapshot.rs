@@ -52,8 +52,9 @@ enum Placed {
     File { path: String },
 }
 
-/// Checks a snapshot against what was asked for.
+/// Checks a snapshot, an SV's or a validator's, against what was asked for.
 pub(super) struct SnapshotVisitor {
+    document: Document,
     shape: Shape,
     expectations: Expectations,
     taken_keys: HashSet<String>,
@@ -66,19 +67,24 @@ pub(super) struct SnapshotVisitor {
     parts: Option<DigestThread>,
     /// Digests begun in `parts`.
     cuts: usize,
+    /// Where the dump in a validator's document starts, and where it has ended.
+    value: (Option<u64>, Option<u64>),
     /// Why `parts` failed: a visitor's own errors are about the document.
     broken: Option<MergeError>,
 }
 
 impl SnapshotVisitor {
-    /// `taken_keys` are those of the identities document; `parts`, where given, digests the payloads.
+    /// `taken_keys` are those of the identities document, where there is one; `parts`, where given, digests the
+    /// payloads.
     pub(super) fn new(
+        document: Document,
         expectations: Expectations,
         taken_keys: HashSet<String>,
         parts: Option<DigestThread>,
     ) -> SnapshotVisitor {
         SnapshotVisitor {
-            shape: Shape::new(Document::Snapshot),
+            document,
+            shape: Shape::new(document),
             expectations,
             taken_keys,
             node: Node::Other,
@@ -88,8 +94,15 @@ impl SnapshotVisitor {
             facts: Facts::default(),
             parts,
             cuts: 0,
+            value: (None, None),
             broken: None,
         }
+    }
+
+    /// The offset of the first byte of a validator's dump in its document, once it was seen, and of the first byte
+    /// behind it.
+    pub(super) const fn value_range(&self) -> (Option<u64>, Option<u64>) {
+        self.value
     }
 
     /// A failure beside the document, if there was one.
@@ -105,7 +118,9 @@ impl SnapshotVisitor {
             Placed::Here { size } => Payload::Inline { size, sha256: digest(part.digest) },
             Placed::File { path } => Payload::File { path },
         };
-        let (Some(payloads), Some(migration_id)) = (self.facts.payloads, self.facts.migration_id) else {
+        // Where a validator's dump does not name it, it is the one that was asked for.
+        let migration_id = self.facts.migration_id.or(self.expectations.migration_id);
+        let (Some(payloads), Some(migration_id)) = (self.facts.payloads, migration_id) else {
             return Ok(None);
         };
         let dars = self.facts.dars.into_iter().map(|part| Dar {
@@ -131,7 +146,7 @@ impl SnapshotVisitor {
     }
 
     const fn reads_short(&self) -> bool {
-        matches!(self.node, Node::CreatedAt | Node::AcsTimestamp | Node::DarHash)
+        matches!(self.node, Node::CreatedAt | Node::MadeAt | Node::AcsTimestamp | Node::DarHash)
     }
 
     fn payload_piece(&mut self, at: Position, piece: &[u8], alphabet: bool) -> Result<(), Fault> {
@@ -165,7 +180,7 @@ impl SnapshotVisitor {
             Node::AcsSnapshot => self.facts.acs_snapshot = Some(Part { payload, digest }),
             Node::GenesisState => self.facts.genesis_state = Some(Part { payload, digest }),
             _ => {
-                let size = payload.into_size("data_snapshot.dars")?;
+                let size = payload.into_size(self.path("data_snapshot.dars"))?;
                 if let Some(dar) = self.facts.dars.last_mut() {
                     dar.payload.size = size;
                     dar.digest = digest;
@@ -186,10 +201,12 @@ impl SnapshotVisitor {
             }
             return Ok(());
         }
-        let found: Timestamp =
-            shown(&text).parse().map_err(|error| Fault::at(self.start, Defect::NotATimestamp(error)))?;
+        let found: Timestamp = shown(&text).parse().map_err(|error| {
+            let private = self.document.is_private();
+            Fault::at(self.start, if private { Defect::NoTimestamp } else { Defect::NotATimestamp(error) })
+        })?;
         let expected = self.expectations.timestamp;
-        if found != expected {
+        if found != expected && self.node != Node::MadeAt {
             return Err(Fault::at(self.start, Defect::OtherTimestamp { expected, found }));
         }
         Ok(())
@@ -198,8 +215,7 @@ impl SnapshotVisitor {
     fn migration_id(&mut self, raw: Option<&str>) -> Result<(), Defect> {
         let digits = raw.filter(|raw| raw.bytes().all(|byte| byte.is_ascii_digit()));
         let Some(found) = digits.and_then(|raw| raw.parse().ok()).filter(|&id| id <= MAX_MIGRATION_ID) else {
-            let found =
-                raw.map_or(Found::Kind("a longer number"), |raw| Found::text(Document::Snapshot, raw));
+            let found = raw.map_or(Found::Kind("a longer number"), |raw| Found::text(self.document, raw));
             return Err(Defect::NotAMigrationId { found });
         };
         match self.expectations.migration_id {
@@ -208,6 +224,14 @@ impl SnapshotVisitor {
                 self.facts.migration_id = Some(found);
                 Ok(())
             }
+        }
+    }
+
+    /// `path`, as it is in this document: a validator's dump is what other documents have in `data_snapshot`.
+    fn path(&self, path: &'static str) -> &'static str {
+        match self.document {
+            Document::ValidatorDump => path.strip_prefix("data_snapshot.").unwrap_or(path),
+            _ => path,
         }
     }
 
@@ -223,9 +247,9 @@ impl SnapshotVisitor {
         };
         let genesis_state = self.facts.genesis_state.take();
         let genesis_state =
-            genesis_state.map(|part| place(part, "data_snapshot.genesis_state")).transpose()?;
+            genesis_state.map(|part| place(part, self.path("data_snapshot.genesis_state"))).transpose()?;
         if let Some(part) = self.facts.acs_snapshot.take() {
-            let acs_snapshot = place(part, "data_snapshot.acs_snapshot")?;
+            let acs_snapshot = place(part, self.path("data_snapshot.acs_snapshot"))?;
             self.facts.payloads = Some(Payloads { acs_snapshot, genesis_state });
         }
         Ok(())
@@ -243,6 +267,9 @@ impl Visitor for SnapshotVisitor {
     fn value(&mut self, at: Position, kind: Kind) -> Result<Content, Fault> {
         self.node = self.shape.value(at, kind)?;
         self.start = at;
+        if self.node == Node::ValidatorSnapshot {
+            self.value.0 = Some(at.offset);
+        }
         if self.node == Node::Dar {
             if self.facts.dars.len() >= MAX_DARS {
                 return Err(Fault::at(at, Defect::TooManyDars));
@@ -305,6 +332,10 @@ impl Visitor for SnapshotVisitor {
         let (node, _keys) = self.shape.close(at)?;
         match node {
             Node::DataSnapshot => self.place_payloads(),
+            Node::ValidatorSnapshot => {
+                self.value.1 = Some(at.offset + 1);
+                self.place_payloads()
+            }
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 mod laws;
 mod refusals;
 mod results;
+mod validator;
 
 use svdr_protocol::time::Timestamp;
 use zeroize::Zeroizing;

@@ -1,11 +1,11 @@
-//! The blocking half of a try: merges the pieces of a snapshot into a private file.
+//! The blocking half of a try: makes the dump out of the pieces of a snapshot, in a private file.
 
 use bytes::Bytes;
 use svdr_cli::files::PrivateFile;
 use tokio::sync::mpsc::Receiver;
 
-use super::{Order, WriteError};
-use crate::dump::{MergeSummary, Merger};
+use super::{App, Order, WriteError};
+use crate::dump::{Extractor, MergeError, MergeSummary, Merger};
 
 /// What comes through the channel.
 pub(super) enum Piece {
@@ -15,19 +15,49 @@ pub(super) enum Piece {
     End,
 }
 
+/// What makes the dump out of the snapshot.
+enum Maker<'f> {
+    Merge(Merger<&'f mut PrivateFile>),
+    Extract(Extractor<&'f mut PrivateFile>),
+}
+
+impl<'f> Maker<'f> {
+    fn new(order: &Order, file: &'f mut PrivateFile) -> Result<Maker<'f>, MergeError> {
+        let Order { expectations, parts, .. } = *order;
+        match &order.app {
+            App::Sv { identities } => Merger::new(identities, expectations, parts, file).map(Maker::Merge),
+            App::Validator => Extractor::new(expectations, parts, file).map(Maker::Extract),
+        }
+    }
+
+    fn push(&mut self, chunk: &[u8]) -> Result<(), MergeError> {
+        match self {
+            Maker::Merge(merger) => merger.push(chunk),
+            Maker::Extract(extractor) => extractor.push(chunk),
+        }
+    }
+
+    fn finish(self) -> Result<MergeSummary, MergeError> {
+        match self {
+            Maker::Merge(merger) => merger.finish(),
+            Maker::Extract(extractor) => extractor.finish(),
+        }
+    }
+}
+
 /// Writes the dump, and gives it its name when the snapshot is complete and sound. `None`, and no file, where the
 /// try was given up.
 pub(super) fn write(order: &Order, mut pieces: Receiver<Piece>) -> Result<Option<MergeSummary>, WriteError> {
     let mut file = PrivateFile::create(&order.out, order.replace)?;
-    let mut merger = Merger::new(&order.identities, order.expectations, order.parts, &mut file)?;
+    let mut maker = Maker::new(order, &mut file)?;
     loop {
         match pieces.blocking_recv() {
-            Some(Piece::Chunk(chunk)) => merger.push(&chunk)?,
+            Some(Piece::Chunk(chunk)) => maker.push(&chunk)?,
             Some(Piece::End) => break,
             None => return Ok(None),
         }
     }
-    let summary = merger.finish()?;
+    let summary = maker.finish()?;
     file.commit()?;
     Ok(Some(summary))
 }

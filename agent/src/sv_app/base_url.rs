@@ -93,6 +93,13 @@ impl BaseUrl {
         self.below("v0/admin/domain/identities-dump")
     }
 
+    /// The same of a validator app. `force=true`: that the synchronizer is not paused is what a disaster is about.
+    pub fn validator_snapshot(&self, timestamp: Timestamp, migration_id: Option<u64>) -> Url {
+        let mut url = self.data_snapshot(timestamp, migration_id);
+        url.query_pairs_mut().append_pair("force", "true");
+        url
+    }
+
     /// `GET …/v0/admin/authorization`.
     pub fn authorization(&self) -> Url {
         self.below("v0/admin/authorization")
@@ -133,6 +140,17 @@ mod tests {
         }
         let base: BaseUrl = "http://127.0.0.1:8080".parse().unwrap();
         assert!(base.data_snapshot(timestamp, None).as_str().starts_with("http://127.0.0.1:8080/v0/admin/"));
+    }
+
+    #[test]
+    fn a_validator_is_asked_although_the_synchronizer_is_not_paused() {
+        let timestamp: Timestamp = "2026-04-21T23:10:00.500Z".parse().unwrap();
+        let base: BaseUrl = "https://wallet.validator.example.com/api/validator".parse().unwrap();
+        let expected = "https://wallet.validator.example.com/api/validator/v0/admin/domain/data-snapshot\
+                        ?timestamp=2026-04-21T23:10:00.500Z";
+        let asked = |migration_id| base.validator_snapshot(timestamp, migration_id).to_string();
+        assert_eq!(asked(None), format!("{expected}&force=true"));
+        assert_eq!(asked(Some(6)), format!("{expected}&migration_id=6&force=true"));
     }
 
     #[test]

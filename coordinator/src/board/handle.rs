@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use svdr_proto::v1;
+use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -64,6 +65,22 @@ impl BoardHandle {
     /// Where there is no such session.
     pub async fn get(&self, session: SessionId) -> Result<v1::GetSessionResponse, Refusal> {
         self.ask(|reply| Question::Get { session, reply }).await?.map(|session| *session)
+    }
+
+    /// The completion certificate of a session.
+    ///
+    /// # Errors
+    /// Where there is no such session, or not exactly one certificate of it.
+    pub async fn certificate(&self, session: SessionId) -> Result<Arc<CompletionCertificate>, Refusal> {
+        self.ask(|reply| Question::Certificate { session, reply }).await?
+    }
+
+    /// Every session, and how many statements of it are on disk.
+    ///
+    /// # Errors
+    /// Where the coordinator is stopping.
+    pub async fn lengths(&self) -> Result<Vec<(SessionId, u64)>, Refusal> {
+        self.ask(|reply| Question::Lengths { reply }).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Refusal> {

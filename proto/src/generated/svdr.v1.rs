@@ -522,6 +522,18 @@ pub struct GetTranscriptResponse {
     #[prost(message, optional, tag = "1")]
     pub entry: ::core::option::Option<TranscriptEntry>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCertificateRequest {
+    /// The session's id: 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCertificateResponse {
+    /// The opening, the proposal, its agreements and the attestations, each as its signer signed it.
+    #[prost(message, repeated, tag = "1")]
+    pub statements: ::prost::alloc::vec::Vec<Envelope>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListSessionsRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -882,6 +894,32 @@ pub mod session_service_client {
                 .insert(GrpcMethod::new("svdr.v1.SessionService", "GetTranscript"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// The completion certificate of a session: what validators follow, and enough to check with nothing but the roster.
+        /// Members and observers may call it. FAILED_PRECONDITION while there is none, or more than one.
+        pub async fn get_certificate(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCertificateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCertificateResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.SessionService/GetCertificate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.SessionService", "GetCertificate"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -946,6 +984,15 @@ pub mod session_service_server {
             request: tonic::Request<super::GetTranscriptRequest>,
         ) -> std::result::Result<
             tonic::Response<Self::GetTranscriptStream>,
+            tonic::Status,
+        >;
+        /// The completion certificate of a session: what validators follow, and enough to check with nothing but the roster.
+        /// Members and observers may call it. FAILED_PRECONDITION while there is none, or more than one.
+        async fn get_certificate(
+            &self,
+            request: tonic::Request<super::GetCertificateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCertificateResponse>,
             tonic::Status,
         >;
     }
@@ -1248,6 +1295,52 @@ pub mod session_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/svdr.v1.SessionService/GetCertificate" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCertificateSvc<T: SessionService>(pub Arc<T>);
+                    impl<
+                        T: SessionService,
+                    > tonic::server::UnaryService<super::GetCertificateRequest>
+                    for GetCertificateSvc<T> {
+                        type Response = super::GetCertificateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCertificateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SessionService>::get_certificate(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCertificateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

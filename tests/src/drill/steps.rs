@@ -16,7 +16,7 @@ use crate::members::roster_toml;
 use crate::sv_app::document::{self, Flaw};
 
 /// How long an agent may try again: faults are over after a few tries.
-const RETRY_FOR: &str = "2m";
+pub(super) const RETRY_FOR: &str = "2m";
 
 /// A dump that was made.
 pub(super) struct Dump {
@@ -36,7 +36,7 @@ pub(super) struct Chosen {
 }
 
 /// Every SV makes its identity; the convener puts the roster together; everybody checks it.
-pub(super) fn identities(network: &mut Network) -> Result<(), DrillError> {
+pub(super) fn identities(network: &mut Network, options: &Options) -> Result<(), DrillError> {
     heading("Every SV makes its identity, and the convener collects the roster");
     let mut keys = Vec::new();
     for (place, sv) in network.svs.iter().enumerate() {
@@ -52,7 +52,8 @@ pub(super) fn identities(network: &mut Network) -> Result<(), DrillError> {
     }
     let members: Vec<_> = network.svs.iter().map(|sv| sv.member.clone()).collect();
     let path = network.folder.join("roster.toml");
-    fs::write(&path, roster_toml(&members, &keys)).map_err(failed(&path, "writing the roster"))?;
+    let text = roster_toml(&members, &keys) + &super::validators::observers(network, options)?;
+    fs::write(&path, text).map_err(failed(&path, "writing the roster"))?;
     Program::agent(&network.folder, &["roster", "check", "roster.toml"]).show(0)?;
     Ok(())
 }

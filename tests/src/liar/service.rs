@@ -183,6 +183,14 @@ impl SessionService for Service {
         Err(Status::unimplemented("ask for the transcript"))
     }
 
+    async fn get_certificate(
+        &self,
+        _request: Request<v1::GetCertificateRequest>,
+    ) -> Result<Response<v1::GetCertificateResponse>, Status> {
+        let statements = self.shared.lock().certificate.iter().map(Envelope::to_message).collect();
+        Ok(Response::new(v1::GetCertificateResponse { statements }))
+    }
+
     async fn submit(
         &self,
         request: Request<v1::SubmitRequest>,

@@ -1,4 +1,4 @@
-//! The calls of the SV app's API (`sv-internal.yaml`), answered from what the stand-in is set to be.
+//! The calls of the SV app's API (`sv-internal.yaml`) and of the validator app's (`validator-internal.yaml`), answered from what the stand-in is set to be.
 
 use std::io::{self, Write as _};
 
@@ -11,7 +11,7 @@ use tokio::io::BufReader;
 use super::document::{self, Flaw};
 use super::fault::Fault;
 use super::http::{Answerer, Break, Delivery, Framing, Head, KeepAlive, Request, Wire};
-use super::{BASE_PATH, Recorded, Shared, TOKEN_PATH};
+use super::{Kind, Recorded, Shared, TOKEN_PATH, validator};
 
 /// Bytes of the identities that are sent at once.
 const IDENTITIES_PIECE: usize = 48 * 1024;
@@ -42,7 +42,7 @@ async fn answer(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> i
     if request.path() == TOKEN_PATH && request.method == "POST" {
         return token(request, shared, out).await;
     }
-    let Some(call) = request.path().strip_prefix(BASE_PATH) else {
+    let Some(call) = request.path().strip_prefix(shared.options.kind.base_path()) else {
         return refuse(out, 404, "no such path").await;
     };
     match (request.method.as_str(), call) {
@@ -58,7 +58,7 @@ async fn answer(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> i
             }
             snapshot(request, shared, out, fault).await
         }
-        ("GET", "/v0/admin/domain/identities-dump") => {
+        ("GET", "/v0/admin/domain/identities-dump") if shared.options.kind == Kind::Sv => {
             let fault = shared.next_identities_fault();
             if matches!(fault, Fault::None) && !authorized {
                 return refuse(out, 401, "the supplied authentication is invalid").await;
@@ -66,7 +66,9 @@ async fn answer(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> i
             identities(shared, out, &fault).await
         }
         _ if !authorized => refuse(out, 401, "the supplied authentication is invalid").await,
-        ("GET", "/v0/admin/authorization") => out.small(head(200), b"").await,
+        ("GET", "/v0/admin/authorization") if shared.options.kind == Kind::Sv => {
+            out.small(head(200), b"").await
+        }
         _ => refuse(out, 404, "no such call").await,
     }
 }
@@ -173,6 +175,9 @@ async fn snapshot(
     let Ok(timestamp) = asked.parse::<Timestamp>() else {
         return refuse(out, 400, &format!("{asked} is not a timestamp")).await;
     };
+    if shared.options.kind == Kind::Validator && request.query("force").as_deref() != Some("true") {
+        return refuse(out, 400, "the synchronizer is not paused; force the export").await;
+    }
     if let Some(pruned_until) = shared.options.pruned_until.filter(|until| timestamp < *until) {
         return refuse(out, 400, &format!("participant has been pruned up to {pruned_until}")).await;
     }
@@ -219,10 +224,17 @@ async fn send(
     fault: &Fault,
 ) -> io::Result<KeepAlive> {
     let Document { timestamp, migration_id, flaw } = document;
-    let shape = shared.options.snapshot;
-    let pieces = document::snapshot(shape, timestamp, migration_id, flaw);
-    let len = document::snapshot_len(shape, timestamp, migration_id, flaw);
-    deliver(pieces, len, out, fault).await
+    let (shape, options) = (shared.options.snapshot, &shared.options);
+    let make = || -> Box<dyn Iterator<Item = Vec<u8>> + Send> {
+        match options.kind {
+            Kind::Sv => Box::new(document::snapshot(shape, timestamp, migration_id, flaw)),
+            Kind::Validator => {
+                Box::new(validator::answer(shape, timestamp, migration_id, flaw, &options.identities))
+            }
+        }
+    };
+    let len = make().map(|piece| piece.len() as u64).sum();
+    deliver(make(), len, out, fault).await
 }
 
 /// Sends the pieces of a document of `len` bytes, with what is wrong on the way.

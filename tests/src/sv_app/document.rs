@@ -100,12 +100,12 @@ pub fn snapshot_len(shape: SnapshotShape, timestamp: Timestamp, migration_id: u6
     snapshot(shape, timestamp, migration_id, flaw).map(|piece| piece.len() as u64).sum()
 }
 
-fn payload(noise: Noise, len: u64) -> Payload {
+pub(super) fn payload(noise: Noise, len: u64) -> Payload {
     Payload { noise, left: len }
 }
 
 /// Base64 of `left` bytes of noise, a chunk at a time.
-struct Payload {
+pub(super) struct Payload {
     noise: Noise,
     left: u64,
 }
@@ -128,15 +128,18 @@ impl Iterator for Payload {
     }
 }
 
-fn tail(shape: SnapshotShape, timestamp: Timestamp) -> Vec<u8> {
+/// The DARs of a snapshot.
+pub(super) fn dars(shape: SnapshotShape) -> Value {
     let mut noise = Noise::new(shape.seed ^ 2);
-    let dars: Vec<Value> = (0..shape.dars)
-        .map(|_| {
-            let content = noise.bytes(3000);
-            json!({"hash": hex(&Sha256::digest(&content)), "content": STANDARD.encode(content)})
-        })
-        .collect();
-    let dars = Value::Array(dars);
+    let dars = (0..shape.dars).map(|_| {
+        let content = noise.bytes(3000);
+        json!({"hash": hex(&Sha256::digest(&content)), "content": STANDARD.encode(content)})
+    });
+    Value::Array(dars.collect())
+}
+
+fn tail(shape: SnapshotShape, timestamp: Timestamp) -> Vec<u8> {
+    let dars = dars(shape);
     let users = json!({"users": [{"id": "ledger-api-user", "annotations": {}}]});
     format!(
         r#"","acs_timestamp":"{timestamp}","dars":{dars},"synchronizer_was_paused":true}},"participant_users":{users}}}"#
