@@ -76,7 +76,7 @@ impl Service {
             return Err(Refusal::Observer { client: client.name.clone() });
         }
         let envelope = request.statement.ok_or(Refusal::NoStatement)?;
-        let envelope = Envelope::from_message(envelope).map_err(Refusal::Envelope)?;
+        let envelope = Envelope::from_message_in(envelope, &self.roster).map_err(Refusal::Envelope)?;
         let incoming = self.check(envelope).await?;
         let entry = self.board.submit(incoming, From::Member(client.name.clone())).await?;
         Ok(entry.signed_receipt(&self.key))
