@@ -238,7 +238,7 @@ async fn submit(
     let Some(mut connection) = seen.connection else { return Ok(None) };
     let receipt = connection.submit(envelope).await?;
     let mut ledger = Ledger::open(&online.store, session, connection.coordinator())?;
-    ledger.acknowledged(&online.store, &receipt)?;
+    ledger.acknowledged(&online.store, [&receipt])?;
     Ok(Some((connection.coordinator().url.clone(), receipt.receipt().position)))
 }
 
