@@ -60,10 +60,11 @@ pub(super) fn answers(
                 Ok(request) => Ok(lane.hand_in(request).await),
                 Err(status) => Err(status),
             };
-            async move { Ok(lane.answer(handed_in?).await) }
+            (lane, handed_in)
         }
     });
-    Ok(Box::pin(handed_in.buffered(MAX_UNANSWERED).chain(farewell(at_the_end))))
+    let answers = handed_in.map(|(lane, handed_in)| async move { Ok(lane.answer(handed_in?).await) });
+    Ok(Box::pin(answers.buffered(MAX_UNANSWERED).chain(farewell(at_the_end))))
 }
 
 /// Why the stream ends, where it is not the caller that has ended it.

@@ -83,7 +83,7 @@ impl Load {
         let note =
             format!("{sequence} of those that are counted, as long as a note that says how far a dump is");
         let body = Body::Milestone(Milestone { name: "load".to_owned(), note });
-        Ok(self.network.sign(member, Some(self.session), sequence, body)?)
+        self.network.sign(member, Some(self.session), sequence, body)
     }
 
     /// Every client submits `each` statements, which are signed before the clock starts. Every receipt is checked once
