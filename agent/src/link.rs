@@ -24,9 +24,11 @@ use crate::config::Coordinator;
 
 mod error;
 mod history;
+mod submitting;
 
 pub use error::{CallError, LinkError, Tried};
 pub use history::{Entry, History, HistoryError};
+pub use submitting::{Submitted, Submitting};
 
 /// After how much silence a watch is taken for broken: three keep-alives that did not come.
 const SILENCE: Duration = KEEP_ALIVE_INTERVAL.saturating_mul(3);
@@ -43,6 +45,8 @@ const PAGE_BYTES: usize = 16 << 20;
 
 /// What a watch is busy with, for errors.
 const WATCHING: &str = "watching the session";
+/// And a submission.
+const SUBMITTING: &str = "submitting a statement";
 
 /// The coordinators, and who comes to them.
 #[derive(Debug)]
@@ -229,7 +233,7 @@ impl Connection {
         let request = v1::SubmitRequest { statement: Some(statement.to_message()) };
         let url = self.coordinator.url.clone();
         let answer = within(CALL_TIMEOUT, &url, self.client.submit(request)).await?;
-        let answer = answer.map_err(|status| self.failed("submitting a statement", status))?.into_inner();
+        let answer = answer.map_err(|status| self.failed(SUBMITTING, status))?.into_inner();
         let receipt = self.receipt(answer.receipt)?;
         if receipt.receipt().statement != statement.digest() {
             return Err(CallError::OtherReceipt {

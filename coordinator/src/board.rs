@@ -35,7 +35,7 @@ mod slot;
 mod view;
 mod writer;
 
-pub use handle::{BoardHandle, Page};
+pub use handle::{BoardHandle, Page, Waiting};
 pub use sessions::Sessions;
 pub use slot::{Accepted, Entry, From};
 

@@ -37,6 +37,13 @@ pub const CALLS_PER_SECOND: u32 = 500;
 /// Calls that one client may save up: a member that submits everything that it holds to a new coordinator.
 pub const CALL_BURST: u32 = 2000;
 
+/// Statements of one stream that wait for their answers; more are not read. Sixteen such streams fill one flush, so
+/// that one alone does not keep the others waiting.
+pub const MAX_UNANSWERED: usize = 64;
+
+/// Bytes of one client's statements that wait for their answers on its streams; more are not read. Four of the longest.
+pub const MAX_UNANSWERED_BYTES: usize = 16 << 20;
+
 /// Connections that are still in their handshake. Beyond that the oldest is dropped: a member's handshake takes
 /// well under a second, so the oldest are those that never end.
 pub const MAX_HANDSHAKES: usize = 256;

@@ -23,6 +23,8 @@ use crate::limits::{CHECKED_AT_ONCE, SLOW_WATCHER, STREAM_BUFFER};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
 
+mod submitting;
+
 /// The service's state: the ways to everything that it uses.
 #[derive(Clone)]
 pub struct Service {
@@ -54,11 +56,15 @@ impl Service {
     }
 
     fn refused(&self, client: Option<&Client>, call: &'static str, refusal: Refusal) -> Status {
+        self.count_refused(client, call, &refusal);
+        refusal.into()
+    }
+
+    fn count_refused(&self, client: Option<&Client>, call: &'static str, refusal: &Refusal) {
         let (_, reason) = refusal.kind();
         self.metrics.refused(reason);
-        let client = client.map(|client| client.name.to_string());
+        let client = client.map(|client| client.name.as_str());
         tracing::info!(target: "svdr", client, call, reason, "call refused");
-        refusal.into()
     }
 
     /// Who calls, if that is not too often.
@@ -73,11 +79,9 @@ impl Service {
     }
 
     async fn accept(&self, client: &Client, request: v1::SubmitRequest) -> Result<v1::Envelope, Refusal> {
-        if client.role == Role::Observer {
-            return Err(Refusal::Observer { client: client.name.clone() });
-        }
+        may_submit(client)?;
         let envelope = request.statement.ok_or(Refusal::NoStatement)?;
-        let envelope = Envelope::from_message(envelope).map_err(Refusal::Envelope)?;
+        let envelope = Envelope::from_message_in(envelope, &self.roster).map_err(Refusal::Envelope)?;
         let incoming = self.check(envelope).await?;
         let entry = self.board.submit(incoming, From::Member(client.name.clone())).await?;
         Ok(entry.signed_receipt(&self.key))
@@ -124,6 +128,13 @@ impl Service {
             drop((place, open));
         });
         Ok(receiver)
+    }
+}
+
+fn may_submit(client: &Client) -> Result<(), Refusal> {
+    match client.role {
+        Role::Member => Ok(()),
+        Role::Observer => Err(Refusal::Observer { client: client.name.clone() }),
     }
 }
 
@@ -281,6 +292,18 @@ impl SessionService for Service {
         receipt
             .map(|receipt| Response::new(v1::SubmitResponse { receipt: Some(receipt) }))
             .map_err(|refusal| self.refused(Some(&client), "Submit", refusal))
+    }
+
+    type SubmitAllStream = Streaming<v1::SubmitAllResponse>;
+
+    async fn submit_all(
+        &self,
+        request: Request<tonic::Streaming<v1::SubmitAllRequest>>,
+    ) -> Result<Response<Self::SubmitAllStream>, Status> {
+        let client = self.caller(&request)?;
+        let answers = may_submit(&client)
+            .and_then(|()| submitting::answers(self.clone(), Arc::clone(&client), request.into_inner()));
+        answers.map(Response::new).map_err(|refusal| self.refused(Some(&client), "SubmitAll", refusal))
     }
 
     type WatchStream = Streaming<v1::WatchResponse>;

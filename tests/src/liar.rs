@@ -30,6 +30,7 @@ use crate::network::Failure;
 
 mod connection;
 mod service;
+mod submitting;
 
 use service::Service;
 
@@ -55,6 +56,22 @@ pub enum OnSubmit {
     Damaged,
     /// Never answers.
     Hang,
+}
+
+/// What it makes of a stream of many statements, each of which it answers as [`OnSubmit`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStream {
+    /// Answers each.
+    #[default]
+    Answer,
+    /// Says that it does not know that call.
+    Unknown,
+    /// Answers the first, and ends the stream.
+    Stop,
+    /// Gives the answer to the first to each.
+    Repeat,
+    /// Gives answers that say nothing.
+    Nothing,
 }
 
 /// How it answers who reads a transcript, or watches it.
@@ -106,6 +123,7 @@ struct State {
     /// What it gives for a certificate, of whichever session.
     certificate: Vec<Envelope>,
     on_submit: OnSubmit,
+    on_stream: OnStream,
     on_transcript: OnRead,
     on_watch: OnRead,
 }
@@ -236,6 +254,11 @@ impl Liar {
     /// What it does with statements from now on.
     pub fn on_submit(&self, what: OnSubmit) {
         self.shared.change(|state| state.on_submit = what);
+    }
+
+    /// What it makes of streams of statements from now on.
+    pub fn on_stream(&self, what: OnStream) {
+        self.shared.change(|state| state.on_stream = what);
     }
 
     /// How it answers who asks for a transcript from now on.

@@ -25,12 +25,16 @@ mod commands;
 mod crash;
 #[path = "coordinator/crash_points.rs"]
 mod crash_points;
+#[path = "coordinator/crash_streams.rs"]
+mod crash_streams;
 #[path = "coordinator/refusals.rs"]
 mod refusals;
 #[path = "coordinator/serving.rs"]
 mod serving;
 #[path = "coordinator/strangers.rs"]
 mod strangers;
+#[path = "coordinator/streams.rs"]
+mod streams;
 
 type Client = SessionServiceClient<Channel>;
 

@@ -246,12 +246,12 @@ async fn submit(
             continue;
         }
         match connection.submit(&left).await {
-            Ok(receipt) => ledger.acknowledged(&online.store, &receipt)?,
+            Ok(receipt) => ledger.acknowledged(&online.store, [&receipt])?,
             Err(error) => tracing::warn!("an earlier statement: {}", in_one_line(&error)),
         }
     }
     let receipt = connection.submit(envelope).await?;
-    ledger.acknowledged(&online.store, &receipt)?;
+    ledger.acknowledged(&online.store, [&receipt])?;
     Ok(Some((connection.coordinator().url.clone(), receipt.receipt().position)))
 }
 

@@ -20,6 +20,20 @@ pub struct Page {
     pub length: Length,
 }
 
+/// What becomes of a statement that the board has.
+#[derive(Debug)]
+pub struct Waiting(oneshot::Receiver<Result<Arc<Entry>, Refusal>>);
+
+impl Waiting {
+    /// Its place in the transcript, once it is on disk.
+    ///
+    /// # Errors
+    /// Why it has no place.
+    pub async fn outcome(self) -> Result<Arc<Entry>, Refusal> {
+        self.0.await.unwrap_or(Err(Refusal::Stopping))
+    }
+}
+
 /// A way to the board. The board ends when all are dropped.
 #[derive(Clone)]
 pub struct BoardHandle {
@@ -37,10 +51,19 @@ impl BoardHandle {
     /// # Errors
     /// Why it has no place.
     pub async fn submit(&self, incoming: Incoming, from: From) -> Result<Arc<Entry>, Refusal> {
+        self.hand_in(incoming, from).await?.outcome().await
+    }
+
+    /// Hands a statement in without waiting for what becomes of it. Statements get their places in the order in which
+    /// they were handed in.
+    ///
+    /// # Errors
+    /// Where the coordinator is stopping.
+    pub async fn hand_in(&self, incoming: Incoming, from: From) -> Result<Waiting, Refusal> {
         let (reply, answer) = oneshot::channel();
         let submission = Submission { incoming, from, reply };
         self.submit.send(submission).await.ok().ok_or(Refusal::Stopping)?;
-        answer.await.unwrap_or(Err(Refusal::Stopping))
+        Ok(Waiting(answer))
     }
 
     /// The transcript of a session from a position on, a page of it.
