@@ -7,6 +7,8 @@
 //!
 //! A sieve errs on one side only: it keeps every block that a literal stands in, wherever blocks begin.
 
+use std::array;
+
 use fearless_simd::{Level, dispatch, prelude::*};
 
 /// Bytes of a block: few, so that little is searched in vain.
@@ -137,16 +139,20 @@ fn pass<S: Simd, const SIGNS: usize>(
     data: &[u8],
     breaks: &mut u64,
 ) -> (usize, bool) {
-    let signs = signs.map(|sign| sign.map(|byte| S::u8s::splat(simd, byte)));
-    let mut rest = data;
+    let signs: [[S::u8s; 3]; SIGNS] =
+        array::from_fn(|nth| array::from_fn(|byte| S::u8s::splat(simd, signs[nth][byte])));
+    let (mut rest, mut count) = (data, 0);
     let mut kept = false;
-    while !kept && !rest.is_empty() {
-        kept = match rest.first_chunk() {
-            Some(window) => look(simd, distances, &signs, window, breaks),
-            None => look(simd, distances, &signs, &filled_up(rest), breaks),
-        };
+    // What is looked at here stays where it is; that is why the last windows, which are copies, have a loop of their own.
+    while let Some(window) = rest.first_chunk().filter(|_| !kept) {
+        kept = look(simd, distances, &signs, window, &mut count);
         rest = rest.get(BLOCK..).unwrap_or_default();
     }
+    while !kept && !rest.is_empty() {
+        kept = look(simd, distances, &signs, &filled_up(rest), &mut count);
+        rest = rest.get(BLOCK..).unwrap_or_default();
+    }
+    *breaks += count;
     (data.len() - rest.len(), kept)
 }
 
@@ -165,7 +171,8 @@ fn look<S: Simd, const SIGNS: usize>(
     // Zero where each byte is the sign's.
     let mut least = S::u8s::splat(simd, u8::MAX);
     for ((first, second), third) in vectors(0).zip(vectors(second)).zip(vectors(third)) {
-        let [first, second, third] = [first, second, third].map(|bytes| S::u8s::from_slice(simd, bytes));
+        let first = S::u8s::from_slice(simd, first);
+        let (second, third) = (S::u8s::from_slice(simd, second), S::u8s::from_slice(simd, third));
         *breaks += u64::from(first.simd_eq(line_break).to_bitmask().count_ones());
         for [one, two, three] in signs {
             least = least.min((first ^ *one) | (second ^ *two) | (third ^ *three));
@@ -175,6 +182,7 @@ fn look<S: Simd, const SIGNS: usize>(
 }
 
 /// The last bytes of what is sieved as a window. Behind them are NULs, which are no line breaks.
+#[inline(never)]
 fn filled_up(rest: &[u8]) -> [u8; WINDOW] {
     let mut window = [0; WINDOW];
     window.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
