@@ -42,7 +42,7 @@ pub struct WayArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     svdr-agent validator deliver dump.json --certificate certificate.jsonl --set pod=validator-app-0\n  \
-    svdr-agent validator deliver dump.json --certificate certificate.jsonl --to /dumps/domain_migration_dump.json\n\n\
+    svdr-agent validator deliver dump.json --certificate certificate.jsonl --to /volume/dump.json\n\n\
     The dump is checked again, whole, against the certificate. Exit code 3 in a drill, and where the dump is\n\
     not the certificate's.")]
 pub struct ValidatorDeliverArgs {
