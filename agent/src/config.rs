@@ -8,6 +8,7 @@
 #[doc(hidden)]
 pub mod fuzz;
 mod reader;
+mod runbook;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use toml::de::DeTable;
 
 use crate::sv_app::{BaseUrl, UrlError};
 use reader::{Section, Source};
+pub use runbook::RunbookSection;
 
 /// The file that is read where `--config` names none.
 pub const DEFAULT_FILE: &str = "agent.toml";
@@ -141,6 +143,8 @@ pub struct AgentConfig {
     pub state_dir: Option<PathBuf>,
     /// `[deliver]`.
     pub deliver: Option<Deliver>,
+    /// `[runbook]`.
+    pub runbook: RunbookSection,
 }
 
 /// Something wrong in a line of the file.
@@ -327,6 +331,7 @@ impl AgentConfig {
             output_dir: None,
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
+            runbook: root.section("runbook").map(RunbookSection::read).unwrap_or_default(),
             databases: of_backup.databases,
         };
         let (output_dir, state_dir) = root.section("output").map(output).unwrap_or_default();

@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const SCHEMA: [&str; 2] = ["svdr/v1/statement.proto", "svdr/v1/session.proto"];
+const SCHEMA: [&str; 3] = ["svdr/v1/statement.proto", "svdr/v1/session.proto", "svdr/v1/donor.proto"];
+/// The coordinator's service, with all it imports.
+const SESSION: &str = "svdr/v1/session.proto";
 const GENERATED: [&str; 2] = ["svdr.v1.rs", "svdr.v1.bin"];
 
 /// The messages need prost alone; client and server stand behind the feature that brings the rest.
@@ -19,9 +21,9 @@ fn generate(out: &Path) {
         .server_mod_attribute(".", ONLY_WITH_GRPC)
         .compile_fds(files)
         .unwrap();
-    // Reflection serves shapes; the comments would double its size.
+    // Reflection serves shapes, of what a coordinator serves; the comments would double its size.
     let mut bare = protox::Compiler::new([root]).unwrap();
-    bare.include_imports(true).include_source_info(false).open_files(SCHEMA).unwrap();
+    bare.include_imports(true).include_source_info(false).open_files([SESSION]).unwrap();
     fs::write(out.join("svdr.v1.bin"), bare.encode_file_descriptor_set()).unwrap();
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 }
 
 pub(crate) fn part(name: &str) -> Part {
-    Part { name: name.to_owned(), digest: Digest::of(name.as_bytes()), size: 7 }
+    Part { name: name.to_owned(), digest: Digest::of(name.as_bytes()), size: 7, file: None }
 }
 
 pub(crate) fn dump(recovery_timestamp: Timestamp) -> Dump {
@@ -51,6 +51,7 @@ pub(crate) fn dump(recovery_timestamp: Timestamp) -> Dump {
         parts: vec![part("acs_snapshot")],
         started: at(0),
         finished: at(60),
+        received: None,
     }
 }
 
@@ -223,6 +224,7 @@ pub(crate) fn attestation(round: u32, proposal: Digest, recovery_timestamp: Time
         parts: dump.parts,
         started: dump.started,
         finished: dump.finished,
+        received: dump.received,
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod fixture;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod keys;
+pub mod milestone;
 pub mod names;
 pub mod proposal;
 pub mod receipt;

@@ -30,13 +30,16 @@ use crate::statement::{Body, Open, Proposal, RoundOf, SessionId, Verified};
 
 mod certify;
 mod recompute;
+mod restored;
 mod round;
 
 pub use certify::Phase;
 pub use recompute::{Difference, NotProposable, Unconfirmed};
+pub use restored::{Mismatch, NotConfirmable, Restoration};
 pub use round::Bounds;
 
 use recompute::Computed;
+use restored::LastAnswer;
 use round::Round;
 
 /// The statements of one session, and what they mean together.
@@ -52,11 +55,14 @@ pub struct Session {
     aborts: BTreeMap<Digest, Arc<Verified>>,
     readiness: BTreeMap<MemberName, Arc<Verified>>,
     milestones: BTreeMap<(MemberName, String), Arc<Verified>>,
+    confirmations: BTreeMap<MemberName, Arc<Verified>>,
     found: Found,
     /// Members whose word counts for nothing in a round.
     void: BTreeSet<(u32, MemberName)>,
     /// What followed from evidence that was computed from before.
     computed: Computed,
+    /// What followed from the confirmations before.
+    restored: LastAnswer,
 }
 
 /// Why a statement is not of this session.
@@ -150,9 +156,11 @@ impl Session {
             aborts: BTreeMap::new(),
             readiness: BTreeMap::new(),
             milestones: BTreeMap::new(),
+            confirmations: BTreeMap::new(),
             found: Found::default(),
             void: BTreeSet::new(),
             computed: Computed::default(),
+            restored: LastAnswer::default(),
         })
     }
 
@@ -270,6 +278,10 @@ impl Session {
                 latest(&mut self.milestones, (signer, name), one);
             }
             Body::Readiness(_) => latest(&mut self.readiness, signer, one),
+            Body::Confirmation(_) => latest(&mut self.confirmations, signer, one),
+            Body::Donation(donation) => {
+                latest(&mut rounds.entry(donation.round).or_default().donations, signer, one);
+            }
             Body::Abort(_) => {
                 self.aborts.insert(one.digest(), one);
             }
@@ -344,6 +356,11 @@ impl Session {
     /// The steps of the runbook that members have marked done, each with the latest mark.
     pub const fn milestones(&self) -> &BTreeMap<(MemberName, String), Arc<Verified>> {
         &self.milestones
+    }
+
+    /// The latest confirmation of each member, of whichever round.
+    pub const fn confirmations(&self) -> &BTreeMap<MemberName, Arc<Verified>> {
+        &self.confirmations
     }
 
     /// The statements that end the session, whether or not they could.

@@ -34,10 +34,11 @@ mod header;
 mod opening;
 mod proof;
 mod proposing;
+mod restoring;
 mod summary;
 mod voting;
 
-pub use attesting::{Attestation, MAX_PARTS, Obstacle, ObstacleKind, Part};
+pub use attesting::{Attestation, MAX_PARTS, Obstacle, ObstacleKind, Part, Received};
 pub use error::StatementError;
 pub use fields::{MAX_REASON_LEN, MAX_ROUND, MAX_SHORT_TEXT_LEN, shortened};
 pub use header::{Header, RoundOf, SessionId, SessionIdError};
@@ -45,6 +46,7 @@ pub use opening::{Abort, Check, MAX_CHECKS, MAX_PREDECESSORS, Milestone, Open, R
 pub(crate) use proof::abandons;
 pub use proof::{ProofError, abandonments_needed};
 pub use proposing::{CandidateSummary, MAX_EVIDENCE, Plan, Proposal};
+pub use restoring::{Confirmation, Donation, MAX_URL_LEN};
 pub use voting::{Abandonment, Agreement, MAX_ATTESTED, MAX_ELSEWHERE, Rejection, Release};
 
 use fields::Fields;
@@ -88,6 +90,10 @@ pub enum Body {
     Readiness(Readiness),
     /// Kind `abort`: a convener ends the session.
     Abort(Abort),
+    /// Kind `donation`: a data snapshot is offered to those that cannot make one.
+    Donation(Donation),
+    /// Kind `confirmation`: what a participant's logs say after the recovery.
+    Confirmation(Confirmation),
 }
 
 /// A statement that its signature, its signer and its content have been checked for, with the envelope it came
@@ -165,6 +171,8 @@ kinds! {
     "milestone" => Milestone,
     "readiness" => Readiness,
     "abort" => Abort,
+    "donation" => Donation,
+    "confirmation" => Confirmation,
 }
 
 fn decode<C: Content>(
@@ -251,7 +259,20 @@ impl Statement {
             return Err(StatementError::NotAConvener { signer: signer(), kind: self.body.kind() });
         }
         match &self.body {
-            Body::Evidence(evidence) => Ok(evidence.check(roster)?),
+            Body::Evidence(evidence) | Body::Confirmation(Confirmation { evidence, .. }) => {
+                Ok(evidence.check(roster)?)
+            }
+            Body::Attestation(Attestation { received: Some(Received { from, .. }), .. })
+                if roster.member(from).is_none() =>
+            {
+                let (found, field) = (from.to_string(), "received_from");
+                Err(StatementError::Field {
+                    signer: signer(),
+                    field,
+                    found,
+                    expected: "a member of the roster",
+                })
+            }
             _ => Ok(()),
         }
     }

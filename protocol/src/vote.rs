@@ -28,8 +28,8 @@ use crate::dsse::Envelope;
 use crate::names::MemberName;
 use crate::session::{Session, Unconfirmed};
 use crate::statement::{
-    Abandonment, Agreement, Attestation, Body, MAX_ATTESTED, MAX_ELSEWHERE, Part, Plan, Proposal, Rejection,
-    Release, RoundOf, Verified, abandonments_needed, abandons,
+    Abandonment, Agreement, Attestation, Body, MAX_ATTESTED, MAX_ELSEWHERE, Part, Plan, Proposal, Received,
+    Rejection, Release, RoundOf, Verified, abandonments_needed, abandons,
 };
 use crate::time::Timestamp;
 
@@ -91,6 +91,8 @@ pub struct Dump {
     pub started: Timestamp,
     /// When it was on disk.
     pub finished: Timestamp,
+    /// Whose snapshot it is made of, where it is not the member's own SV app's.
+    pub received: Option<Received>,
 }
 
 /// An agent in a session, with all it knows.
@@ -266,6 +268,7 @@ impl<'a> Voter<'a> {
             parts: dump.parts.clone(),
             started: dump.started,
             finished: dump.finished,
+            received: dump.received.clone(),
         })
     }
 

@@ -292,7 +292,10 @@ impl Online {
         let mut open = Vec::new();
         for id in known {
             if let Some(view) = View::stored(&self.store, &self.roster, self.me(), *id)?
-                && !matches!(view.session().phase(), Phase::Aborted | Phase::Completed(_))
+                && !matches!(
+                    view.session().phase(),
+                    Phase::Aborted | Phase::Completed(_) | Phase::Verified(_)
+                )
             {
                 open.push(*id);
             }
@@ -312,7 +315,7 @@ pub fn block_on<T, E: From<OnlineError>>(command: impl Future<Output = Result<T,
 
 fn is_ended(state: svdr_proto::v1::SessionState) -> bool {
     use svdr_proto::v1::SessionState;
-    matches!(state, SessionState::Completed | SessionState::Aborted)
+    matches!(state, SessionState::Completed | SessionState::Verified | SessionState::Aborted)
 }
 
 /// The settings that are nowhere, of roster, key and state.

@@ -28,7 +28,7 @@ fn completed(drill: bool) -> (Meeting, Digest) {
 
 fn attestation(meeting: &Meeting, proposal: Digest) -> Attestation {
     let Body::Proposal(content) = meeting.session.statement(&proposal).unwrap().body() else { panic!() };
-    let dump = Part { name: String::new(), digest: Digest::of(DUMP), size: DUMP.len() as u64 };
+    let dump = Part { name: String::new(), digest: Digest::of(DUMP), size: DUMP.len() as u64, file: None };
     Attestation {
         round: content.round,
         proposal,
@@ -38,6 +38,7 @@ fn attestation(meeting: &Meeting, proposal: Digest) -> Attestation {
         parts: Vec::new(),
         started: at("23:40:00"),
         finished: at("23:50:00"),
+        received: None,
     }
 }
 

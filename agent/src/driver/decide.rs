@@ -141,7 +141,7 @@ impl Situation<'_> {
         let mut steps = Vec::new();
         match self.session.phase() {
             Phase::Aborted => return vec![Step::End(End::Aborted)],
-            Phase::Completed(round) => {
+            Phase::Completed(round) | Phase::Verified(round) => {
                 steps.push(Step::KeepCertificate);
                 steps.push(self.completed(round));
             }

@@ -133,7 +133,8 @@ fn plan(session: &Session, phase: Phase) -> String {
         Phase::Proposed(round)
         | Phase::Agreed(round)
         | Phase::Recovering(round)
-        | Phase::Completed(round) => round,
+        | Phase::Completed(round)
+        | Phase::Verified(round) => round,
         Phase::Gathering | Phase::Aborted => return String::new(),
     };
     let Some(Body::Proposal(proposal)) = session.proposals(round).next().map(|one| one.body()) else {

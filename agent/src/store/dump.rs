@@ -78,14 +78,20 @@ impl DumpRecord {
 
     /// What the voting rules look at.
     pub fn to_vote(&self) -> vote::Dump {
-        let part = |part: &PartRecord| Part { name: part.name.clone(), digest: part.sha256, size: part.size };
+        let part = |part: &PartRecord| Part {
+            name: part.name.clone(),
+            digest: part.sha256,
+            size: part.size,
+            file: None,
+        };
         vote::Dump {
             recovery_timestamp: self.recovery_timestamp,
             migration_id: self.migration_id,
-            whole: Part { name: String::new(), digest: self.sha256, size: self.size },
+            whole: Part { name: String::new(), digest: self.sha256, size: self.size, file: None },
             parts: self.parts.iter().map(part).collect(),
             started: self.started,
             finished: self.finished,
+            received: None,
         }
     }
 

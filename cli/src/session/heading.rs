@@ -62,6 +62,7 @@ fn title(facts: &SessionFacts) -> String {
         ("gathering", _) => "gathering evidence".to_owned(),
         ("aborted", _) => "ABORTED".to_owned(),
         ("completed", Some(round)) => format!("COMPLETED in round {round}"),
+        ("verified", Some(round)) => format!("COMPLETED in round {round}, and the network VERIFIED"),
         ("proposed", Some(round)) => format!("round {round} is proposed"),
         ("agreed", Some(round)) => format!("round {round} is agreed, dumps may be made"),
         ("recovering", Some(round)) => format!("round {round} is agreed, dumps are being made"),
@@ -75,7 +76,7 @@ pub fn alarms(facts: &SessionFacts) -> Vec<String> {
     let mut alarms = Vec::new();
     for Remark { by, reason, .. } in &facts.aborts {
         alarms.push(match facts.phase {
-            "completed" => {
+            "completed" | "verified" => {
                 format!("ABORT by {by}, which does not count, because the session is completed: {reason}")
             }
             _ => format!("ABORTED by {by}: {reason}"),

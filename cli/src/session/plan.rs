@@ -45,7 +45,8 @@ pub fn plan(facts: &SessionFacts) -> Option<String> {
 /// What a convener can do about SV apps that cannot make the dump; `None` where none said so, and once the session
 /// is completed.
 pub fn way_round(facts: &SessionFacts) -> Option<String> {
-    let bounds = facts.bounds.as_ref().filter(|_| !matches!(facts.phase, "completed" | "aborted"))?;
+    let bounds =
+        facts.bounds.as_ref().filter(|_| !matches!(facts.phase, "completed" | "verified" | "aborted"))?;
     let BoundsFacts { pruned, behind, .. } = bounds;
     let mut text = String::new();
     if let (Some(at), false) = (bounds.not_before, pruned.is_empty()) {

@@ -29,6 +29,7 @@ const fn state(phase: Phase) -> SessionState {
         Phase::Agreed(_) => SessionState::Agreed,
         Phase::Recovering(_) => SessionState::Recovering,
         Phase::Completed(_) => SessionState::Completed,
+        Phase::Verified(_) => SessionState::Verified,
         Phase::Aborted => SessionState::Aborted,
     }
 }

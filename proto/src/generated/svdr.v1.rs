@@ -324,16 +324,27 @@ pub struct Attestation {
     pub started: i64,
     #[prost(sint64, tag = "9")]
     pub finished: i64,
+    /// Name of the donor, where the dump is made of another member's snapshot and the signer's own identities; else
+    /// empty.
+    #[prost(string, tag = "10")]
+    pub received_from: ::prost::alloc::string::String,
+    /// Digest of the donor's donation: 32 bytes; empty likewise.
+    #[prost(bytes = "vec", tag = "11")]
+    pub donation: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Part {
     /// Empty for the whole.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
+    /// SHA-256 of its bytes, without any encoding or framing: the same part has the same digest wherever it stands.
     #[prost(bytes = "vec", tag = "2")]
     pub digest: ::prost::alloc::vec::Vec<u8>,
     #[prost(uint64, tag = "3")]
     pub size: u64,
+    /// Name of the file beside the dump that holds it, in chunks; empty where it stands in the dump itself.
+    #[prost(string, tag = "4")]
+    pub file: ::prost::alloc::string::String,
 }
 /// Kind "obstacle": the signer's SV app cannot make the dump of a round.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -350,6 +361,49 @@ pub struct Obstacle {
     /// The SV app's words, cut.
     #[prost(string, tag = "5")]
     pub text: ::prost::alloc::string::String,
+}
+/// Kind "donation": a member that a plan covers offers the data snapshot of a party that every super validator hosts to
+/// those whose own SV app cannot serve one. It holds nobody's identities.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Donation {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// Digest of the proposal's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub proposal: ::prost::alloc::vec::Vec<u8>,
+    #[prost(sint64, tag = "4")]
+    pub recovery_timestamp: i64,
+    #[prost(uint64, tag = "5")]
+    pub migration_id: u64,
+    /// The party, in full: "DSO::fingerprint".
+    #[prost(string, tag = "6")]
+    pub party: ::prost::alloc::string::String,
+    /// The SV app's whole answer, byte for byte.
+    #[prost(message, optional, tag = "7")]
+    pub snapshot: ::core::option::Option<Part>,
+    /// Its parts, named as in an attestation.
+    #[prost(message, repeated, tag = "8")]
+    pub parts: ::prost::alloc::vec::Vec<Part>,
+    /// Where the signer's agent hands it out over gRPC: "<https://host:port";> empty where it is passed on by other means.
+    #[prost(string, tag = "9")]
+    pub url: ::prost::alloc::string::String,
+}
+/// Kind "confirmation": what the logs of the signer's participant say about the other members' ACS commitments on the new
+/// synchronizer, after the recovery. The one with the highest sequence number replaces the others.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Confirmation {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// Digest of the completed proposal's envelope.
+    #[prost(bytes = "vec", tag = "3")]
+    pub proposal: ::prost::alloc::vec::Vec<u8>,
+    /// Its own header is absent.
+    #[prost(message, optional, tag = "4")]
+    pub evidence: ::core::option::Option<Evidence>,
 }
 /// Payload type "application/vnd.svdr.v1.receipt+protobuf", by a coordinator, in an envelope of its own: where a
 /// statement stands in its transcript. No statement; it counts for nothing but against the coordinator.
@@ -575,6 +629,8 @@ pub enum SessionState {
     Completed = 5,
     /// A convener has called it off.
     Aborted = 6,
+    /// Completed, and enough members' participants agree with each other on the new synchronizer.
+    Verified = 7,
 }
 impl SessionState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -590,6 +646,7 @@ impl SessionState {
             Self::Recovering => "SESSION_STATE_RECOVERING",
             Self::Completed => "SESSION_STATE_COMPLETED",
             Self::Aborted => "SESSION_STATE_ABORTED",
+            Self::Verified => "SESSION_STATE_VERIFIED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -602,6 +659,7 @@ impl SessionState {
             "SESSION_STATE_RECOVERING" => Some(Self::Recovering),
             "SESSION_STATE_COMPLETED" => Some(Self::Completed),
             "SESSION_STATE_ABORTED" => Some(Self::Aborted),
+            "SESSION_STATE_VERIFIED" => Some(Self::Verified),
             _ => None,
         }
     }
@@ -1231,6 +1289,336 @@ pub mod session_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "svdr.v1.SessionService";
     impl<T> tonic::server::NamedService for SessionServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FetchSnapshotRequest {
+    /// The session's id: 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// Digest of the donation's envelope: 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub donation: ::prost::alloc::vec::Vec<u8>,
+    /// The first byte wanted. OUT_OF_RANGE beyond the end.
+    #[prost(uint64, tag = "3")]
+    pub offset: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FetchSnapshotResponse {
+    /// The next bytes, never none.
+    #[prost(bytes = "vec", tag = "1")]
+    pub chunk: ::prost::alloc::vec::Vec<u8>,
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod donor_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct DonorServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl DonorServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> DonorServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DonorServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DonorServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The bytes of a donated snapshot from an offset on. After a broken stream, call again with the number of bytes that
+        /// have arrived. NOT_FOUND where this agent has no such donation any more.
+        pub async fn fetch_snapshot(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FetchSnapshotRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::FetchSnapshotResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.DonorService/FetchSnapshot",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.DonorService", "FetchSnapshot"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod donor_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DonorServiceServer.
+    #[async_trait]
+    pub trait DonorService: std::marker::Send + std::marker::Sync + 'static {
+        /// Server streaming response type for the FetchSnapshot method.
+        type FetchSnapshotStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::FetchSnapshotResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The bytes of a donated snapshot from an offset on. After a broken stream, call again with the number of bytes that
+        /// have arrived. NOT_FOUND where this agent has no such donation any more.
+        async fn fetch_snapshot(
+            &self,
+            request: tonic::Request<super::FetchSnapshotRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::FetchSnapshotStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct DonorServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DonorServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DonorServiceServer<T>
+    where
+        T: DonorService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/svdr.v1.DonorService/FetchSnapshot" => {
+                    #[allow(non_camel_case_types)]
+                    struct FetchSnapshotSvc<T: DonorService>(pub Arc<T>);
+                    impl<
+                        T: DonorService,
+                    > tonic::server::ServerStreamingService<super::FetchSnapshotRequest>
+                    for FetchSnapshotSvc<T> {
+                        type Response = super::FetchSnapshotResponse;
+                        type ResponseStream = T::FetchSnapshotStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FetchSnapshotRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DonorService>::fetch_snapshot(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FetchSnapshotSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DonorServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "svdr.v1.DonorService";
+    impl<T> tonic::server::NamedService for DonorServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

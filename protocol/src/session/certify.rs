@@ -20,6 +20,8 @@ pub enum Phase {
     Recovering(u32),
     /// Enough dumps of the round are made: the network can be recovered.
     Completed(u32),
+    /// It is completed, and as many members as the threshold agree with each other on the new synchronizer.
+    Verified(u32),
     /// A convener ended it.
     Aborted,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Phase {
             Phase::Agreed(round) => write!(f, "round {round} is agreed"),
             Phase::Recovering(round) => write!(f, "round {round} is recovering"),
             Phase::Completed(round) => write!(f, "round {round} is completed"),
+            Phase::Verified(round) => write!(f, "round {round} is completed, and the network verified"),
             Phase::Aborted => write!(f, "aborted"),
         }
     }
@@ -41,7 +44,9 @@ impl Session {
     /// Where the session stands.
     pub fn phase(&self) -> Phase {
         if let Some(completed) = self.completion_certificate() {
-            return Phase::Completed(completed.round().round);
+            let round = completed.round().round;
+            let verified = self.restoration_of(&completed).is_verified();
+            return if verified { Phase::Verified(round) } else { Phase::Completed(round) };
         }
         if !self.aborts.is_empty() {
             return Phase::Aborted;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Session;
 use crate::digest::Digest;
 use crate::names::MemberName;
-use crate::statement::{Body, Obstacle, ObstacleKind, Verified, abandons};
+use crate::statement::{Body, Donation, Obstacle, ObstacleKind, Verified, abandons};
 use crate::time::Timestamp;
 
 const MICROSECOND: Duration = Duration::from_micros(1);
@@ -24,6 +24,7 @@ pub(super) struct Round {
     pub(super) obstacles: BTreeMap<MemberName, Arc<Verified>>,
     pub(super) abandonments: BTreeMap<MemberName, Arc<Verified>>,
     pub(super) releases: BTreeMap<MemberName, Arc<Verified>>,
+    pub(super) donations: BTreeMap<MemberName, Arc<Verified>>,
 }
 
 /// The bounds of the recovery timestamp under which every SV app that said it cannot make a dump could.
@@ -115,6 +116,33 @@ impl Session {
             Body::Obstacle(obstacle) => Some((member, obstacle)),
             _ => None,
         })
+    }
+
+    /// The donations of a proposal that count, the latest of each member: each of a plan that was agreed on, by a member
+    /// that it covers and that agreed, and that has not contradicted itself in the round.
+    pub fn donations(&self, round: u32, proposal: &Digest) -> BTreeMap<&MemberName, (Digest, &Donation)> {
+        let agreed = self.agreements(round, proposal);
+        let Some(Body::Proposal(body)) = self.statement(proposal).map(|one| one.body()) else {
+            return BTreeMap::new();
+        };
+        if agreed.len() < self.roster.threshold() {
+            return BTreeMap::new();
+        }
+        let all = self.rounds.get(&round).into_iter().flat_map(|at| &at.donations);
+        let counted = all.filter_map(|(member, one)| match one.body() {
+            Body::Donation(donation)
+                if donation.proposal == *proposal
+                    && donation.recovery_timestamp == body.plan.recovery_timestamp()
+                    && donation.migration_id == body.plan.migration_id()
+                    && body.candidate.covered.contains(member)
+                    && agreed.contains_key(member)
+                    && !self.is_void(round, member) =>
+            {
+                Some((member, (one.digest(), donation)))
+            }
+            _ => None,
+        });
+        counted.collect()
     }
 
     /// The bounds that would suit everybody who met an obstacle in any round.

@@ -5,6 +5,7 @@ use svdr_proto::v1;
 use super::fields::Fields;
 use super::{Content, StatementError};
 use crate::digest::Digest;
+use crate::names::MemberName;
 use crate::time::Timestamp;
 
 /// Parts that an attestation may list: genesis state, ACS snapshot, and a DAR for every package version that a
@@ -30,6 +31,17 @@ pub struct Attestation {
     pub started: Timestamp,
     /// When it was on disk, likewise.
     pub finished: Timestamp,
+    /// Whose snapshot it is made of, where the signer's own SV app could not serve one.
+    pub received: Option<Received>,
+}
+
+/// Where a dump's snapshot comes from, if not from the signer's own SV app. Its identities are the signer's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The donor.
+    pub from: MemberName,
+    /// Digest of the donor's donation.
+    pub donation: Digest,
 }
 
 /// A file, or a part of one.
@@ -37,10 +49,12 @@ pub struct Attestation {
 pub struct Part {
     /// `genesis_state`, `acs_snapshot`, or `dar:` and the DAR's hash; empty for the whole.
     pub name: String,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of its bytes, without base64 or chunk lengths: the same part has the same digest wherever it stands.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// Its size in bytes, likewise.
     pub size: u64,
+    /// Name of the file beside the dump that holds it in chunks; `None` where it stands in the dump itself.
+    pub file: Option<String>,
 }
 
 /// A member's SV app cannot make the dump of a round.
@@ -65,16 +79,46 @@ pub enum ObstacleKind {
     Behind,
 }
 
-fn write_part(part: &Part) -> v1::Part {
-    v1::Part { name: part.name.clone(), digest: part.digest.as_bytes().to_vec(), size: part.size }
+pub(super) fn write_part(part: &Part) -> v1::Part {
+    v1::Part {
+        name: part.name.clone(),
+        digest: part.digest.as_bytes().to_vec(),
+        size: part.size,
+        file: part.file.clone().unwrap_or_default(),
+    }
 }
 
-fn read_part(fields: &Fields<'_>, part: v1::Part) -> Result<Part, StatementError> {
+pub(super) fn read_part(fields: &Fields<'_>, part: v1::Part) -> Result<Part, StatementError> {
+    let file = fields.short_text("part.file", part.file)?;
+    if file.contains('/') {
+        return Err(fields.error("part.file", format!("{file:?}"), "a file's name without a folder"));
+    }
     Ok(Part {
         name: fields.short_text("part.name", part.name)?,
         digest: fields.digest("part.digest", &part.digest)?,
         size: part.size,
+        file: Some(file).filter(|file| !file.is_empty()),
     })
+}
+
+/// The caller has counted them.
+pub(super) fn read_parts(fields: &Fields<'_>, parts: Vec<v1::Part>) -> Result<Vec<Part>, StatementError> {
+    parts.into_iter().map(|part| read_part(fields, part)).collect()
+}
+
+fn read_received(
+    fields: &Fields<'_>,
+    from: &str,
+    donation: &[u8],
+) -> Result<Option<Received>, StatementError> {
+    if from.is_empty() && donation.is_empty() {
+        return Ok(None);
+    }
+    let from: MemberName = fields.parsed("received_from", from)?;
+    if from == *fields.signer() {
+        return Err(fields.error("received_from", "the signer itself".to_owned(), "another member"));
+    }
+    Ok(Some(Received { from, donation: fields.digest("donation", donation)? }))
 }
 
 impl Content for Attestation {
@@ -91,6 +135,8 @@ impl Content for Attestation {
             parts: self.parts.iter().map(write_part).collect(),
             started: self.started.micros(),
             finished: self.finished.micros(),
+            received_from: self.received.as_ref().map(|one| one.from.to_string()).unwrap_or_default(),
+            donation: self.received.as_ref().map(|one| one.donation.as_bytes().to_vec()).unwrap_or_default(),
         }
     }
 
@@ -102,16 +148,16 @@ impl Content for Attestation {
         fields.count("parts", message.parts.len(), MAX_PARTS, "at most 1024 parts")?;
         let dump =
             message.dump.ok_or_else(|| fields.error("dump", "nothing".to_owned(), "the whole dump"))?;
-        let parts = message.parts.into_iter().map(|part| read_part(fields, part));
         Ok(Attestation {
             round: fields.round("round", message.round)?,
             proposal: fields.digest("proposal", &message.proposal)?,
             recovery_timestamp: fields.time("recovery_timestamp", message.recovery_timestamp)?,
             migration_id: message.migration_id,
             dump: read_part(fields, dump)?,
-            parts: parts.collect::<Result<_, _>>()?,
+            parts: read_parts(fields, message.parts)?,
             started: fields.time("started", message.started)?,
             finished: fields.time("finished", message.finished)?,
+            received: read_received(fields, &message.received_from, &message.donation)?,
         })
     }
 }

@@ -112,7 +112,8 @@ impl<'a> Fields<'a> {
         self.text(field, text, MAX_SHORT_TEXT_LEN, "at most 128 bytes without control characters")
     }
 
-    fn text(
+    /// A text of at most `most` bytes, without control characters.
+    pub(super) fn text(
         &self,
         field: &'static str,
         text: String,

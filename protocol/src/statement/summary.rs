@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Body, ObstacleKind};
+use crate::evidence::Evidence;
 use crate::time::Tick;
 
 impl fmt::Display for Body {
@@ -12,17 +13,7 @@ impl fmt::Display for Body {
                 let margin = open.margin.as_secs();
                 write!(f, "migration {}, margin {margin} s: {}", open.migration_id, open.reason)
             }
-            Body::Evidence(evidence) => {
-                let about = || evidence.about.values();
-                let newest: Option<Tick> = about().filter_map(|about| about.matches.newest()).max();
-                let matches: usize = about().map(|about| about.matches.len()).sum();
-                let mismatches: usize = about().map(|about| about.mismatches.len()).sum();
-                write!(f, "{matches} matches, {mismatches} mismatches with {} members, ", about().len())?;
-                match newest {
-                    Some(tick) => write!(f, "newest match {tick}"),
-                    None => write!(f, "no match"),
-                }
-            }
+            Body::Evidence(evidence) => reported(f, evidence),
             Body::Proposal(proposal) => {
                 let plan = &proposal.plan;
                 write!(f, "round {}: recover to {}", proposal.round, plan.recovery_timestamp())?;
@@ -42,7 +33,11 @@ impl fmt::Display for Body {
             Body::Attestation(attestation) => {
                 let (round, at) = (attestation.round, attestation.recovery_timestamp);
                 let dump = &attestation.dump;
-                write!(f, "round {round}: dump of {at}, {} bytes, {}", dump.size, dump.digest)
+                write!(f, "round {round}: dump of {at}, {} bytes, {}", dump.size, dump.digest)?;
+                match &attestation.received {
+                    Some(received) => write!(f, ", made of the snapshot of {}", received.from),
+                    None => Ok(()),
+                }
             }
             Body::Obstacle(obstacle) => {
                 let (round, at, text) = (obstacle.round, obstacle.recovery_timestamp, &obstacle.text);
@@ -66,6 +61,32 @@ impl fmt::Display for Body {
                 write!(f, "{passed} of {} checks passed", readiness.checks.len())
             }
             Body::Abort(abort) => write!(f, "ends the session: {}", abort.reason),
+            Body::Donation(donation) => {
+                let (round, at, party) = (donation.round, donation.recovery_timestamp, &donation.party);
+                let snapshot = &donation.snapshot;
+                write!(
+                    f,
+                    "round {round}: offers the snapshot of {party} at {at}, {} bytes, ",
+                    snapshot.size
+                )?;
+                write!(f, "{}", snapshot.digest)
+            }
+            Body::Confirmation(confirmation) => {
+                write!(f, "round {}, after the recovery: ", confirmation.round)?;
+                reported(f, &confirmation.evidence)
+            }
         }
+    }
+}
+
+fn reported(f: &mut fmt::Formatter<'_>, evidence: &Evidence) -> fmt::Result {
+    let about = || evidence.about.values();
+    let newest: Option<Tick> = about().filter_map(|about| about.matches.newest()).max();
+    let matches: usize = about().map(|about| about.matches.len()).sum();
+    let mismatches: usize = about().map(|about| about.mismatches.len()).sum();
+    write!(f, "{matches} matches, {mismatches} mismatches with {} members, ", about().len())?;
+    match newest {
+        Some(tick) => write!(f, "newest match {tick}"),
+        None => write!(f, "no match"),
     }
 }

@@ -27,6 +27,21 @@ fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
     };
     let mut attested = attestation(1, digest, at(6300));
     attested.parts.push(part("dar:1220ab"));
+    let in_a_file = Part { file: Some("acs_snapshot.bin".to_owned()), ..part("acs_snapshot") };
+    let received = Received { from: net.name(0), donation: Digest::of(b"a donation") };
+    let from_a_donor = Attestation { parts: vec![in_a_file], received: Some(received), ..attested.clone() };
+    let donation = Donation {
+        round: 1,
+        proposal: digest,
+        recovery_timestamp: at(6300),
+        migration_id: 6,
+        party: "DSO::1220ab".to_owned(),
+        snapshot: part(""),
+        parts: vec![part("genesis_state")],
+        url: Some("https://sv-1.example.com:7444".to_owned()),
+    };
+    let Body::Evidence(evidence) = net.evidence(2, &[9000]) else { panic!("no evidence") };
+    let confirmation = Confirmation { round: 1, proposal: digest, evidence };
     let text = |text: &str| text.to_owned();
     let check = |name, passed| Check { name: text(name), passed, text: text("as it should be") };
     let obstacle = Obstacle {
@@ -43,12 +58,15 @@ fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
         (0, Body::Agreement(moving_on)),
         (3, Body::Rejection(Rejection { round: 1, proposal: digest, reason: text("too early") })),
         (1, Body::Attestation(attested)),
+        (3, Body::Attestation(from_a_donor)),
         (2, Body::Obstacle(obstacle)),
         (2, abandonment(1)),
         (1, release(1, digest)),
         (3, Body::Milestone(Milestone { name: text("CometBFT stopped"), note: text("all replicas") })),
         (3, Body::Readiness(Readiness { checks: vec![check("roster", true), check("disk", false)] })),
         (1, Body::Abort(Abort { reason: text("false alarm") })),
+        (0, Body::Donation(donation)),
+        (2, Body::Confirmation(confirmation)),
     ];
     let in_session = |body: &Body| (!matches!(body, Body::Open(_))).then_some(session.id());
     bodies.into_iter().map(|(by, body)| (by, net.statement(by, in_session(&body), body))).collect()
@@ -67,7 +85,7 @@ fn every_kind_is_read_as_it_was_signed() {
         kinds.push(statement.body.kind());
     }
     kinds.dedup();
-    assert_eq!(kinds.len(), 12);
+    assert_eq!(kinds.len(), 14);
 }
 
 #[test]
@@ -220,4 +238,44 @@ proptest! {
         prop_assert!(short.len() <= limit);
         prop_assert!(!short.chars().any(char::is_control));
     }
+}
+
+/// The donation and the received attestation of [`every_kind`], changed, are refused with these words.
+#[test]
+fn what_cannot_be_donated_or_received_is_refused_by_field() {
+    let net = Net::new(4);
+    let all = every_kind(&net);
+    let donation = |change: &dyn Fn(&mut Donation)| {
+        let (by, mut statement) = all.iter().find(|(_, one)| one.body.kind() == "donation").cloned().unwrap();
+        let Body::Donation(donation) = &mut statement.body else { panic!("no donation") };
+        change(donation);
+        statement.sign(&key(by)).unwrap_err().to_string()
+    };
+    let attestation = |change: &dyn Fn(&mut Attestation)| {
+        let is_received =
+            |one: &Statement| matches!(&one.body, Body::Attestation(one) if one.received.is_some());
+        let (by, mut statement) = all.iter().find(|(_, one)| is_received(one)).cloned().unwrap();
+        let Body::Attestation(attestation) = &mut statement.body else { panic!("no attestation") };
+        change(attestation);
+        let envelope = statement.sign(&key(by)).map_err(|error| error.to_string());
+        envelope
+            .and_then(|one| Statement::read(&one, &net.roster).map_err(|error| error.to_string()))
+            .unwrap_err()
+    };
+    let received = |from: &str| {
+        let received = Received { from: from.parse().unwrap(), donation: Digest::of(b"a donation") };
+        attestation(&|one| one.received = Some(received.clone()))
+    };
+    let texts = [
+        donation(&|one| one.party = "DSO".to_owned()),
+        donation(&|one| one.party = "::1220ab".to_owned()),
+        donation(&|one| one.url = Some("http://sv-1.example.com".to_owned())),
+        donation(&|one| one.url = Some(format!("https://{}", "a".repeat(MAX_URL_LEN)))),
+        donation(&|one| one.snapshot.file = Some("../snapshot".to_owned())),
+        donation(&|one| one.round = 0),
+        received("SV-3"),
+        received("SV-9"),
+        attestation(&|one| one.parts[0].file = Some("/etc/passwd".to_owned())),
+    ];
+    insta::assert_snapshot!(texts.join("\n"));
 }

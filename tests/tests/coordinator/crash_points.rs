@@ -79,7 +79,7 @@ fn votes(of: &Proposal, proposal: Digest, sign: impl Fn(usize, u64, Body) -> Env
     let at = Timestamp::from_micros(1_776_900_000_000_000).unwrap();
     let agreement =
         || Body::Agreement(Agreement { round, proposal, attested: [].into(), elsewhere: [].into() });
-    let dump = Part { name: "dump".to_owned(), digest: proposal, size: 3 };
+    let dump = Part { name: "dump".to_owned(), digest: proposal, size: 3, file: None };
     let attestation = || {
         Body::Attestation(Attestation {
             round,
@@ -90,6 +90,7 @@ fn votes(of: &Proposal, proposal: Digest, sign: impl Fn(usize, u64, Body) -> Env
             parts: Vec::new(),
             started: at,
             finished: at,
+            received: None,
         })
     };
     let said = |text: &str| text.to_owned();

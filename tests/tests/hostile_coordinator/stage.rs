@@ -177,7 +177,7 @@ pub(crate) fn agreement(round: u32, proposal: Digest) -> Body {
 }
 
 pub(crate) fn attestation(round: u32, proposal: Digest, recovery_timestamp: Timestamp) -> Body {
-    let dump = Part { name: String::new(), digest: Digest::of(b"a dump"), size: 6 };
+    let dump = Part { name: String::new(), digest: Digest::of(b"a dump"), size: 6, file: None };
     Body::Attestation(Attestation {
         round,
         proposal,
@@ -187,6 +187,7 @@ pub(crate) fn attestation(round: u32, proposal: Digest, recovery_timestamp: Time
         parts: Vec::new(),
         started: recovery_timestamp,
         finished: recovery_timestamp,
+        received: None,
     })
 }
 

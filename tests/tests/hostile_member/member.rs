@@ -141,10 +141,11 @@ pub(crate) fn attestation(round: u32, proposal: Digest, at: Timestamp, dump: &[u
         proposal,
         recovery_timestamp: at,
         migration_id: 6,
-        dump: Part { name: String::new(), digest: Digest::of(dump), size: 6 },
+        dump: Part { name: String::new(), digest: Digest::of(dump), size: 6, file: None },
         parts: Vec::new(),
         started: at,
         finished: at,
+        received: None,
     })
 }
 

@@ -293,6 +293,7 @@ impl Network {
                 parts: made.parts,
                 started: made.started,
                 finished: made.finished,
+                received: made.received,
             };
         }
         Dump {
@@ -302,10 +303,12 @@ impl Network {
                 name: String::new(),
                 digest: Digest::of(&slot.recovery_timestamp.micros().to_be_bytes()),
                 size: 1,
+                file: None,
             },
             parts: Vec::new(),
             started: at(0),
             finished: at(0),
+            received: None,
         }
     }
 

@@ -209,6 +209,7 @@ impl Recovery {
                 parts: dump.parts,
                 started: dump.started,
                 finished: dump.finished,
+                received: dump.received,
             }));
             say(Body::Abandonment(Abandonment { round: at.round, reason: String::new() }));
         }

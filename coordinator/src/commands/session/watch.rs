@@ -102,7 +102,7 @@ async fn follow(
         if session.len() > known || checked.statement.is_none() {
             sink.tell(session, &checked).map_err(SessionCommandError::Print)?;
         }
-        if matches!(session.phase(), Phase::Completed(_) | Phase::Aborted) {
+        if matches!(session.phase(), Phase::Completed(_) | Phase::Verified(_) | Phase::Aborted) {
             return Ok(Ended::Done);
         }
     }

@@ -1,0 +1,260 @@
+//! Whether the network works again: who agrees with whom on the new synchronizer.
+//!
+//! After the recovery each member's participant exchanges ACS commitments with the others once more, and its logs are
+//! read once more; what they say is signed as a `confirmation`. Nothing of that is voted on, and nothing follows from it
+//! but what people read.
+//!
+//! * Confirmations of the completed round count, the latest of each member.
+//! * Only ticks behind the newest that any evidence of the round's proposal reports count: whatever stands before them
+//!   is the old synchronizer's, which may be in the same files.
+//! * Two members agree with each other where both report a match at one such tick, and neither reports a mismatch with
+//!   the other at that tick or a later one. They disagree where one of them reports a mismatch that no such tick
+//!   follows.
+//! * The session is verified once as many members as the threshold pairwise agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Phase, Session};
+use crate::certificate::CompletionCertificate;
+use crate::clique::{Budget, Graph, VertexSet};
+use crate::digest::Digest;
+use crate::evidence::{Evidence, Observations, Ticks};
+use crate::names::MemberName;
+use crate::statement::{Body, Confirmation, RoundOf, SessionId, Verified};
+use crate::time::{Tick, Timestamp};
+
+/// Steps for the largest set of members that agree: ordinary graphs take some dozen, and nothing but what is shown
+/// depends on it.
+const SEARCH_STEPS: u64 = 1_000_000;
+
+/// How the members stand to each other after the recovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restoration {
+    /// The completed round.
+    pub round: RoundOf,
+    /// The last tick of the old synchronizer; only later ones count.
+    pub after: Tick,
+    /// Whose confirmation counts, with the newest tick that each reports a match at.
+    pub confirmed: BTreeMap<MemberName, Option<Tick>>,
+    /// Pairs that agree, each in byte order of the names, with the newest tick at which they do.
+    pub matching: BTreeMap<(MemberName, MemberName), Tick>,
+    /// Pairs that disagree, likewise, with the newest tick at which one of them says so.
+    pub mismatching: BTreeMap<(MemberName, MemberName), Mismatch>,
+    /// The largest set of members that pairwise agree: empty, or at least two.
+    pub together: BTreeSet<MemberName>,
+    /// How many it takes.
+    pub threshold: usize,
+}
+
+/// A mismatch that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The newest tick at which it is reported.
+    pub tick: Tick,
+    /// Who reports it there.
+    pub by: BTreeSet<MemberName>,
+}
+
+impl Restoration {
+    /// Whether the threshold pairwise agrees.
+    pub fn is_verified(&self) -> bool {
+        self.together.len() >= self.threshold
+    }
+}
+
+/// Why there is nothing to confirm.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotConfirmable {
+    /// No round is completed.
+    #[error(
+        "session {session} is not completed ({phase}), so that nobody has gone back to its recovery timestamp; confirm \
+         once it is, and the new synchronizer is up"
+    )]
+    NotCompleted {
+        /// The session.
+        session: SessionId,
+        /// Where it stands.
+        phase: Phase,
+    },
+    /// The logs say nothing about the new synchronizer.
+    #[error(
+        "the logs report nothing about any member after {after}, the last tick of the old synchronizer{}; give the new \
+         participant's logs, once its first commitment period has ended (30 minutes on Splice networks by default)",
+        newest.map(|newest| format!(", and end with {newest}")).unwrap_or_default()
+    )]
+    Nothing {
+        /// The last tick of the old synchronizer.
+        after: Tick,
+        /// The newest tick that they do report.
+        newest: Option<Tick>,
+    },
+}
+
+/// The last answer, for the confirmations that it was computed from: whoever decides anything asks again each time, and
+/// evidence may be made to take long. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastAnswer(Arc<Mutex<Option<(Vec<Digest>, Arc<Restoration>)>>>);
+
+impl Session {
+    /// How the members stand to each other after the recovery; `None` before the session is completed.
+    pub fn restoration(&self) -> Option<Arc<Restoration>> {
+        Some(self.restoration_of(&self.completion_certificate()?))
+    }
+
+    /// What a member signs about the new synchronizer: what `evidence`, read from its new participant's logs, says after
+    /// the last tick of the old one.
+    ///
+    /// # Errors
+    /// [`NotConfirmable`] where the session is not completed, or the logs say nothing of that time.
+    pub fn confirmation(&self, mut evidence: Evidence) -> Result<Confirmation, NotConfirmable> {
+        let Some(completed) = self.completion_certificate() else {
+            return Err(NotConfirmable::NotCompleted { session: self.id, phase: self.phase() });
+        };
+        let proposal = completed.agreement().proposal();
+        let (after, newest) = (self.last_old_tick(proposal), newest_report(&evidence));
+        let later = |ticks: &Ticks| ticks.iter().filter(|tick| *tick > after).collect();
+        for about in evidence.about.values_mut() {
+            (about.matches, about.mismatches) = (later(&about.matches), later(&about.mismatches));
+        }
+        evidence.about.retain(|_, about| !about.is_empty());
+        if evidence.about.is_empty() {
+            return Err(NotConfirmable::Nothing { after, newest });
+        }
+        Ok(Confirmation { round: completed.round().round, proposal: proposal.digest(), evidence })
+    }
+
+    pub(super) fn restoration_of(&self, completed: &CompletionCertificate) -> Arc<Restoration> {
+        let round = completed.round();
+        let proposal = completed.agreement().proposal();
+        let confirmed = self.confirmations.iter().filter_map(|(member, one)| match one.body() {
+            Body::Confirmation(confirmation)
+                if confirmation.round == round.round
+                    && confirmation.proposal == proposal.digest()
+                    && !self.is_void(round.round, member) =>
+            {
+                Some((one.digest(), &confirmation.evidence))
+            }
+            _ => None,
+        });
+        let (mut of, evidence): (Vec<Digest>, Vec<&Evidence>) = confirmed.unzip();
+        // What the proposal was computed from may still be arriving, and moves the last tick of the old synchronizer.
+        let after = self.last_old_tick(proposal);
+        of.extend([proposal.digest(), Digest::of(&after.0.micros().to_be_bytes())]);
+        let mut last = self.restored.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, answer)) = last.as_ref()
+            && *known == of
+        {
+            return Arc::clone(answer);
+        }
+        let answer = Arc::new(restoration(round, after, &evidence, self.roster.threshold()));
+        *last = Some((of, Arc::clone(&answer)));
+        answer
+    }
+
+    /// The newest tick that anything the proposal was computed from reports.
+    fn last_old_tick(&self, proposal: &Verified) -> Tick {
+        let Body::Proposal(body) = proposal.body() else { return Tick(Timestamp::MIN) };
+        let lost = body.candidate.history_lost_seconds.saturating_mul(1_000_000);
+        let recovery = body.plan.recovery_timestamp();
+        let newest_matched = Timestamp::from_micros(recovery.micros().saturating_add(lost));
+        let of = body.evidence.iter().filter_map(|digest| match self.statement(digest)?.body() {
+            Body::Evidence(evidence) => newest_report(evidence),
+            _ => None,
+        });
+        of.chain([body.candidate.tick, Tick(newest_matched.unwrap_or(recovery))])
+            .max()
+            .unwrap_or(Tick(recovery))
+    }
+}
+
+fn newest_report(evidence: &Evidence) -> Option<Tick> {
+    let about = evidence.about.values();
+    about.flat_map(|about| [about.matches.newest(), about.mismatches.newest()]).flatten().max()
+}
+
+/// The rule: `evidence`, at most one of a member, after a tick.
+fn restoration(round: RoundOf, after: Tick, evidence: &[&Evidence], threshold: usize) -> Restoration {
+    let mut sorted = evidence.to_vec();
+    sorted.sort_by(|a, b| a.member.cmp(&b.member));
+    let mut restoration = Restoration {
+        round,
+        after,
+        confirmed: BTreeMap::new(),
+        matching: BTreeMap::new(),
+        mismatching: BTreeMap::new(),
+        together: BTreeSet::new(),
+        threshold,
+    };
+    let mut graph = Graph::new();
+    for (b, other) in sorted.iter().enumerate() {
+        let newest = other.about.values().filter_map(|about| about.matches.newest());
+        let newest = newest.max().filter(|tick| *tick > after);
+        restoration.confirmed.insert(other.member.clone(), newest);
+        for (a, one) in sorted.iter().enumerate().take(b) {
+            let pair = || (one.member.clone(), other.member.clone());
+            match standing(one, other, after) {
+                Standing::Matching(tick) => {
+                    graph.connect(a, b);
+                    restoration.matching.insert(pair(), tick);
+                }
+                Standing::Mismatching(mismatch) => {
+                    restoration.mismatching.insert(pair(), mismatch);
+                }
+                Standing::Unknown => {}
+            }
+        }
+    }
+    let largest = graph.maximum_clique(VertexSet::first(sorted.len()), 2, &mut Budget::new(SEARCH_STEPS));
+    // Where the search gives up, nobody is said to be verified.
+    let largest = largest.ok().flatten().unwrap_or_default();
+    restoration.together = largest.iter().filter_map(|at| Some(sorted.get(at)?.member.clone())).collect();
+    restoration
+}
+
+enum Standing {
+    Matching(Tick),
+    Mismatching(Mismatch),
+    Unknown,
+}
+
+/// How two members stand to each other.
+fn standing(one: &Evidence, other: &Evidence, after: Tick) -> Standing {
+    let nothing = Observations::default();
+    let about = |from: &Evidence, to: &Evidence| from.about.get(&to.member).cloned();
+    let [ones, others] = [about(one, other), about(other, one)];
+    let [ones, others] = [ones.as_ref().unwrap_or(&nothing), others.as_ref().unwrap_or(&nothing)];
+    let mismatches = [(one, ones), (other, others)].map(|(by, said)| {
+        let newest = said.mismatches.newest().filter(|tick| *tick > after);
+        newest.map(|tick| (tick, &by.member))
+    });
+    let newest_mismatch = mismatches.iter().flatten().map(|(tick, _)| *tick).max();
+    // A match counts only behind every mismatch, so the search may stop there.
+    let floor = newest_mismatch.unwrap_or(after);
+    match (newest_common(ones, others, floor), newest_mismatch) {
+        (Some(tick), _) => Standing::Matching(tick),
+        (None, Some(tick)) => {
+            let by = mismatches.into_iter().flatten().filter(|(at, _)| *at == tick);
+            Standing::Mismatching(Mismatch { tick, by: by.map(|(_, member)| member.clone()).collect() })
+        }
+        (None, None) => Standing::Unknown,
+    }
+}
+
+/// The newest tick after `floor` at which both report a match.
+fn newest_common(ones: &Observations, others: &Observations, floor: Tick) -> Option<Tick> {
+    let all = |said: &'_ Observations| said.matches.newest();
+    let (mut a, mut b) = (all(ones)?, all(others)?);
+    while a > floor && b > floor {
+        match a.cmp(&b) {
+            std::cmp::Ordering::Equal => return Some(a),
+            std::cmp::Ordering::Greater => a = ones.matches.newest_until(b.0)?,
+            std::cmp::Ordering::Less => b = others.matches.newest_until(a.0)?,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[path = "restored_tests.rs"]
+mod tests;
