@@ -13,11 +13,14 @@ use svdr_cli::roster_command as roster;
 pub mod check;
 pub mod decide;
 pub mod deliver;
+pub mod donate;
+pub mod donor_args;
 pub mod dump;
 pub mod identity;
 pub mod merge;
 pub mod online;
 pub mod propose;
+pub mod receive;
 pub mod review;
 pub mod run;
 pub mod scan;
@@ -91,6 +94,10 @@ pub enum Command {
     Release(votes::RoundArgs),
     /// Mark a step of the runbook done, for everybody to see
     Done(votes::DoneArgs),
+    /// Donate the DSO party's snapshot to those whose own SV app cannot serve one
+    Donate(Box<donate::DonateArgs>),
+    /// Make this SV's dump of a snapshot that another member donates
+    Receive(Box<receive::ReceiveArgs>),
     /// Put the finished dump where the SV app imports it from
     Deliver(deliver::DeliverArgs),
     /// Verify signed statements against the roster
@@ -127,6 +134,8 @@ impl CommandLine {
             Command::Abandon(args) => Ok(votes::abandon(&args, self.output)?),
             Command::Release(args) => Ok(votes::release(&args, self.output)?),
             Command::Done(args) => Ok(votes::done(&args, self.output)?),
+            Command::Donate(args) => Ok(donate::run(&args, self.output)?),
+            Command::Receive(args) => Ok(receive::run(&args, self.output)?),
             Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),

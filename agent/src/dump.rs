@@ -20,6 +20,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod identities;
+mod inspector;
 mod json;
 pub mod limits;
 mod merger;
@@ -34,5 +35,6 @@ mod text;
 pub use base64::Base64Defect;
 pub use error::{Defect, Document, Found, MergeError, Position, Refusal};
 pub use identities::Identities;
+pub use inspector::{Inspector, inspect};
 pub use merger::{Expectations, Merger, Parts, merge};
 pub use summary::{Dar, MergeSummary, Payload};

@@ -1,4 +1,4 @@
-//! From the SV app to a migration dump on the disk: the snapshot is merged while it arrives.
+//! From the SV app to the disk: a snapshot is merged into a migration dump, or checked and kept as it is, while it arrives.
 //!
 //! A try asks the app, and hands what arrives to a writer on a thread of its own, through a channel that holds
 //! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
@@ -9,6 +9,7 @@
 //! one (another timestamp, another migration) would be the same again, and is refused.
 
 mod error;
+mod keep;
 mod writer;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use svdr_cli::files::Replace;
 use svdr_cli::progress::Progress;
+use svdr_protocol::time::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -27,7 +29,8 @@ use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
 
 pub(crate) use error::in_one_line;
 pub use error::{FetchError, WriteError};
-use writer::Piece;
+pub use keep::KeepOrder;
+pub use writer::{Piece, Pieces};
 
 /// Pieces between the network and the disk. One piece is what a read of the socket gave, below a megabyte, so this
 /// evens out the two without holding more than a few megabytes.
@@ -52,12 +55,58 @@ pub struct Order {
     pub received: Arc<AtomicU64>,
 }
 
-/// Tries until there is a dump, until trying again cannot help, or until `policy` says that it has been enough.
+/// What to ask the SV app for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The time that the snapshot is to be of.
+    pub timestamp: Timestamp,
+    /// The migration id, where the app is not to use its own + 1.
+    pub migration_id: Option<u64>,
+    /// The party whose contracts are wanted; everything where there is none.
+    pub party: Option<&'a str>,
+}
+
+/// What becomes of a snapshot while it arrives.
+pub trait Making: Clone + Send + 'static {
+    /// What is said about the result.
+    type Made: Send + 'static;
+
+    /// What to ask for.
+    fn ask(&self) -> Ask<'_>;
+
+    /// Counts the bytes of the snapshot as they arrive, from nothing at each try.
+    fn received(&self) -> &AtomicU64;
+
+    /// The blocking half of a try, on a thread of its own. `None`, and nothing left behind, where the try was given up.
+    ///
+    /// # Errors
+    /// Where the snapshot is refused, or cannot be written.
+    fn write(&self, pieces: Pieces) -> Result<Option<Self::Made>, WriteError>;
+}
+
+impl Making for Order {
+    type Made = MergeSummary;
+
+    fn ask(&self) -> Ask<'_> {
+        let timestamp = self.expectations.timestamp;
+        Ask { timestamp, migration_id: self.request_migration_id, party: None }
+    }
+
+    fn received(&self) -> &AtomicU64 {
+        &self.received
+    }
+
+    fn write(&self, pieces: Pieces) -> Result<Option<MergeSummary>, WriteError> {
+        writer::write(self, pieces)
+    }
+}
+
+/// Tries until it is made, until trying again cannot help, or until `policy` says that it has been enough.
 /// Every failure that is followed by another try is logged as a warning.
 ///
 /// # Errors
 /// [`FetchError`]: the last failure. Nothing is left behind.
-pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<MergeSummary, FetchError> {
+pub async fn fetch<O: Making>(app: &SvApp, order: &O, policy: RetryPolicy) -> Result<O::Made, FetchError> {
     let started = Instant::now();
     let mut receiving = Duration::ZERO;
     let mut failures = 0;
@@ -84,7 +133,7 @@ pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<Me
 }
 
 /// A span in whole seconds, or in milliseconds below one.
-fn rounded(span: Duration) -> humantime::FormattedDuration {
+pub(crate) fn rounded(span: Duration) -> humantime::FormattedDuration {
     let whole = if span < Duration::from_secs(1) {
         Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
     } else {
@@ -94,10 +143,11 @@ fn rounded(span: Duration) -> humantime::FormattedDuration {
 }
 
 /// One try. Adds to `receiving` the time in which a snapshot was arriving.
-async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result<MergeSummary, FetchError> {
+async fn attempt<O: Making>(app: &SvApp, order: &O, receiving: &mut Duration) -> Result<O::Made, FetchError> {
     let mut snapshot = {
         let _waiting = Progress::bytes("waiting for the SV app to make the snapshot", None);
-        app.data_snapshot(order.expectations.timestamp, order.request_migration_id).await?
+        let Ask { timestamp, migration_id, party } = order.ask();
+        app.data_snapshot(timestamp, migration_id, party).await?
     };
     let began = Instant::now();
     let received = receive(&mut snapshot, order).await;
@@ -106,10 +156,10 @@ async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result
 }
 
 /// Passes the snapshot on to the writer, and waits for what it made of it.
-async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary, FetchError> {
+async fn receive<O: Making>(snapshot: &mut Snapshot, order: &O) -> Result<O::Made, FetchError> {
     let (pieces, writer) = start_writer(order.clone());
-    order.received.store(0, Ordering::Relaxed);
-    let passed = pass_on(snapshot, &pieces, &order.received).await;
+    order.received().store(0, Ordering::Relaxed);
+    let passed = pass_on(snapshot, &pieces, order.received()).await;
     drop(pieces);
     // The temporary file is gone only when the writer has ended, so it is waited for in any case.
     let written = writer.await.map_err(FetchError::WriterDied)?;
@@ -128,9 +178,11 @@ async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary,
     }
 }
 
-fn start_writer(order: Order) -> (mpsc::Sender<Piece>, JoinHandle<Result<Option<MergeSummary>, WriteError>>) {
+type Writer<T> = JoinHandle<Result<Option<T>, WriteError>>;
+
+fn start_writer<O: Making>(order: O) -> (mpsc::Sender<Piece>, Writer<O::Made>) {
     let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
-    (sender, tokio::task::spawn_blocking(move || writer::write(&order, receiver)))
+    (sender, tokio::task::spawn_blocking(move || order.write(receiver)))
 }
 
 /// Receives until the end, or until the writer has stopped: it then has a reason of its own to give.

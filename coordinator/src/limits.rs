@@ -37,13 +37,6 @@ pub const CALLS_PER_SECOND: u32 = 500;
 /// Calls that one client may save up: a member that submits everything that it holds to a new coordinator.
 pub const CALL_BURST: u32 = 2000;
 
-/// Connections that are still in their handshake. Beyond that the oldest is dropped: a member's handshake takes
-/// well under a second, so the oldest are those that never end.
-pub const MAX_HANDSHAKES: usize = 256;
-
-/// How long a handshake may take: four round trips around the world, and a lost packet.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Statements that wait for the journal's flush. A flush takes some milliseconds; more waiting than that many
 /// would only make memory of what the clients' connections hold as well.
 pub const MAX_WAITING: usize = 1024;
@@ -76,6 +69,3 @@ pub const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long open calls may take to end when the coordinator is told to stop.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
-
-/// How long the accept loop rests when the system has no file or memory left for another connection.
-pub const ACCEPT_REST: Duration = Duration::from_millis(100);

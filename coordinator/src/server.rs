@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use svdr_proto::accept::{ACCEPTED, Acceptor};
 use svdr_proto::limits::{CALL_TIMEOUT, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT};
 use svdr_proto::tls::{KnownClients, TlsError, TlsIdentity, server_config};
 use svdr_proto::v1;
@@ -26,12 +27,10 @@ use crate::journal::Journal;
 use crate::limits::{MAX_CALLS_PER_CONNECTION, SHUTDOWN_GRACE};
 use crate::metrics::Metrics;
 use crate::service::Service;
+use gate::Gate;
 
-mod accept;
+mod gate;
 mod page;
-
-/// Connections that have been proved and wait to be served; they are taken at once.
-const ACCEPTED: usize = 16;
 
 /// What a server needs.
 pub struct Server {
@@ -97,8 +96,8 @@ impl Server {
 
         let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
         let known = Arc::new(KnownClients::new(clients.keys()));
-        let accepting =
-            accept::Acceptor { listener, tls, known, clients, metrics: metrics.clone(), connections };
+        let gate = Arc::new(Gate { clients, metrics: metrics.clone() });
+        let accepting = Acceptor { listener, tls, known, gate, connections };
         let accepting = tokio::spawn(accepting.run());
         let page = metrics_listener.map(|listener| tokio::spawn(page::serve(listener, metrics)));
 

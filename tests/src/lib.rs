@@ -12,3 +12,4 @@ pub mod members;
 pub mod network;
 pub mod relay;
 pub mod sv_app;
+pub mod transfer;

@@ -7,8 +7,12 @@ use tokio::sync::mpsc::Receiver;
 use super::{Order, WriteError};
 use crate::dump::{MergeSummary, Merger};
 
+/// What a try brings, piece by piece.
+pub type Pieces = Receiver<Piece>;
+
 /// What comes through the channel.
-pub(super) enum Piece {
+#[derive(Debug)]
+pub enum Piece {
     /// The next bytes of the snapshot.
     Chunk(Bytes),
     /// The snapshot is complete. A channel that closes without it means that the try was given up.
@@ -17,7 +21,7 @@ pub(super) enum Piece {
 
 /// Writes the dump, and gives it its name when the snapshot is complete and sound. `None`, and no file, where the
 /// try was given up.
-pub(super) fn write(order: &Order, mut pieces: Receiver<Piece>) -> Result<Option<MergeSummary>, WriteError> {
+pub(super) fn write(order: &Order, mut pieces: Pieces) -> Result<Option<MergeSummary>, WriteError> {
     let mut file = PrivateFile::create(&order.out, order.replace)?;
     let mut merger = Merger::new(&order.identities, order.expectations, order.parts, &mut file)?;
     loop {

@@ -13,6 +13,10 @@ use svdr_protocol::statement::{
     Abandonment, Agreement, Body, Milestone, Proposal, Readiness, Rejection, Release, abandonments_needed,
 };
 
+mod donating;
+
+pub use donating::{donation, receiving};
+
 /// The beginning of all of them.
 fn opening(session: &Session, me: &MemberName, what: &str) -> String {
     let drill = if session.drill() { format!("{DRILL}\n") } else { String::new() };

@@ -161,6 +161,7 @@ impl Network {
                 acs_len: u64::from(options.snapshot_megabytes) * 1_000_000,
                 genesis_len: 10_000,
                 dars: 3,
+                is_cut: false,
             };
             let app = StandIn::start(sv_app::Options {
                 snapshot: shape,

@@ -154,7 +154,13 @@ async fn snapshot(
         Some(Ok(id)) => id,
         Some(Err(_)) => return refuse(out, 400, "migration_id is not a number").await,
     };
-    let document = Document { timestamp, migration_id, flaw: Flaw::Sound };
+    let dso_party = shared.options.identities["identities"]["dso_party_id"].as_str();
+    let of_party = match request.query("party_id") {
+        None => false,
+        Some(party) if Some(party.as_str()) == dso_party => true,
+        Some(party) => return refuse(out, 404, &format!("no party {party} is hosted here")).await,
+    };
+    let document = Document { timestamp, migration_id, flaw: Flaw::Sound, of_party };
     send(document.with(&fault), shared, out, &fault).await
 }
 
@@ -164,6 +170,8 @@ struct Document {
     timestamp: Timestamp,
     migration_id: u64,
     flaw: Flaw,
+    /// Whether it holds the DSO party's contracts only.
+    of_party: bool,
 }
 
 impl Document {
@@ -188,8 +196,9 @@ async fn send(
     out: &mut Answerer<'_>,
     fault: &Fault,
 ) -> io::Result<KeepAlive> {
-    let Document { timestamp, migration_id, flaw } = document;
+    let Document { timestamp, migration_id, flaw, of_party } = document;
     let shape = shared.options.snapshot;
+    let shape = if of_party { shape.of_the_dso_party() } else { shape };
     let pieces = document::snapshot(shape, timestamp, migration_id, flaw);
     let whole = || Framing::Length(document::snapshot_len(shape, timestamp, migration_id, flaw));
     let mut delivery = Delivery { framing: Framing::Chunked, breaks: None, drip: None };
