@@ -5,6 +5,7 @@ pub mod agents;
 pub mod binaries;
 pub mod capacity;
 pub mod coordinator;
+pub mod donor_liar;
 pub mod drill;
 pub mod liar;
 pub mod log_writer;

@@ -171,3 +171,86 @@ fn hash(incoming: &Receiver<Bytes>, mut hash: Sha256) -> Sha256 {
     }
     hash
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect()
+    }
+
+    fn take_up(path: &Path, whole: &[u8]) -> Partial {
+        let signed = (whole.len() as u64, Digest::of(whole));
+        Partial::take_up(PartialFile::open(path).unwrap(), signed).unwrap()
+    }
+
+    /// One connection: these chunks arrive, and then it breaks.
+    fn connection(partial: Partial, chunks: &[&[u8]]) -> Partial {
+        let (sender, incoming) = mpsc::channel(chunks.len().max(1));
+        for chunk in chunks {
+            sender.try_send(Bytes::copy_from_slice(chunk)).unwrap();
+        }
+        drop(sender);
+        partial.take(incoming).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        /// Any sequence of cuts, and of processes that were killed, gives the same file.
+        #[test]
+        fn however_it_is_cut_the_whole_is_the_same(
+            len in 0usize..3000,
+            cuts in prop::collection::vec((1usize..900, 1usize..400, any::<bool>()), 0..12),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let (path, whole) = (folder.path().join("a.partial"), bytes(len));
+            let mut partial = take_up(&path, &whole);
+            // The last connection brings the rest.
+            for (bytes, chunk, is_killed) in cuts.into_iter().chain([(len.max(1), 333, false)]) {
+                let at = usize::try_from(partial.len()).unwrap();
+                let end = (at + bytes).min(len);
+                let chunks: Vec<&[u8]> = whole[at..end].chunks(chunk).collect();
+                partial = connection(partial, &chunks);
+                if is_killed {
+                    drop(partial);
+                    partial = take_up(&path, &whole);
+                }
+            }
+            let (partial, complete) = partial.complete().unwrap();
+            prop_assert_eq!(complete, Ok(true));
+            prop_assert_eq!(fs::read(partial.file().path()).unwrap(), whole);
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_a_lie_unless_an_earlier_process_left_some_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, whole, other) = (folder.path().join("a.partial"), bytes(1000), vec![1; 1000]);
+        let (_, lie) = connection(take_up(&path, &whole), &[&other]).complete().unwrap();
+        assert!(matches!(lie, Err(Lie::Digest { .. })));
+        fs::write(&path, &other[..500]).unwrap();
+        let (partial, begun) = connection(take_up(&path, &whole), &[&whole[500..]]).complete().unwrap();
+        assert_eq!((begun, partial.len()), (Ok(false), 0));
+        let (_, complete) = connection(partial, &[&whole]).complete().unwrap();
+        assert_eq!(complete, Ok(true));
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_begun_anew_and_one_that_is_short_is_not_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, whole) = (folder.path().join("a.partial"), bytes(100));
+        fs::write(&path, bytes(101)).unwrap();
+        assert!(take_up(&path, &whole).is_empty());
+        let (partial, complete) = connection(take_up(&path, &whole), &[&whole[..99]]).complete().unwrap();
+        assert_eq!((complete, partial.len()), (Ok(false), 99));
+    }
+}

@@ -104,3 +104,7 @@ fn misfit(attestation: &Attestation, by: &MemberName, donation: &Donation) -> Op
         attested.symmetric_difference(&donated).map(|part| part.name.clone()).collect();
     (!parts.is_empty()).then_some(Misfit::Parts { parts })
 }
+
+#[cfg(test)]
+#[path = "received_tests.rs"]
+mod tests;
