@@ -11,6 +11,7 @@ use svdr_cli::output::Output;
 use svdr_cli::roster_command as roster;
 
 pub mod check;
+pub mod confirm;
 pub mod decide;
 pub mod deliver;
 pub mod donate;
@@ -23,6 +24,7 @@ pub mod propose;
 pub mod receive;
 pub mod review;
 pub mod run;
+pub mod runbook;
 pub mod scan;
 pub mod status;
 pub mod sv_app_args;
@@ -100,6 +102,10 @@ pub enum Command {
     Receive(Box<receive::ReceiveArgs>),
     /// Put the finished dump where the SV app imports it from
     Deliver(deliver::DeliverArgs),
+    /// Print the steps that remain for this node, with its own values filled in
+    Runbook(runbook::RunbookArgs),
+    /// Sign what the new participant's logs say, once the network is restored
+    Confirm(confirm::ConfirmArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -137,6 +143,8 @@ impl CommandLine {
             Command::Donate(args) => Ok(donate::run(&args, self.output)?),
             Command::Receive(args) => Ok(receive::run(&args, self.output)?),
             Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
+            Command::Runbook(args) => Ok(runbook::run(&args, self.output)?),
+            Command::Confirm(args) => Ok(confirm::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args, CommandLine::command())?),

@@ -9,6 +9,7 @@ pub mod donor;
 #[doc(hidden)]
 pub mod fuzz;
 mod reader;
+mod runbook;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use toml::de::DeTable;
 
 use crate::sv_app::{BaseUrl, UrlError};
 use reader::{Section, Source};
+pub use runbook::RunbookSection;
 
 /// The file that is read where `--config` names none.
 pub const DEFAULT_FILE: &str = "agent.toml";
@@ -154,6 +156,8 @@ pub struct AgentConfig {
     pub deliver: Option<Deliver>,
     /// `[donor]`.
     pub donor: DonorSection,
+    /// `[runbook]`.
+    pub runbook: RunbookSection,
 }
 
 /// Something wrong in a line of the file.
@@ -341,6 +345,7 @@ impl AgentConfig {
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
             donor: root.section("donor").map(donor).unwrap_or_default(),
+            runbook: root.section("runbook").map(RunbookSection::read).unwrap_or_default(),
             databases,
         };
         let (output_dir, state_dir) = root.section("output").map(output).unwrap_or_default();

@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod identity;
 pub mod link;
 pub mod receive;
+pub mod runbook;
 pub mod scan;
 pub mod screen;
 pub mod store;

@@ -37,7 +37,7 @@ mod round;
 pub use certify::Phase;
 pub use received::{Misfit, ReceivedDump};
 pub use recompute::{Difference, NotProposable, Unconfirmed};
-pub use restored::{Mismatch, Restoration};
+pub use restored::{Mismatch, NotConfirmable, Restoration};
 pub use round::Bounds;
 
 use recompute::Computed;

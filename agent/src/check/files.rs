@@ -105,7 +105,7 @@ struct Participant {
 
 /// The identities backup: there, private, complete, and of this participant.
 pub(super) fn identities(path: Option<&Path>, me: Option<&Member>) -> Finding {
-    const NAME: &str = "identities backup";
+    const NAME: &str = svdr_cli::session::facts::restored::IDENTITIES_CHECK;
     let Some(path) = path else {
         let text =
             "no identities backup is configured; add [backup] with identities = \"/secure/identities.json\"";
