@@ -18,5 +18,5 @@ mod transfer;
 
 pub use error::{Lie, ReceiveError, TransferError};
 pub use made::{Stop, Stoppable, inspect, merge};
-pub use partial::{Partial, name as partial_name};
+pub use partial::{Partial, name as partial_name, remove_others};
 pub use transfer::{Source, transfer};

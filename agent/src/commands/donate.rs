@@ -55,7 +55,7 @@ pub struct DonateArgs {
     #[arg(value_name = "SESSION")]
     pub session: String,
     /// Where the snapshot is kept [default: in output.dir]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "SVDR_DONATE_OUT")]
     pub out: Option<PathBuf>,
     /// Sign and end: the file is passed on by other means
     #[arg(long)]
@@ -188,7 +188,7 @@ impl Settings {
                 section: "output",
                 line: "dir = \"/var/lib/svdr/dumps\"",
                 flag: "--out",
-                variable: "SVDR_OUTPUT_DIR",
+                variable: "SVDR_DONATE_OUT",
                 file: config.file.clone(),
             });
         }

@@ -10,11 +10,7 @@
 //!
 //! Stopped anywhere, in any way, the next run goes on there.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Args;
@@ -39,15 +35,17 @@ use super::merge;
 use super::online::{Online, OnlineArgs, Seen};
 use crate::config::{ConfigError, Missing};
 use crate::driver::jobs;
-use crate::dump::{Document, Identities, MergeSummary};
-use crate::receive::{self, Lie, Partial, ReceiveError, Source, Stop, Stoppable, TransferError};
+use crate::dump::{Document, Identities};
+use crate::receive::{self, Partial, ReceiveError, Source, Stop};
 use crate::screen::signing;
 use crate::store::DumpRecord;
 use crate::sv_app::RetryPolicy;
 
 mod error;
+mod snapshot;
 
 pub use error::ReceiveCommandError;
+use snapshot::Snapshot;
 
 /// Threads that run the network: a transfer, and what watches for signals. Writing, hashing and merging have threads of
 /// their own.
@@ -360,6 +358,7 @@ impl Receiving<'_> {
         if let Some(partial) = partial {
             partial.remove().map_err(ReceiveError::File)?;
         }
+        receive::remove_others(&self.settings.folder, offered.session);
         Ok(record)
     }
 
@@ -435,48 +434,6 @@ impl Receiving<'_> {
             submitted: attested.submitted,
             completed: completed.is_some(),
         })
-    }
-}
-
-/// What has arrived.
-enum Snapshot<'a> {
-    /// From the donor's agent.
-    Partial(&'a Partial),
-    /// As a file.
-    Given(&'a Path),
-}
-
-impl Snapshot<'_> {
-    /// Looks it through and merges it.
-    fn merged(
-        &self,
-        identities: &Identities,
-        (from, donation): (&MemberName, &Donation),
-        out: &Path,
-        switch: &Arc<AtomicBool>,
-    ) -> Result<MergeSummary, ReceiveError> {
-        let lied = |lie| self.lied(from, lie);
-        receive::inspect(Stoppable::new(self.open()?, switch), from, donation, lied)?;
-        let again = Stoppable::new(self.open()?, switch);
-        receive::merge(again, identities, (from, donation), out, lied)
-    }
-
-    fn open(&self) -> Result<Box<dyn Read>, ReceiveError> {
-        match self {
-            Snapshot::Partial(partial) => Ok(Box::new(partial.file().reader()?)),
-            Snapshot::Given(path) => match File::open(path) {
-                Ok(file) => Ok(Box::new(file)),
-                Err(source) => Err(ReceiveError::Open { path: (*path).to_owned(), source }),
-            },
-        }
-    }
-
-    fn lied(&self, from: &MemberName, lie: Lie) -> ReceiveError {
-        let donor = from.clone();
-        match self {
-            Snapshot::Partial(_) => TransferError::Lied { donor, lie }.into(),
-            Snapshot::Given(path) => ReceiveError::OtherFile { path: (*path).to_owned(), donor, lie },
-        }
     }
 }
 

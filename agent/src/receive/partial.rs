@@ -5,6 +5,7 @@
 //! loss of power), the digest of the whole tells, and the transfer begins again from the first byte, once.
 
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -26,6 +27,20 @@ pub fn name(session: SessionId, snapshot: &Digest) -> String {
     let (session, digest) = (session.to_string(), hex::encode(snapshot.as_bytes()));
     let short = |text: &str, len| text.get(..len).unwrap_or(text).to_owned();
     format!(".snapshot-{}-{}.partial", short(&session, 8), short(&digest, DIGITS))
+}
+
+/// Removes what has arrived of other snapshots of a session, once none is needed any more. One that another process is at
+/// work on stays, and so does what cannot be removed: it holds no secrets, and somebody is told.
+pub fn remove_others(folder: &Path, session: SessionId) {
+    let prefix = name(session, &Digest::of(&[])).chars().take(".snapshot-".len() + 9).collect::<String>();
+    let entries = std::fs::read_dir(folder).into_iter().flatten().map_while(Result::ok);
+    let is_one = |name: &str| name.starts_with(&prefix) && name.ends_with(".partial");
+    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_one)) {
+        let removed = PartialFile::open(entry.path()).and_then(PartialFile::remove);
+        if let Err(error) = removed {
+            tracing::warn!("{}", crate::fetch::in_one_line(&error));
+        }
+    }
 }
 
 /// A snapshot that is arriving.
@@ -177,7 +192,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::fs;
-    use std::path::Path;
 
     use proptest::prelude::*;
     use tokio::sync::mpsc;
@@ -242,6 +256,21 @@ mod tests {
         assert_eq!((begun, partial.len()), (Ok(false), 0));
         let (_, complete) = connection(partial, &[&whole]).complete().unwrap();
         assert_eq!(complete, Ok(true));
+    }
+
+    #[test]
+    fn what_arrived_of_other_snapshots_of_the_session_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [session, other]: [SessionId; 2] = ["ab", "cd"].map(|one| one.repeat(16).parse().unwrap());
+        let path = |session, of: &[u8]| folder.path().join(name(session, &Digest::of(of)));
+        let at_work = PartialFile::open(path(session, b"at work")).unwrap();
+        for path in [path(session, b"one"), path(other, b"one"), folder.path().join("dump.partial")] {
+            fs::write(path, "some").unwrap();
+        }
+        remove_others(folder.path(), session);
+        assert!(!path(session, b"one").exists());
+        assert!(path(other, b"one").exists() && at_work.path().exists());
+        assert!(folder.path().join("dump.partial").exists());
     }
 
     #[test]

@@ -173,15 +173,19 @@ fn completed(
             [format!("svdr-agent review {id}"), format!("svdr-agent agree {id}"), run_command(session)],
         );
     }
-    if covered && session.agreements(round, &proposal).contains_key(me) {
+    let is_stopped = session.obstacles(round).any(|(member, _)| member == me);
+    if covered && !is_stopped && session.agreements(round, &proposal).contains_key(me) {
         return Next::run(
             "finish your own dump. The agent does that by itself while it runs:",
             [run_command(session)],
         );
     }
-    receive(session, me, "you have no dump in this session", (round, &proposal)).unwrap_or_else(|| {
-        Next::wait("you have no dump in this session, and nobody is there to take one from.")
-    })
+    let what = match is_stopped {
+        true => "your SV app cannot make this dump",
+        false => "you have no dump in this session",
+    };
+    receive(session, me, what, (round, &proposal))
+        .unwrap_or_else(|| Next::wait(format!("{what}, and nobody is there to take one from.")))
 }
 
 /// How a member without a dump comes to one: of the donations that there are, or by asking for one. `None` where nobody
@@ -203,8 +207,9 @@ fn receive(session: &Session, me: &MemberName, what: &str, of: (u32, &Digest)) -
         Body::Proposal(body) => &body.candidate.covered,
         _ => return None,
     };
-    // Whose dump is made has an SV app that serves the timestamp.
-    let made = session.attestations(round, proposal);
+    // Whose own dump is made has an SV app that serves the timestamp.
+    let mut made = session.attestations(round, proposal);
+    made.retain(|_, one| matches!(one.body(), Body::Attestation(own) if own.received.is_none()));
     let could: Vec<&MemberName> =
         agreed.keys().copied().filter(|name| *name != me && covered.contains(*name)).collect();
     let best: Vec<&MemberName> = could.iter().copied().filter(|name| made.contains_key(*name)).collect();
