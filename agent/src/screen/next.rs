@@ -196,9 +196,9 @@ fn receive(session: &Session, me: &MemberName, what: &str, of: (u32, &Digest)) -
     let donors: Vec<&MemberName> = donations.keys().copied().filter(|name| *name != me).collect();
     if !donors.is_empty() {
         let command = |name: &&MemberName| format!("svdr-agent receive {id} --from {}", quoted(name));
-        let many = if donors.len() > 1 { "; one of these is enough" } else { "" };
+        let donate = if donors.len() > 1 { "donate; one of these is enough" } else { "donates" };
         return Some(Next::run(
-            format!("{what}. Make it of the snapshot that {} donates{many}:", listed(&donors)),
+            format!("{what}. Make it of the snapshot that {} {donate}:", listed(&donors)),
             donors.iter().map(command),
         ));
     }

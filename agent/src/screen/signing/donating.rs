@@ -23,7 +23,7 @@ pub fn donation(session: &Session, me: &MemberName, donation: &Donation) -> Stri
         .cloned()
         .collect();
     text += &format!(
-        "\nThe snapshot of {party} at {recovery_timestamp}, for migration {migration_id}: {}, {}, {} parts.\n\
+        "\nThe snapshot of {party} at {recovery_timestamp}, for migration {migration_id}: {}, {}; parts: {}.\n\
          It holds the contracts that this party is a stakeholder of, and no identities: no key of this SV is in it.\n\n",
         size(snapshot.size),
         snapshot.digest,
