@@ -18,7 +18,7 @@ pub struct DonorArgs {
     #[arg(long, value_name = "ADDR", env = "SVDR_DONOR_LISTEN", value_parser = donor::address)]
     pub donor_listen: Option<SocketAddr>,
     /// Where others dial it, `https://HOST:PORT`; it is signed. Without one, the file is passed on by other means
-    #[arg(long, value_name = "URL", env = "SVDR_DONOR_URL", value_parser = donor::url)]
+    #[arg(long, value_name = "URL", env = "SVDR_DONOR_URL", hide_env_values = true)]
     pub donor_url: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl DonorArgs {
     /// Puts flags and file together. What is nowhere is added to `missing`; then there is no result.
     ///
     /// # Errors
-    /// Never for what users give: the default address is one.
+    /// Where the URL is none. It is read here and not in clap, whose own message would repeat a password in it.
     pub fn resolve(
         &self,
         config: &AgentConfig,
@@ -58,7 +58,8 @@ impl DonorArgs {
             });
             return Ok(None);
         };
-        let url = self.donor_url.clone().or_else(|| section.url.clone());
+        let given = self.donor_url.as_deref().map(donor::url).transpose()?;
+        let url = given.or_else(|| section.url.clone());
         Ok(Some(DonorSettings { dso_party, listen, url }))
     }
 }
