@@ -16,11 +16,14 @@ pub mod check;
 pub mod confirm;
 pub mod decide;
 pub mod deliver;
+pub mod donate;
+pub mod donor_args;
 pub mod dump;
 pub mod identity;
 pub mod merge;
 pub mod online;
 pub mod propose;
+pub mod receive;
 pub mod review;
 pub mod run;
 pub mod runbook;
@@ -99,6 +102,10 @@ pub enum Command {
     Release(votes::RoundArgs),
     /// Mark a step of the runbook done, for everybody to see
     Done(votes::DoneArgs),
+    /// Donate the DSO party's snapshot to those whose own SV app cannot serve one
+    Donate(Box<donate::DonateArgs>),
+    /// Make this SV's dump of a snapshot that another member donates
+    Receive(Box<receive::ReceiveArgs>),
     /// Put the finished dump where the SV app imports it from
     Deliver(deliver::DeliverArgs),
     /// Print the steps that remain for this node, with its own values filled in
@@ -143,6 +150,8 @@ impl CommandLine {
             Command::Abandon(args) => Ok(votes::abandon(&args, self.output)?),
             Command::Release(args) => Ok(votes::release(&args, self.output)?),
             Command::Done(args) => Ok(votes::done(&args, self.output)?),
+            Command::Donate(args) => Ok(donate::run(&args, self.output)?),
+            Command::Receive(args) => Ok(receive::run(&args, self.output)?),
             Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
             Command::Runbook(args) => Ok(runbook::run(&args, self.output)?),
             Command::Confirm(args) => Ok(confirm::run(&args, self.output)?),

@@ -5,12 +5,14 @@
 //! it. Relative paths are relative to the folder of the file. Secrets never stand in it, only the names of the files
 //! that hold them.
 
+pub mod donor;
 #[doc(hidden)]
 pub mod fuzz;
 mod reader;
 mod runbook;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -123,6 +125,17 @@ pub enum Deliver {
     Command(Vec<String>),
 }
 
+/// `[donor]`: what it takes to hand the DSO party's snapshot to others. Everything can also come from flags.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct DonorSection {
+    /// The DSO party, in full.
+    pub dso_party: Option<String>,
+    /// Where the endpoint listens.
+    pub listen: Option<SocketAddr>,
+    /// Where others dial it.
+    pub url: Option<String>,
+}
+
 /// What an `agent.toml` says.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AgentConfig {
@@ -154,6 +167,8 @@ pub struct AgentConfig {
     pub state_dir: Option<PathBuf>,
     /// `[deliver]`.
     pub deliver: Option<Deliver>,
+    /// `[donor]`.
+    pub donor: DonorSection,
     /// `[runbook]`.
     pub runbook: RunbookSection,
 }
@@ -343,6 +358,7 @@ impl AgentConfig {
             output_dir: None,
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
+            donor: root.section("donor").map(donor).unwrap_or_default(),
             runbook: root.section("runbook").map(RunbookSection::read).unwrap_or_default(),
             databases: of_backup.databases,
         };
@@ -447,6 +463,16 @@ fn oauth2(mut section: Section<'_, '_>) -> OAuth2Section {
         audience: section.text("audience"),
         scope: section.text("scope"),
         ca_file: section.path("ca_file"),
+    };
+    section.finish();
+    parsed
+}
+
+fn donor(mut section: Section<'_, '_>) -> DonorSection {
+    let parsed = DonorSection {
+        dso_party: section.parsed("dso_party", donor::party),
+        listen: section.parsed("listen", donor::address),
+        url: section.parsed("url", donor::url),
     };
     section.finish();
     parsed

@@ -1,5 +1,5 @@
-//! From the app to a migration dump on the disk: an SV's snapshot is merged while it arrives, a validator's dump is
-//! taken out of it.
+//! From the app to the disk: an SV's snapshot is merged while it arrives, or checked and kept as it is; a validator's dump
+//! is taken out of it.
 //!
 //! A try asks the app, and hands what arrives to a writer on a thread of its own, through a channel that holds
 //! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
@@ -10,6 +10,7 @@
 //! one (another timestamp, another migration) would be the same again, and is refused.
 
 mod error;
+mod keep;
 pub(crate) mod tries;
 mod writer;
 
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use svdr_cli::files::Replace;
 use svdr_cli::progress::Progress;
+use svdr_protocol::time::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -29,8 +31,9 @@ use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
 
 pub use error::{FetchError, WriteError};
 pub(crate) use error::{in_one_line, is_damage};
+pub use keep::KeepOrder;
 use tries::Tries;
-use writer::Piece;
+pub use writer::{Piece, Pieces};
 
 /// Pieces between the network and the disk. One piece is what a read of the socket gave, below a megabyte, so this
 /// evens out the two without holding more than a few megabytes.
@@ -67,12 +70,73 @@ pub struct Order {
     pub received: Arc<AtomicU64>,
 }
 
-/// Tries until there is a dump, until trying again cannot help, or until `policy` says that it has been enough.
+/// What to ask the app for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The time that the snapshot is to be of.
+    pub timestamp: Timestamp,
+    /// The migration id, where the app is not to use its own + 1.
+    pub migration_id: Option<u64>,
+    /// What of it.
+    pub of: Of<'a>,
+}
+
+/// What a snapshot is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of<'a> {
+    /// All that an SV app has.
+    Everything,
+    /// The contracts of this party.
+    Party(&'a str),
+    /// All that a validator app has, its identities among it.
+    Validator,
+}
+
+/// What becomes of a snapshot while it arrives.
+pub trait Making: Clone + Send + 'static {
+    /// What is said about the result.
+    type Made: Send + 'static;
+
+    /// What to ask for.
+    fn ask(&self) -> Ask<'_>;
+
+    /// Counts the bytes of the snapshot as they arrive, from nothing at each try.
+    fn received(&self) -> &AtomicU64;
+
+    /// The blocking half of a try, on a thread of its own. `None`, and nothing left behind, where the try was given up.
+    ///
+    /// # Errors
+    /// Where the snapshot is refused, or cannot be written.
+    fn write(&self, pieces: Pieces) -> Result<Option<Self::Made>, WriteError>;
+}
+
+impl Making for Order {
+    type Made = MergeSummary;
+
+    fn ask(&self) -> Ask<'_> {
+        let timestamp = self.expectations.timestamp;
+        let of = match self.app {
+            App::Sv { .. } => Of::Everything,
+            App::Validator => Of::Validator,
+        };
+        Ask { timestamp, migration_id: self.request_migration_id, of }
+    }
+
+    fn received(&self) -> &AtomicU64 {
+        &self.received
+    }
+
+    fn write(&self, pieces: Pieces) -> Result<Option<MergeSummary>, WriteError> {
+        writer::write(self, pieces)
+    }
+}
+
+/// Tries until it is made, until trying again cannot help, or until `policy` says that it has been enough.
 /// Every failure that is followed by another try is logged as a warning.
 ///
 /// # Errors
 /// [`FetchError`]: the last failure. Nothing is left behind.
-pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<MergeSummary, FetchError> {
+pub async fn fetch<O: Making>(app: &SvApp, order: &O, policy: RetryPolicy) -> Result<O::Made, FetchError> {
     let mut tries = Tries::new(policy);
     loop {
         match attempt(app, order, &mut tries.receiving).await {
@@ -83,13 +147,14 @@ pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<Me
 }
 
 /// One try. Adds to `receiving` the time in which a snapshot was arriving.
-async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result<MergeSummary, FetchError> {
+async fn attempt<O: Making>(app: &SvApp, order: &O, receiving: &mut Duration) -> Result<O::Made, FetchError> {
     let mut snapshot = {
         let _waiting = Progress::bytes("waiting for the app to make the snapshot", None);
-        let (timestamp, migration_id) = (order.expectations.timestamp, order.request_migration_id);
-        match order.app {
-            App::Sv { .. } => app.data_snapshot(timestamp, migration_id).await?,
-            App::Validator => app.validator_snapshot(timestamp, migration_id).await?,
+        let Ask { timestamp, migration_id, of } = order.ask();
+        match of {
+            Of::Everything => app.data_snapshot(timestamp, migration_id, None).await?,
+            Of::Party(party) => app.data_snapshot(timestamp, migration_id, Some(party)).await?,
+            Of::Validator => app.validator_snapshot(timestamp, migration_id).await?,
         }
     };
     let began = Instant::now();
@@ -99,10 +164,10 @@ async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result
 }
 
 /// Passes the snapshot on to the writer, and waits for what it made of it.
-async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary, FetchError> {
+async fn receive<O: Making>(snapshot: &mut Snapshot, order: &O) -> Result<O::Made, FetchError> {
     let (pieces, writer) = start_writer(order.clone());
-    order.received.store(0, Ordering::Relaxed);
-    let passed = pass_on(snapshot, &pieces, &order.received).await;
+    order.received().store(0, Ordering::Relaxed);
+    let passed = pass_on(snapshot, &pieces, order.received()).await;
     drop(pieces);
     // The temporary file is gone only when the writer has ended, so it is waited for in any case.
     let written = writer.await.map_err(FetchError::WriterDied)?;
@@ -121,9 +186,11 @@ async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary,
     }
 }
 
-fn start_writer(order: Order) -> (mpsc::Sender<Piece>, JoinHandle<Result<Option<MergeSummary>, WriteError>>) {
+type Writer<T> = JoinHandle<Result<Option<T>, WriteError>>;
+
+fn start_writer<O: Making>(order: O) -> (mpsc::Sender<Piece>, Writer<O::Made>) {
     let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
-    (sender, tokio::task::spawn_blocking(move || writer::write(&order, receiver)))
+    (sender, tokio::task::spawn_blocking(move || order.write(receiver)))
 }
 
 /// Receives until the end, or until the writer has stopped: it then has a reason of its own to give.

@@ -149,7 +149,7 @@ impl SvApp {
     }
 
     /// Asks once for the data snapshot of `timestamp`; `migration_id` only where the app is to be told which one to
-    /// write instead of its own + 1. The snapshot is still to be received, with [`Snapshot::chunk`].
+    /// write instead of its own + 1, `party` only where one party's contracts are wanted and no others. The snapshot is still to be received, with [`Snapshot::chunk`].
     ///
     /// # Errors
     /// [`Failure`] where the answer is not the beginning of a snapshot.
@@ -157,8 +157,9 @@ impl SvApp {
         &self,
         timestamp: Timestamp,
         migration_id: Option<u64>,
+        party: Option<&str>,
     ) -> Result<Snapshot, Failure> {
-        let url = self.url.data_snapshot(timestamp, migration_id);
+        let url = self.url.data_snapshot(timestamp, migration_id, party);
         self.document(&url, Words::read, Refusal::meaning).await
     }
 

@@ -34,10 +34,12 @@ use std::path::{Path, PathBuf};
 
 mod error;
 mod flush;
+mod partial;
 mod stale;
 
 pub use error::{FileError, Step};
 use flush::Flusher;
+pub use partial::{PartialFile, PartialReader};
 
 /// Read and write for the owner, nothing for anybody else.
 const PRIVATE: u32 = 0o600;

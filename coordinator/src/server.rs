@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use svdr_proto::accept::{ACCEPTED, Acceptor};
 use svdr_proto::limits::{
     CALL_TIMEOUT, MAX_CERTIFICATE_LEN, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT,
 };
@@ -31,12 +32,10 @@ use crate::limits::{MAX_CALLS_PER_CONNECTION, SHUTDOWN_GRACE};
 use crate::metrics::Metrics;
 use crate::publish::Publisher;
 use crate::service::Service;
+use gate::Gate;
 
-mod accept;
+mod gate;
 mod page;
-
-/// Connections that have been proved and wait to be served; they are taken at once.
-const ACCEPTED: usize = 16;
 
 /// What a server needs.
 pub struct Server {
@@ -109,8 +108,8 @@ impl Server {
 
         let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
         let known = Arc::new(KnownClients::new(clients.keys()));
-        let accepting =
-            accept::Acceptor { listener, tls, known, clients, metrics: metrics.clone(), connections };
+        let gate = Arc::new(Gate { clients, metrics: metrics.clone() });
+        let accepting = Acceptor { listener, tls, known, gate, connections };
         let accepting = tokio::spawn(accepting.run());
         let page = metrics_listener.map(|listener| tokio::spawn(page::serve(listener, metrics)));
 

@@ -27,6 +27,7 @@ mod operators;
 mod options;
 mod outcome;
 mod processes;
+mod receiving;
 mod serve;
 mod session;
 mod steps;
@@ -68,8 +69,8 @@ pub enum DrillError {
     },
     /// More is to go wrong than the SVs could recover from.
     #[error(
-        "with {svs} SVs of which {threshold} have to agree, a second round leaves out too many for --pruned to end well \
-         together with the others; leave one out, or use more --svs"
+        "with {svs} SVs of which {threshold} have to agree, this leaves out too many for the session to end well; leave one \
+         of the options out, or use more --svs"
     )]
     TooMuch {
         /// How many SVs there are.
@@ -175,7 +176,10 @@ fn online(
     let settings = Settings { coordinator: Some((&url, &key)), approval: "automatic" };
     timings.time("SV apps", || network.start_apps(options, &settings))?;
     timings.time("checking the nodes", || steps::check(network))?;
-    let held = timings.time(SESSION_STEP, || session::run(network, &mut board, options))?;
+    let mut held = timings.time(SESSION_STEP, || session::run(network, &mut board, options))?;
+    if options.left_behind.is_some() {
+        held.received = timings.time("donating and receiving", || receiving::run(network, &held.session))?;
+    }
     let outcome = timings.time("verifying the transcript", || {
         session::verify(network, &held.session)?;
         outcome::judge(network, &held)

@@ -63,6 +63,23 @@ fn one_of_two_that_do_not_agree_any_more_is_left_behind() {
 }
 
 #[test]
+fn svs_that_are_left_behind_recover_with_a_donors_snapshot() {
+    let told = told(&["--left-behind", "2", "--svs", "7"]);
+    assert_told(
+        &told,
+        &[
+            "5 of 7 SVs together",
+            "The participants of Example-SV-6, Example-SV-7 got stuck",
+            "that Example-SV-1 donated over a connection that was cut in the middle",
+            "Example-SV-7 received",
+        ],
+    );
+    let refused = drill(&["--left-behind", "3", "--svs", "7"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("leaves out too many"));
+}
+
+#[test]
 fn sv_apps_that_are_pruned_take_another_round() {
     assert_told(
         &told(&["--pruned"]),

@@ -347,9 +347,8 @@ fn told(report: &Report<'_>) -> String {
             dump.display()
         ),
         (false, None) => {
-            "This SV has no dump of its own in it. Next: take the DSO party's snapshot of a covered member for that \
-             timestamp, compare it with that member's attestation, and merge it with this SV's identities: svdr-agent \
-             merge."
+            "This SV has no dump of its own in it. Next: make it of the snapshot that a covered member donates; `svdr-agent \
+             status` says whose."
                 .to_owned()
         }
     };

@@ -35,6 +35,10 @@ apps = ["/backups/apps-*.dump"]
 participant = ["backups/participant-*.dump"]
 [output]
 dir = "dumps"
+[donor]
+dso_party = "DSO::1220be58"
+listen = "0.0.0.0:7444"
+url = "https://sv-1.example.com:7444/"
 [deliver]
 command = ["kubectl", "cp", "{dump}", "sv/pod:/domain-upgrade-dump/domain_migration_dump.json"]
 [runbook]
@@ -74,6 +78,9 @@ fn every_section_is_read() {
     assert_eq!(config.age_identity, Some("/etc/svdr/age.key".into()));
     assert_eq!(config.databases.apps, ["/backups/apps-*.dump"]);
     assert_eq!(config.databases.participant, ["/etc/svdr/backups/participant-*.dump"]);
+    assert_eq!(config.donor.dso_party.as_deref(), Some("DSO::1220be58"));
+    assert_eq!(config.donor.listen, "0.0.0.0:7444".parse().ok());
+    assert_eq!(config.donor.url.as_deref(), Some("https://sv-1.example.com:7444"));
     assert_eq!(config.output_dir, Some("/etc/svdr/dumps".into()));
     assert_eq!(config.state(), Some("/etc/svdr/dumps/state".into()));
     let named = parse("[output]\ndir = \"/dumps\"\nstate = \"/state\"").unwrap();
@@ -137,7 +144,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
     assert_eq!(
         mistakes(text),
         [
-            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, validator_app, backup, deliver, runbook, output",
+            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, validator_app, backup, deliver, donor, runbook, output",
             "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
             "line 4: sv_app.url: \"ftp://x\" is not an http or https URL; expected something like https://sv.sv.HOST/api/sv",
             "line 5: sv_app.token_file: expected a text in quotes, found integer",

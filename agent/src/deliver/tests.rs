@@ -56,6 +56,7 @@ fn record(path: &Path, proposal: Digest) -> DumpRecord {
         parts: Vec::new(),
         started: at("23:40:00"),
         finished: at("23:50:00"),
+        received: None,
     }
 }
 

@@ -240,7 +240,16 @@ pub(super) async fn make_dump(
     let started = now();
     let summary = fetch::fetch(&app, &fetch_order, RetryPolicy::lasting(RETRY_FOR)).await?;
     let record = DumpRecord::new((wanted.round, wanted.proposal), path, &summary, (started, now()));
-    store.lock()?.keep_dump(session, &record)?;
+    let locked = store.lock()?;
+    // A person has received one meanwhile: that is the one that is attested, and it stays.
+    if let Some(received) = store.dump(session, wanted.round)?
+        && received.received.is_some()
+        && is_of(&received, &wanted)
+    {
+        tracing::info!("the dump that was received is kept: {}", received.path.display());
+        return Ok(received);
+    }
+    locked.keep_dump(session, &record)?;
     Ok(record)
 }
 
@@ -251,13 +260,13 @@ fn is_of(made: &DumpRecord, wanted: &Wanted) -> bool {
 }
 
 /// `domain_migration_dump-SESSION-rN.json`: the SV app's own name for it, made unique.
-fn file_name(session: SessionId, round: u32) -> String {
+pub(crate) fn file_name(session: SessionId, round: u32) -> String {
     let session = session.to_string();
     format!("domain_migration_dump-{}-r{round}.json", session.get(..8).unwrap_or(&session))
 }
 
 /// SHA-256 of a file of that size; `None` where it has another.
-fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
+pub(crate) fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
     let mut file = File::open(path)?;
     if file.metadata()?.len() != size {
         return Ok(None);
@@ -274,7 +283,7 @@ fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
 }
 
 /// This machine's clock; for the record only.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let epoch = Timestamp::from_micros(0).unwrap_or(Timestamp::MIN);
     epoch.checked_add(Duration::from_micros(u64::try_from(since.as_micros()).unwrap_or(0))).unwrap_or(epoch)

@@ -264,6 +264,14 @@ pub enum Defect {
     /// `separate_payload_files` is true, but this is too long for a path.
     #[error("the path of a separate payload file is longer than {MAX_PATH_LEN} bytes; expected a path")]
     PathTooLong,
+    /// A snapshot that is to be passed on holds identities.
+    #[error("identities stand in it, and they hold private keys; expected a data snapshot alone")]
+    Identities,
+    /// A snapshot that is to be passed on has its payloads in files of their own.
+    #[error(
+        "its payloads are in files of their own; expected them in the document, which is all that is passed on"
+    )]
+    SeparateFiles,
 }
 
 /// A document is refused.
@@ -314,6 +322,10 @@ impl Refusal {
             }
             (Document::Identities, _) => {
                 "Use another copy of the identities backup, or take it again from the SV app's identities-dump"
+            }
+            (_, Defect::Identities) => {
+                "Give it to nobody; take the data snapshot alone from the SV app, and find out how the identities came \
+                 into it"
             }
             (Document::Snapshot, _) => {
                 "Take the data snapshot again from the SV app, and check that all of it arrived"

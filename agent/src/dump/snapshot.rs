@@ -17,6 +17,9 @@ use super::summary::{Dar, MergeSummary, Payload};
 /// The largest migration id: Splice counts them in a signed 64-bit integer.
 const MAX_MIGRATION_ID: u64 = i64::MAX as u64;
 
+/// What identities stand under, wherever the SV app writes any.
+const IDENTITIES_KEY: &str = "identities";
+
 /// A payload that was read, and which of the digests is its own.
 struct Part<T> {
     payload: T,
@@ -58,6 +61,8 @@ pub(super) struct SnapshotVisitor {
     shape: Shape,
     expectations: Expectations,
     taken_keys: HashSet<String>,
+    /// Whether it is to leave this node.
+    to_pass_on: bool,
     /// The value being read.
     node: Node,
     start: Position,
@@ -87,6 +92,7 @@ impl SnapshotVisitor {
             shape: Shape::new(document),
             expectations,
             taken_keys,
+            to_pass_on: false,
             node: Node::Other,
             start: Position { offset: 0, line: 1, column: 1 },
             short: Vec::new(),
@@ -103,6 +109,12 @@ impl SnapshotVisitor {
     /// behind it.
     pub(super) const fn value_range(&self) -> (Option<u64>, Option<u64>) {
         self.value
+    }
+
+    /// For a snapshot that is passed on to other nodes by itself.
+    pub(super) fn to_pass_on(expectations: Expectations, parts: DigestThread) -> SnapshotVisitor {
+        let visitor = SnapshotVisitor::new(Document::Snapshot, expectations, HashSet::new(), Some(parts));
+        SnapshotVisitor { to_pass_on: true, ..visitor }
     }
 
     /// A failure beside the document, if there was one.
@@ -261,6 +273,9 @@ impl Visitor for SnapshotVisitor {
         if self.shape.at_top_level() && self.taken_keys.contains(key) {
             return Err(Fault::at(at, Defect::InBoth { key: shown(key) }));
         }
+        if self.to_pass_on && key == IDENTITIES_KEY {
+            return Err(Fault::at(at, Defect::Identities));
+        }
         self.shape.key(at, key)
     }
 
@@ -322,6 +337,9 @@ impl Visitor for SnapshotVisitor {
         match self.node {
             Node::MigrationId => self.migration_id(raw).map_err(|defect| Fault::at(at, defect))?,
             Node::WasPaused => self.facts.was_paused = flag,
+            Node::SeparateFiles if self.to_pass_on && flag == Some(true) => {
+                return Err(Fault::at(at, Defect::SeparateFiles));
+            }
             Node::SeparateFiles => self.facts.separate = Some(flag.unwrap_or(false)),
             _ => {}
         }

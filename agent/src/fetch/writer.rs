@@ -7,8 +7,12 @@ use tokio::sync::mpsc::Receiver;
 use super::{App, Order, WriteError};
 use crate::dump::{Extractor, MergeError, MergeSummary, Merger};
 
+/// What a try brings, piece by piece.
+pub type Pieces = Receiver<Piece>;
+
 /// What comes through the channel.
-pub(super) enum Piece {
+#[derive(Debug)]
+pub enum Piece {
     /// The next bytes of the snapshot.
     Chunk(Bytes),
     /// The snapshot is complete. A channel that closes without it means that the try was given up.
@@ -47,7 +51,7 @@ impl<'f> Maker<'f> {
 
 /// Writes the dump, and gives it its name when the snapshot is complete and sound. `None`, and no file, where the
 /// try was given up.
-pub(super) fn write(order: &Order, mut pieces: Receiver<Piece>) -> Result<Option<MergeSummary>, WriteError> {
+pub(super) fn write(order: &Order, mut pieces: Pieces) -> Result<Option<MergeSummary>, WriteError> {
     let mut file = PrivateFile::create(&order.out, order.replace)?;
     let mut maker = Maker::new(order, &mut file)?;
     loop {

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use svdr_cli::crash::around_flush;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::digest::Digest;
-use svdr_protocol::statement::{MAX_PARTS, Part};
+use svdr_protocol::names::MemberName;
+use svdr_protocol::statement::{MAX_PARTS, Part, Received};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote;
 
@@ -41,6 +42,18 @@ pub struct DumpRecord {
     pub started: Timestamp,
     /// When it was on disk, likewise.
     pub finished: Timestamp,
+    /// Whose snapshot it is made of, where it is not the own SV app's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<ReceivedRecord>,
+}
+
+/// Whose snapshot a dump is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceivedRecord {
+    /// The donor.
+    pub from: MemberName,
+    /// Digest of its donation.
+    pub donation: Digest,
 }
 
 /// A part of a dump.
@@ -73,25 +86,28 @@ impl DumpRecord {
             parts: parts(summary),
             started,
             finished,
+            received: None,
         }
+    }
+
+    /// The same, made of another member's snapshot.
+    pub fn received_from(self, from: MemberName, donation: Digest) -> DumpRecord {
+        DumpRecord { received: Some(ReceivedRecord { from, donation }), ..self }
     }
 
     /// What the voting rules look at.
     pub fn to_vote(&self) -> vote::Dump {
-        let part = |part: &PartRecord| Part {
-            name: part.name.clone(),
-            digest: part.sha256,
-            size: part.size,
-            file: None,
-        };
         vote::Dump {
             recovery_timestamp: self.recovery_timestamp,
             migration_id: self.migration_id,
             whole: Part { name: String::new(), digest: self.sha256, size: self.size, file: None },
-            parts: self.parts.iter().map(part).collect(),
+            parts: self.parts.iter().map(Part::from).collect(),
             started: self.started,
             finished: self.finished,
-            received: None,
+            received: self
+                .received
+                .as_ref()
+                .map(|one| Received { from: one.from.clone(), donation: one.donation }),
         }
     }
 
@@ -117,8 +133,14 @@ impl DumpRecord {
     }
 }
 
+impl From<&PartRecord> for Part {
+    fn from(part: &PartRecord) -> Part {
+        Part { name: part.name.clone(), digest: part.sha256, size: part.size, file: None }
+    }
+}
+
 /// The parts that have a digest, up to as many as an attestation may list.
-fn parts(summary: &MergeSummary) -> Vec<PartRecord> {
+pub(crate) fn parts(summary: &MergeSummary) -> Vec<PartRecord> {
     let payload = |name: &str, payload: &Payload| match payload {
         Payload::Inline { size, sha256: Some(sha256) } => {
             Some(PartRecord { name: name.to_owned(), size: *size, sha256: *sha256 })

@@ -1525,8 +1525,8 @@ pub struct FetchSnapshotRequest {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FetchSnapshotResponse {
     /// The next bytes, never none.
-    #[prost(bytes = "vec", tag = "1")]
-    pub chunk: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "bytes", tag = "1")]
+    pub chunk: ::prost::bytes::Bytes,
 }
 /// Generated client implementations.
 #[cfg(feature = "grpc")]

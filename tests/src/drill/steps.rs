@@ -80,7 +80,7 @@ pub(super) fn scan(network: &Network) -> Result<(), DrillError> {
     for (place, sv) in network.svs.iter().enumerate() {
         let name = &sv.member.name;
         let [logs, key, out] = ["logs", "identity.key", "evidence.json"].map(|file| format!("{name}/{file}"));
-        if place == 0 || Some(place) == network.story.lagging() {
+        if place == 0 || network.story.lagging().contains(&place) {
             // Once for people: what an operator would look at first.
             Program::agent(&network.folder, &["scan", "--roster", "roster.toml", "--member", name, &logs])
                 .show(0)?;
@@ -153,7 +153,7 @@ pub(super) fn dump(network: &Network, options: &Options, chosen: &Chosen) -> Res
             ["dump", "--config", &config, "--timestamp", &timestamp, "--out", &out, "--retry-for", RETRY_FOR];
         let agent = Program::agent(&network.folder, &args);
         if !chosen.covered.contains(name) {
-            if network.story.lagging() == Some(place) {
+            if network.story.lagging().contains(&place) {
                 // Its app has not caught up to the timestamp: not possible, and said why.
                 agent.show(4)?;
             }

@@ -189,7 +189,13 @@ async fn snapshot(
         Some(Ok(id)) => id,
         Some(Err(_)) => return refuse(out, 400, "migration_id is not a number").await,
     };
-    let document = Document { timestamp, migration_id, flaw: Flaw::Sound };
+    let dso_party = shared.options.identities["identities"]["dso_party_id"].as_str();
+    let of_party = match request.query("party_id") {
+        None => false,
+        Some(party) if Some(party.as_str()) == dso_party => true,
+        Some(party) => return refuse(out, 404, &format!("no party {party} is hosted here")).await,
+    };
+    let document = Document { timestamp, migration_id, flaw: Flaw::Sound, of_party };
     send(document.with(&fault), shared, out, &fault).await
 }
 
@@ -199,6 +205,8 @@ struct Document {
     timestamp: Timestamp,
     migration_id: u64,
     flaw: Flaw,
+    /// Whether it holds the DSO party's contracts only.
+    of_party: bool,
 }
 
 impl Document {
@@ -223,8 +231,9 @@ async fn send(
     out: &mut Answerer<'_>,
     fault: &Fault,
 ) -> io::Result<KeepAlive> {
-    let Document { timestamp, migration_id, flaw } = document;
+    let Document { timestamp, migration_id, flaw, of_party } = document;
     let (shape, options) = (shared.options.snapshot, &shared.options);
+    let shape = if of_party { shape.of_the_dso_party() } else { shape };
     let make = || -> Box<dyn Iterator<Item = Vec<u8>> + Send> {
         match options.kind {
             Kind::Sv => Box::new(document::snapshot(shape, timestamp, migration_id, flaw)),

@@ -21,12 +21,21 @@ pub struct SnapshotShape {
     pub genesis_len: u64,
     /// How many DARs of 3,000 bytes there are.
     pub dars: usize,
+    /// Whether it holds one party's contracts only.
+    pub is_cut: bool,
 }
 
 impl SnapshotShape {
     /// A snapshot whose ACS has `acs_len` bytes.
     pub const fn with_acs(seed: u64, acs_len: u64) -> SnapshotShape {
-        SnapshotShape { seed, acs_len, genesis_len: 1000, dars: 3 }
+        SnapshotShape { seed, acs_len, genesis_len: 1000, dars: 3, is_cut: false }
+    }
+
+    /// The cut of the same ledger that holds only the contracts of the DSO party: other active contracts, and fewer.
+    pub const fn of_the_dso_party(self) -> SnapshotShape {
+        // The genesis state and the DARs come from the seed as well, and are the same for everybody: only the contracts
+        // may differ.
+        SnapshotShape { acs_len: self.acs_len - self.acs_len / 4, is_cut: true, ..self }
     }
 }
 
@@ -85,7 +94,7 @@ pub fn snapshot(
     }
     let genesis = payload(Noise::new(shape.seed), shape.genesis_len);
     let between = if shape.genesis_len > 0 { r#"","acs_snapshot":""# } else { r#""acs_snapshot":""# };
-    let acs = payload(Noise::new(shape.seed ^ 1), shape.acs_len);
+    let acs = payload(Noise::new(shape.seed ^ if shape.is_cut { 3 } else { 1 }), shape.acs_len);
     let acs_len = if flaw == Flaw::Cut { acs.size_hint().0 / 2 } else { usize::MAX };
     let tail = tail(shape, timestamp);
     std::iter::once(head.into_bytes())
@@ -225,6 +234,17 @@ mod tests {
         let shape = SnapshotShape::with_acs(7, 100_001);
         assert_eq!(whole(shape, Flaw::Sound), whole(shape, Flaw::Sound));
         assert_ne!(whole(shape, Flaw::Sound), whole(SnapshotShape { seed: 8, ..shape }, Flaw::Sound));
+    }
+
+    #[test]
+    fn a_partys_cut_has_other_contracts_and_the_same_rest() {
+        let shape = SnapshotShape::with_acs(7, 90_000);
+        let [all, cut] = [shape, shape.of_the_dso_party()]
+            .map(|shape| serde_json::from_slice::<Value>(&whole(shape, Flaw::Sound)).unwrap());
+        let part = |document: &Value, name: &str| document["data_snapshot"][name].clone();
+        assert_ne!(part(&all, "acs_snapshot"), part(&cut, "acs_snapshot"));
+        assert_eq!(part(&all, "genesis_state"), part(&cut, "genesis_state"));
+        assert_eq!(part(&all, "dars"), part(&cut, "dars"));
     }
 
     #[test]
