@@ -178,7 +178,10 @@ pub async fn sign(
     let signed = sign_locked(online, seen, rule, shown)?;
     seen.view.refresh(&online.store)?;
     match signed {
-        Signed::Now(envelope, body) => Ok(finish(online, seen, &envelope, Some(&body), false).await),
+        Signed::Now(signed) => {
+            let (envelope, body) = *signed;
+            Ok(finish(online, seen, &envelope, Some(&body), false).await)
+        }
         Signed::Before(digest) => again(online, seen, digest).await,
     }
 }
@@ -207,7 +210,7 @@ pub fn judge(online: &Online, seen: &Seen, rule: &Rule<'_>) -> Result<Decision<B
 
 /// What is signed under the lock.
 enum Signed {
-    Now(Envelope, Body),
+    Now(Box<(Envelope, Body)>),
     Before(Digest),
 }
 
@@ -223,7 +226,7 @@ fn sign_locked(
     match judge(online, seen, rule)? {
         Decision::Sign(body) if shown.is_none_or(|shown| *shown == body) => {
             let envelope = locked.sign(&online.signer, seen.view.session(), body.clone())?;
-            Ok(Signed::Now(envelope, body))
+            Ok(Signed::Now(Box::new((envelope, body))))
         }
         Decision::Signed(digest) if shown.is_none() => Ok(Signed::Before(digest)),
         Decision::Wait(wait) if shown.is_none() => Err(DecideError::Wait(wait)),
