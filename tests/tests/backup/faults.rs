@@ -109,7 +109,7 @@ fn incomplete_identities_are_refused() {
 #[test]
 fn what_would_be_the_same_again_is_not_tried_again() {
     stays(Fault::Status(404, "no".to_owned()), 1, &["answered 404", "older than this call"]);
-    stays(Fault::Status(400, "no".to_owned()), 1, &["answered 400", "no answer of the SV app's API"]);
+    stays(Fault::Status(400, "no".to_owned()), 1, &["answered 400", "no answer of the app's API"]);
     let large = format!("{{\"identities\":\"{}\"}}", "x".repeat(33 << 20));
     stays(Fault::Answer(200, "application/json".to_owned(), large), 3, &["more than 33554432 bytes"]);
 }
