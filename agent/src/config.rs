@@ -17,6 +17,7 @@ use svdr_cli::exit::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use toml::de::DeTable;
 
+use crate::fetch::Mode;
 use crate::sv_app::{BaseUrl, UrlError};
 use reader::{Section, Source};
 
@@ -75,6 +76,12 @@ pub struct SvAppSection {
     pub first_byte_timeout: Option<Duration>,
     /// Between two pieces of the body.
     pub idle_timeout: Option<Duration>,
+    /// By which way the app gives its dump.
+    pub mode: Option<Mode>,
+    /// The app's dump volume on this machine.
+    pub dump_dir: Option<PathBuf>,
+    /// The same as the app sees it.
+    pub app_dump_dir: Option<String>,
 }
 
 /// `[sv_app.oauth2]`.
@@ -108,7 +115,8 @@ pub struct DatabaseBackups {
 pub enum Deliver {
     /// A path of this machine.
     Path(PathBuf),
-    /// A program and its arguments, in which `{dump}` stands for the dump's path.
+    /// A program and its arguments, in which `{dump}` stands for the dump's path, `{dump_dir}` for the folder of a dump
+    /// in several files, and an argument `{files}` for the paths of its payload files.
     Command(Vec<String>),
 }
 
@@ -391,12 +399,33 @@ fn sv_app(mut section: Section<'_, '_>) -> SvAppSection {
         connect_timeout: section.duration("connect_timeout"),
         first_byte_timeout: section.duration("first_byte_timeout"),
         idle_timeout: section.duration("idle_timeout"),
+        mode: section.parsed("mode", mode),
+        dump_dir: section.path("dump_dir"),
+        app_dump_dir: section.parsed("app_dump_dir", app_folder),
     };
     if parsed.token_file.is_some() && parsed.oauth2.is_some() {
         section.mistake("both token_file and oauth2 are given; keep the one that the token comes from");
     }
     section.finish();
     parsed
+}
+
+/// A way by which the app gives its dump.
+fn mode(text: &str) -> Result<Mode, String> {
+    let modes = [Mode::Http, Mode::Trigger, Mode::Auto];
+    let found = modes.into_iter().find(|mode| mode.name() == text);
+    found.ok_or_else(|| format!("expected \"http\", \"trigger\" or \"auto\", found {text:?}"))
+}
+
+/// A folder as the app sees it: not of this machine, so it is only text.
+pub(crate) fn app_folder(text: &str) -> Result<String, String> {
+    let folder = text.trim_end_matches('/');
+    match folder.starts_with('/') && !folder.chars().any(char::is_control) {
+        true => Ok(folder.to_owned()),
+        false => Err(format!(
+            "expected the absolute path of a folder, as the SV app sees it, like /domain-upgrade-dump; found {text:?}"
+        )),
+    }
 }
 
 fn oauth2(mut section: Section<'_, '_>) -> OAuth2Section {
@@ -412,14 +441,17 @@ fn oauth2(mut section: Section<'_, '_>) -> OAuth2Section {
     parsed
 }
 
+/// Whether a command of `[deliver]` is told where the dump is: itself, or the folder that holds it and its files.
+fn names_dump(command: &[String]) -> bool {
+    command.iter().any(|argument| argument.contains("{dump}") || argument.contains("{dump_dir}"))
+}
+
 fn deliver(mut section: Section<'_, '_>) -> Option<Deliver> {
     let path = section.path("path");
     let command = section.texts("command");
     let deliver = match (path, command) {
         (Some(path), None) => Some(Deliver::Path(path)),
-        (None, Some(command)) if command.iter().any(|argument| argument.contains("{dump}")) => {
-            Some(Deliver::Command(command))
-        }
+        (None, Some(command)) if names_dump(&command) => Some(Deliver::Command(command)),
         (None, Some(_)) => {
             section.mistake("command has no {dump}; put it where the dump's path belongs");
             None

@@ -19,15 +19,19 @@ use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, RoundOf, SessionId};
+use svdr_protocol::statement::{Body, Part, RoundOf, SessionId};
 use svdr_protocol::time::Timestamp;
 
+use crate::dump::{PayloadFileError, Shared, copy_payload_file, read_payload_file};
 use crate::store::DumpRecord;
 
 /// Bytes read at once.
 const BUFFER_LEN: usize = 1 << 20;
 /// The placeholder of the dump's path in the arguments of a command.
 pub const DUMP_PLACEHOLDER: &str = "dump";
+
+/// The argument of a command that the paths of the payload files come in the place of.
+const FILES: &str = "{files}";
 
 /// The permission to deliver one dump. [`Permit::of`] is the only way to get one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct Permit {
     dump: Digest,
     size: u64,
     path: PathBuf,
+    /// The parts that are in files beside the dump.
+    files: Vec<Part>,
 }
 
 /// Why a dump is not delivered.
@@ -142,6 +148,34 @@ pub enum DeliverError {
         #[source]
         source: io::Error,
     },
+    /// A payload file is not whole, or cannot be read or copied.
+    #[error("the payload file {}: {source}", path.display())]
+    Payload {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PayloadFileError,
+    },
+    /// A command that takes only the dump.
+    #[error(
+        "the dump has payload files, which have to lie beside it ({}); the command in [deliver] takes none of them: put \
+         {{files}} where their paths belong, as an argument of its own, or {{dump_dir}} for the folder that holds them \
+         all",
+        listed(files)
+    )]
+    FilesLeft {
+        /// The files.
+        files: Vec<PathBuf>,
+    },
+    /// A command that takes a folder, of a dump that has none of its own.
+    #[error(
+        "the dump {} is a single file in a folder with other things, so that {{dump_dir}} in [deliver] would take them \
+         along; use {{dump}}, and {{files}} for the payload files of other dumps", path.display()
+    )]
+    OneFile {
+        /// The dump.
+        path: PathBuf,
+    },
     /// A placeholder has no value.
     #[error(
         "the command in [deliver] holds {{{name}}}, which nothing gives a value; known are {known}, or give it with \
@@ -188,6 +222,10 @@ pub enum DeliverError {
     },
 }
 
+fn listed(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
 impl CommandError for DeliverError {
     fn exit(&self) -> Exit {
         match self {
@@ -197,12 +235,16 @@ impl CommandError for DeliverError {
             | DeliverError::Two { .. }
             | DeliverError::NotAttested { .. }
             | DeliverError::OtherDump { .. } => Exit::Refused,
-            DeliverError::Placeholder { .. } | DeliverError::OpenBrace { .. } | DeliverError::NoProgram => {
-                Exit::Usage
-            }
+            DeliverError::Payload { source: PayloadFileError::Chunks(_), .. } => Exit::Refused,
+            DeliverError::FilesLeft { .. }
+            | DeliverError::OneFile { .. }
+            | DeliverError::Placeholder { .. }
+            | DeliverError::OpenBrace { .. }
+            | DeliverError::NoProgram => Exit::Usage,
             DeliverError::Write(error) => error.exit(),
             DeliverError::NoRecord { .. }
             | DeliverError::Read { .. }
+            | DeliverError::Payload { .. }
             | DeliverError::Copy { .. }
             | DeliverError::Start { .. }
             | DeliverError::Failed { .. } => Exit::Failed,
@@ -254,6 +296,7 @@ impl Permit {
             dump: attestation.dump.digest,
             size: attestation.dump.size,
             path: record.path,
+            files: attestation.parts.iter().filter(|part| part.file.is_some()).cloned().collect(),
         })
     }
 
@@ -282,13 +325,55 @@ impl Permit {
         &self.path
     }
 
-    /// Copies the dump to `target`: 0600, complete and as attested, or not at all.
+    /// Its payload files, where it has some.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.files.iter().filter_map(|part| part.file.as_ref()).map(|file| self.folder().join(file)).collect()
+    }
+
+    /// Bytes of the dump and its payloads.
+    pub fn total_size(&self) -> u64 {
+        self.files.iter().fold(self.size, |sum, part| sum.saturating_add(part.size))
+    }
+
+    /// Where the dump and its payload files are.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Copies the dump to `target`, and its payload files beside it: 0600, each complete and as attested, or not at
+    /// all. The dump itself comes last, so that where it is, everything is. A payload file that is there already, as
+    /// an earlier delivery has left it, is checked and kept.
     ///
     /// # Errors
     /// [`DeliverError`]; the target is then as it was before.
     pub fn copy_to(&self, target: &Path, replace: Replace) -> Result<(), DeliverError> {
         let mut out = PrivateFile::create(target, replace)?;
         self.read_into(&mut out, target)?;
+        let folder = target.parent().unwrap_or(Path::new(""));
+        for part in &self.files {
+            self.copy_file(part, folder, replace)?;
+        }
+        Ok(out.commit()?)
+    }
+
+    fn copy_file(&self, part: &Part, folder: &Path, replace: Replace) -> Result<(), DeliverError> {
+        let name = part.file.as_deref().unwrap_or_default();
+        let (path, target) = (self.folder().join(name), folder.join(name));
+        if is_there(part, &target) {
+            tracing::info!("{} is there already, and is what was attested", target.display());
+            return Ok(());
+        }
+        let unreadable = |source| DeliverError::Read { path: path.clone(), source };
+        let source = File::open(&path).map_err(unreadable)?;
+        let mut out = PrivateFile::create(&target, replace)?;
+        let copy = out.as_file().try_clone().map_err(unreadable)?;
+        let progress =
+            Progress::bytes("delivering a payload", source.metadata().ok().map(|found| found.len()));
+        let copied = copy_payload_file(&source, &copy, |bytes, shared| {
+            progress.advance(bytes.len() as u64);
+            if shared == Shared::Yes { Ok(()) } else { out.write_all(bytes) }
+        });
+        check_file(part, &path, copied)?;
         Ok(out.commit()?)
     }
 
@@ -301,6 +386,11 @@ impl Permit {
         let arguments = self.fill(command, values)?;
         let Some((program, arguments)) = arguments.split_first() else { return Err(DeliverError::NoProgram) };
         self.read_into(&mut io::sink(), &self.path)?;
+        for part in &self.files {
+            let path = self.folder().join(part.file.as_deref().unwrap_or_default());
+            let unreadable = |source| DeliverError::Read { path: path.clone(), source };
+            check_file(part, &path, read_payload_file(File::open(&path).map_err(unreadable)?, |_| Ok(())))?;
+        }
         let mut child = Command::new(program);
         child.args(arguments).stdin(Stdio::null()).stdout(Stdio::from(io::stderr()));
         let status = child.status();
@@ -308,11 +398,11 @@ impl Permit {
         if status.success() { Ok(()) } else { Err(DeliverError::Failed { program: program.clone(), status }) }
     }
 
-    /// The program and its arguments, with every `{name}` replaced. No shell reads them, so a value with spaces
-    /// or quotes stays one argument.
+    /// The program and its arguments, with every `{name}` replaced, and an argument `{files}` by the paths of the
+    /// payload files, as many as there are. No shell reads them, so a value with spaces or quotes stays one argument.
     ///
     /// # Errors
-    /// Where a placeholder has no value.
+    /// Where a placeholder has no value, or payload files would be left behind.
     pub fn fill(
         &self,
         command: &[String],
@@ -325,7 +415,24 @@ impl Permit {
             ("timestamp".to_owned(), self.recovery_timestamp.to_string()),
             ("migration_id".to_owned(), self.migration_id.to_string()),
         ]);
-        command.iter().map(|argument| filled(argument, &known)).collect()
+        let holds = |placeholder: &str| command.iter().any(|argument| argument.contains(placeholder));
+        if self.files.is_empty() && holds("{dump_dir}") {
+            return Err(DeliverError::OneFile { path: self.path.clone() });
+        }
+        if !self.files.is_empty() {
+            if !command.is_empty() && !holds(FILES) && !holds("{dump_dir}") {
+                return Err(DeliverError::FilesLeft { files: self.files() });
+            }
+            known.insert("dump_dir".to_owned(), self.folder().display().to_string());
+        }
+        let mut filled_in = Vec::new();
+        for argument in command {
+            match argument.as_str() {
+                FILES => filled_in.extend(self.files().iter().map(|file| file.display().to_string())),
+                _ => filled_in.push(filled(argument, &known)?),
+            }
+        }
+        Ok(filled_in)
     }
 
     /// Reads the whole dump into `out`, and checks that it is the one attested.
@@ -359,6 +466,34 @@ impl Permit {
             found_size: size,
         })
     }
+}
+
+/// Whether a part's file is at `target`, whole and as attested.
+fn is_there(part: &Part, target: &Path) -> bool {
+    // A link is not followed: what it leads to is not beside the dump.
+    let is_file = target.symlink_metadata().is_ok_and(|found| found.is_file());
+    let found = || read_payload_file(File::open(target).ok()?, |_| Ok(())).ok();
+    is_file && found() == Some((part.size, part.digest))
+}
+
+/// What reading a part's file came to.
+fn check_file(
+    part: &Part,
+    path: &Path,
+    read: Result<(u64, Digest), PayloadFileError>,
+) -> Result<(), DeliverError> {
+    let (found_size, found) =
+        read.map_err(|source| DeliverError::Payload { path: path.to_owned(), source })?;
+    if (found_size, found) == (part.size, part.digest) {
+        return Ok(());
+    }
+    Err(DeliverError::OtherDump {
+        path: path.to_owned(),
+        expected: part.digest,
+        expected_size: part.size,
+        found,
+        found_size,
+    })
 }
 
 fn filled(argument: &str, known: &BTreeMap<String, String>) -> Result<String, DeliverError> {

@@ -4,11 +4,17 @@
 //! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
 //! behind, and the next begins anew: the app makes a new document for every request, so there is nothing to resume.
 //!
+//! A snapshot too large for an answer is written by the app into its own volume instead, and taken from there
+//! (`trigger.rs`); in [`Mode::Auto`] this is found out by itself (`signs.rs`).
+//!
 //! What is tried again: what [`Class::Retry`](crate::sv_app::Class::Retry) and `Class::Unauthorized` say, and a body that arrived whole but is
 //! no JSON document, because a proxy or a dying app cut it or spoke in its place. A sound document that is the wrong
 //! one (another timestamp, another migration) would be the same again, and is refused.
 
 mod error;
+mod signs;
+mod tries;
+mod trigger;
 mod writer;
 
 use std::path::PathBuf;
@@ -23,10 +29,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::dump::{Expectations, Identities, MergeSummary, Parts};
+use crate::export::Volume;
 use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
 
 pub(crate) use error::in_one_line;
 pub use error::{FetchError, WriteError};
+use signs::Signs;
+use tries::Tries;
 use writer::Piece;
 
 /// Pieces between the network and the disk. One piece is what a read of the socket gave, below a megabyte, so this
@@ -36,15 +45,21 @@ const PIECES_IN_FLIGHT: usize = 8;
 /// What to fetch, and where to.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The identities backup that the snapshot is merged with.
-    pub identities: Arc<Identities>,
+    /// By which way.
+    pub mode: Mode,
+    /// The app's dump volume, where it can be reached from here; [`Mode::Trigger`] needs it.
+    pub volume: Option<Volume>,
+    /// The participant whose identities a dump of the app's own has to hold, where that is known.
+    pub participant: Option<String>,
+    /// The identities backup that the snapshot is merged with; [`Mode::Trigger`] needs none.
+    pub identities: Option<Arc<Identities>>,
     /// What the snapshot has to be.
     pub expectations: Expectations,
     /// The migration id to ask for, where the app is not to use its own + 1.
     pub request_migration_id: Option<u64>,
     /// Whether the payloads are digested one by one.
     pub parts: Parts,
-    /// The dump's path.
+    /// The dump's path. One in several files is a folder, see [`set_folder`](crate::export::set_folder).
     pub out: PathBuf,
     /// Whether that may exist.
     pub replace: Replace,
@@ -52,45 +67,77 @@ pub struct Order {
     pub received: Arc<AtomicU64>,
 }
 
+/// The way by which the SV app gives its dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// In one answer, which is merged with the identities backup.
+    Http,
+    /// The app writes it into its volume, from where it is taken.
+    Trigger,
+    /// In an answer; through the volume where that turns out to be impossible.
+    ///
+    /// The default: it does what [`Mode::Http`] does for as long as that works, goes the other way only where the
+    /// operator has named the volume, and says what to configure where nobody has. An operator who finds out on a
+    /// recovery call that the snapshot has outgrown the answer has no time to read a manual.
+    #[default]
+    Auto,
+}
+
+impl Mode {
+    /// As configurations write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Http => "http",
+            Mode::Trigger => "trigger",
+            Mode::Auto => "auto",
+        }
+    }
+}
+
+/// A finished dump.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The dump's own file; its payload files, where it has some, are beside it.
+    pub path: PathBuf,
+    /// What is in it.
+    pub summary: MergeSummary,
+}
+
 /// Tries until there is a dump, until trying again cannot help, or until `policy` says that it has been enough.
 /// Every failure that is followed by another try is logged as a warning.
 ///
 /// # Errors
 /// [`FetchError`]: the last failure. Nothing is left behind.
-pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<MergeSummary, FetchError> {
-    let started = Instant::now();
-    let mut receiving = Duration::ZERO;
-    let mut failures = 0;
-    loop {
-        let failure = match attempt(app, order, &mut receiving).await {
-            Ok(summary) => return Ok(summary),
-            Err(failure) => failure,
-        };
-        if !failure.is_worth_retrying() {
-            return Err(failure);
+pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<Made, FetchError> {
+    match order.mode {
+        Mode::Trigger => trigger::fetch(app, order, policy).await,
+        Mode::Http | Mode::Auto => {
+            let mut tries = Tries::new(policy);
+            let mut signs = Signs::default();
+            loop {
+                let failure = match attempt(app, order, &mut tries.receiving).await {
+                    Ok(summary) => return Ok(Made { path: order.out.clone(), summary }),
+                    Err(failure) => failure,
+                };
+                match signs.sign(&failure).filter(|sign| sign.is_for(order)) {
+                    None => tries.again(failure).await?,
+                    Some(sign) if order.volume.is_some() => {
+                        tracing::warn!("{}", error::in_one_line(&failure));
+                        tracing::warn!(
+                            "{}: the data snapshot seems to be too large for one answer; having the SV app write it \
+                             into its volume instead",
+                            sign.words()
+                        );
+                        return trigger::fetch(app, order, policy).await;
+                    }
+                    Some(sign) => {
+                        let source = Box::new(failure);
+                        return Err(FetchError::TooLarge { sign: sign.words(), source });
+                    }
+                }
+            }
         }
-        failures += 1;
-        // Where the system has no randomness, the full delay is as good.
-        let random = getrandom::u32().unwrap_or(u32::MAX);
-        let elapsed = started.elapsed().saturating_sub(receiving);
-        let Some(delay) = policy.delay(failures, elapsed, random, failure.retry_after()) else {
-            return Err(failure.after(failures));
-        };
-        let left = policy.budget.saturating_sub(elapsed);
-        tracing::warn!("try {failures} failed: {}", error::in_one_line(&failure));
-        tracing::warn!("trying again in {}, for at most {} more", rounded(delay), rounded(left));
-        tokio::time::sleep(delay).await;
     }
-}
-
-/// A span in whole seconds, or in milliseconds below one.
-fn rounded(span: Duration) -> humantime::FormattedDuration {
-    let whole = if span < Duration::from_secs(1) {
-        Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
-    } else {
-        Duration::from_secs(span.as_secs())
-    };
-    humantime::format_duration(whole)
 }
 
 /// One try. Adds to `receiving` the time in which a snapshot was arriving.
@@ -118,6 +165,8 @@ async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary,
         Ok(None) => FetchError::WriterStopped,
         Err(WriteError::Merge(source)) => FetchError::of_document(snapshot.url().to_owned(), source),
         Err(WriteError::File(source)) => FetchError::File(source),
+        Err(WriteError::NoIdentities) => FetchError::NoIdentities,
+        Err(WriteError::SeparateFiles) => FetchError::SeparateFiles { url: snapshot.url().to_owned() },
     };
     match passed {
         // A broken connection explains why the writer was given up or saw a cut document; not why a disk is full.

@@ -9,6 +9,7 @@ pub mod config;
 pub mod deliver;
 pub mod driver;
 pub mod dump;
+pub mod export;
 pub mod fetch;
 pub mod identity;
 pub mod link;

@@ -89,6 +89,8 @@ pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
         identity: args.online.identity.as_deref().or(config.identity_key.as_deref()),
         config: &config,
         sv_app,
+        mode: args.sv_app.mode(&config),
+        volume: args.sv_app.volume(&config),
         now: SystemTime::now(),
     };
     let report = block_on::<_, CheckError>(async { Ok(check::check(&subject).await) })?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_cli::files::{FileError, PrivateFile, PrivateFolder, Replace};
 use svdr_cli::output::Output;
 use svdr_cli::span;
 use svdr_protocol::time::Timestamp;
@@ -16,8 +16,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::merge::{self, MergeCommandError};
 use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError, Missing};
-use crate::dump::{Document, Expectations, MergeSummary, Parts};
-use crate::fetch::{self, FetchError, Order};
+use crate::dump::{Document, Expectations, Identities, Parts};
+use crate::export::{DUMP_FILE, set_folder};
+use crate::fetch::{self, FetchError, Made, Mode, Order};
+use crate::identity;
+use crate::roster_file;
 use crate::sv_app::{RetryPolicy, SetupError, SvApp};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.
@@ -28,14 +31,16 @@ const NETWORK_THREADS: usize = 2;
 #[command(after_help = "Examples:\n  \
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out domain_migration_dump.json\n  \
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump.json --url http://sv-app.sv:5014/api/sv \\\n      \
-    --token-file token --migration-id 6 --identities identities.json\n\n\
+    --token-file token --migration-id 6 --identities identities.json\n  \
+    svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump --mode trigger --dump-dir /mnt/sv-dump\n\n\
     Reads [sv_app] and [backup] of agent.toml. Exit code 4 where the SV app says that the timestamp cannot be\n\
-    served: pruned beyond it (400), or not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured.")]
+    served: pruned beyond it (400), or not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured.\n\n\
+    A dump that the app writes into its volume comes in several files: --out, without .json, is then the folder of them.")]
 pub struct DumpArgs {
     /// The recovery timestamp, in RFC 3339 with Z
     #[arg(long, value_name = "TIME")]
     pub timestamp: Timestamp,
-    /// Where the migration dump goes
+    /// Where the migration dump goes; one in several files gets a folder
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Replace the output if it exists
@@ -110,11 +115,29 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     let (resolved, identities) = resolve(args, &config)?;
     let replace = Replace::from_force(args.force);
     // Everything on this machine is looked at before the first request: what is wrong with it is known at once.
-    let opened = merge::open(Document::Identities, &identities, &args.out).map_err(DumpError::Identities)?;
-    let parsed = merge::read_identities(opened, &identities).map_err(DumpError::Identities)?;
-    drop(PrivateFile::create(&args.out, replace)?);
+    let read = |path: &PathBuf| {
+        let opened = merge::open(Document::Identities, path, &args.out)?;
+        merge::read_identities(opened, path)
+    };
+    let identities = identities.as_ref().map(read).transpose().map_err(DumpError::Identities)?;
+    if resolved.mode != Mode::Trigger {
+        drop(PrivateFile::create(&args.out, replace)?);
+    }
+    if resolved.volume.is_some() && resolved.mode != Mode::Http {
+        drop(PrivateFolder::create(set_folder(&args.out), replace, DUMP_FILE)?);
+    }
+    let participant = participant(&config, identities.as_ref());
+    if participant.is_none() && resolved.mode == Mode::Trigger {
+        tracing::warn!(
+            "nothing here says which participant is this SV's (roster and identity key, or an identities backup), so \
+             that whose identities the dump holds is not checked"
+        );
+    }
     let order = Order {
-        identities: Arc::new(parsed),
+        mode: resolved.mode,
+        volume: resolved.volume.clone(),
+        participant,
+        identities: identities.map(Arc::new),
         expectations: Expectations { timestamp: args.timestamp, migration_id: Some(resolved.migration_id) },
         request_migration_id: resolved.request_migration_id.then_some(resolved.migration_id),
         parts: if args.part_digests { Parts::Digest } else { Parts::Skip },
@@ -130,15 +153,29 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     let taken = runtime.block_on(take(resolved, &order, RetryPolicy::lasting(args.retry_for)));
     // Waits for the writing thread, which removes its temporary file.
     drop(runtime);
-    merge::print(&args.out, &taken?, output).map_err(DumpError::Print)
+    let made = taken?;
+    merge::print(&made.path, &made.summary, output).map_err(DumpError::Print)
+}
+
+/// This SV's participant: as the roster has it, or else as the identities backup says.
+fn participant(config: &AgentConfig, identities: Option<&Identities>) -> Option<String> {
+    let rostered = || {
+        let roster = roster_file::read(config.roster.as_deref()?).ok()?;
+        let key = identity::read(config.identity_key.as_deref()?).ok()?;
+        let member = roster.member_by_key(&key.verifying_key().into())?;
+        Some(member.participant.to_string())
+    };
+    rostered().or_else(|| identities.and_then(Identities::participant).map(str::to_owned))
 }
 
 /// The settings of flags and file together, and the identities backup.
-fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, PathBuf), ConfigError> {
+fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, Option<PathBuf>), ConfigError> {
     let mut missing = Vec::new();
     let resolved = args.sv_app.resolve(config, &mut missing)?;
     let identities = args.identities.clone().or_else(|| config.identities.clone());
-    if identities.is_none() {
+    // The app's own dump holds them.
+    let is_needed = args.sv_app.mode(config) != Mode::Trigger;
+    if identities.is_none() && is_needed {
         missing.push(Missing {
             section: "backup",
             line: "identities = \"/secure/identities.json\"",
@@ -147,14 +184,14 @@ fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, PathBuf),
             file: config.file.clone(),
         });
     }
-    match (resolved, identities) {
-        (Some(resolved), Some(identities)) => Ok((resolved, identities)),
+    match resolved {
+        Some(resolved) if missing.is_empty() => Ok((resolved, identities)),
         _ => Err(ConfigError::Missing { missing }),
     }
 }
 
 /// Fetches until done or stopped.
-async fn take(resolved: Resolved, order: &Order, policy: RetryPolicy) -> Result<MergeSummary, DumpError> {
+async fn take(resolved: Resolved, order: &Order, policy: RetryPolicy) -> Result<Made, DumpError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DumpError::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(DumpError::Runtime)?;
     let url = resolved.settings.url.clone();

@@ -203,6 +203,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
     let paths = Paths::of(&config, &args.sv_app)?;
     let roster = Arc::new(roster_file::read(&paths.roster)?);
     let signer = signer(&roster, &paths)?;
+    let participant = roster.member(&signer.member).map(|member| member.participant.to_string());
     let opened = merge::open(Document::Identities, &paths.identities, &paths.output_dir.join("dump"))
         .map_err(RunCommandError::Identities)?;
     let identities =
@@ -225,6 +226,9 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
             sv_app: paths.sv_app.settings,
             migration_id: paths.sv_app.migration_id,
             request_migration_id: paths.sv_app.request_migration_id,
+            mode: paths.sv_app.mode,
+            volume: paths.sv_app.volume,
+            participant,
             identities: Arc::new(identities),
             folder: paths.output_dir,
         },

@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::Args;
 use svdr_cli::span::{self, SpanError};
 
-use crate::config::{AgentConfig, ConfigError, Missing, OAuth2Section};
+use crate::config::{self, AgentConfig, ConfigError, Missing, OAuth2Section};
+use crate::export::{self, Volume};
+use crate::fetch::Mode;
 use crate::sv_app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
 
 /// How to reach the SV app.
@@ -31,6 +33,15 @@ pub struct SvAppArgs {
     /// Ask the app for that migration id, instead of only checking that it is its own + 1
     #[arg(long, env = "SVDR_REQUEST_MIGRATION_ID")]
     pub request_migration_id: bool,
+    /// By which way the app gives its dump [default: auto]
+    #[arg(long, value_name = "MODE", env = "SVDR_SV_APP_MODE")]
+    pub mode: Option<ModeArg>,
+    /// The app's dump volume on this machine, for mode trigger or auto
+    #[arg(long, value_name = "DIR", env = "SVDR_DUMP_DIR")]
+    pub dump_dir: Option<PathBuf>,
+    /// The same folder as the app sees it [default: /domain-upgrade-dump]
+    #[arg(long, value_name = "DIR", env = "SVDR_APP_DUMP_DIR", value_parser = app_dir)]
+    pub app_dump_dir: Option<String>,
     /// OAuth2 token endpoint
     #[arg(long, value_name = "URL", env = "SVDR_SV_APP_TOKEN_URL", hide_env_values = true)]
     pub token_url: Option<String>,
@@ -60,6 +71,27 @@ pub struct SvAppArgs {
     pub idle_timeout: Option<Duration>,
 }
 
+/// By which way, as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ModeArg {
+    /// In one answer
+    Http,
+    /// The app writes it into its volume, from where it is taken
+    Trigger,
+    /// In one answer, or through the volume where it is too large for that
+    Auto,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Mode {
+        match mode {
+            ModeArg::Http => Mode::Http,
+            ModeArg::Trigger => Mode::Trigger,
+            ModeArg::Auto => Mode::Auto,
+        }
+    }
+}
+
 /// What flags and file say together: every setting that the SV app needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
@@ -69,6 +101,10 @@ pub struct Resolved {
     pub migration_id: u64,
     /// Whether to ask for it.
     pub request_migration_id: bool,
+    /// By which way the app gives its dump.
+    pub mode: Mode,
+    /// Its dump volume, where that is reachable; always with [`Mode::Trigger`].
+    pub volume: Option<Volume>,
 }
 
 impl SvAppArgs {
@@ -93,11 +129,19 @@ impl SvAppArgs {
         if migration_id.is_none() {
             lacks("migration_id = N", "--migration-id", "SVDR_MIGRATION_ID");
         }
+        let mode = self.mode(config);
+        let volume = self.volume(config);
+        if mode == Mode::Trigger && volume.is_none() {
+            lacks("dump_dir = \"/domain-upgrade-dump\"", "--dump-dir", "SVDR_DUMP_DIR");
+        }
         let credentials = self.credentials(config, &mut lacks)?;
         let defaults = Timeouts::default();
         let (Some(url), Some(migration_id), Some(credentials)) = (url, migration_id, credentials) else {
             return Ok(None);
         };
+        if mode == Mode::Trigger && volume.is_none() {
+            return Ok(None);
+        }
         let timeouts = Timeouts {
             connect: self.connect_timeout.or(section.connect_timeout).unwrap_or(defaults.connect),
             first_byte: self.first_byte_timeout.or(section.first_byte_timeout).unwrap_or(defaults.first_byte),
@@ -108,7 +152,22 @@ impl SvAppArgs {
             settings: Settings { url, credentials, ca_file, timeouts },
             migration_id,
             request_migration_id: self.request_migration_id || section.request_migration_id.unwrap_or(false),
+            mode,
+            volume,
         }))
+    }
+
+    /// By which way the app gives its dump.
+    pub fn mode(&self, config: &AgentConfig) -> Mode {
+        self.mode.map(Mode::from).or(config.sv_app.mode).unwrap_or_default()
+    }
+
+    /// The app's dump volume, where one is named.
+    pub fn volume(&self, config: &AgentConfig) -> Option<Volume> {
+        let section = &config.sv_app;
+        let dir = self.dump_dir.clone().or_else(|| section.dump_dir.clone())?;
+        let app_dir = self.app_dump_dir.clone().or_else(|| section.app_dump_dir.clone());
+        Some(Volume { dir, app_dir: app_dir.unwrap_or_else(|| export::APP_DIR.to_owned()) })
     }
 
     fn credentials(
@@ -166,6 +225,11 @@ impl SvAppArgs {
             ca_file: self.token_ca_file.clone().or(file.ca_file),
         })))
     }
+}
+
+/// A folder as the app sees it.
+fn app_dir(text: &str) -> Result<String, String> {
+    config::app_folder(text)
 }
 
 /// A span that something can happen in.
@@ -246,6 +310,22 @@ mod tests {
         assert_eq!(resolve(&args, oauth2).unwrap().settings.credentials, Credentials::File("here".into()));
         let incomplete = resolve(&SvAppArgs::default(), oauth2).unwrap_err();
         assert_eq!(incomplete, ["--client-secret-file oauth2.client_secret_file = \"…\""]);
+    }
+
+    #[test]
+    fn the_volume_is_needed_only_where_it_is_the_only_way() {
+        let resolved = resolve(&SvAppArgs::default(), FILE).unwrap();
+        assert_eq!((resolved.mode, resolved.volume), (Mode::Auto, None));
+        let volume = format!("{FILE}\ndump_dir = \"volume\"\napp_dump_dir = \"/dump/\"");
+        let resolved = resolve(&SvAppArgs::default(), &volume).unwrap();
+        let expected = Volume { dir: "/etc/svdr/volume".into(), app_dir: "/dump".to_owned() };
+        assert_eq!(resolved.volume, Some(expected));
+        let trigger = SvAppArgs { mode: Some(ModeArg::Trigger), ..SvAppArgs::default() };
+        assert_eq!(resolve(&trigger, FILE).unwrap_err(), ["--dump-dir dump_dir = \"/domain-upgrade-dump\""]);
+        let named = SvAppArgs { dump_dir: Some("/mnt".into()), ..trigger };
+        let resolved = resolve(&named, FILE).unwrap();
+        assert_eq!(resolved.mode, Mode::Trigger);
+        assert_eq!(resolved.volume, Some(Volume { dir: "/mnt".into(), app_dir: export::APP_DIR.to_owned() }));
     }
 
     #[test]

@@ -10,16 +10,18 @@ use svdr_protocol::time::{Timestamp, TimestampError};
 use super::base64::Base64Defect;
 use super::limits::{
     MAX_DARS, MAX_DEPTH, MAX_IDENTITIES_LEN, MAX_KEY_LEN, MAX_PATH_LEN, MAX_SHORT_LEN, MAX_SHOWN_LEN,
-    MAX_UNIQUE_KEYS,
+    MAX_SHOWN_PATH_LEN, MAX_UNIQUE_KEYS,
 };
 
-/// Which of the two documents.
+/// Which document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
     /// The identities backup: private keys.
     Identities,
     /// The data snapshot of the SV app.
     Snapshot,
+    /// The whole dump that the SV app has exported: private keys too.
+    Dump,
 }
 
 impl fmt::Display for Document {
@@ -27,11 +29,17 @@ impl fmt::Display for Document {
         f.write_str(match self {
             Document::Identities => "identities document",
             Document::Snapshot => "data snapshot",
+            Document::Dump => "exported dump",
         })
     }
 }
 
 impl Document {
+    /// Whether it holds private keys, so that nothing of it may be told.
+    const fn is_private(self) -> bool {
+        matches!(self, Document::Identities | Document::Dump)
+    }
+
     /// Adds a key to a path. Of the identities document only names are told: a document that is damaged may have
     /// something else where a key should be.
     pub(super) fn push_key(self, path: &mut String, key: &str) {
@@ -43,7 +51,7 @@ impl Document {
                 }
                 path.push_str(key);
             }
-            (Document::Identities, _) => path.push_str("[…]"),
+            (Document::Identities | Document::Dump, _) => path.push_str("[…]"),
             (Document::Snapshot, _) => *path += &format!("[{:?}]", shown(key)),
         }
     }
@@ -90,20 +98,15 @@ impl Found {
     /// A byte of `document`. Of the identities document only JSON's own punctuation and control characters are
     /// told.
     pub(super) fn byte(document: Document, byte: u8) -> Found {
-        match document {
-            Document::Identities if byte > b' ' && !b"{}[]:,\"".contains(&byte) => {
-                Found::Kind("another character")
-            }
-            _ => Found::Byte(byte),
+        match document.is_private() && byte > b' ' && !b"{}[]:,\"".contains(&byte) {
+            true => Found::Kind("another character"),
+            false => Found::Byte(byte),
         }
     }
 
     /// A text of `document`, or only that it is one.
     pub(super) fn text(document: Document, text: &str) -> Found {
-        match document {
-            Document::Identities => Found::Kind("another value"),
-            Document::Snapshot => Found::Text(shown(text)),
-        }
+        if document.is_private() { Found::Kind("another value") } else { Found::Text(shown(text)) }
     }
 }
 
@@ -111,6 +114,15 @@ impl Found {
 pub(super) fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(MAX_SHOWN_LEN).collect();
     if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A path, cut to what a message can carry; longer than other values, because its end says most.
+pub(super) fn shown_path(path: &str) -> String {
+    let mut shown: String = path.chars().take(MAX_SHOWN_PATH_LEN).collect();
+    if shown.len() < path.len() {
         shown.push('…');
     }
     shown
@@ -255,6 +267,23 @@ pub enum Defect {
     /// `separate_payload_files` is true, but this is too long for a path.
     #[error("the path of a separate payload file is longer than {MAX_PATH_LEN} bytes; expected a path")]
     PathTooLong,
+    /// An export whose payloads stand in the document.
+    #[error("the payload is in the dump itself; expected one that names a file (separate_payload_files)")]
+    NotSeparate,
+    /// An export that names a file elsewhere.
+    #[error("expected the path of a file in {expected}; found {found:?}")]
+    OtherPath {
+        /// The folder of the export, as the app sees it.
+        expected: String,
+        /// The path.
+        found: String,
+    },
+    /// An export that names one file twice.
+    #[error("expected a file for each payload; found {found:?} for both")]
+    SamePath {
+        /// The path.
+        found: String,
+    },
 }
 
 /// A document is refused.
@@ -278,12 +307,22 @@ impl Refusal {
                 "Give the identities dump and the data snapshot as the SV app answered them; one of the two looks \
                  like a dump that is already merged"
             }
+            (Document::Dump, Defect::OtherTimestamp { .. } | Defect::OtherMigrationId { .. }) => {
+                "Move the export's folder away, and have the SV app export it again as it was asked for"
+            }
             (_, Defect::OtherTimestamp { .. }) => {
                 "Take the data snapshot again at the timestamp agreed on, or give the timestamp that this one was \
                  taken for"
             }
             (_, Defect::OtherMigrationId { .. }) => {
                 "Take the data snapshot again with this migration id, or correct the id that was asked for"
+            }
+            (Document::Dump, Defect::OtherPath { .. }) => {
+                "If the SV app sees its dump volume elsewhere, say where with app_dump_dir; otherwise do not import \
+                 this dump"
+            }
+            (Document::Dump, Defect::NotSeparate) => {
+                "The release of the SV app writes its payloads into the dump; use mode = \"http\""
             }
             (_, Defect::ByteOrderMark) => "Save the document again as UTF-8 without a byte order mark",
             (_, Defect::Trailing { .. }) => "Give exactly one document a file, as the SV app answered it",
@@ -298,6 +337,9 @@ impl Refusal {
             }
             (Document::Snapshot, _) => {
                 "Take the data snapshot again from the SV app, and check that all of it arrived"
+            }
+            (Document::Dump, _) => {
+                "Have the SV app export it again, and look at its log and at the room on its volume"
             }
         }
     }

@@ -21,6 +21,8 @@ pub struct Identities {
     /// Between the braces of the outer object, in bytes of `text`, without white space at its end.
     body: (usize, usize),
     keys: HashSet<String>,
+    /// `identities.participant.id`, which is no secret.
+    participant: Option<String>,
 }
 
 impl fmt::Debug for Identities {
@@ -45,6 +47,7 @@ impl Identities {
             start: Position { offset: 0, line: 1, column: 1 },
             len: 0,
             keys: HashSet::new(),
+            participant: Vec::new(),
         };
         reader.push(&text, &mut visitor)?;
         reader.finish()?;
@@ -52,7 +55,8 @@ impl Identities {
         let (start, end) = (offset(reader.body_start()), offset(reader.body_end()));
         let body = text.get(start..end).unwrap_or_default().trim_ascii_end();
         let body = (start, start + body.len());
-        Ok(Identities { text, body, keys: visitor.keys })
+        let participant = String::from_utf8(visitor.participant).ok().filter(|id| !id.is_empty());
+        Ok(Identities { text, body, keys: visitor.keys, participant })
     }
 
     /// Reads a document to its end and checks it. `len_hint` is its length in bytes where that is known: with it,
@@ -96,6 +100,11 @@ impl Identities {
         Identities::parse(text)
     }
 
+    /// The participant whose identities they are, where the document says so.
+    pub fn participant(&self) -> Option<&str> {
+        self.participant.as_deref()
+    }
+
     /// What stands between the braces of the outer object; never empty.
     pub(super) fn body(&self) -> &[u8] {
         self.text.get(self.body.0..self.body.1).unwrap_or_default()
@@ -114,6 +123,7 @@ struct IdentitiesVisitor {
     /// Length of the string being read.
     len: usize,
     keys: HashSet<String>,
+    participant: Vec<u8>,
 }
 
 impl Visitor for IdentitiesVisitor {
@@ -130,8 +140,11 @@ impl Visitor for IdentitiesVisitor {
 
     fn piece(&mut self, _at: Position, piece: &[u8]) -> Result<(), Fault> {
         self.len += piece.len();
-        if self.node == Node::PartyOrDomain && self.len > MAX_SHORT_LEN {
+        if matches!(self.node, Node::PartyOrDomain | Node::ParticipantId) && self.len > MAX_SHORT_LEN {
             return Err(Fault::at(self.start, Defect::TooLong { expected: self.node.expected() }));
+        }
+        if self.node == Node::ParticipantId {
+            self.participant.extend_from_slice(piece);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::summary::MergeSummary;
 
 /// Bytes read at once: large against the cost of a system call, small enough to stay in a processor's cache
 /// while they are checked, hashed and written.
-const CHUNK_LEN: usize = 256 << 10;
+pub(super) const CHUNK_LEN: usize = 256 << 10;
 
 /// What the snapshot must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,9 @@ pub(super) enum Node {
     Identities,
     PartyOrDomain,
     PrivateIdentities,
+    Participant,
+    ParticipantId,
+    DumpDocument,
     SnapshotDocument,
     CreatedAt,
     MigrationId,
@@ -56,9 +59,18 @@ static IDENTITIES: &[Field] = &[
     required("dso_party_id", Node::PartyOrDomain),
     required("domain_alias", Node::PartyOrDomain),
     required("domain_id", Node::PartyOrDomain),
-    required("participant", Node::PrivateIdentities),
+    required("participant", Node::Participant),
     required("sequencer", Node::PrivateIdentities),
     required("mediator", Node::PrivateIdentities),
+];
+// Of a node's identities nothing is looked at but whose they are.
+static PARTICIPANT: &[Field] = &[optional("id", Node::ParticipantId)];
+static DUMP_DOCUMENT: &[Field] = &[
+    required("identities", Node::Identities),
+    required("created_at", Node::CreatedAt),
+    required("migration_id", Node::MigrationId),
+    required("data_snapshot", Node::DataSnapshot),
+    optional("participant_users", Node::ParticipantUsers),
 ];
 static SNAPSHOT_DOCUMENT: &[Field] = &[
     required("created_at", Node::CreatedAt),
@@ -82,6 +94,8 @@ impl Node {
         match self {
             Node::IdentitiesDocument => Some(IDENTITIES_DOCUMENT),
             Node::Identities => Some(IDENTITIES),
+            Node::Participant => Some(PARTICIPANT),
+            Node::DumpDocument => Some(DUMP_DOCUMENT),
             Node::SnapshotDocument => Some(SNAPSHOT_DOCUMENT),
             Node::DataSnapshot => Some(DATA_SNAPSHOT),
             Node::Dar => Some(DAR),
@@ -96,7 +110,11 @@ impl Node {
             Node::IdentitiesDocument => "an object with the field identities",
             Node::Identities => "an object with the identities of participant, sequencer and mediator",
             Node::PartyOrDomain => "the id of a party or synchronizer, or an alias, as a string",
-            Node::PrivateIdentities => "an object with the identities of a node",
+            Node::PrivateIdentities | Node::Participant => "an object with the identities of a node",
+            Node::ParticipantId => "the id of a participant, as a string",
+            Node::DumpDocument => {
+                "an object with the fields identities, created_at, migration_id and data_snapshot"
+            }
             Node::SnapshotDocument => "an object with the fields created_at, migration_id and data_snapshot",
             Node::CreatedAt | Node::AcsTimestamp => "an RFC 3339 timestamp with Z, as a string",
             Node::MigrationId => "a migration id, as a whole number",
@@ -118,11 +136,14 @@ impl Node {
             Node::IdentitiesDocument
             | Node::Identities
             | Node::PrivateIdentities
+            | Node::Participant
+            | Node::DumpDocument
             | Node::SnapshotDocument
             | Node::DataSnapshot
             | Node::Dar => matches!(kind, Kind::Object),
             Node::ParticipantUsers => matches!(kind, Kind::Object | Kind::Null),
             Node::PartyOrDomain
+            | Node::ParticipantId
             | Node::CreatedAt
             | Node::AcsTimestamp
             | Node::AcsSnapshot
@@ -159,6 +180,7 @@ impl Shape {
         let root = match document {
             Document::Identities => Node::IdentitiesDocument,
             Document::Snapshot => Node::SnapshotDocument,
+            Document::Dump => Node::DumpDocument,
         };
         Shape { root, open: Vec::new(), next: root }
     }

@@ -3,6 +3,7 @@
 mod laws;
 mod refusals;
 mod results;
+mod whole;
 
 use svdr_protocol::time::Timestamp;
 use zeroize::Zeroizing;

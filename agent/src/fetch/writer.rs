@@ -19,7 +19,8 @@ pub(super) enum Piece {
 /// try was given up.
 pub(super) fn write(order: &Order, mut pieces: Receiver<Piece>) -> Result<Option<MergeSummary>, WriteError> {
     let mut file = PrivateFile::create(&order.out, order.replace)?;
-    let mut merger = Merger::new(&order.identities, order.expectations, order.parts, &mut file)?;
+    let identities = order.identities.as_ref().ok_or(WriteError::NoIdentities)?;
+    let mut merger = Merger::new(identities, order.expectations, order.parts, &mut file)?;
     loop {
         match pieces.blocking_recv() {
             Some(Piece::Chunk(chunk)) => merger.push(&chunk)?,
@@ -28,6 +29,9 @@ pub(super) fn write(order: &Order, mut pieces: Receiver<Piece>) -> Result<Option
         }
     }
     let summary = merger.finish()?;
+    if summary.separate_payload_files {
+        return Err(WriteError::SeparateFiles);
+    }
     file.commit()?;
     Ok(Some(summary))
 }

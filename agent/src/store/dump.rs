@@ -3,11 +3,12 @@
 //! It is written after the dump has its name and is flushed, so its presence means that the dump was complete.
 //! Whether the file is still what it was is checked again before anything is signed.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use svdr_cli::crash::around_flush;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::digest::Digest;
@@ -16,7 +17,10 @@ use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote;
 
 use super::StoreError;
-use crate::dump::{MergeSummary, Payload};
+use crate::dump::{CheckedFile, MergeSummary, Payload, PayloadFileError, PayloadPart, read_payload_file};
+
+/// Bytes read at once when a dump is checked.
+const BUFFER_LEN: usize = 1 << 20;
 
 /// A finished dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +56,9 @@ pub struct PartRecord {
     pub size: u64,
     /// SHA-256 of the decoded bytes.
     pub sha256: Digest,
+    /// Name of the file beside the dump that holds it in chunks; `None` where it stands in the dump itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 impl DumpRecord {
@@ -76,13 +83,37 @@ impl DumpRecord {
         }
     }
 
+    /// Whether the dump is on the disk as it was made: it and each of its payload files, read to the end.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn is_on_disk(&self) -> io::Result<bool> {
+        if digest(&self.path, self.size)? != Some(self.sha256) {
+            return Ok(false);
+        }
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        for (part, file) in self.parts.iter().filter_map(|part| part.file.as_ref().map(|file| (part, file))) {
+            let found = match read_payload_file(File::open(folder.join(file))?, |_| Ok(())) {
+                Ok(found) => found,
+                Err(PayloadFileError::Chunks(_)) => return Ok(false),
+                Err(PayloadFileError::Read { source, .. } | PayloadFileError::Write { source, .. }) => {
+                    return Err(source);
+                }
+            };
+            if found != (part.size, part.sha256) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// What the voting rules look at.
     pub fn to_vote(&self) -> vote::Dump {
         let part = |part: &PartRecord| Part {
             name: part.name.clone(),
             digest: part.sha256,
             size: part.size,
-            file: None,
+            file: part.file.clone(),
         };
         vote::Dump {
             recovery_timestamp: self.recovery_timestamp,
@@ -117,19 +148,40 @@ impl DumpRecord {
     }
 }
 
+/// SHA-256 of a file of that size; `None` where it has another.
+fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() != size {
+        return Ok(None);
+    }
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; BUFFER_LEN]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(Some(Digest::from_bytes(hash.finalize().into()))),
+            Ok(read) => hash.update(buffer.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// The parts that have a digest, up to as many as an attestation may list.
 fn parts(summary: &MergeSummary) -> Vec<PartRecord> {
     let payload = |name: &str, payload: &Payload| match payload {
         Payload::Inline { size, sha256: Some(sha256) } => {
-            Some(PartRecord { name: name.to_owned(), size: *size, sha256: *sha256 })
+            Some(PartRecord { name: name.to_owned(), size: *size, sha256: *sha256, file: None })
         }
-        Payload::Inline { sha256: None, .. } | Payload::File { .. } => None,
+        Payload::File { checked: Some(CheckedFile { file, size, sha256 }), .. } => {
+            Some(PartRecord { name: name.to_owned(), size: *size, sha256: *sha256, file: Some(file.clone()) })
+        }
+        Payload::Inline { sha256: None, .. } | Payload::File { checked: None, .. } => None,
     };
-    let genesis = summary.genesis_state.as_ref().and_then(|genesis| payload("genesis_state", genesis));
-    let acs = payload("acs_snapshot", &summary.acs_snapshot);
+    let genesis =
+        summary.genesis_state.as_ref().and_then(|genesis| payload(PayloadPart::GenesisState.name(), genesis));
+    let acs = payload(PayloadPart::AcsSnapshot.name(), &summary.acs_snapshot);
     let dars = summary.dars.iter().filter_map(|dar| {
         let sha256 = dar.sha256?;
-        Some(PartRecord { name: format!("dar:{}", dar.hash), size: dar.size, sha256 })
+        Some(PartRecord { name: format!("dar:{}", dar.hash), size: dar.size, sha256, file: None })
     });
     genesis.into_iter().chain(acs).chain(dars).take(MAX_PARTS).collect()
 }

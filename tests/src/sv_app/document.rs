@@ -100,11 +100,16 @@ pub fn snapshot_len(shape: SnapshotShape, timestamp: Timestamp, migration_id: u6
     snapshot(shape, timestamp, migration_id, flaw).map(|piece| piece.len() as u64).sum()
 }
 
-fn payload(noise: Noise, len: u64) -> Payload {
+fn payload(noise: Noise, len: u64) -> impl Iterator<Item = Vec<u8>> + Send {
+    raw(noise, len).map(|bytes| STANDARD.encode(bytes).into_bytes())
+}
+
+/// `len` bytes of a payload, a piece at a time.
+pub(super) fn raw(noise: Noise, len: u64) -> impl Iterator<Item = Vec<u8>> + Send {
     Payload { noise, left: len }
 }
 
-/// Base64 of `left` bytes of noise, a chunk at a time.
+/// `left` bytes of noise, a piece at a time.
 struct Payload {
     noise: Noise,
     left: u64,
@@ -119,7 +124,7 @@ impl Iterator for Payload {
             return None;
         }
         self.left -= len as u64;
-        Some(STANDARD.encode(self.noise.bytes(len)).into_bytes())
+        Some(self.noise.bytes(len))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -128,7 +133,8 @@ impl Iterator for Payload {
     }
 }
 
-fn tail(shape: SnapshotShape, timestamp: Timestamp) -> Vec<u8> {
+/// The DARs of a snapshot.
+pub(super) fn dars(shape: SnapshotShape) -> Value {
     let mut noise = Noise::new(shape.seed ^ 2);
     let dars: Vec<Value> = (0..shape.dars)
         .map(|_| {
@@ -136,8 +142,16 @@ fn tail(shape: SnapshotShape, timestamp: Timestamp) -> Vec<u8> {
             json!({"hash": hex(&Sha256::digest(&content)), "content": STANDARD.encode(content)})
         })
         .collect();
-    let dars = Value::Array(dars);
-    let users = json!({"users": [{"id": "ledger-api-user", "annotations": {}}]});
+    Value::Array(dars)
+}
+
+/// The participant's users.
+pub(super) fn users() -> Value {
+    json!({"users": [{"id": "ledger-api-user", "annotations": {}}]})
+}
+
+fn tail(shape: SnapshotShape, timestamp: Timestamp) -> Vec<u8> {
+    let (dars, users) = (dars(shape), users());
     format!(
         r#"","acs_timestamp":"{timestamp}","dars":{dars},"synchronizer_was_paused":true}},"participant_users":{users}}}"#
     )
