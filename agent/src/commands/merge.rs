@@ -91,7 +91,7 @@ pub enum MergeCommandError {
         source: MergeError,
     },
     /// A payload file that the snapshot names is not what it should be.
-    #[error("the payload file {}: {source}. Copy it again from where the SV app wrote it", path.display())]
+    #[error("the payload file {}: {source}", path.display())]
     PayloadFile {
         /// The file.
         path: PathBuf,

@@ -22,6 +22,9 @@ ca_file = "/etc/ca.pem"
 connect_timeout = "5s"
 first_byte_timeout = "20m"
 idle_timeout = "2m"
+mode = "trigger"
+dump_dir = "volume"
+app_dump_dir = "/domain-upgrade-dump/"
 [sv_app.oauth2]
 token_url = "https://auth.example.com/oauth/token"
 client_id = "svdr"
@@ -57,6 +60,9 @@ fn every_section_is_read() {
     assert_eq!(evidence.logs, ["/var/log/canton/participant*.log*", "/etc/svdr/logs/*"]);
     assert_eq!(evidence.since, Some(Duration::from_secs(48 * 3600)));
     assert_eq!(config.sv_app.first_byte_timeout, Some(Duration::from_secs(1200)));
+    assert_eq!(config.sv_app.mode, Some(Mode::Trigger));
+    assert_eq!(config.sv_app.dump_dir, Some("/etc/svdr/volume".into()));
+    assert_eq!(config.sv_app.app_dump_dir.as_deref(), Some("/domain-upgrade-dump"));
     let oauth2 = config.sv_app.oauth2.as_ref().unwrap();
     assert_eq!(oauth2.client_secret_file, Some("/etc/svdr/secret".into()));
     assert_eq!(config.identities, Some("/secure/identities.json".into()));
@@ -137,6 +143,27 @@ fn one_place_for_one_thing() {
     assert!(mistakes("coordinator = [1]")[0].contains("expected sections, [[coordinator]], found integer"));
     assert!(mistakes("[evidence]\nlogs = []")[0].contains("expected a list of texts"));
     assert!(mistakes("[evidence]\nlogs = [1]")[0].contains("expected a list of texts"));
+}
+
+#[test]
+fn ways_are_named_and_the_apps_folder_is_absolute() {
+    for mode in [Mode::Http, Mode::Trigger, Mode::Auto] {
+        let config = parse(&format!("[sv_app]\nmode = \"{}\"", mode.name())).unwrap();
+        assert_eq!(config.sv_app.mode, Some(mode));
+    }
+    assert!(mistakes("[sv_app]\nmode = \"ftp\"")[0].contains("\"http\", \"trigger\" or \"auto\""));
+    for folder in ["dump", "./dump", "/dump\\n"] {
+        let found = mistakes(&format!("[sv_app]\napp_dump_dir = \"{folder}\""));
+        assert!(found[0].contains("as the SV app sees it"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_command_is_told_where_the_dump_is() {
+    let deliver = |command: &str| parse(&format!("[deliver]\ncommand = [{command}]"));
+    assert!(deliver("\"cp\", \"{dump}\", \"{files}\", \"/mnt\"").is_ok());
+    assert!(deliver("\"cp\", \"-r\", \"{dump_dir}/.\", \"/mnt\"").is_ok());
+    assert!(deliver("\"cp\", \"{files}\", \"/mnt\"").is_err());
 }
 
 #[test]

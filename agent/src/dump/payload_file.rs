@@ -31,7 +31,10 @@ pub enum PayloadFileError {
         source: io::Error,
     },
     /// It is not whole.
-    #[error("{0}")]
+    #[error(
+        "{0}. It was not written to its end, or not copied: look at the SV app's log and at the room on the disks, and \
+         have it written again"
+    )]
     Chunks(ChunkDefect),
 }
 

@@ -95,10 +95,7 @@ pub enum ExportError {
         source: MergeError,
     },
     /// A payload file is refused, or could not be read or copied.
-    #[error(
-        "{}: {source}. The SV app has not written all of it: look at its log and at the room on its volume, and have it \
-         export again", path.display()
-    )]
+    #[error("{}: {source}", path.display())]
     Payload {
         /// Its path.
         path: PathBuf,

@@ -185,3 +185,72 @@ fn parts(summary: &MergeSummary) -> Vec<PartRecord> {
     });
     genesis.into_iter().chain(acs).chain(dars).take(MAX_PARTS).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros).unwrap()
+    }
+
+    fn record(folder: &Path) -> DumpRecord {
+        let path = folder.join("dump.json");
+        fs::write(&path, "{}").unwrap();
+        fs::write(folder.join("acs"), b"\0\0\0\x03abc").unwrap();
+        let part = |name: &str, bytes: &[u8], file: Option<&str>| PartRecord {
+            name: name.to_owned(),
+            size: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+            file: file.map(str::to_owned),
+        };
+        DumpRecord {
+            round: 1,
+            proposal: Digest::of(b""),
+            path,
+            recovery_timestamp: at(0),
+            migration_id: 6,
+            size: 2,
+            sha256: Digest::of(b"{}"),
+            parts: vec![part("acs_snapshot", b"abc", Some("acs")), part("dar:1220", b"x", None)],
+            started: at(1),
+            finished: at(2),
+        }
+    }
+
+    #[test]
+    fn a_dump_is_on_disk_with_every_file_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = record(folder.path());
+        assert!(record.is_on_disk().unwrap());
+        for (name, content) in [
+            ("acs", &b"\0\0\0\x03abx"[..]),
+            ("acs", b"\0\0\0\x03ab"),
+            ("acs", b""),
+            ("dump.json", b"{ }"),
+            ("dump.json", b"[]"),
+        ] {
+            let whole = fs::read(folder.path().join(name)).unwrap();
+            fs::write(folder.path().join(name), content).unwrap();
+            assert!(!record.is_on_disk().unwrap(), "{name} {content:?}");
+            fs::write(folder.path().join(name), whole).unwrap();
+        }
+        fs::remove_file(folder.path().join("acs")).unwrap();
+        assert!(record.is_on_disk().is_err());
+    }
+
+    #[test]
+    fn the_attestation_names_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = record(folder.path());
+        let files: Vec<_> = record.to_vote().parts.into_iter().map(|part| part.file).collect();
+        assert_eq!(files, [Some("acs".to_owned()), None]);
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<DumpRecord>(&json).unwrap(), record);
+        // A record of before there were such files.
+        let before = json.replace(",\"file\":\"acs\"", "");
+        assert_eq!(serde_json::from_str::<DumpRecord>(&before).unwrap().parts[0].file, None);
+    }
+}

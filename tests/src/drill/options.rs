@@ -13,6 +13,7 @@ use clap::Parser;
     drill                                   one SV lags behind, and two did not agree for a minute\n  \
     drill --pruned --svs 13                 the SV apps of some cannot serve the first proposal's time\n  \
     drill --vouch --lagging                 one SV's logs are lost, and another one lags behind\n  \
+    drill --large --faults                  dumps come through the SV apps' own volumes, in spite of everything\n  \
     drill --chaos 7                         processes and connections die while the session goes on\n  \
     drill --serve --keep practice           SV apps and files to practise docs/session.md with, by hand\n\n\
     Without --lagging, --mismatch, --pruned and --vouch it is --lagging --mismatch=healed. Ends with 0 where the session \
@@ -34,6 +35,10 @@ pub struct Options {
     /// One SV's logs are lost: the others' matches with it stand in for them
     #[arg(long, conflicts_with = "offline")]
     pub vouch: bool,
+    /// The snapshots are too large for one answer: the SV apps write their dumps into their own volumes, and the agents
+    /// take them from there
+    #[arg(long)]
+    pub large: bool,
     /// Let the SV apps fail in every way that can be tried again: resets, torn bodies, 503, a proxy's HTML
     #[arg(long)]
     pub faults: bool,

@@ -248,6 +248,13 @@ impl<'a> Completed<'a> {
         if let (Some(place), Some(at)) = (story.lagging(), story.stuck_at()) {
             told.push(format!("{}'s participant got stuck at {at}.", network.name(place)));
         }
+        if network.large {
+            told.push(
+                "The SV apps wrote their dumps into their own volumes, and the agents took them from there: the dump, \
+                 and each large payload in a file of its own beside it."
+                    .to_owned(),
+            );
+        }
         if let Some(place) = story.vouched() {
             told.push(format!(
                 "{}'s logs are lost: what the others saw of it stood in for them.",

@@ -63,7 +63,7 @@ fn what_others_could_have_put_there() {
 #[test]
 fn payload_files_that_are_not_whole() {
     // Chunks of 49,152 bytes and their lengths: in one, in a length, before the first.
-    refuses(ExportFault::CutAt(100_000), 1, &["is torn: expected 49152 bytes", "has not written all of it"]);
+    refuses(ExportFault::CutAt(100_000), 1, &["is torn: expected 49152 bytes", "was not written to its end"]);
     refuses(ExportFault::CutAt(49_158), 1, &["2 bytes into the length", "is not complete"]);
     refuses(ExportFault::CutAt(0), 1, &["there is no chunk in it"]);
     refuses(ExportFault::Trailing(vec![0; 8]), 1, &["says that it has 0 bytes"]);

@@ -136,3 +136,27 @@ proptest! {
         prop_assert_eq!(copy(good.as_bytes(), piece).unwrap(), copy(good.as_bytes(), good.len()).unwrap());
     }
 }
+
+#[test]
+fn the_laws_of_the_fuzz_targets_hold_for_their_seeds() {
+    use super::super::fuzz;
+    let seeds = |target: &str| {
+        let folder = format!("{}/../fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
+        let files =
+            std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.collect::<Vec<_>>()
+    };
+    assert!(seeds("chunks").len() > 2 && seeds("export").len() > 2);
+    seeds("chunks").iter().for_each(|seed| fuzz::chunks_are_chunks(seed));
+    seeds("export").iter().for_each(|seed| fuzz::exports_are_copied(seed));
+}
+
+proptest! {
+    #[test]
+    fn the_law_of_exports_holds_for_damaged_ones(at in any::<prop::sample::Index>(), byte: u8, piece in 1u8..) {
+        let mut dump = good().replace("/domain-upgrade-dump/", "/dump/").into_bytes();
+        let at = at.index(dump.len());
+        dump[at] = byte;
+        super::super::fuzz::exports_are_copied(&[&[piece][..], &dump].concat());
+    }
+}
