@@ -22,7 +22,9 @@
 //! whoever else writes into a shared volume could lay a dump of his own there.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
+use svdr_cli::files::Replace;
 use svdr_protocol::time::Timestamp;
 
 use crate::dump::{Expectations, Parts, Relocation};
@@ -80,7 +82,9 @@ pub struct TakeOrder<'a> {
     /// The folder that the set is to be.
     pub out: &'a Path,
     /// Whether that may exist.
-    pub replace: svdr_cli::files::Replace,
+    pub replace: Replace,
+    /// Set where nobody wants it any more: gigabytes take a while.
+    pub given_up: &'a AtomicBool,
 }
 
 /// The folder of a set that is asked for as `out`: a dump in several files cannot be called like a single one.

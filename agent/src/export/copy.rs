@@ -6,6 +6,7 @@
 //! then it is the copy that is read and checked.
 
 use std::io::{self, Read as _, Write as _};
+use std::sync::atomic::Ordering;
 
 use svdr_cli::files::{FolderFile, PrivateFolder};
 use svdr_cli::progress::Progress;
@@ -46,7 +47,7 @@ pub fn take(order: &TakeOrder<'_>) -> Result<MergeSummary, ExportError> {
     let progress = Progress::bytes("taking the payloads", Some(sources.iter().map(Source::size).sum()));
     for (named, source) in files.iter().zip(&sources) {
         let file = relocation.new_file(named.part);
-        let (size, sha256) = copy_payload(source, set.file(&file)?, &progress)?;
+        let (size, sha256) = copy_payload(order, source, set.file(&file)?, &progress)?;
         summary.set_checked(named.part, CheckedFile { file, size, sha256 });
     }
     for source in sources.iter().chain([&dump]) {
@@ -54,8 +55,14 @@ pub fn take(order: &TakeOrder<'_>) -> Result<MergeSummary, ExportError> {
     }
     let own: Vec<&str> = files.iter().map(|named| named.file.as_str()).chain([DUMP_FILE]).collect();
     export.warn_of_others(&own).map_err(ExportError::read(export.path()))?;
+    check_wanted(order)?;
     set.commit()?;
     Ok(summary)
+}
+
+/// Stops where nobody wants the set any more.
+fn check_wanted(order: &TakeOrder<'_>) -> Result<(), ExportError> {
+    if order.given_up.load(Ordering::Relaxed) { Err(ExportError::GivenUp) } else { Ok(()) }
 }
 
 fn copy_document(
@@ -71,6 +78,7 @@ fn copy_document(
     let mut buffer = Zeroizing::new(vec![0; BUFFER_LEN]);
     let (mut from, mut offset) = (&dump.file, 0);
     loop {
+        check_wanted(order)?;
         match from.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => {
@@ -117,6 +125,7 @@ fn open_payloads(
 
 /// Copies a payload file and checks it; gives size and digest of the payload.
 fn copy_payload(
+    order: &TakeOrder<'_>,
     source: &Source,
     mut out: FolderFile,
     progress: &Progress,
@@ -126,8 +135,11 @@ fn copy_payload(
     let target = out.as_file().try_clone().map_err(unreadable)?;
     let copied = copy_payload_file(&source.file, &target, |bytes, shared| {
         progress.advance(bytes.len() as u64);
+        check_wanted(order).map_err(io::Error::other)?;
         if shared == Shared::Yes { Ok(()) } else { out.write_all(bytes) }
     });
+    // What broke it off then is not the disk.
+    check_wanted(order)?;
     let copied = copied.map_err(failed)?;
     out.finish()?;
     Ok(copied)

@@ -133,6 +133,9 @@ pub enum ExportError {
     /// The set cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Nobody wants it any more.
+    #[error("the taking of the SV app's dump was given up; run this again to have it")]
+    GivenUp,
     /// It has not become complete.
     #[error(
         "{} is not complete, and nothing has changed in it for {}", path.display(), humantime::format_duration(*waited)
@@ -207,6 +210,7 @@ impl CommandError for ExportError {
             | ExportError::Payload { .. }
             | ExportError::Newer { .. }
             | ExportError::Changed { .. }
+            | ExportError::GivenUp
             | ExportError::Unfinished { .. } => Exit::Failed,
         }
     }

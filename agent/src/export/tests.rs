@@ -60,6 +60,10 @@ impl Place {
     }
 
     fn take(&self) -> Result<crate::dump::MergeSummary, ExportError> {
+        self.take_unless(&AtomicBool::new(false))
+    }
+
+    fn take_unless(&self, given_up: &AtomicBool) -> Result<crate::dump::MergeSummary, ExportError> {
         let taken = take(&TakeOrder {
             volume: &self.volume,
             expectations: Expectations { timestamp: AT.parse().unwrap(), migration_id: Some(6) },
@@ -67,6 +71,7 @@ impl Place {
             parts: Parts::Digest,
             out: &self.out(),
             replace: Replace::Never,
+            given_up,
         });
         let left = fs::read_dir(self.folder.path()).unwrap().count();
         assert_eq!(left, 1 + usize::from(self.out().exists()), "something was left behind");
@@ -199,6 +204,23 @@ fn another_nodes_dump_is_refused() {
     place.write(DUMP_FILE, document("../acs").as_bytes());
     let error = place.refuses(false);
     assert_eq!(error.exit(), Exit::Refused, "{error}");
+}
+
+#[test]
+fn what_nobody_wants_any_more_leaves_nothing() {
+    let place = Place::new();
+    let given_up = place.take_unless(&AtomicBool::new(true));
+    assert!(matches!(given_up, Err(ExportError::GivenUp)));
+    assert!(!place.out().exists());
+}
+
+#[test]
+fn files_of_two_users_are_not_one_export() {
+    let place = Place::new();
+    // Only root can give files away.
+    if std::os::unix::fs::chown(place.export("acs"), Some(12_345), None).is_ok() {
+        assert!(matches!(place.refuses(false), ExportError::OtherOwner { found: 12_345, .. }));
+    }
 }
 
 #[test]

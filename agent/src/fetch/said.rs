@@ -154,6 +154,7 @@ fn export_errors() -> Vec<ExportError> {
             expected: "PAR::Digital-Asset-1::1220e1".to_owned(),
             found: "PAR::Digital-Asset-2::1220ab".to_owned(),
         },
+        ExportError::GivenUp,
         ExportError::Unfinished {
             path: export(),
             waited: Duration::from_secs(60),

@@ -16,7 +16,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use svdr_cli::progress::Progress;
@@ -41,6 +41,7 @@ pub(super) async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Re
     let watch = Watch { order, volume, timeouts: app.timeouts() };
     let mut tries = Tries::new(policy);
     let mut known = Sight::default();
+    watch.check_volume().await?;
     if let Some(made) = watch.take_earlier(&mut known).await? {
         return Ok(made);
     }
@@ -64,6 +65,13 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
+    /// Whether the volume is there: the app is not made to write gigabytes that nobody can take.
+    async fn check_volume(&self) -> Result<(), FetchError> {
+        let path = self.volume.dir.clone();
+        let found = tokio::fs::read_dir(&path).await;
+        found.map(drop).map_err(|source| ExportError::Volume { path, source }.into())
+    }
+
     /// What an earlier run has had made, or is having made. What is left there of it is noted in `known`.
     async fn take_earlier(&self, known: &mut Sight) -> Result<Option<Made>, FetchError> {
         *known = self.look().await?;
@@ -169,6 +177,8 @@ impl Watch<'_> {
     /// Takes the export as it is now.
     async fn take(&self) -> Result<Result<Made, ExportError>, FetchError> {
         let (order, volume) = (self.order.clone(), self.volume.clone());
+        let wanted = Wanted::default();
+        let given_up = Arc::clone(&wanted.given_up);
         let taken = tokio::task::spawn_blocking(move || {
             let out = set_folder(&order.out);
             let summary = export::take(&TakeOrder {
@@ -178,6 +188,7 @@ impl Watch<'_> {
                 parts: order.parts,
                 out: &out,
                 replace: order.replace,
+                given_up: &given_up,
             })?;
             Ok(Made { path: out.join(DUMP_FILE), summary })
         });
@@ -186,10 +197,10 @@ impl Watch<'_> {
 
     async fn look(&self) -> Result<Sight, FetchError> {
         let (volume, timestamp) = (self.volume.clone(), self.timestamp());
-        let dir = volume.dir.clone();
+        let path = volume.export(timestamp);
         let looked = tokio::task::spawn_blocking(move || Sight::of(&volume, timestamp)).await;
         let sight = looked.map_err(FetchError::WriterDied)?;
-        sight.map_err(|source| ExportError::Read { path: dir, source }.into())
+        sight.map_err(|source| ExportError::Read { path, source }.into())
     }
 
     fn timestamp(&self) -> Timestamp {
@@ -198,6 +209,18 @@ impl Watch<'_> {
 
     fn received(&self) -> &Arc<AtomicU64> {
         &self.order.received
+    }
+}
+
+/// As long as this is there, somebody waits for what a thread makes. Dropped with the future that waits.
+#[derive(Default)]
+struct Wanted {
+    given_up: Arc<AtomicBool>,
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) const EXPORT: &str = "export_at_1776813000500";
 /// Where the app says that its volume is.
 pub(crate) const APP_DIR: &str = "/domain-upgrade-dump";
 /// The limit for silence that tests set where they wait for it.
-pub(crate) const IDLE: &str = "1s";
+pub(crate) const IDLE: &str = "500ms";
 
 /// What a run came to.
 #[derive(Debug)]

@@ -2,6 +2,10 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use svdr_tests::sv_app::ExportFault;
 
 use crate::bench::Bench;
 
@@ -55,4 +59,17 @@ fn a_kill_at_any_moment_leaves_nothing_that_the_next_run_does_not_clear() {
     }
     bench.dump(&["--force"]).says(0, &[]);
     bench.assert_set();
+}
+
+#[test]
+fn a_signal_while_the_app_is_at_work_leaves_nothing_half_made() {
+    for signal in ["-INT", "-TERM"] {
+        let bench = Bench::new(&[ExportFault::Slow(Duration::from_secs(1))]);
+        let child = bench.command(&[]).spawn().unwrap();
+        bench.wait_until(|log| log.exported > 0);
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        bench.finish(child).says(1, &["stopped by a signal"]);
+        bench.assert_nothing();
+    }
 }
