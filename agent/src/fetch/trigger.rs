@@ -177,8 +177,8 @@ impl Watch<'_> {
     /// Takes the export as it is now.
     async fn take(&self) -> Result<Result<Made, ExportError>, FetchError> {
         let (order, volume) = (self.order.clone(), self.volume.clone());
-        let wanted = Wanted::default();
-        let given_up = Arc::clone(&wanted.given_up);
+        let awaited = Awaited::default();
+        let given_up = Arc::clone(&awaited.given_up);
         let taken = tokio::task::spawn_blocking(move || {
             let out = set_folder(&order.out);
             let summary = export::take(&TakeOrder {
@@ -214,11 +214,11 @@ impl Watch<'_> {
 
 /// As long as this is there, somebody waits for what a thread makes. Dropped with the future that waits.
 #[derive(Default)]
-struct Wanted {
+struct Awaited {
     given_up: Arc<AtomicBool>,
 }
 
-impl Drop for Wanted {
+impl Drop for Awaited {
     fn drop(&mut self) {
         self.given_up.store(true, Ordering::Relaxed);
     }
