@@ -19,6 +19,7 @@ use crate::fetch::Mode;
 use crate::sv_app::Settings;
 
 mod files;
+mod identities;
 mod logs;
 mod reach;
 mod volume;
@@ -106,6 +107,10 @@ pub struct Subject<'a> {
     pub roster: Option<&'a std::path::Path>,
     /// The identity key's file.
     pub identity: Option<&'a std::path::Path>,
+    /// The identities backup's file.
+    pub identities: Option<&'a std::path::Path>,
+    /// The file of the age identity that decrypts it.
+    pub age_identity: Option<&'a std::path::Path>,
     /// How to reach the SV app; an error says what is missing.
     pub sv_app: Result<Settings, String>,
     /// By which way the app gives its dump.
@@ -131,7 +136,7 @@ pub async fn check(subject: &Subject<'_>) -> Report {
     checks.extend(reach::coordinators(&subject.config.coordinators, key.as_ref()).await);
     checks.push(logs::logs(subject.config.evidence.as_ref(), roster.as_deref(), me, subject.now));
     checks.push(reach::sv_app(&subject.sv_app).await);
-    checks.push(files::identities(subject.config.identities.as_deref(), me));
+    checks.push(identities::identities(subject.identities, subject.age_identity, me, subject.now));
     checks.push(files::room(subject.config.output_dir.as_deref()));
     checks.push(volume::volume(subject.mode, subject.volume.as_ref(), subject.config.output_dir.as_deref()));
     if volume::is_used(subject.mode, subject.volume.as_ref()) {

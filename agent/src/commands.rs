@@ -10,7 +10,10 @@ use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 use svdr_cli::roster_command as roster;
 
+pub mod backup;
+pub mod backup_args;
 pub mod check;
+pub mod confirm;
 pub mod decide;
 pub mod deliver;
 pub mod dump;
@@ -20,6 +23,7 @@ pub mod online;
 pub mod propose;
 pub mod review;
 pub mod run;
+pub mod runbook;
 pub mod scan;
 pub mod status;
 pub mod sv_app_args;
@@ -73,6 +77,9 @@ pub enum Command {
     Dump(Box<dump::DumpArgs>),
     /// Merge an identities backup and a data snapshot into a migration dump
     Merge(merge::MergeArgs),
+    /// Back up what a recovery needs: the identities of this SV's nodes
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     /// Compute the recovery timestamp from everybody's evidence
     Propose(propose::ProposeArgs),
     /// Check whether this node is ready for a recovery call
@@ -93,6 +100,10 @@ pub enum Command {
     Done(votes::DoneArgs),
     /// Put the finished dump where the SV app imports it from
     Deliver(deliver::DeliverArgs),
+    /// Print the steps that remain for this node, with its own values filled in
+    Runbook(runbook::RunbookArgs),
+    /// Sign what the new participant's logs say, once the network is restored
+    Confirm(confirm::ConfirmArgs),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -118,6 +129,7 @@ impl CommandLine {
             Command::Scan(args) => Ok(scan::run(&args, self.output)?),
             Command::Dump(args) => Ok(dump::run(&args, self.output)?),
             Command::Merge(args) => Ok(merge::run(&args, self.output)?),
+            Command::Backup(command) => Ok(backup::run(&command, self.output)?),
             Command::Propose(args) => Ok(propose::run(&args, self.output)?),
             Command::Check(args) => Ok(check::run(&args, self.output)?),
             Command::Status(args) => Ok(status::run(&args, self.output)?),
@@ -128,6 +140,8 @@ impl CommandLine {
             Command::Release(args) => Ok(votes::release(&args, self.output)?),
             Command::Done(args) => Ok(votes::done(&args, self.output)?),
             Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
+            Command::Runbook(args) => Ok(runbook::run(&args, self.output)?),
+            Command::Confirm(args) => Ok(confirm::run(&args, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args, CommandLine::command())?),

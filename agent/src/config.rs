@@ -8,6 +8,7 @@
 #[doc(hidden)]
 pub mod fuzz;
 mod reader;
+mod runbook;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use toml::de::DeTable;
 use crate::fetch::Mode;
 use crate::sv_app::{BaseUrl, UrlError};
 use reader::{Section, Source};
+pub use runbook::RunbookSection;
 
 /// The file that is read where `--config` names none.
 pub const DEFAULT_FILE: &str = "agent.toml";
@@ -139,6 +141,8 @@ pub struct AgentConfig {
     pub sv_app: SvAppSection,
     /// `backup.identities`: the identities backup.
     pub identities: Option<PathBuf>,
+    /// `backup.age_identity`: what an encrypted identities backup is decrypted with.
+    pub age_identity: Option<PathBuf>,
     /// `backup.apps` and `backup.participant`: the backups of the databases.
     pub databases: DatabaseBackups,
     /// `output.dir`: where dumps are made.
@@ -147,6 +151,8 @@ pub struct AgentConfig {
     pub state_dir: Option<PathBuf>,
     /// `[deliver]`.
     pub deliver: Option<Deliver>,
+    /// `[runbook]`.
+    pub runbook: RunbookSection,
 }
 
 /// Something wrong in a line of the file.
@@ -310,7 +316,7 @@ impl AgentConfig {
     }
 
     fn read(mut root: Section<'_, '_>) -> AgentConfig {
-        let mut databases = DatabaseBackups::default();
+        let of_backup;
         let config = AgentConfig {
             file: None,
             roster: root.path("roster"),
@@ -325,15 +331,16 @@ impl AgentConfig {
             coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
             evidence: root.section("evidence").and_then(evidence),
             sv_app: root.section("sv_app").map(sv_app).unwrap_or_default(),
-            identities: root.section("backup").and_then(|section| {
-                let (identities, found) = backup(section);
-                databases = found;
-                identities
-            }),
+            identities: {
+                of_backup = root.section("backup").map(backup).unwrap_or_default();
+                of_backup.identities
+            },
+            age_identity: of_backup.age_identity,
             output_dir: None,
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
-            databases,
+            runbook: root.section("runbook").map(RunbookSection::read).unwrap_or_default(),
+            databases: of_backup.databases,
         };
         let (output_dir, state_dir) = root.section("output").map(output).unwrap_or_default();
         root.finish();
@@ -360,12 +367,20 @@ fn one_path(mut section: Section<'_, '_>, key: &'static str) -> Option<PathBuf> 
     path
 }
 
-fn backup(mut section: Section<'_, '_>) -> (Option<PathBuf>, DatabaseBackups) {
-    let identities = section.path("identities");
+/// `[backup]`.
+#[derive(Default)]
+struct BackupSection {
+    identities: Option<PathBuf>,
+    age_identity: Option<PathBuf>,
+    databases: DatabaseBackups,
+}
+
+fn backup(mut section: Section<'_, '_>) -> BackupSection {
+    let (identities, age_identity) = (section.path("identities"), section.path("age_identity"));
     let mut patterns = |key| section.patterns(key).unwrap_or_default();
     let databases = DatabaseBackups { apps: patterns("apps"), participant: patterns("participant") };
     section.finish();
-    (identities, databases)
+    BackupSection { identities, age_identity, databases }
 }
 
 fn output(mut section: Section<'_, '_>) -> (Option<PathBuf>, Option<PathBuf>) {

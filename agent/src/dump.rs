@@ -8,7 +8,7 @@
 //! Rules:
 //! * Both documents are valid JSON (RFC 8259) in UTF-8 from the first byte to the last, without byte order mark;
 //!   `\u` escapes of half a surrogate pair are refused, as are keys that stand twice in the documents themselves,
-//!   in `identities`, in `data_snapshot` and in the entries of `dars`.
+//!   in `identities` and its `participant`, in `data_snapshot` and in the entries of `dars`.
 //! * What the SV app's import needs is there, of the right kind; the snapshot was taken at the time asked for.
 //! * Payloads are strict base64, or, where `separate_payload_files` is true, paths. That flag may follow them.
 //! * What the SV app exports itself is a whole dump with its payloads in files (`whole.rs`, `chunks.rs`).
@@ -21,6 +21,7 @@ mod digest;
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
+mod held;
 mod identities;
 mod json;
 pub mod limits;
@@ -39,6 +40,7 @@ mod whole;
 pub use base64::Base64Defect;
 pub use chunks::{ChunkCheck, ChunkDefect};
 pub use error::{Defect, Document, Found, MergeError, Position, Refusal};
+pub use held::HeldText;
 pub use identities::Identities;
 pub use merger::{Expectations, Merger, Parts, merge};
 pub use payload_file::{PayloadFileError, Shared, copy_payload_file, read_payload_file};

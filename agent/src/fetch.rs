@@ -13,7 +13,7 @@
 
 mod error;
 mod signs;
-mod tries;
+pub(crate) mod tries;
 mod trigger;
 mod writer;
 
@@ -32,8 +32,8 @@ use crate::dump::{Expectations, Identities, MergeSummary, Parts};
 use crate::export::Volume;
 use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
 
-pub(crate) use error::in_one_line;
 pub use error::{FetchError, WriteError};
+pub(crate) use error::{in_one_line, is_damage};
 use signs::Signs;
 use tries::Tries;
 use writer::Piece;
@@ -120,7 +120,7 @@ pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<Ma
                     Err(failure) => failure,
                 };
                 match signs.sign(&failure).filter(|sign| sign.is_for(order)) {
-                    None => tries.again(failure).await?,
+                    None => tries.pause_after(failure).await?,
                     Some(sign) if order.volume.is_some() => {
                         tracing::warn!("{}", error::in_one_line(&failure));
                         tracing::warn!(
@@ -206,7 +206,7 @@ async fn pass_on(
 }
 
 /// Whether a body that does not say so begins like a web page.
-fn is_page(start: &Bytes) -> bool {
+pub(crate) fn is_page(start: &Bytes) -> bool {
     start.trim_ascii_start().starts_with(b"<")
 }
 

@@ -3,6 +3,7 @@
 //! `commands` is the command line, one module a command; everything else is what they call. Rules are not
 //! here: they live in `svdr-protocol`.
 
+pub mod backup;
 pub mod check;
 pub mod commands;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod export;
 pub mod fetch;
 pub mod identity;
 pub mod link;
+pub mod runbook;
 pub mod scan;
 pub mod screen;
 pub mod store;

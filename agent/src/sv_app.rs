@@ -43,6 +43,7 @@ pub use words::{MAX_SHOWN, Words};
 use body::read_limited;
 use failure::Refusal;
 use token::Tokens;
+use words::ReadWords;
 
 /// A TCP and TLS connection that is not there after this long will not come: three lost SYN packets.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -161,17 +162,32 @@ impl SvApp {
         migration_id: Option<u64>,
     ) -> Result<Snapshot, Failure> {
         let url = self.url.data_snapshot(timestamp, migration_id);
-        let (mut response, token) = self.get(&url, self.timeouts.first_byte).await?;
+        self.document(&url, Words::read, Refusal::meaning).await
+    }
+
+    /// Asks once for the identities of this SV's nodes: private keys. They are still to be received, with
+    /// [`Snapshot::chunk`].
+    ///
+    /// # Errors
+    /// [`Failure`] where the answer is not the beginning of a document. It quotes nothing that could be part of one.
+    pub async fn identities_dump(&self) -> Result<Snapshot, Failure> {
+        let url = self.url.identities_dump();
+        self.document(&url, Words::read_private, Refusal::meaning_without_timestamp).await
+    }
+
+    /// Asks once for a document; `read` takes the words out of another answer, `meaning` says what it means.
+    async fn document(
+        &self,
+        url: &Url,
+        read: ReadWords,
+        meaning: fn(Refusal) -> Failure,
+    ) -> Result<Snapshot, Failure> {
+        let (mut response, token) = self.get(url, self.timeouts.first_byte).await?;
         let url = url.to_string();
         if response.status() == StatusCode::OK && !is_page(&response) {
             return Ok(Snapshot { response, url, token, idle: self.timeouts.idle, received: 0 });
         }
-        let refusal = self.refusal(url, &mut response, &token).await;
-        if response.status() == StatusCode::OK {
-            let Refusal { url, status, words, .. } = refusal;
-            return Err(Failure::Page { url, status, words });
-        }
-        let failure = refusal.meaning();
+        let failure = meaning(self.refusal(url, &mut response, &token, read).await);
         if failure.class() == Class::Unauthorized {
             self.tokens.forget().await;
         }
@@ -188,14 +204,13 @@ impl SvApp {
         if response.status() == StatusCode::OK && !is_page(&response) {
             return Ok(());
         }
-        let refusal = self.refusal(url.to_string(), &mut response, &token).await;
+        let refusal = self.refusal(url.to_string(), &mut response, &token, Words::read).await;
         Err(match refusal.status {
-            // Those say something about a timestamp only where one was asked for.
-            StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::TOO_MANY_REQUESTS => {
+            StatusCode::OK => {
                 let Refusal { url, status, words, .. } = refusal;
                 Failure::Unexpected { url, status, words }
             }
-            _ => refusal.meaning(),
+            _ => refusal.meaning_without_timestamp(),
         })
     }
 
@@ -216,7 +231,7 @@ impl SvApp {
         if response.status() == StatusCode::OK && !is_page(&response) {
             return Ok(());
         }
-        let refusal = self.refusal(url.to_string(), &mut response, &token).await;
+        let refusal = self.refusal(url.to_string(), &mut response, &token, Words::read).await;
         if response.status() == StatusCode::OK {
             let Refusal { url, status, words, .. } = refusal;
             return Err(Failure::Page { url, status, words });
@@ -255,7 +270,7 @@ impl SvApp {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Ok(false),
             _ => {}
         }
-        let refusal = self.refusal(url.to_string(), &mut response, &token).await;
+        let refusal = self.refusal(url.to_string(), &mut response, &token, Words::read).await;
         Err(match refusal.status {
             status if status.is_success() => {
                 let Refusal { url, words, .. } = refusal;
@@ -290,7 +305,13 @@ impl SvApp {
     }
 
     /// Reads what a refusal says. One whose body breaks off still has its status.
-    async fn refusal(&self, url: String, response: &mut Response, token: &Secret) -> Refusal {
+    async fn refusal(
+        &self,
+        url: String,
+        response: &mut Response,
+        token: &Secret,
+        read: ReadWords,
+    ) -> Refusal {
         let body = tokio::time::timeout(self.timeouts.idle, read_limited(response, MAX_REFUSAL)).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let headers = response.headers();
@@ -298,7 +319,7 @@ impl SvApp {
         Refusal {
             url,
             status: response.status(),
-            words: Words::read(text(headers, CONTENT_TYPE.as_str()), &body, &[token]),
+            words: read(text(headers, CONTENT_TYPE.as_str()), &body, &[token]),
             location: location.map(|location| words::shown(&location, &[token])),
             retry_after: text(headers, RETRY_AFTER.as_str())
                 .and_then(|seconds| seconds.trim().parse().ok())
@@ -308,7 +329,7 @@ impl SvApp {
     }
 }
 
-/// A data snapshot while it arrives.
+/// A data snapshot, or the identities, while it arrives.
 pub struct Snapshot {
     response: Response,
     url: String,

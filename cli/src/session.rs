@@ -15,6 +15,7 @@ pub mod facts;
 pub mod heading;
 pub mod live;
 pub mod plan;
+pub mod runbook;
 pub mod steps;
 pub mod waiting;
 
@@ -35,6 +36,8 @@ pub fn screen(facts: &facts::SessionFacts, me: Option<&MemberName>, style: headi
     let mut parts = vec![heading::heading(facts, style)];
     parts.extend(plan::plan(facts));
     parts.push(steps::steps(facts, me, style));
+    parts.extend(runbook::milestones(facts, me, style));
+    parts.extend(runbook::restored(facts, style));
     parts.extend(plan::way_round(facts));
     parts.push(crate::exit::shown(&format!("Waits for {}.", facts.waits_for)));
     parts.join("\n\n")

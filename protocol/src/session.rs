@@ -35,7 +35,7 @@ mod round;
 
 pub use certify::Phase;
 pub use recompute::{Difference, NotProposable, Unconfirmed};
-pub use restored::{Mismatch, Restoration};
+pub use restored::{Mismatch, NotConfirmable, Restoration};
 pub use round::Bounds;
 
 use recompute::Computed;

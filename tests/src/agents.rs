@@ -28,6 +28,8 @@ const TICKS: usize = 40;
 const START: i64 = 1_776_805_200_000_000;
 /// The newest tick in the logs, in microseconds since the Unix epoch.
 pub const NEWEST_TICK: i64 = START + TICKS as i64 * INTERVAL * 1_000_000;
+/// 2026-04-22T06:00:00Z, where the logs of the restored network begin, likewise.
+const RESTORED: i64 = START + 9 * 3600 * 1_000_000;
 /// The migration id that the network had.
 const MIGRATION_ID: u64 = 5;
 
@@ -92,10 +94,29 @@ impl Agents {
             };
             let app = StandIn::start(app(place, options))?;
             fs::write(folder.join("token"), &app.options().token)?;
-            write_log(&folder.join("participant.log"), place, count)?;
+            write_log(&folder.join("participant.log"), place, count, START, |_, _| Outcome::Match)?;
             apps.push(app);
         }
         Ok(Agents { network, apps })
+    }
+
+    /// Writes what the participant of a member, by its number from 1, logs once the network is restored:
+    /// `restored.log` in its folder. `outcome` decides what became of the commitments of another member, by its number,
+    /// at the tick of that place, from 0. Gives the log's path.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write_restored_log(
+        &self,
+        member: usize,
+        outcome: impl Fn(usize, usize) -> Outcome,
+    ) -> io::Result<PathBuf> {
+        let path = self.folder(member).join("restored.log");
+        let place = |tick: i64| usize::try_from((tick - RESTORED) / (INTERVAL * 1_000_000)).unwrap_or(0);
+        write_log(&path, member - 1, self.apps.len(), RESTORED, |other, tick| {
+            outcome(other + 1, place(tick).saturating_sub(1))
+        })?;
+        Ok(path)
     }
 
     /// A member's folder, by its number from 1.
@@ -309,22 +330,29 @@ impl Log {
     }
 }
 
-/// The log of a participant that agreed with everybody at every tick.
-fn write_log(path: &std::path::Path, place: usize, count: usize) -> io::Result<()> {
+/// The log of a participant, by its place from 0, from a time on. `outcome` is that of another one, by its place, at a
+/// tick in microseconds.
+fn write_log(
+    path: &std::path::Path,
+    place: usize,
+    count: usize,
+    start: i64,
+    outcome: impl Fn(usize, i64) -> Outcome,
+) -> io::Result<()> {
     let all = members(count);
-    let others = all.iter().enumerate().filter(|(other, _)| *other != place);
+    let others: Vec<usize> = (0..count).filter(|other| *other != place).collect();
     let traffic = Traffic {
         seed: place as u64,
         own: all[place].participant.clone(),
         synchronizer: SYNCHRONIZER.to_owned(),
-        senders: others.map(|(_, member)| member.participant.clone()).collect(),
-        start: START,
+        senders: others.iter().map(|other| all[*other].participant.clone()).collect(),
+        start,
         interval_seconds: INTERVAL,
         ticks: TICKS,
         chatter: 0,
     };
     let mut log = LogWriter::new(BufWriter::new(File::create(path)?), Style::new(Format::Text));
-    traffic.entries(|_, _| Outcome::Match, |entry| log.write(entry))?;
+    traffic.entries(|sender, tick| outcome(others[sender], tick), |entry| log.write(entry))?;
     log.finish()?.into_inner()?;
     Ok(())
 }

@@ -63,6 +63,8 @@ pub struct Options {
     pub volume: DumpVolume,
     /// What goes wrong with those, one fault for each request.
     pub export_faults: Vec<ExportFault>,
+    /// What goes wrong, one fault for each request of the identities.
+    pub identities_faults: Vec<Fault>,
 }
 
 impl Default for Options {
@@ -86,6 +88,7 @@ impl Default for Options {
             faults: Vec::new(),
             volume: DumpVolume::Unknown,
             export_faults: Vec::new(),
+            identities_faults: Vec::new(),
         }
     }
 }
@@ -121,7 +124,16 @@ pub struct Log {
 impl Log {
     /// How many requests asked for a data snapshot.
     pub fn snapshots_asked(&self) -> usize {
-        self.requests.iter().filter(|request| request.target.contains("/data-snapshot")).count()
+        self.asked("/data-snapshot")
+    }
+
+    /// How many requests asked for the identities.
+    pub fn identities_asked(&self) -> usize {
+        self.asked("/identities-dump")
+    }
+
+    fn asked(&self, call: &str) -> usize {
+        self.requests.iter().filter(|request| request.target.contains(call)).count()
     }
 }
 
@@ -129,6 +141,7 @@ struct Shared {
     options: Options,
     faults: Mutex<VecDeque<Fault>>,
     export_faults: Mutex<VecDeque<ExportFault>>,
+    identities_faults: Mutex<VecDeque<Fault>>,
     tokens: Mutex<Vec<String>>,
     log: Mutex<Log>,
     changed: Condvar,
@@ -151,6 +164,10 @@ impl Shared {
 
     fn next_export_fault(&self) -> ExportFault {
         lock(&self.export_faults).pop_front().unwrap_or(ExportFault::None)
+    }
+
+    fn next_identities_fault(&self) -> Fault {
+        lock(&self.identities_faults).pop_front().unwrap_or(Fault::None)
     }
 
     fn is_authorized(&self, header: Option<&str>) -> bool {
@@ -203,6 +220,7 @@ impl StandIn {
         let shared = Arc::new(Shared {
             faults: Mutex::new(options.faults.iter().cloned().collect()),
             export_faults: Mutex::new(options.export_faults.iter().cloned().collect()),
+            identities_faults: Mutex::new(options.identities_faults.iter().cloned().collect()),
             tokens: Mutex::new(vec![options.token.clone()]),
             options,
             log: Mutex::default(),

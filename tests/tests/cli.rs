@@ -15,6 +15,9 @@ fn command_lines_answer_as_recorded() {
         ("scan.in/identity.key", 0o600),
         ("merge.in/identities.json", 0o600),
         ("dump.in/identities.json", 0o600),
+        ("backup.in/identity.key", 0o600),
+        ("backup.in/age.key", 0o600),
+        ("backup.in/other.key", 0o600),
     ] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("cmd").join(file);
         fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();

@@ -1,23 +1,18 @@
-//! What lies on this machine: roster, key, identities backup, room, the databases' backups.
+//! What lies on this machine: roster, key, room, the databases' backups.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use ed25519_dalek::SigningKey;
-use serde::Deserialize;
 use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::session::size;
 use svdr_cli::span;
-use svdr_protocol::roster::{Member, Roster};
-use zeroize::Zeroizing;
+use svdr_protocol::roster::Roster;
 
 use super::{Finding, explained};
 use crate::config::DatabaseBackups;
-use crate::dump::Identities;
-use crate::dump::limits::MAX_IDENTITIES_LEN;
 use crate::identity;
 use crate::roster_file;
 use crate::scan::input::{SourcePath, expand};
@@ -28,7 +23,7 @@ pub(super) const ENOUGH_ROOM: u64 = 20_000_000_000;
 /// (<https://docs.dev.sync.global/sv_operator/sv_backup.html>).
 const BACKUP_AGE: Duration = Duration::from_secs(4 * 60 * 60);
 /// Permission bits that let others than the owner at a file.
-const OTHERS: u32 = 0o077;
+pub(super) const OTHERS: u32 = 0o077;
 
 /// The roster, with its fingerprint to compare aloud.
 pub(super) fn roster(path: Option<&Path>) -> (Option<Roster>, Finding) {
@@ -85,76 +80,6 @@ pub(super) fn identity(path: Option<&Path>, roster: Option<&Roster>) -> (Option<
         (None, None) => Finding::failed(NAME, "it can be read, but there is no roster to look it up in"),
     };
     (Some(key), finding)
-}
-
-/// The part of an identities backup that says whose it is.
-#[derive(Deserialize)]
-struct Backup {
-    identities: Named,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    participant: Participant,
-}
-
-#[derive(Deserialize)]
-struct Participant {
-    id: String,
-}
-
-/// The identities backup: there, private, complete, and of this participant.
-pub(super) fn identities(path: Option<&Path>, me: Option<&Member>) -> Finding {
-    const NAME: &str = "identities backup";
-    let Some(path) = path else {
-        let text =
-            "no identities backup is configured; add [backup] with identities = \"/secure/identities.json\"";
-        return Finding::failed(NAME, text);
-    };
-    let text = match read_private(path) {
-        Ok(text) => text,
-        Err(error) => return Finding::failed(NAME, format!("{} cannot be read: {error}", path.display())),
-    };
-    if fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & OTHERS != 0) {
-        let text = format!("it holds private keys and others may read it; run: chmod 600 {}", path.display());
-        return Finding::failed(NAME, text);
-    }
-    // Before it is checked, because the check takes the text; nothing but this name is kept of it.
-    let id = serde_json::from_slice::<Backup>(&text).ok().map(|backup| backup.identities.participant.id);
-    if let Err(error) = Identities::parse(text) {
-        return Finding::failed(NAME, format!("{}: {}", path.display(), explained(&error)));
-    }
-    match (id, me) {
-        (Some(id), Some(me)) if id == me.participant.to_string() => {
-            Finding::passed(NAME, format!("complete, of {id}"))
-        }
-        (Some(id), Some(me)) => Finding::failed(
-            NAME,
-            format!(
-                "{} is of participant {id:?}, but the roster says {} for {}; find the right backup",
-                path.display(),
-                me.participant,
-                me.name
-            ),
-        ),
-        (None, _) => Finding::failed(
-            NAME,
-            format!(
-                "{} does not say whose it is (identities.participant.id); fetch it again",
-                path.display()
-            ),
-        ),
-        (Some(_), None) => Finding::failed(NAME, "it is complete, but it is not known whose it should be"),
-    }
-}
-
-fn read_private(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    let file = File::open(path)?;
-    // Room for all of it at once: what grows leaves copies of the keys behind.
-    let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX).min(MAX_IDENTITIES_LEN + 1);
-    let mut text = Zeroizing::new(Vec::with_capacity(len + 1));
-    file.take(MAX_IDENTITIES_LEN as u64 + 1).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 /// The folder for dumps: writable, with room.

@@ -63,19 +63,22 @@ fn an_identities_backup_has_to_be_private_complete_and_of_this_participant() {
     let me = roster.member(&name(1)).unwrap();
     let check = |text: &str| {
         let path = private(folder.path(), "identities.json", text);
-        files::identities(Some(&path), Some(me))
+        identities::identities(Some(&path), None, Some(me), SystemTime::now() + Duration::from_secs(90))
     };
     let right = check(&backup(&me.participant.to_string()));
     assert_eq!(right.verdict, Verdict::Passed, "{}", right.text);
+    let found = format!("complete, of {}; not encrypted, 1m 30s old", me.participant);
+    assert_eq!(right.text.split_once(" old").unwrap().0, found.strip_suffix(" old").unwrap());
     let other = check(&backup(&roster.member(&name(2)).unwrap().participant.to_string()));
-    assert!(other.text.contains("find the right backup"), "{}", other.text);
+    assert!(other.text.contains("use the right SV app and backup"), "{}", other.text);
     for damaged in ["", "{", "{\"identities\":{}}", "<html>"] {
         assert_eq!(check(damaged).verdict, Verdict::Failed, "{damaged}");
     }
     let path = private(folder.path(), "identities.json", &backup(&me.participant.to_string()));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    assert!(files::identities(Some(&path), Some(me)).text.contains("chmod 600"));
-    assert_eq!(files::identities(None, Some(me)).verdict, Verdict::Failed);
+    let now = SystemTime::now();
+    assert!(identities::identities(Some(&path), None, Some(me), now).text.contains("chmod 600"));
+    assert_eq!(identities::identities(None, None, Some(me), now).verdict, Verdict::Failed);
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn nothing_of_an_identities_backup_is_repeated() {
     let secret = "c2VjcmV0LWtleS1ieXRlcw";
     let text = backup("PAR::x::1220").replace("\"keys\":[]", &format!("\"keys\":[{secret}]"));
     let path = private(folder.path(), "identities.json", &text);
-    let finding = files::identities(Some(&path), roster.member(&name(1)));
+    let finding = identities::identities(Some(&path), None, roster.member(&name(1)), SystemTime::now());
     assert!(finding.verdict == Verdict::Failed && !finding.text.contains(secret), "{}", finding.text);
 }
 

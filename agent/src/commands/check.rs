@@ -10,6 +10,7 @@ use svdr_cli::output::{self, Output};
 use svdr_protocol::statement::Body;
 use svdr_protocol::vote::Decision;
 
+use super::backup_args::BackupArgs;
 use super::decide::{DecideError, Wish, decide};
 use super::online::{Online, OnlineArgs, OnlineError, block_on};
 use super::sv_app_args::SvAppArgs;
@@ -31,6 +32,9 @@ pub struct CheckArgs {
     /// Where the agent's things are
     #[command(flatten)]
     pub online: OnlineArgs,
+    /// Where the identities backup is
+    #[command(flatten)]
+    pub backup: BackupArgs,
     /// How to reach the SV app
     #[command(flatten)]
     pub sv_app: SvAppArgs,
@@ -87,6 +91,8 @@ pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
     let subject = Subject {
         roster: args.online.roster.as_deref().or(config.roster.as_deref()),
         identity: args.online.identity.as_deref().or(config.identity_key.as_deref()),
+        identities: args.backup.identities.as_deref().or(config.identities.as_deref()),
+        age_identity: args.backup.age_identity(&config),
         config: &config,
         sv_app,
         mode: args.sv_app.mode(&config),

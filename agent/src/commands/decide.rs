@@ -15,6 +15,7 @@ use svdr_cli::exit::{CommandError, Exit, shown};
 use svdr_cli::output::{self, Output};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
+use svdr_protocol::milestone::NoSuchStep;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, MAX_REASON_LEN, SessionId, shortened};
@@ -69,6 +70,9 @@ pub enum DecideError {
         "a reason has 1 to {MAX_REASON_LEN} bytes on one line; give one that the others understand on the call"
     )]
     Reason,
+    /// It is no step of the runbook.
+    #[error("{0}; --unlisted marks one in your own words")]
+    Step(#[from] NoSuchStep),
     /// The store.
     #[error(transparent)]
     Store(Box<StoreError>),
@@ -90,7 +94,7 @@ impl CommandError for DecideError {
             DecideError::Confirm(error) => error.exit(),
             DecideError::Store(error) => error.exit(),
             DecideError::Refused(_) => Exit::Refused,
-            DecideError::Reason | DecideError::NoSuchProposal { .. } => Exit::Usage,
+            DecideError::Reason | DecideError::Step(_) | DecideError::NoSuchProposal { .. } => Exit::Usage,
             DecideError::Wait(_)
             | DecideError::Changed
             | DecideError::NoProposal { .. }
@@ -227,8 +231,8 @@ async fn finish(
     printed.map_err(DecideError::Print)
 }
 
-/// Submits a statement; gives the coordinator and the position that it acknowledged. `None` where there is no
-/// coordinator.
+/// Submits a statement, behind those that this member signed while no coordinator could be reached; gives the
+/// coordinator and the position that it acknowledged. `None` where there is no coordinator.
 async fn submit(
     online: &Online,
     seen: Seen,
@@ -236,8 +240,17 @@ async fn submit(
 ) -> Result<Option<(String, u64)>, OnlineError> {
     let session = seen.view.session().id();
     let Some(mut connection) = seen.connection else { return Ok(None) };
-    let receipt = connection.submit(envelope).await?;
     let mut ledger = Ledger::open(&online.store, session, connection.coordinator())?;
+    for left in online.store.signed(session)? {
+        if left.digest() == envelope.digest() || ledger.has_acknowledged(&left.digest()) {
+            continue;
+        }
+        match connection.submit(&left).await {
+            Ok(receipt) => ledger.acknowledged(&online.store, &receipt)?,
+            Err(error) => tracing::warn!("an earlier statement: {}", in_one_line(&error)),
+        }
+    }
+    let receipt = connection.submit(envelope).await?;
     ledger.acknowledged(&online.store, &receipt)?;
     Ok(Some((connection.coordinator().url.clone(), receipt.receipt().position)))
 }
@@ -250,8 +263,8 @@ fn text(outcome: &Outcome) -> String {
     let mut text = format!("{drill}{member} {signed}: {} {}\n  {says}\n", outcome.kind, outcome.statement);
     text += &match (&outcome.coordinator, outcome.position) {
         (Some(url), Some(position)) => format!("{url} has acknowledged it at position {position}."),
-        _ => "No coordinator has it yet. It is kept in this agent's store, and `svdr-agent run` submits it; it binds \
-              already."
+        _ => "No coordinator has it yet. It is kept in this agent's store; `svdr-agent run` submits it, or the next \
+              command that signs something. It binds already."
             .to_owned(),
     };
     shown(&text)

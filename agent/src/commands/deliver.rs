@@ -217,7 +217,7 @@ fn text(delivered: &Delivered) -> String {
         (None, None) => String::new(),
     };
     shown(&format!(
-        "Delivered the dump of {} ({}): {to}\nTell the others: svdr-agent done {} \"dump delivered\"",
+        "Delivered the dump of {} ({}): {to}\nTell the others: svdr-agent done {} delivered",
         delivered.recovery_timestamp, delivered.dump, delivered.session
     ))
 }

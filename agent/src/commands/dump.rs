@@ -13,9 +13,10 @@ use svdr_cli::span;
 use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::backup_args::BackupArgs;
 use super::merge::{self, MergeCommandError};
 use super::sv_app_args::{Resolved, SvAppArgs};
-use crate::config::{AgentConfig, ConfigError, Missing};
+use crate::config::{AgentConfig, ConfigError};
 use crate::dump::{Document, Expectations, Identities, Parts};
 use crate::export::{DUMP_FILE, set_folder};
 use crate::fetch::{self, FetchError, Made, Mode, Order};
@@ -55,9 +56,9 @@ pub struct DumpArgs {
     /// Digest the active contracts, the genesis state and each DAR besides, to compare them with other members'
     #[arg(long)]
     pub part_digests: bool,
-    /// The identities backup: what the SV app's identities-dump answered. Holds private keys
-    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITIES")]
-    pub identities: Option<PathBuf>,
+    /// Where the identities backup is
+    #[command(flatten)]
+    pub backup: BackupArgs,
     /// How to reach the SV app
     #[command(flatten)]
     pub sv_app: SvAppArgs,
@@ -117,7 +118,7 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     // Everything on this machine is looked at before the first request: what is wrong with it is known at once.
     let read = |path: &PathBuf| {
         let opened = merge::open(Document::Identities, path, &args.out)?;
-        merge::read_identities(opened, path)
+        merge::read_identities(opened, path, args.backup.age_identity(&config))
     };
     let identities = identities.as_ref().map(read).transpose().map_err(DumpError::Identities)?;
     if resolved.mode != Mode::Trigger {
@@ -172,17 +173,11 @@ fn participant(config: &AgentConfig, identities: Option<&Identities>) -> Option<
 fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, Option<PathBuf>), ConfigError> {
     let mut missing = Vec::new();
     let resolved = args.sv_app.resolve(config, &mut missing)?;
-    let identities = args.identities.clone().or_else(|| config.identities.clone());
-    // The app's own dump holds them.
-    let is_needed = args.sv_app.mode(config) != Mode::Trigger;
-    if identities.is_none() && is_needed {
-        missing.push(Missing {
-            section: "backup",
-            line: "identities = \"/secure/identities.json\"",
-            flag: "--identities",
-            variable: "SVDR_IDENTITIES",
-            file: config.file.clone(),
-        });
+    // The app's own dump holds them: then they are used where they are, and not missed where they are not.
+    let mut lacking = Vec::new();
+    let identities = args.backup.identities(config, &mut lacking);
+    if args.sv_app.mode(config) != Mode::Trigger {
+        missing.append(&mut lacking);
     }
     match resolved {
         Some(resolved) if missing.is_empty() => Ok((resolved, identities)),

@@ -13,6 +13,7 @@ use svdr_cli::output::{self, Output};
 use svdr_cli::progress::Progress;
 use svdr_protocol::time::Timestamp;
 
+use crate::backup::{self, BackupError};
 use crate::dump::{
     self, CheckedFile, Document, Expectations, Identities, MergeError, MergeSummary, Parts, Payload,
     PayloadFileError, PayloadPart,
@@ -29,11 +30,14 @@ const OTHERS: u32 = 0o077;
     curl … | svdr-agent merge --identities identities.json --data - \\\n      \
     --timestamp 2026-04-21T23:10:00Z --migration-id 6 --out domain_migration_dump.json\n\n\
     The result is what `jq -s add` makes of the two files, checked, and written with mode 0600 once it is \
-    complete. Exit code 3 where one of the documents is refused.")]
+    complete. Whether the backup is encrypted is told by its content. Exit code 3 where one of the documents is refused.")]
 pub struct MergeArgs {
-    /// The identities backup: what the SV app's identities-dump answered. Holds private keys
+    /// The identities backup, encrypted with age or not: the SV app's identities-dump. Holds private keys
     #[arg(long, value_name = "FILE")]
     pub identities: PathBuf,
+    /// The age identity that decrypts it, as age-keygen writes it
+    #[arg(long, value_name = "FILE", env = "SVDR_AGE_IDENTITY")]
+    pub age_identity: Option<PathBuf>,
     /// The data snapshot: what the SV app's data-snapshot answered; - for standard input
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
@@ -79,6 +83,9 @@ pub enum MergeCommandError {
         /// The output.
         path: PathBuf,
     },
+    /// The identities backup cannot be read.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The output cannot be made.
     #[error(transparent)]
     File(#[from] FileError),
@@ -122,6 +129,7 @@ impl CommandError for MergeCommandError {
             {
                 Exit::Refused
             }
+            MergeCommandError::Backup(error) => error.exit(),
             MergeCommandError::File(error) => error.exit(),
             MergeCommandError::PayloadFile { source: PayloadFileError::Chunks(_), .. }
             | MergeCommandError::NoFile { .. } => Exit::Refused,
@@ -149,7 +157,7 @@ pub fn run(args: &MergeArgs, output: Output) -> Result<(), MergeCommandError> {
         _ => Some(open(Document::Snapshot, &args.data, &args.out)?),
     };
     let mut out = PrivateFile::create(&args.out, Replace::from_force(args.force))?;
-    let identities = read_identities(identities, &args.identities)?;
+    let identities = read_identities(identities, &args.identities, args.age_identity.as_deref())?;
     let len = data.as_ref().and_then(|(_, metadata)| metadata.is_file().then_some(metadata.len()));
     let source: Box<dyn Read> = match data {
         Some((file, _)) => Box::new(file),
@@ -214,20 +222,25 @@ pub(super) fn open(
     Ok((file, metadata))
 }
 
-/// Checks the identities document, and warns where others may read it.
+/// Reads and checks the identities backup, and warns where others may read private keys in it.
 pub(super) fn read_identities(
     (file, metadata): (File, Metadata),
     path: &Path,
+    age_identity: Option<&Path>,
 ) -> Result<Identities, MergeCommandError> {
-    if metadata.is_file() && metadata.mode() & OTHERS != 0 {
+    let read = backup::read(file, metadata.is_file().then_some(metadata.len()), path, age_identity);
+    let is_encrypted = match &read {
+        Ok(backup) => backup.encrypted,
+        Err(error) => error.is_of_encrypted(),
+    };
+    if !is_encrypted && metadata.is_file() && metadata.mode() & OTHERS != 0 {
         tracing::warn!(
             path = %path.display(),
             mode = format!("{:04o}", metadata.mode() & 0o7777),
             "the identities backup holds private keys, and others than its owner may use the file; run chmod 600"
         );
     }
-    Identities::read(file, metadata.is_file().then_some(metadata.len()))
-        .map_err(|source| MergeCommandError::Document { path: path.to_owned(), source })
+    Ok(read?.identities)
 }
 
 fn with_path(source: MergeError, args: &MergeArgs) -> MergeCommandError {

@@ -315,7 +315,7 @@ pub fn block_on<T, E: From<OnlineError>>(command: impl Future<Output = Result<T,
 
 fn is_ended(state: svdr_proto::v1::SessionState) -> bool {
     use svdr_proto::v1::SessionState;
-    matches!(state, SessionState::Completed | SessionState::Aborted)
+    matches!(state, SessionState::Completed | SessionState::Verified | SessionState::Aborted)
 }
 
 /// The settings that are nowhere, of roster, key and state.

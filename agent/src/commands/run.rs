@@ -18,6 +18,7 @@ use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::SOFTWARE;
+use super::backup_args::BackupArgs;
 use super::merge::{self, MergeCommandError};
 use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
@@ -74,9 +75,9 @@ pub struct RunArgs {
     /// The folder that keeps what this agent signs [default: state, beside the dumps]
     #[arg(long, value_name = "DIR", env = "SVDR_STATE")]
     pub state: Option<PathBuf>,
-    /// The identities backup: what the SV app's identities-dump answered. Holds private keys
-    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITIES")]
-    pub identities: Option<PathBuf>,
+    /// Where the identities backup is
+    #[command(flatten)]
+    pub backup: BackupArgs,
     /// How to reach the SV app
     #[command(flatten)]
     pub sv_app: SvAppArgs,
@@ -197,17 +198,17 @@ async fn until_stopped(settings: Settings, store: Store) -> Result<Ended, RunCom
 fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBuf), RunCommandError> {
     config.roster = args.roster.clone().or(config.roster);
     config.identity_key = args.identity.clone().or(config.identity_key);
-    config.identities = args.identities.clone().or(config.identities);
     config.output_dir = args.output_dir.clone().or(config.output_dir);
     config.state_dir = args.state.clone().or(config.state_dir);
-    let paths = Paths::of(&config, &args.sv_app)?;
+    let paths = Paths::of(&config, args)?;
     let roster = Arc::new(roster_file::read(&paths.roster)?);
     let signer = signer(&roster, &paths)?;
     let participant = roster.member(&signer.member).map(|member| member.participant.to_string());
     let opened = merge::open(Document::Identities, &paths.identities, &paths.output_dir.join("dump"))
         .map_err(RunCommandError::Identities)?;
-    let identities =
-        merge::read_identities(opened, &paths.identities).map_err(RunCommandError::Identities)?;
+    let age_identity = args.backup.age_identity(&config);
+    let identities = merge::read_identities(opened, &paths.identities, age_identity)
+        .map_err(RunCommandError::Identities)?;
     let approval = match args.approval {
         Some(ApprovalArg::Operator) => Approval::Operator,
         Some(ApprovalArg::Automatic) => Approval::Automatic,
@@ -247,9 +248,10 @@ struct Paths {
 }
 
 impl Paths {
-    fn of(config: &AgentConfig, sv_app: &SvAppArgs) -> Result<Paths, ConfigError> {
+    fn of(config: &AgentConfig, args: &RunArgs) -> Result<Paths, ConfigError> {
         let mut missing = Vec::new();
-        let sv_app = sv_app.resolve(config, &mut missing)?;
+        let sv_app = args.sv_app.resolve(config, &mut missing)?;
+        let identities = args.backup.identities(config, &mut missing);
         let mut need = |value: &Option<PathBuf>, section, line, flag, variable| {
             if value.is_none() {
                 missing.push(Missing { section, line, flag, variable, file: config.file.clone() });
@@ -259,13 +261,6 @@ impl Paths {
         let roster = need(&config.roster, "", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER");
         let identity =
             need(&config.identity_key, "identity", "key = \"identity.key\"", "--identity", "SVDR_IDENTITY");
-        let identities = need(
-            &config.identities,
-            "backup",
-            "identities = \"/secure/identities.json\"",
-            "--identities",
-            "SVDR_IDENTITIES",
-        );
         let output_dir = need(
             &config.output_dir,
             "output",

@@ -14,19 +14,13 @@ use crate::export::{self, Volume};
 use crate::fetch::Mode;
 use crate::sv_app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
 
-/// How to reach the SV app.
+/// How to reach the SV app, and for which migration.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "SV app (instead of agent.toml)")]
 pub struct SvAppArgs {
-    /// Base of the SV app's API, like `https://sv.sv.HOST/api/sv`
-    #[arg(long, value_name = "URL", env = "SVDR_SV_APP_URL", hide_env_values = true)]
-    pub url: Option<String>,
-    /// File that holds an administrator's token; read again at every try
-    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_FILE", conflicts_with = "token_url")]
-    pub token_file: Option<PathBuf>,
-    /// PEM file of the CA that signs the app's certificate; the machine's CAs otherwise
-    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CA_FILE")]
-    pub ca_file: Option<PathBuf>,
+    /// How to reach it
+    #[command(flatten)]
+    pub app: AppArgs,
     /// The new migration id, which the snapshot has to carry
     #[arg(long, value_name = "N", env = "SVDR_MIGRATION_ID")]
     pub migration_id: Option<u64>,
@@ -42,6 +36,21 @@ pub struct SvAppArgs {
     /// The same folder as the app sees it [default: /domain-upgrade-dump]
     #[arg(long, value_name = "DIR", env = "SVDR_APP_DUMP_DIR", value_parser = app_dir)]
     pub app_dump_dir: Option<String>,
+}
+
+/// How to reach the SV app.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "SV app (instead of agent.toml)")]
+pub struct AppArgs {
+    /// Base of the SV app's API, like `https://sv.sv.HOST/api/sv`
+    #[arg(long, value_name = "URL", env = "SVDR_SV_APP_URL", hide_env_values = true)]
+    pub url: Option<String>,
+    /// File that holds an administrator's token; read again at every try
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_FILE", conflicts_with = "token_url")]
+    pub token_file: Option<PathBuf>,
+    /// PEM file of the CA that signs the app's certificate; the machine's CAs otherwise
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
     /// OAuth2 token endpoint
     #[arg(long, value_name = "URL", env = "SVDR_SV_APP_TOKEN_URL", hide_env_values = true)]
     pub token_url: Option<String>,
@@ -66,7 +75,7 @@ pub struct SvAppArgs {
     /// Limit for the wait from the request to the first byte [default: 10m]
     #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_FIRST_BYTE_TIMEOUT", value_parser = limit)]
     pub first_byte_timeout: Option<Duration>,
-    /// Limit for silence in the middle of the snapshot [default: 60s]
+    /// Limit for silence in the middle of an answer [default: 60s]
     #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_IDLE_TIMEOUT", value_parser = limit)]
     pub idle_timeout: Option<Duration>,
 }
@@ -118,40 +127,22 @@ impl SvAppArgs {
         missing: &mut Vec<Missing>,
     ) -> Result<Option<Resolved>, ConfigError> {
         let section = &config.sv_app;
-        let mut lacks = |line, flag, variable| {
-            missing.push(Missing { section: "sv_app", line, flag, variable, file: config.file.clone() });
-        };
-        let url = parsed("--url (SVDR_SV_APP_URL)", self.url.as_deref())?.or_else(|| section.url.clone());
-        if url.is_none() {
-            lacks("url = \"https://sv.sv.HOST/api/sv\"", "--url", "SVDR_SV_APP_URL");
-        }
         let migration_id = self.migration_id.or(section.migration_id);
         if migration_id.is_none() {
-            lacks("migration_id = N", "--migration-id", "SVDR_MIGRATION_ID");
+            missing.push(lacking(config, "migration_id = N", "--migration-id", "SVDR_MIGRATION_ID"));
         }
-        let mode = self.mode(config);
-        let volume = self.volume(config);
+        let settings = self.app.settings(config, missing)?;
+        let request = self.request_migration_id || section.request_migration_id.unwrap_or(false);
+        let (mode, volume) = (self.mode(config), self.volume(config));
         if mode == Mode::Trigger && volume.is_none() {
-            lacks("dump_dir = \"/domain-upgrade-dump\"", "--dump-dir", "SVDR_DUMP_DIR");
-        }
-        let credentials = self.credentials(config, &mut lacks)?;
-        let defaults = Timeouts::default();
-        let (Some(url), Some(migration_id), Some(credentials)) = (url, migration_id, credentials) else {
-            return Ok(None);
-        };
-        if mode == Mode::Trigger && volume.is_none() {
+            let line = "dump_dir = \"/domain-upgrade-dump\"";
+            missing.push(lacking(config, line, "--dump-dir", "SVDR_DUMP_DIR"));
             return Ok(None);
         }
-        let timeouts = Timeouts {
-            connect: self.connect_timeout.or(section.connect_timeout).unwrap_or(defaults.connect),
-            first_byte: self.first_byte_timeout.or(section.first_byte_timeout).unwrap_or(defaults.first_byte),
-            idle: self.idle_timeout.or(section.idle_timeout).unwrap_or(defaults.idle),
-        };
-        let ca_file = self.ca_file.clone().or_else(|| section.ca_file.clone());
-        Ok(Some(Resolved {
-            settings: Settings { url, credentials, ca_file, timeouts },
+        Ok(settings.zip(migration_id).map(|(settings, migration_id)| Resolved {
+            settings,
             migration_id,
-            request_migration_id: self.request_migration_id || section.request_migration_id.unwrap_or(false),
+            request_migration_id: request,
             mode,
             volume,
         }))
@@ -168,6 +159,40 @@ impl SvAppArgs {
         let dir = self.dump_dir.clone().or_else(|| section.dump_dir.clone())?;
         let app_dir = self.app_dump_dir.clone().or_else(|| section.app_dump_dir.clone());
         Some(Volume { dir, app_dir: app_dir.unwrap_or_else(|| export::APP_DIR.to_owned()) })
+    }
+}
+
+/// A setting of `[sv_app]` that is nowhere.
+fn lacking(config: &AgentConfig, line: &'static str, flag: &'static str, variable: &'static str) -> Missing {
+    Missing { section: "sv_app", line, flag, variable, file: config.file.clone() }
+}
+
+impl AppArgs {
+    /// Puts flags and file together. Settings that are nowhere are added to `missing`; then there is no result.
+    ///
+    /// # Errors
+    /// [`ConfigError::Flag`] where a flag's URL is none.
+    pub fn settings(
+        &self,
+        config: &AgentConfig,
+        missing: &mut Vec<Missing>,
+    ) -> Result<Option<Settings>, ConfigError> {
+        let section = &config.sv_app;
+        let mut lacks = |line, flag, variable| missing.push(lacking(config, line, flag, variable));
+        let url = parsed("--url (SVDR_SV_APP_URL)", self.url.as_deref())?.or_else(|| section.url.clone());
+        if url.is_none() {
+            lacks("url = \"https://sv.sv.HOST/api/sv\"", "--url", "SVDR_SV_APP_URL");
+        }
+        let credentials = self.credentials(config, &mut lacks)?;
+        let defaults = Timeouts::default();
+        let (Some(url), Some(credentials)) = (url, credentials) else { return Ok(None) };
+        let timeouts = Timeouts {
+            connect: self.connect_timeout.or(section.connect_timeout).unwrap_or(defaults.connect),
+            first_byte: self.first_byte_timeout.or(section.first_byte_timeout).unwrap_or(defaults.first_byte),
+            idle: self.idle_timeout.or(section.idle_timeout).unwrap_or(defaults.idle),
+        };
+        let ca_file = self.ca_file.clone().or_else(|| section.ca_file.clone());
+        Ok(Some(Settings { url, credentials, ca_file, timeouts }))
     }
 
     fn credentials(
@@ -267,6 +292,10 @@ mod tests {
         idle_timeout = "90s"
     "#;
 
+    fn with(app: AppArgs) -> SvAppArgs {
+        SvAppArgs { app, ..SvAppArgs::default() }
+    }
+
     fn resolve(args: &SvAppArgs, file: &str) -> Result<Resolved, Vec<String>> {
         let config = AgentConfig::parse(file, Path::new("/etc/svdr")).unwrap();
         let mut missing = Vec::new();
@@ -281,14 +310,14 @@ mod tests {
         assert_eq!(from_file.settings.timeouts.idle, Duration::from_secs(90));
         assert_eq!(from_file.settings.timeouts.connect, Timeouts::default().connect);
         assert_eq!((from_file.migration_id, from_file.request_migration_id), (6, false));
-        let args = SvAppArgs {
+        let app = AppArgs {
             url: Some("https://flag.example.com".to_owned()),
             token_file: Some("here".into()),
-            migration_id: Some(7),
-            request_migration_id: true,
             idle_timeout: Some(Duration::from_secs(5)),
-            ..SvAppArgs::default()
+            ..AppArgs::default()
         };
+        let args =
+            SvAppArgs { app, migration_id: Some(7), request_migration_id: true, ..SvAppArgs::default() };
         let from_flags = resolve(&args, FILE).unwrap();
         assert_eq!(from_flags.settings.url.to_string(), "https://flag.example.com/");
         assert_eq!(from_flags.settings.credentials, Credentials::File("here".into()));
@@ -298,15 +327,15 @@ mod tests {
 
     #[test]
     fn the_token_comes_from_one_place() {
-        let args = SvAppArgs {
+        let args = with(AppArgs {
             token_url: Some("https://auth.example.com/token".to_owned()),
             client_id: Some("svdr".to_owned()),
             client_secret_file: Some("secret".into()),
-            ..SvAppArgs::default()
-        };
+            ..AppArgs::default()
+        });
         assert!(matches!(resolve(&args, FILE).unwrap().settings.credentials, Credentials::OAuth2(_)));
         let oauth2 = "[sv_app]\nurl='https://h'\nmigration_id=6\n[sv_app.oauth2]\ntoken_url='https://t'\nclient_id='c'";
-        let args = SvAppArgs { token_file: Some("here".into()), ..SvAppArgs::default() };
+        let args = with(AppArgs { token_file: Some("here".into()), ..AppArgs::default() });
         assert_eq!(resolve(&args, oauth2).unwrap().settings.credentials, Credentials::File("here".into()));
         let incomplete = resolve(&SvAppArgs::default(), oauth2).unwrap_err();
         assert_eq!(incomplete, ["--client-secret-file oauth2.client_secret_file = \"…\""]);
@@ -336,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_password_in_a_flag_is_not_repeated() {
-        let args = SvAppArgs { url: Some("https://u:hunter2@h".to_owned()), ..SvAppArgs::default() };
+        let args = with(AppArgs { url: Some("https://u:hunter2@h".to_owned()), ..AppArgs::default() });
         let error = args.resolve(&AgentConfig::default(), &mut Vec::new()).unwrap_err();
         assert!(!svdr_cli::exit::explain(&error).contains("hunter2"));
     }

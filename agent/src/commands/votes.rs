@@ -6,6 +6,7 @@ use svdr_cli::confirm::Beforehand;
 use svdr_cli::output::Output;
 use svdr_cli::session::{short, shown_round};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, MAX_SHORT_TEXT_LEN, Milestone};
@@ -74,14 +75,18 @@ pub struct RoundArgs {
 
 /// Arguments of `done`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-agent done 4f3a \"cometbft stopped\" --note \"replicas 0\" --yes")]
+#[command(after_help = "Example: svdr-agent done 4f3a stopped --note \"replicas 0\" --yes\n  \
+    svdr-agent done 4f3a --unlisted \"pager handed over\"")]
 pub struct DoneArgs {
     /// What all decisions take
     #[command(flatten)]
     pub vote: VoteArgs,
-    /// The step of the runbook
+    /// The step: stopped, backed-up, identities-checked, dump-made, delivered, synchronizer-deployed, restored or verified
     #[arg(value_name = "MILESTONE")]
     pub milestone: String,
+    /// Mark a step that is none of the runbook's, in your own words
+    #[arg(long)]
+    pub unlisted: bool,
     /// What else there is to say
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
@@ -197,6 +202,9 @@ pub fn release(args: &RoundArgs, output: Output) -> Result<(), DecideError> {
 /// [`DecideError`] where nothing was signed.
 pub fn done(args: &DoneArgs, output: Output) -> Result<(), DecideError> {
     let name = reason(&args.milestone)?;
+    if !args.unlisted {
+        name.parse::<Step>()?;
+    }
     if name.len() > MAX_SHORT_TEXT_LEN {
         return Err(DecideError::Reason);
     }

@@ -33,12 +33,23 @@ audience = "https://canton.network.global"
 scope = "daml_ledger_api"
 [backup]
 identities = "/secure/identities.json"
+age_identity = "age.key"
 apps = ["/backups/apps-*.dump"]
 participant = ["backups/participant-*.dump"]
 [output]
 dir = "dumps"
 [deliver]
 command = ["kubectl", "cp", "{dump}", "sv/pod:/domain-upgrade-dump/domain_migration_dump.json"]
+[runbook]
+namespace = "sv-1"
+context = "mainnet"
+chart_repository = "oci://charts.example.com/helm"
+chart_version = "0.5.3"
+values = "sv-helm"
+sv_identities = "approved-sv-id-values.yaml"
+ui_config = "/srv/ui-config-values.yaml"
+legacy_migration_id = 4
+logs = ["new/*.log"]
 "#;
 
 fn parse(text: &str) -> Result<AgentConfig, Vec<Mistake>> {
@@ -66,6 +77,7 @@ fn every_section_is_read() {
     let oauth2 = config.sv_app.oauth2.as_ref().unwrap();
     assert_eq!(oauth2.client_secret_file, Some("/etc/svdr/secret".into()));
     assert_eq!(config.identities, Some("/secure/identities.json".into()));
+    assert_eq!(config.age_identity, Some("/etc/svdr/age.key".into()));
     assert_eq!(config.databases.apps, ["/backups/apps-*.dump"]);
     assert_eq!(config.databases.participant, ["/etc/svdr/backups/participant-*.dump"]);
     assert_eq!(config.output_dir, Some("/etc/svdr/dumps".into()));
@@ -73,6 +85,18 @@ fn every_section_is_read() {
     let named = parse("[output]\ndir = \"/dumps\"\nstate = \"/state\"").unwrap();
     assert_eq!(named.state(), Some("/state".into()));
     assert!(matches!(config.deliver, Some(Deliver::Command(command)) if command.len() == 4));
+    let runbook = RunbookSection {
+        namespace: Some("sv-1".to_owned()),
+        context: Some("mainnet".to_owned()),
+        chart_repository: Some("oci://charts.example.com/helm".to_owned()),
+        chart_version: Some("0.5.3".to_owned()),
+        values: Some("/etc/svdr/sv-helm".into()),
+        sv_identities: Some("/etc/svdr/approved-sv-id-values.yaml".into()),
+        ui_config: Some("/srv/ui-config-values.yaml".into()),
+        legacy_migration_id: Some(4),
+        logs: vec!["/etc/svdr/new/*.log".to_owned()],
+    };
+    assert_eq!(config.runbook, runbook);
 }
 
 #[test]
@@ -102,7 +126,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
     assert_eq!(
         mistakes(text),
         [
-            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, backup, deliver, output",
+            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, backup, deliver, runbook, output",
             "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
             "line 4: sv_app.url: \"ftp://x\" is not an http or https URL; expected something like https://sv.sv.HOST/api/sv",
             "line 5: sv_app.token_file: expected a text in quotes, found integer",

@@ -7,12 +7,10 @@ use std::io::Read;
 use zeroize::Zeroizing;
 
 use super::error::{Defect, Document, MergeError, Position};
+use super::held::HeldText;
 use super::json::{Content, Fault, Kind, Reader, Visitor};
 use super::limits::{MAX_IDENTITIES_LEN, MAX_SHORT_LEN};
 use super::shape::{Node, Shape};
-
-/// Room made for a document whose length is not known.
-const FIRST_ROOM: usize = 256 << 10;
 
 /// An identities document that has been checked. It holds private keys: its memory is wiped when it is dropped,
 /// and `Debug` shows nothing of it.
@@ -21,7 +19,6 @@ pub struct Identities {
     /// Between the braces of the outer object, in bytes of `text`, without white space at its end.
     body: (usize, usize),
     keys: HashSet<String>,
-    /// `identities.participant.id`, which is no secret.
     participant: Option<String>,
 }
 
@@ -55,6 +52,7 @@ impl Identities {
         let (start, end) = (offset(reader.body_start()), offset(reader.body_end()));
         let body = text.get(start..end).unwrap_or_default().trim_ascii_end();
         let body = (start, start + body.len());
+        // Its characters may have come in pieces; the reader has seen to it that they are UTF-8.
         let participant = String::from_utf8(visitor.participant).ok().filter(|id| !id.is_empty());
         Ok(Identities { text, body, keys: visitor.keys, participant })
     }
@@ -65,42 +63,26 @@ impl Identities {
     /// # Errors
     /// As [`Identities::parse`], and [`MergeError::Read`].
     pub fn read(mut source: impl Read, len_hint: Option<u64>) -> Result<Identities, MergeError> {
-        // One byte more than the hint, so that the end is seen without growing.
-        let room = len_hint
-            .and_then(|len| usize::try_from(len).ok())
-            .map_or(FIRST_ROOM, |len| len.saturating_add(1));
-        let mut text = Zeroizing::new(vec![0; room.clamp(1, MAX_IDENTITIES_LEN + 1)]);
-        let mut len = 0;
+        let mut held = HeldText::new(len_hint);
         loop {
-            if len > MAX_IDENTITIES_LEN {
-                return Err(MergeError::IdentitiesTooLarge);
-            }
-            if len == text.len() {
-                // `Vec` would grow by moving, and leave the keys behind in memory that it gives back.
-                let mut grown = Zeroizing::new(vec![0; (2 * len).min(MAX_IDENTITIES_LEN + 1)]);
-                if let Some(room) = grown.get_mut(..len) {
-                    room.copy_from_slice(&text);
-                }
-                text = grown;
-            }
-            match source.read(text.get_mut(len..).unwrap_or_default()) {
-                Ok(0) => break,
-                Ok(read) => len += read,
+            match source.read(held.room()?) {
+                Ok(0) => return Identities::parse(held.into_text()),
+                Ok(read) => held.filled(read),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(source) => {
-                    return Err(MergeError::Read {
-                        document: Document::Identities,
-                        offset: len as u64,
-                        source,
-                    });
+                    let offset = held.len() as u64;
+                    return Err(MergeError::Read { document: Document::Identities, offset, source });
                 }
             }
         }
-        text.truncate(len);
-        Identities::parse(text)
     }
 
-    /// The participant whose identities they are, where the document says so.
+    /// The whole document as it arrived: private keys, for whoever writes a backup of it and for nobody else.
+    pub fn expose(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The id of the participant that the document is of (`identities.participant.id`), where it says.
     pub fn participant(&self) -> Option<&str> {
         self.participant.as_deref()
     }
@@ -123,7 +105,15 @@ struct IdentitiesVisitor {
     /// Length of the string being read.
     len: usize,
     keys: HashSet<String>,
+    /// The participant's id: a name that everybody knows, and all that is kept of the document's values.
     participant: Vec<u8>,
+}
+
+impl IdentitiesVisitor {
+    /// Whether the string being read is short, and what it says matters.
+    fn is_name(&self) -> bool {
+        matches!(self.node, Node::PartyOrDomain | Node::ParticipantId)
+    }
 }
 
 impl Visitor for IdentitiesVisitor {
@@ -140,7 +130,7 @@ impl Visitor for IdentitiesVisitor {
 
     fn piece(&mut self, _at: Position, piece: &[u8]) -> Result<(), Fault> {
         self.len += piece.len();
-        if matches!(self.node, Node::PartyOrDomain | Node::ParticipantId) && self.len > MAX_SHORT_LEN {
+        if self.is_name() && self.len > MAX_SHORT_LEN {
             return Err(Fault::at(self.start, Defect::TooLong { expected: self.node.expected() }));
         }
         if self.node == Node::ParticipantId {
@@ -154,7 +144,7 @@ impl Visitor for IdentitiesVisitor {
     }
 
     fn string_end(&mut self, at: Position) -> Result<(), Fault> {
-        if self.node == Node::PartyOrDomain && self.len == 0 {
+        if self.is_name() && self.len == 0 {
             return Err(Fault::at(at, Defect::EmptyValue { expected: self.node.expected() }));
         }
         Ok(())

@@ -18,9 +18,9 @@ pub(super) enum Node {
     IdentitiesDocument,
     Identities,
     PartyOrDomain,
-    PrivateIdentities,
     Participant,
     ParticipantId,
+    PrivateIdentities,
     DumpDocument,
     SnapshotDocument,
     CreatedAt,
@@ -110,8 +110,8 @@ impl Node {
             Node::IdentitiesDocument => "an object with the field identities",
             Node::Identities => "an object with the identities of participant, sequencer and mediator",
             Node::PartyOrDomain => "the id of a party or synchronizer, or an alias, as a string",
-            Node::PrivateIdentities | Node::Participant => "an object with the identities of a node",
-            Node::ParticipantId => "the id of a participant, as a string",
+            Node::Participant | Node::PrivateIdentities => "an object with the identities of a node",
+            Node::ParticipantId => "the id of the participant (PAR::…), as a string",
             Node::DumpDocument => {
                 "an object with the fields identities, created_at, migration_id and data_snapshot"
             }
@@ -135,21 +135,20 @@ impl Node {
             Node::Other => true,
             Node::IdentitiesDocument
             | Node::Identities
-            | Node::PrivateIdentities
             | Node::Participant
+            | Node::PrivateIdentities
             | Node::DumpDocument
             | Node::SnapshotDocument
             | Node::DataSnapshot
             | Node::Dar => matches!(kind, Kind::Object),
             Node::ParticipantUsers => matches!(kind, Kind::Object | Kind::Null),
             Node::PartyOrDomain
-            | Node::ParticipantId
             | Node::CreatedAt
             | Node::AcsTimestamp
             | Node::AcsSnapshot
             | Node::DarHash
             | Node::DarContent => matches!(kind, Kind::String),
-            Node::GenesisState => matches!(kind, Kind::String | Kind::Null),
+            Node::ParticipantId | Node::GenesisState => matches!(kind, Kind::String | Kind::Null),
             Node::MigrationId => matches!(kind, Kind::Number),
             Node::WasPaused | Node::SeparateFiles => matches!(kind, Kind::Boolean | Kind::Null),
             Node::Dars => matches!(kind, Kind::Array),

@@ -7,6 +7,7 @@ use svdr_cli::exit::{self, CommandError, Exit};
 use svdr_cli::files::FileError;
 use tokio::task::JoinError;
 
+use super::tries::TryError;
 use crate::dump::{Defect, Document, MergeError};
 use crate::export::ExportError;
 use crate::sv_app::{Class, Failure};
@@ -141,7 +142,7 @@ impl FetchError {
     /// Whether another try can bring a dump.
     pub fn is_worth_retrying(&self) -> bool {
         match self {
-            FetchError::SvApp(failure) => matches!(failure.class(), Class::Retry | Class::Unauthorized),
+            FetchError::SvApp(failure) => failure.is_worth_retrying(),
             FetchError::Damaged { .. } => true,
             FetchError::Export(error) => error.is_worth_retrying(),
             FetchError::NoIdentities
@@ -156,24 +157,28 @@ impl FetchError {
             | FetchError::WriterStopped => false,
         }
     }
+}
 
-    /// The delay that the server asked for.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+impl TryError for FetchError {
+    fn is_worth_retrying(&self) -> bool {
+        FetchError::is_worth_retrying(self)
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
         match self {
             FetchError::SvApp(failure) => failure.retry_after(),
             _ => None,
         }
     }
 
-    /// The same, said to be the last of so many tries.
-    pub(super) fn after(self, tries: u32) -> FetchError {
-        if tries > 1 { FetchError::GaveUp { tries, source: Box::new(self) } } else { self }
+    fn gave_up(self, tries: u32) -> FetchError {
+        FetchError::GaveUp { tries, source: Box::new(self) }
     }
 }
 
 /// Whether the text is no JSON, as a cut, a proxy or a broken app causes it, rather than another document than the
 /// one asked for.
-fn is_damage(defect: &Defect) -> bool {
+pub(crate) fn is_damage(defect: &Defect) -> bool {
     matches!(
         defect,
         Defect::Empty

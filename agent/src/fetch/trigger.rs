@@ -51,7 +51,7 @@ pub(super) async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Re
         tries.receiving += began.elapsed();
         match made {
             Ok(made) => return Ok(made),
-            Err(failure) => tries.again(failure).await?,
+            Err(failure) => tries.pause_after(failure).await?,
         }
         known = watch.look().await?;
     }

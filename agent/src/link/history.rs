@@ -101,6 +101,11 @@ impl History {
         self.chain.len()
     }
 
+    /// Whether any of its receipts is for that statement.
+    pub fn has_acknowledged(&self, statement: &Digest) -> bool {
+        self.kept.values().any(|kept| kept.receipt().statement == *statement)
+    }
+
     /// Takes the next entry of the transcript; true where its receipt was not known yet.
     ///
     /// # Errors

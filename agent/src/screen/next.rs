@@ -3,6 +3,7 @@
 use serde::Serialize;
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::listed;
 use svdr_protocol::session::{Phase, Session};
@@ -151,13 +152,7 @@ fn completed(
         );
     }
     if certificate.attestations().contains_key(me) {
-        return Next::run(
-            format!(
-                "put your dump of {} where the SV app imports it, and mark what is done:",
-                certificate.recovery_timestamp()
-            ),
-            [format!("svdr-agent deliver {id}"), format!("svdr-agent done {id} \"…\"")],
-        );
+        return with_a_dump(session, me, certificate);
     }
     let covered = match certificate.agreement().proposal().body() {
         Body::Proposal(proposal) => proposal.candidate.covered.contains(me),
@@ -191,6 +186,41 @@ fn completed(
             "svdr-agent merge --identities IDENTITIES --data SNAPSHOT --timestamp {} --out DUMP",
             certificate.recovery_timestamp()
         )],
+    )
+}
+
+/// What follows for a member whose dump is attested, as far as it has marked what it did.
+fn with_a_dump(session: &Session, me: &MemberName, certificate: &CompletionCertificate) -> Next {
+    let id = session.id();
+    let marked = |step: Step| session.milestones().contains_key(&(me.clone(), step.name().to_owned()));
+    let restoration = session.restoration();
+    let agrees = restoration.as_ref().is_some_and(|restored| restored.together.contains(me));
+    let runbook = format!("svdr-agent runbook {id}");
+    let confirm = format!("svdr-agent confirm {id}");
+    if agrees && restoration.is_some_and(|restored| restored.is_verified()) {
+        return Next::wait("nothing; the network is verified, and your participant agrees with the others.");
+    }
+    if session.confirmations().contains_key(me) {
+        return Next::run(
+            "wait until the others have confirmed, and look at the mismatches. Confirm again where there is news:",
+            [confirm],
+        );
+    }
+    if marked(Step::Restored) {
+        return Next::run(
+            "show that your participant agrees with the others, once the first commitment period has ended:",
+            [confirm],
+        );
+    }
+    if marked(Step::Delivered) {
+        return Next::run("go on with the runbook; its steps are filled in for your node:", [runbook]);
+    }
+    Next::run(
+        format!(
+            "put your dump of {} where the SV app imports it, mark it, and go on with the runbook:",
+            certificate.recovery_timestamp()
+        ),
+        [format!("svdr-agent deliver {id}"), format!("svdr-agent done {id} {}", Step::Delivered), runbook],
     )
 }
 

@@ -10,8 +10,10 @@ use svdr_protocol::certificate::AgreementCertificate;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{
-    Abandonment, Agreement, Body, Milestone, Proposal, Readiness, Rejection, Release, abandonments_needed,
+    Abandonment, Agreement, Body, Confirmation, Milestone, Proposal, Readiness, Rejection, Release,
+    abandonments_needed,
 };
+use svdr_protocol::time::Tick;
 
 /// The beginning of all of them.
 fn opening(session: &Session, me: &MemberName, what: &str) -> String {
@@ -150,6 +152,34 @@ pub fn milestone(session: &Session, me: &MemberName, milestone: &Milestone) -> S
     let text = opening(session, me, "that a step of the runbook is DONE");
     let note = if note.is_empty() { String::new() } else { format!("\nNote: {note}") };
     shown(&format!("{text}\nStep: {name}{note}\n\nEverybody in the session sees it with {me}'s name."))
+}
+
+/// Before a confirmation.
+pub fn confirmation(session: &Session, me: &MemberName, confirmation: &Confirmation) -> String {
+    let Confirmation { round, evidence, .. } = confirmation;
+    let text = opening(session, me, "what its logs say about the NEW synchronizer");
+    let at = |tick: Option<Tick>| tick.map_or("none".to_owned(), |tick| tick.to_string());
+    let about = evidence.about.iter().map(|(member, about)| {
+        let mismatch = match about.mismatches.newest() {
+            Some(tick) => format!(", newest MISMATCH {tick}"),
+            None => String::new(),
+        };
+        format!("\n  {member}: newest match {}{mismatch}", at(about.matches.newest()))
+    });
+    let silent = session.roster().members().iter().map(|member| &member.name);
+    let silent = silent.filter(|name| *name != me && !evidence.about.contains_key(*name)).cloned();
+    let silent: Vec<MemberName> = silent.collect();
+    let silent =
+        if silent.is_empty() { String::new() } else { format!("\nNothing yet about: {}.", all(&silent)) };
+    let unattributed = match evidence.unattributed_mismatches {
+        0 => String::new(),
+        count => format!("\nMISMATCHES that the logs do not attribute to anybody: {count}."),
+    };
+    shown(&format!(
+        "{text}\nAfter the recovery of round {round}, commitments of:{}{silent}{unattributed}\n\n\
+         Everybody in the session sees it with {me}'s name. It binds to nothing, and a later one replaces it.",
+        about.collect::<String>()
+    ))
 }
 
 /// Before the result of the node's own check.

@@ -93,6 +93,11 @@ impl BaseUrl {
         self.below("v0/admin/domain/migration-dump")
     }
 
+    /// `GET …/v0/admin/domain/identities-dump`.
+    pub fn identities_dump(&self) -> Url {
+        self.below("v0/admin/domain/identities-dump")
+    }
+
     /// `GET …/v0/admin/authorization`.
     pub fn authorization(&self) -> Url {
         self.below("v0/admin/authorization")

@@ -116,7 +116,7 @@ pub enum Failure {
     },
     /// No first byte in time.
     #[error(
-        "{url} has not begun to answer within {}. If the app needs longer to make the snapshot, raise \
+        "{url} has not begun to answer within {}. If the app needs longer to make its answer, raise \
          first_byte_timeout", humantime::format_duration(*after))]
     NoAnswer {
         /// What was asked for.
@@ -126,7 +126,7 @@ pub enum Failure {
     },
     /// Nothing more came.
     #[error(
-        "{url} has sent nothing for {} after {received} bytes of the snapshot. Check the network and the SV app's \
+        "{url} has sent nothing for {} after {received} bytes of its answer. Check the network and the SV app's \
          load; if such pauses are to be expected, raise idle_timeout", humantime::format_duration(*after))]
     Stalled {
         /// What was asked for.
@@ -138,7 +138,7 @@ pub enum Failure {
     },
     /// The connection broke, the body ended early, or its encoding is damaged.
     #[error(
-        "{url} broke off after {received} bytes of the snapshot. Look at the ingress's limits if this goes on"
+        "{url} broke off after {received} bytes of its answer. Look at the ingress's limits if this goes on"
     )]
     Broken {
         /// What was asked for.
@@ -231,6 +231,11 @@ impl Failure {
         }
     }
 
+    /// Whether another try can help: also where the token is wrong, since whoever renews it does so meanwhile.
+    pub fn is_worth_retrying(&self) -> bool {
+        matches!(self.class(), Class::Retry | Class::Unauthorized)
+    }
+
     /// The delay that the server asked for before the next try.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -240,7 +245,7 @@ impl Failure {
     }
 }
 
-/// An answer that is not 200, as far as its meaning depends on it.
+/// An answer that is no document, as far as its meaning depends on it.
 pub(super) struct Refusal {
     pub(super) url: String,
     pub(super) status: StatusCode,
@@ -253,11 +258,23 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// What it means for a call that names no timestamp: then 400 and 429 say nothing about one.
+    pub(super) fn meaning_without_timestamp(self) -> Failure {
+        let (status, retry_after) = (self.status, self.retry_after);
+        match self.meaning() {
+            Failure::Pruned { url, words } => Failure::Unexpected { url, status, words },
+            Failure::Behind { url, words } => Failure::Server { url, status, words, retry_after },
+            failure => failure,
+        }
+    }
+
     /// What it means. Pure: all it looks at is in `self`.
     pub(super) fn meaning(self) -> Failure {
         let Refusal { url, status, words, location, retry_after, credentials } = self;
         let from_a_proxy = matches!(words, Words::Html(_));
         match status {
+            // It was no document, or it would not have come to this.
+            StatusCode::OK => Failure::Page { url, status, words },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Failure::Unauthorized { url, status, words, credentials }
             }
@@ -270,7 +287,7 @@ impl Refusal {
             }
             _ if from_a_proxy => Failure::Page { url, status, words },
             StatusCode::BAD_REQUEST => Failure::Pruned { url, words },
-            StatusCode::TOO_MANY_REQUESTS if matches!(words, Words::Other(_)) => {
+            StatusCode::TOO_MANY_REQUESTS if matches!(words, Words::Other(_) | Words::Unshown) => {
                 Failure::Server { url, status, words, retry_after }
             }
             StatusCode::TOO_MANY_REQUESTS => Failure::Behind { url, words },
@@ -287,16 +304,19 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn class(status: u16, body: &str) -> Class {
-        let refusal = Refusal {
+    fn refusal(status: u16, body: &str) -> Refusal {
+        Refusal {
             url: "https://sv.example.com/".to_owned(),
             status: StatusCode::from_u16(status).unwrap(),
             words: Words::read(None, body.as_bytes(), &[]),
             location: None,
             retry_after: None,
             credentials: "the token in token".to_owned(),
-        };
-        refusal.meaning().class()
+        }
+    }
+
+    fn class(status: u16, body: &str) -> Class {
+        refusal(status, body).meaning().class()
     }
 
     #[test]
@@ -325,6 +345,15 @@ mod tests {
             assert_eq!(page(status), Class::Unauthorized);
         }
         assert_eq!(page(404), Class::Hopeless);
+    }
+
+    #[test]
+    fn without_a_timestamp_nothing_is_said_about_one() {
+        let class = |status| refusal(status, r#"{"error":"words"}"#).meaning_without_timestamp().class();
+        assert_eq!(
+            (class(400), class(429), class(403)),
+            (Class::Hopeless, Class::Retry, Class::Unauthorized)
+        );
     }
 
     #[test]

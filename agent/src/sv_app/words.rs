@@ -24,6 +24,8 @@ pub enum Words {
     Other(String),
     /// An empty body.
     None,
+    /// Some text that is not shown: it could be a part of a document that is private.
+    Unshown,
 }
 
 impl Words {
@@ -46,7 +48,19 @@ impl Words {
             Words::Other(shown(text, secrets))
         }
     }
+
+    /// The same for a call whose document is private: what is neither `{"error": …}` nor begins like a page may be
+    /// that document, whatever status and type a proxy has given it, and is not shown.
+    pub(super) fn read_private(_content_type: Option<&str>, body: &[u8], secrets: &[&Secret]) -> Words {
+        match Words::read(None, body, secrets) {
+            Words::Other(_) => Words::Unshown,
+            words => words,
+        }
+    }
 }
+
+/// How the words of a refusal are read out of its body: [`Words::read`] or [`Words::read_private`].
+pub(super) type ReadWords = fn(Option<&str>, &[u8], &[&Secret]) -> Words;
 
 /// Whether a body is an HTML page, by what it says of itself or by how it starts.
 pub(super) fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
@@ -117,6 +131,7 @@ impl fmt::Display for Words {
             Words::Html(text) if text.is_empty() => f.write_str(" with an HTML page"),
             Words::Html(text) => write!(f, " with an HTML page: \"{text}\""),
             Words::None => f.write_str(" without a word"),
+            Words::Unshown => f.write_str(" and said something that is not shown here"),
         }
     }
 }
@@ -139,6 +154,19 @@ mod tests {
             Words::Html("502 Bad Gateway nginx".to_owned())
         );
         assert_eq!(Words::read(Some("Text/HTML; charset=utf-8"), b"", &[]), Words::Html(String::new()));
+    }
+
+    #[test]
+    fn a_private_document_is_not_quoted_whatever_it_comes_as() {
+        let read = |body: &str| Words::read_private(Some("text/html"), body.as_bytes(), &[]);
+        for body in
+            [r#"{"identities":{"participant":{"keys":["c2VjcmV0"]}}}"#, "c2VjcmV0\"}]}", " [c2VjcmV0<"]
+        {
+            assert_eq!(read(body), Words::Unshown, "{body}");
+        }
+        assert_eq!(read(r#"{"error":"overloaded"}"#), Words::App("overloaded".to_owned()));
+        assert_eq!(read("<html>nginx</html>"), Words::Html("nginx".to_owned()));
+        assert_eq!(read(""), Words::None);
     }
 
     #[test]

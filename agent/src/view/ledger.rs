@@ -1,5 +1,6 @@
 //! A coordinator's history of a session, with its receipts on disk.
 
+use svdr_protocol::digest::Digest;
 use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::statement::SessionId;
 
@@ -51,6 +52,11 @@ impl Ledger {
     /// The last position that the coordinator has given a receipt for and not shown yet.
     pub fn owed(&self) -> Option<u64> {
         self.history.owed()
+    }
+
+    /// Whether the coordinator has given a receipt for that statement.
+    pub fn has_acknowledged(&self, statement: &Digest) -> bool {
+        self.history.has_acknowledged(statement)
     }
 
     /// Takes the next entries of the transcript; new receipts are on disk afterwards.

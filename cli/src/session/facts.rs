@@ -10,6 +10,9 @@ use svdr_protocol::session::Phase;
 use svdr_protocol::time::{Tick, Timestamp};
 
 mod gather;
+pub mod restored;
+
+use restored::RestorationFacts;
 
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,6 +59,8 @@ pub struct SessionFacts {
     pub releases: Vec<Remark>,
     /// Who ended it.
     pub aborts: Vec<Remark>,
+    /// How the members stand to each other after the recovery; `null` before the session is completed.
+    pub restoration: Option<RestorationFacts>,
 }
 
 /// A proposal.
@@ -113,8 +118,10 @@ pub struct MemberFacts {
     pub dump_size: Option<u64>,
     /// The digest of the whole dump. It differs between members by right: each holds its own identities.
     pub dump_digest: Option<Digest>,
-    /// Steps of the runbook that it marked done, in the order in which it did.
+    /// What it marked done, in the order in which it did.
     pub milestones: Vec<MilestoneFacts>,
+    /// The steps of the runbook that it has done, in the runbook's order: as its marks and its other statements show.
+    pub steps: Vec<&'static str>,
     /// Checks of its node that passed, and how many there were.
     pub checks: Option<[usize; 2]>,
     /// Checks that did not pass, by name.

@@ -15,8 +15,8 @@ use svdr_protocol::proposal::Parameters;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{
-    Abandonment, Agreement, Attestation, Body, Header, Obstacle, ObstacleKind, Open, Part, Rejection,
-    Release, Statement, Verified,
+    Abandonment, Agreement, Attestation, Body, Confirmation, Header, Obstacle, ObstacleKind, Open, Part,
+    Rejection, Release, Statement, Verified,
 };
 use svdr_protocol::time::{Tick, Timestamp};
 
@@ -195,6 +195,24 @@ impl Meeting {
     /// A member takes an attestation back.
     pub fn release(&mut self, by: usize, round: u32, attestation: Digest, reason: &str) {
         self.say(by, Body::Release(Release { round, attestation, reason: reason.to_owned() }));
+    }
+
+    /// A member confirms what its new participant's logs say about others: matches and mismatches.
+    pub fn confirm(&mut self, by: usize, proposal: Digest, about: &[(usize, &[&str], &[&str])]) {
+        let ticks = |times: &[&str]| times.iter().map(|time| Tick(at(time))).collect();
+        let about = about.iter().map(|(other, matches, mismatches)| {
+            (name(*other), Observations { matches: ticks(matches), mismatches: ticks(mismatches) })
+        });
+        let evidence = Evidence {
+            member: name(by),
+            participant: self.roster.member(&name(by)).unwrap().participant.clone(),
+            synchronizers: [self.roster.synchronizer().short()].into(),
+            log_span: Some(LogSpan { first: at("23:56:00"), last: at("23:59:30") }),
+            about: about.collect(),
+            unattributed_mismatches: 0,
+        };
+        let round = self.round(&proposal);
+        self.say(by, Body::Confirmation(Confirmation { round, proposal, evidence }));
     }
 
     fn round(&self, proposal: &Digest) -> u32 {

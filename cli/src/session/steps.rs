@@ -3,6 +3,7 @@
 //! Steps that are done are in small letters, those that went wrong in capitals, and `-` means that nothing is
 //! known. Reasons do not fit into a table; they follow it, a line each.
 
+use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 
 use super::facts::{MemberFacts, PartDifference, SessionFacts};
@@ -12,7 +13,7 @@ use crate::exit::shown;
 use crate::output::comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
 /// Marks the row of the member whose screen it is.
-const OWN: &str = "=>";
+pub(super) const OWN: &str = "=>";
 /// What stands where nothing is known.
 const NOTHING: &str = "-";
 
@@ -109,11 +110,14 @@ fn dump(member: &MemberFacts) -> String {
     }
 }
 
+/// How many of the runbook's steps are done, and what else the member marked.
 fn runbook(member: &MemberFacts) -> String {
-    match member.milestones.as_slice() {
-        [] => NOTHING.to_owned(),
-        done => done.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "),
-    }
+    let steps = format!("{}/{}", member.steps.len(), Step::ALL.len());
+    let steps = Some(steps).filter(|_| !member.steps.is_empty());
+    let others =
+        member.milestones.iter().map(|one| one.name.clone()).filter(|name| name.parse::<Step>().is_err());
+    let cell: Vec<String> = steps.into_iter().chain(others).collect();
+    if cell.is_empty() { NOTHING.to_owned() } else { cell.join(", ") }
 }
 
 /// Reasons, an SV app's words, failed checks and notes, a line each.

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use svdr_protocol::digest::Digest;
 use svdr_protocol::proposal::Parameters;
 use svdr_protocol::statement::{Abort, Body, Check, Milestone, ObstacleKind, Readiness};
 
 use super::facts::SessionFacts;
+use super::facts::restored::IDENTITIES_CHECK;
 use super::fixture::{Meeting, at, name};
 use super::heading::{Style, heading};
 use super::{short, size};
@@ -122,9 +124,48 @@ fn completed_with_dumps_that_differ_and_milestones() {
         meeting.attest(by, proposal, acs);
     }
     let done = |name: &str, note: &str| Milestone { name: name.to_owned(), note: note.to_owned() };
-    meeting.say(0, Body::Milestone(done("cometbft stopped", "")));
-    meeting.say(0, Body::Milestone(done("deployed", "helm revision 41")));
+    meeting.say(0, Body::Milestone(done("stopped", "")));
+    meeting.say(0, Body::Milestone(done("synchronizer-deployed", "helm revision 41")));
+    meeting.say(1, Body::Milestone(done("pager handed over", "")));
+    let identities = Check { name: IDENTITIES_CHECK.to_owned(), passed: true, text: String::new() };
+    meeting.say(3, Body::Readiness(Readiness { checks: vec![identities] }));
     insta::assert_snapshot!(screen(&meeting));
+}
+
+/// Round 1 is completed by the first three.
+fn completed() -> (Meeting, Digest) {
+    let mut meeting = Meeting::open(false);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    (0..3).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
+    (meeting, proposal)
+}
+
+#[test]
+fn restored_but_two_of_them_disagree() {
+    let (mut meeting, proposal) = completed();
+    meeting.confirm(0, proposal, &[(1, &["23:58:00"], &[]), (2, &["23:58:00"], &[])]);
+    meeting.confirm(1, proposal, &[(0, &["23:58:00"], &[]), (2, &["23:58:00"], &["23:59:00"])]);
+    meeting.confirm(2, proposal, &[(0, &["23:58:00"], &[]), (1, &["23:58:00"], &["23:59:00"])]);
+    meeting.confirm(3, proposal, &[]);
+    insta::assert_snapshot!(screen(&meeting));
+}
+
+#[test]
+fn restored_and_verified_by_the_threshold() {
+    let (mut meeting, proposal) = completed();
+    for by in 0..3 {
+        let others = (0..3).filter(|other| *other != by);
+        let about: Vec<(usize, &[&str], &[&str])> =
+            others.map(|other| (other, &["23:58:00"][..], &[][..])).collect();
+        meeting.confirm(by, proposal, &about);
+    }
+    insta::assert_snapshot!(screen(&meeting));
+    let facts = SessionFacts::of(&meeting.session);
+    assert_eq!(facts.phase, "verified");
+    let restoration = facts.restoration.unwrap();
+    assert_eq!((restoration.matching_pairs, restoration.together.len()), (3, 3));
 }
 
 #[test]

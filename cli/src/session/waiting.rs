@@ -134,7 +134,22 @@ fn completed(session: &Session) -> Waiting {
     let attested = certificate.attestations();
     let members: Vec<MemberName> =
         covered.iter().filter(|name| !attested.contains_key(*name)).cloned().collect();
+    let restoration = session.restoration();
+    let (confirmed, together) =
+        restoration.map_or((0, 0), |restored| (restored.confirmed.len(), restored.together.len()));
+    let threshold = session.roster().threshold();
     let what = match members.as_slice() {
+        _ if together >= threshold => {
+            format!("nothing: {together} members agree with each other on the new synchronizer")
+        }
+        _ if confirmed > 0 => {
+            let members = others(session, |name| session.confirmations().contains_key(name));
+            let what = match members.as_slice() {
+                [] => "matching commitments on the new synchronizer".to_owned(),
+                names => format!("confirmations of {}", listed(names)),
+            };
+            return Waiting { what: format!("{what} ({together} of {threshold} agree)"), members };
+        }
         [] => "nothing: every covered member's dump is made, and may be imported".to_owned(),
         names => format!("nothing: dumps may be imported; those of {} are not made yet", listed(names)),
     };

@@ -15,13 +15,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Session;
+use super::{Phase, Session};
 use crate::certificate::CompletionCertificate;
 use crate::clique::{Budget, Graph, VertexSet};
 use crate::digest::Digest;
-use crate::evidence::{Evidence, Observations};
+use crate::evidence::{Evidence, Observations, Ticks};
 use crate::names::MemberName;
-use crate::statement::{Body, RoundOf, Verified};
+use crate::statement::{Body, Confirmation, RoundOf, SessionId, Verified};
 use crate::time::{Tick, Timestamp};
 
 /// Steps for the largest set of members that agree: ordinary graphs take some dozen, and nothing but what is shown
@@ -63,6 +63,34 @@ impl Restoration {
     }
 }
 
+/// Why there is nothing to confirm.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotConfirmable {
+    /// No round is completed.
+    #[error(
+        "session {session} is not completed ({phase}), so that nobody has gone back to its recovery timestamp; confirm \
+         once it is, and the new synchronizer is up"
+    )]
+    NotCompleted {
+        /// The session.
+        session: SessionId,
+        /// Where it stands.
+        phase: Phase,
+    },
+    /// The logs say nothing about the new synchronizer.
+    #[error(
+        "the logs report nothing about any member after {after}, the last tick of the old synchronizer{}; give the new \
+         participant's logs, once its first commitment period has ended (30 minutes on Splice networks by default)",
+        newest.map(|newest| format!(", and end with {newest}")).unwrap_or_default()
+    )]
+    Nothing {
+        /// The last tick of the old synchronizer.
+        after: Tick,
+        /// The newest tick that they do report.
+        newest: Option<Tick>,
+    },
+}
+
 /// The last answer, for the confirmations that it was computed from: whoever decides anything asks again each time, and
 /// evidence may be made to take long. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +100,28 @@ impl Session {
     /// How the members stand to each other after the recovery; `None` before the session is completed.
     pub fn restoration(&self) -> Option<Arc<Restoration>> {
         Some(self.restoration_of(&self.completion_certificate()?))
+    }
+
+    /// What a member signs about the new synchronizer: what `evidence`, read from its new participant's logs, says after
+    /// the last tick of the old one.
+    ///
+    /// # Errors
+    /// [`NotConfirmable`] where the session is not completed, or the logs say nothing of that time.
+    pub fn confirmation(&self, mut evidence: Evidence) -> Result<Confirmation, NotConfirmable> {
+        let Some(completed) = self.completion_certificate() else {
+            return Err(NotConfirmable::NotCompleted { session: self.id, phase: self.phase() });
+        };
+        let proposal = completed.agreement().proposal();
+        let (after, newest) = (self.last_old_tick(proposal), newest_report(&evidence));
+        let later = |ticks: &Ticks| ticks.iter().filter(|tick| *tick > after).collect();
+        for about in evidence.about.values_mut() {
+            (about.matches, about.mismatches) = (later(&about.matches), later(&about.mismatches));
+        }
+        evidence.about.retain(|_, about| !about.is_empty());
+        if evidence.about.is_empty() {
+            return Err(NotConfirmable::Nothing { after, newest });
+        }
+        Ok(Confirmation { round: completed.round().round, proposal: proposal.digest(), evidence })
     }
 
     pub(super) fn restoration_of(&self, completed: &CompletionCertificate) -> Arc<Restoration> {

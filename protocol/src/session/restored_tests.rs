@@ -132,6 +132,28 @@ fn a_mismatch_at_the_same_tick_counts() {
 }
 
 #[test]
+fn only_what_is_said_after_the_old_synchronizer_is_confirmed() {
+    let net = Net::new(4);
+    let evidence = |seconds: &[i64]| match net.evidence(0, seconds) {
+        Body::Evidence(evidence) => evidence,
+        _ => panic!("no evidence"),
+    };
+    let (session, _) = net.agreed();
+    let refused = session.confirmation(evidence(&[9000])).unwrap_err();
+    assert!(matches!(refused, NotConfirmable::NotCompleted { .. }), "{refused}");
+    let (session, proposal) = completed(&net);
+    let refused = session.confirmation(evidence(&[3600, 7200])).unwrap_err();
+    assert_eq!(refused, NotConfirmable::Nothing { after: Tick(at(7200)), newest: Some(Tick(at(7200))) });
+    let refused = session.confirmation(evidence(&[])).unwrap_err();
+    assert_eq!(refused, NotConfirmable::Nothing { after: Tick(at(7200)), newest: None });
+    let confirmed = session.confirmation(evidence(&[3600, 7200, 9000])).unwrap();
+    assert_eq!((confirmed.round, confirmed.proposal), (1, proposal));
+    for about in confirmed.evidence.about.values() {
+        assert_eq!(about.matches, ticks(&[9000]));
+    }
+}
+
+#[test]
 fn the_latest_confirmation_of_a_member_counts() {
     let net = Net::new(4);
     let (mut session, proposal) = completed(&net);

@@ -5,8 +5,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixture::{Net, abandonment, agreement, at, attestation, release};
-use crate::statement::{Abort, Milestone, Obstacle, ObstacleKind, Proposal, Rejection};
+use crate::fixture::{Net, abandonment, agreement, at, attestation, part, release};
+use crate::statement::{
+    Abort, Confirmation, Donation, Milestone, Obstacle, ObstacleKind, Proposal, Rejection,
+};
+use crate::time::Tick;
 
 /// A session in which much has been said, some of it twice and some of it contradictory.
 fn eventful(net: &Net) -> Vec<Arc<Verified>> {
@@ -27,6 +30,24 @@ fn eventful(net: &Net) -> Vec<Arc<Verified>> {
     }
     for member in 0..3 {
         net.attest(member, &mut session, 2);
+    }
+    for (member, url) in [(0, None), (0, Some("https://sv-0.example.com:7444".to_owned())), (3, None)] {
+        let donation = Donation {
+            round: 2,
+            proposal: second,
+            recovery_timestamp: at(2700),
+            migration_id: 6,
+            party: "DSO::1220ab".to_owned(),
+            snapshot: part(""),
+            parts: Vec::new(),
+            url,
+        };
+        net.say(member, &mut session, Body::Donation(donation));
+    }
+    for (member, seconds) in [(0, 9000), (1, 9000), (0, 9060)] {
+        let Body::Evidence(evidence) = net.evidence(member, &[seconds]) else { panic!("no evidence") };
+        let confirmation = Confirmation { round: 2, proposal: second, evidence };
+        net.say(member, &mut session, Body::Confirmation(confirmation));
     }
     // An equivocation of each kind that a session can hold.
     net.say(3, &mut session, agreement(2, Digest::of(b"another")));
@@ -56,6 +77,7 @@ fn everything(session: &Session) -> String {
                     names(session.agreements(round, proposal)),
                     names(session.attestations(round, proposal)),
                     names(session.rejections(round, proposal)),
+                    format!("{:?}", session.donations(round, proposal)),
                 )
             })
             .collect();
@@ -68,7 +90,7 @@ fn everything(session: &Session) -> String {
     let rounds: Vec<String> = rounds.collect();
     let evidence: Vec<_> = session.evidence().into_values().map(|one| one.digest()).collect();
     format!(
-        "{:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {rounds:?} {evidence:?}",
+        "{:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {rounds:?} {evidence:?}",
         session.phase(),
         session.latest_round(),
         session.settled(),
@@ -78,6 +100,8 @@ fn everything(session: &Session) -> String {
         session.milestones(),
         session.readiness(),
         session.aborts().collect::<Vec<_>>(),
+        session.confirmations(),
+        session.restoration(),
     )
 }
 
@@ -131,6 +155,13 @@ fn the_eventful_session_is_full_of_events() {
     assert_eq!(session.bounds().not_before, bounds.not_before);
     assert!(!session.bounds().are_empty());
     assert_eq!(session.milestones().len(), 2);
+    let completed = session.completion_certificate().unwrap().agreement().proposal().digest();
+    let donations = session.donations(2, &completed);
+    assert_eq!(donations.len(), 1, "an equivocator's does not count");
+    assert!(donations[&net.name(0)].1.url.is_some(), "the latest counts");
+    let restoration = session.restoration().unwrap();
+    assert_eq!(restoration.confirmed[&net.name(0)], Some(Tick(at(9060))));
+    assert_eq!((restoration.confirmed.len(), restoration.matching.len()), (2, 0));
     assert!(session.abandonments(1).contains_key(&net.name(1)), "a release abandons too");
 }
 

@@ -15,6 +15,9 @@ use super::fault::Fault;
 use super::http::{Answerer, Break, Delivery, Framing, Head, KeepAlive, Request, Wire};
 use super::{BASE_PATH, Recorded, Shared, TOKEN_PATH};
 
+/// Bytes of the identities that are sent at once.
+const IDENTITIES_PIECE: usize = 48 * 1024;
+
 /// Answers the requests of one connection until it ends.
 pub(super) async fn serve(wire: Box<dyn Wire>, shared: &Arc<Shared>) -> io::Result<()> {
     let mut wire = BufReader::new(wire);
@@ -57,11 +60,15 @@ async fn answer(request: &Request, shared: &Arc<Shared>, out: &mut Answerer<'_>)
             }
             snapshot(request, shared, out, fault).await
         }
+        ("GET", "/v0/admin/domain/identities-dump") => {
+            let fault = shared.next_identities_fault();
+            if matches!(fault, Fault::None) && !authorized {
+                return refuse(out, 401, "the supplied authentication is invalid").await;
+            }
+            identities(shared, out, &fault).await
+        }
         _ if !authorized => refuse(out, 401, "the supplied authentication is invalid").await,
         ("GET", "/v0/admin/authorization") => out.small(head(200), b"").await,
-        ("GET", "/v0/admin/domain/identities-dump") => {
-            out.small(json_head(200), shared.options.identities.to_string().as_bytes()).await
-        }
         ("POST", "/v0/admin/domain/migration-dump") => export(request, shared, out).await,
         _ => refuse(out, 404, "no such call").await,
     }
@@ -98,6 +105,61 @@ async fn token(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> io
     out.small(json_head(200), answer.to_string().as_bytes()).await
 }
 
+/// Answers a request with a fault that has nothing of a document in it; `None` where it has.
+async fn refuse_with(fault: &Fault, out: &mut Answerer<'_>) -> io::Result<Option<KeepAlive>> {
+    let keep_alive = match fault {
+        Fault::Status(status, error) => refuse(out, *status, error).await?,
+        Fault::RetryAfter(status, after) => {
+            let mut head = json_head(*status);
+            head.headers.push(("retry-after", after.clone()));
+            out.small(head, br#"{"error":"overloaded"}"#).await?
+        }
+        Fault::Answer(status, content_type, body) => {
+            out.small(typed_head(*status, content_type), body.as_bytes()).await?
+        }
+        Fault::HtmlBadGateway => {
+            let page =
+                b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>";
+            out.small(typed_head(502, "text/html"), page).await?
+        }
+        Fault::HtmlLogin => {
+            let page = b"<!doctype html><title>Sign in</title><form action=/login></form>";
+            out.small(typed_head(200, "text/html; charset=utf-8"), page).await?
+        }
+        Fault::Garbage => out.small(json_head(200), b"\x00\x01upstream error\xff").await?,
+        Fault::Redirect(location) => {
+            let mut head = head(302);
+            head.headers.push(("location", location.clone()));
+            out.small(head, b"").await?
+        }
+        Fault::ResetBeforeHead => {
+            out.break_off(Break::Reset).await?;
+            false
+        }
+        Fault::StallBeforeHead => {
+            out.break_off(Break::Stall).await?;
+            false
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(keep_alive))
+}
+
+/// Answers a request for the identities with a fault, or soundly.
+async fn identities(shared: &Shared, out: &mut Answerer<'_>, fault: &Fault) -> io::Result<KeepAlive> {
+    if let Some(keep_alive) = refuse_with(fault, out).await? {
+        return Ok(keep_alive);
+    }
+    let document = shared.options.identities.to_string().into_bytes();
+    let len = document.len();
+    // In pieces, so that a break can come between them.
+    let pieces: Vec<Vec<u8>> = match fault {
+        Fault::CutDocument => vec![document[..len / 2].to_vec()],
+        _ => document.chunks(IDENTITIES_PIECE).map(<[u8]>::to_vec).collect(),
+    };
+    deliver(pieces.into_iter(), len as u64, out, fault).await
+}
+
 /// Answers a request for a data snapshot with a fault, or soundly.
 async fn snapshot(
     request: &Request,
@@ -105,40 +167,8 @@ async fn snapshot(
     out: &mut Answerer<'_>,
     fault: Fault,
 ) -> io::Result<KeepAlive> {
-    match &fault {
-        Fault::Status(status, error) => return refuse(out, *status, error).await,
-        Fault::RetryAfter(status, after) => {
-            let mut head = json_head(*status);
-            head.headers.push(("retry-after", after.clone()));
-            return out.small(head, br#"{"error":"overloaded"}"#).await;
-        }
-        Fault::Answer(status, content_type, body) => {
-            return out.small(typed_head(*status, content_type), body.as_bytes()).await;
-        }
-        Fault::HtmlBadGateway => {
-            let page =
-                b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>";
-            return out.small(typed_head(502, "text/html"), page).await;
-        }
-        Fault::HtmlLogin => {
-            let page = b"<!doctype html><title>Sign in</title><form action=/login></form>";
-            return out.small(typed_head(200, "text/html; charset=utf-8"), page).await;
-        }
-        Fault::Garbage => return out.small(json_head(200), b"\x00\x01upstream error\xff").await,
-        Fault::Redirect(location) => {
-            let mut head = head(302);
-            head.headers.push(("location", location.clone()));
-            return out.small(head, b"").await;
-        }
-        Fault::ResetBeforeHead => {
-            out.break_off(Break::Reset).await?;
-            return Ok(false);
-        }
-        Fault::StallBeforeHead => {
-            out.break_off(Break::Stall).await?;
-            return Ok(false);
-        }
-        _ => {}
+    if let Some(keep_alive) = refuse_with(&fault, out).await? {
+        return Ok(keep_alive);
     }
     let Some(asked) = request.query("timestamp") else {
         return refuse(out, 400, "the query parameter timestamp is missing").await;
@@ -272,7 +302,18 @@ async fn send(
     let Document { timestamp, migration_id, flaw } = document;
     let shape = shared.options.snapshot;
     let pieces = document::snapshot(shape, timestamp, migration_id, flaw);
-    let whole = || Framing::Length(document::snapshot_len(shape, timestamp, migration_id, flaw));
+    let len = document::snapshot_len(shape, timestamp, migration_id, flaw);
+    deliver(pieces, len, out, fault).await
+}
+
+/// Sends the pieces of a document of `len` bytes, with what is wrong on the way.
+async fn deliver(
+    pieces: impl Iterator<Item = Vec<u8>> + Send,
+    len: u64,
+    out: &mut Answerer<'_>,
+    fault: &Fault,
+) -> io::Result<KeepAlive> {
+    let whole = || Framing::Length(len);
     let mut delivery = Delivery { framing: Framing::Chunked, breaks: None, drip: None };
     match fault {
         Fault::Gzip | Fault::TruncatedGzip => {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// How a request for a data snapshot is answered instead of soundly. Each queued fault is used up by one request.
+/// How a request for a data snapshot, or for the identities, is answered instead of soundly. Each queued fault is used
+/// up by one request. What a snapshot alone has, a timestamp or a migration id, cannot be wrong in identities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// No fault: lets one request through, between others.

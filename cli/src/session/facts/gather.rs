@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use svdr_protocol::digest::Digest;
 use svdr_protocol::equivocation::{self, Equivocation};
+use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::Parameters;
 use svdr_protocol::session::{NotProposable, Session};
 use svdr_protocol::statement::{Body, ObstacleKind, Part, Proposal, Verified, abandonments_needed};
 
+use super::restored::{RestorationFacts, steps_done};
 use super::{
     BoundsFacts, EquivocationFacts, EvidenceFacts, HeldRound, MemberFacts, MilestoneFacts, PartDifference,
     PartVersion, ProposalFacts, Remark, SessionFacts, newest_match, phase_name,
@@ -46,6 +48,7 @@ impl SessionFacts {
             equivocations: session.equivocations().iter().map(equivocation).collect(),
             releases: releases(session),
             aborts: session.aborts().filter_map(|one| remark(one)).collect(),
+            restoration: RestorationFacts::of(session),
         }
     }
 
@@ -266,7 +269,7 @@ impl<'a> Shown<'a> {
             Body::Readiness(readiness) => Some(&readiness.checks),
             _ => None,
         });
-        MemberFacts {
+        let mut facts = MemberFacts {
             member: name.clone(),
             convener,
             role: self.role(name),
@@ -278,6 +281,7 @@ impl<'a> Shown<'a> {
             dump_size: attestation.map(|one| one.dump.size),
             dump_digest: attestation.map(|one| one.dump.digest),
             milestones: self.milestones(name),
+            steps: Vec::new(),
             checks: readiness
                 .map(|checks| [checks.iter().filter(|check| check.passed).count(), checks.len()]),
             failed_checks: readiness
@@ -287,7 +291,9 @@ impl<'a> Shown<'a> {
                 .map(|check| check.name.clone())
                 .collect(),
             equivocated: self.equivocators.contains(name),
-        }
+        };
+        facts.steps = steps_done(self.session, &facts).into_iter().map(Step::name).collect();
+        facts
     }
 
     fn role(&self, name: &MemberName) -> Option<&'static str> {

@@ -1,0 +1,134 @@
+//! Why a backup cannot be read: whose fault, and the way out.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use svdr_cli::exit::{CommandError, Exit};
+
+use super::age_identity::AgeIdentityError;
+use super::limits::{MAX_HEADER_LEN, MAX_RECIPIENTS};
+use crate::dump::MergeError;
+
+/// What is wrong with an encrypted file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// Its header is no age header.
+    Header,
+    /// Its header does not end.
+    LongHeader,
+    /// Its header is not the one that it was written with.
+    AlteredHeader,
+    /// It ends in the middle.
+    Torn,
+    /// A part of its content is not what was written, or its armor is none.
+    Altered,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Damage::Header => f.write_str("its age header is not valid"),
+            Damage::LongHeader => write!(
+                f,
+                "its age header has more than {MAX_HEADER_LEN} bytes, expected that of at most {MAX_RECIPIENTS} recipients"
+            ),
+            Damage::AlteredHeader => f.write_str("its age header was altered after it was written"),
+            Damage::Torn => f.write_str("it ends in the middle"),
+            Damage::Altered => f.write_str("it was cut or altered after it was written"),
+        }
+    }
+}
+
+/// Why a backup cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The document is refused, or cannot be read to its end.
+    #[error("{}: {source}", path.display())]
+    Document {
+        /// The file.
+        path: PathBuf,
+        /// Whether it was found in an encrypted file.
+        encrypted: bool,
+        /// Why.
+        source: MergeError,
+    },
+    /// It is encrypted, and nothing says what to decrypt it with.
+    #[error(
+        "{} is encrypted with age, and there is no age identity to read it with; name the file that `age-keygen -o` \
+         wrote with --age-identity, with SVDR_AGE_IDENTITY, or as age_identity under [backup] in agent.toml",
+        path.display()
+    )]
+    NoAgeIdentity {
+        /// The backup.
+        path: PathBuf,
+    },
+    /// The age identity cannot be used.
+    #[error(transparent)]
+    AgeIdentity(#[from] AgeIdentityError),
+    /// It is encrypted to others.
+    #[error(
+        "{} cannot be decrypted with {}: it is encrypted to other recipients. Give the age identity whose recipient \
+         (`age-keygen -y`) it was made for, or make the backup again with `svdr-agent backup identities`",
+        path.display(), identity.display()
+    )]
+    OtherRecipients {
+        /// The backup.
+        path: PathBuf,
+        /// The age identity.
+        identity: PathBuf,
+    },
+    /// It is encrypted with a passphrase.
+    #[error(
+        "{} is encrypted with a passphrase, which svdr does not ask for; make the backup again with `svdr-agent backup \
+         identities --recipient age1…`, or encrypt it to a recipient with `age -d` and `age -r`", path.display()
+    )]
+    Passphrase {
+        /// The backup.
+        path: PathBuf,
+    },
+    /// It is of another version of the format.
+    #[error(
+        "{} is an age file of another version than v1, the only one known here; make the backup again with `svdr-agent \
+         backup identities`", path.display()
+    )]
+    Version {
+        /// The backup.
+        path: PathBuf,
+    },
+    /// It is no age file any more.
+    #[error(
+        "{} is damaged: {damage}. Use another copy of the backup, or make it again with `svdr-agent backup identities`",
+        path.display()
+    )]
+    Damaged {
+        /// The backup.
+        path: PathBuf,
+        /// What is wrong.
+        damage: Damage,
+        /// What was found, where more is known.
+        source: Option<io::Error>,
+    },
+}
+
+impl BackupError {
+    /// Whether the file is known to be encrypted, so that its content is nobody's who has no age identity.
+    pub(crate) const fn is_of_encrypted(&self) -> bool {
+        !matches!(self, BackupError::Document { encrypted: false, .. })
+    }
+}
+
+impl CommandError for BackupError {
+    fn exit(&self) -> Exit {
+        match self {
+            BackupError::Document { source, .. } if source.is_refusal() => Exit::Refused,
+            BackupError::Document { .. } => Exit::Failed,
+            BackupError::NoAgeIdentity { .. } => Exit::Usage,
+            BackupError::AgeIdentity(error) => error.exit(),
+            BackupError::OtherRecipients { .. }
+            | BackupError::Passphrase { .. }
+            | BackupError::Version { .. }
+            | BackupError::Damaged { .. } => Exit::Refused,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Whose backup is it?
+
+use svdr_cli::exit::{CommandError, Exit, shown};
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Member;
+
+use crate::dump::Identities;
+
+/// The identities are not those of this member.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOurs {
+    /// They do not say whose they are.
+    #[error(
+        "it does not say whose it is (identities.participant.id); expected {expected}, the participant of {member}. \
+         Fetch it again"
+    )]
+    Unnamed {
+        /// The participant in the roster.
+        expected: String,
+        /// The member.
+        member: MemberName,
+    },
+    /// They are somebody else's.
+    #[error(
+        "it is of participant {found:?}, but the roster says {expected} for {member}; use the right SV app and backup, \
+         or have the convener correct the roster"
+    )]
+    Other {
+        /// The participant that they are of.
+        found: String,
+        /// The one in the roster.
+        expected: String,
+        /// The member.
+        member: MemberName,
+    },
+}
+
+impl CommandError for NotOurs {
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
+}
+
+/// Whether the identities are of the participant that the roster has for `member`.
+///
+/// # Errors
+/// [`NotOurs`] where they are not.
+pub fn check_owner(identities: &Identities, member: &Member) -> Result<(), NotOurs> {
+    let (expected, name) = (member.participant.to_string(), member.name.clone());
+    match identities.participant() {
+        Some(found) if found == expected => Ok(()),
+        Some(found) => Err(NotOurs::Other { found: shown(found), expected, member: name }),
+        None => Err(NotOurs::Unnamed { expected, member: name }),
+    }
+}

@@ -1,0 +1,95 @@
+//! Every way in which a backup can be refused, as an operator reads it: a snapshot to be read by people in review.
+
+use std::io;
+use std::path::PathBuf;
+
+use svdr_cli::exit::{CommandError, explain};
+use svdr_protocol::names::MemberName;
+use zeroize::Zeroizing;
+
+use super::super::recipients::Place;
+use super::super::*;
+use crate::dump::Identities;
+
+fn backup() -> PathBuf {
+    "/secure/identities.age".into()
+}
+
+fn age_key() -> PathBuf {
+    "/secure/age.key".into()
+}
+
+fn missing() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+fn reading() -> Vec<BackupError> {
+    let damaged = |damage, source| BackupError::Damaged { path: backup(), damage, source };
+    let altered = io::Error::new(io::ErrorKind::InvalidData, "decryption error");
+    let document = Identities::parse(Zeroizing::new(b"{}".to_vec())).unwrap_err();
+    vec![
+        BackupError::Document { path: backup(), encrypted: true, source: document },
+        BackupError::NoAgeIdentity { path: backup() },
+        BackupError::OtherRecipients { path: backup(), identity: age_key() },
+        BackupError::Passphrase { path: backup() },
+        BackupError::Version { path: backup() },
+        damaged(Damage::Header, None),
+        damaged(Damage::LongHeader, None),
+        damaged(Damage::AlteredHeader, None),
+        damaged(Damage::Torn, None),
+        damaged(Damage::Altered, Some(altered)),
+        AgeIdentityError::Read { path: age_key(), source: missing() }.into(),
+        AgeIdentityError::TooLong { path: age_key() }.into(),
+        AgeIdentityError::Encrypted { path: age_key() }.into(),
+        AgeIdentityError::NotAnIdentity { path: age_key(), line: 3 }.into(),
+        AgeIdentityError::Empty { path: age_key() }.into(),
+        AgeIdentityError::TooMany { path: age_key() }.into(),
+    ]
+}
+
+fn recipients() -> Vec<RecipientError> {
+    let path = || PathBuf::from("recipients.txt");
+    let place = || Place::Flag(2);
+    vec![
+        RecipientError::Read { path: path(), source: missing() },
+        RecipientError::TooLong { path: path() },
+        RecipientError::Empty { path: path() },
+        RecipientError::NotARecipient { place: Place::Line(path(), 7) },
+        RecipientError::Secret { place: place() },
+        RecipientError::LowOrder { place: place() },
+        RecipientError::TooMany,
+    ]
+}
+
+fn fetching() -> Vec<BackupFetchError> {
+    let url = || "https://sv.sv.example.com/api/sv/v0/admin/domain/identities-dump".to_owned();
+    let refused = |text: &str| Identities::parse(Zeroizing::new(text.as_bytes().to_vec())).unwrap_err();
+    let member: MemberName = "Digital-Asset-1".parse().unwrap();
+    let expected = "PAR::Digital-Asset-1::1220e10877".to_owned();
+    let other = NotOurs::Other {
+        found: "PAR::SV-4::1220".to_owned(),
+        expected: expected.clone(),
+        member: member.clone(),
+    };
+    let lost =
+        BackupFetchError::Damaged { url: url(), found: refused("{\"identities\":{\"sv_party_id\":\"") };
+    vec![
+        lost,
+        BackupFetchError::Refused { url: url(), source: refused("{\"identities\":{\"participant\":{}}}") },
+        BackupFetchError::TooLarge { url: url() },
+        BackupFetchError::NotOurs { url: url(), source: other },
+        BackupFetchError::NotOurs { url: url(), source: NotOurs::Unnamed { expected, member } },
+        BackupFetchError::GaveUp { tries: 12, source: Box::new(BackupFetchError::TooLarge { url: url() }) },
+    ]
+}
+
+#[test]
+fn every_refusal_says_what_happened_and_what_to_do() {
+    let mut said = String::new();
+    let mut say =
+        |error: &dyn CommandError| said.push_str(&format!("{:?}\n{}\n\n", error.exit(), explain(error)));
+    reading().iter().for_each(|error| say(error));
+    recipients().iter().for_each(|error| say(error));
+    fetching().iter().for_each(|error| say(error));
+    insta::assert_snapshot!(said);
+}

@@ -1,0 +1,72 @@
+//! The identities backup: there, private or encrypted, readable, complete, and of this participant.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use svdr_cli::span;
+use svdr_protocol::roster::Member;
+
+use super::files::OTHERS;
+use super::{Finding, explained};
+use crate::backup::{self, Backup, check_owner};
+
+const NAME: &str = svdr_cli::session::facts::restored::IDENTITIES_CHECK;
+
+/// The backup at `path`, which `age_identity` decrypts where it is encrypted.
+pub(super) fn identities(
+    path: Option<&Path>,
+    age_identity: Option<&Path>,
+    me: Option<&Member>,
+    now: SystemTime,
+) -> Finding {
+    let Some(path) = path else {
+        let text =
+            "no identities backup is configured; add [backup] with identities = \"/secure/identities.json\"";
+        return Finding::failed(NAME, text);
+    };
+    let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    let (file, metadata) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return Finding::failed(NAME, format!("{} cannot be read: {error}", path.display())),
+    };
+    let read = backup::read(file, Some(metadata.len()), path, age_identity);
+    let is_encrypted = match &read {
+        Ok(backup) => backup.encrypted,
+        Err(error) => error.is_of_encrypted(),
+    };
+    if !is_encrypted && metadata.permissions().mode() & OTHERS != 0 {
+        let text = format!("it holds private keys and others may read it; run: chmod 600 {}", path.display());
+        return Finding::failed(NAME, text);
+    }
+    let Backup { identities, .. } = match read {
+        Ok(backup) => backup,
+        Err(error) => return Finding::failed(NAME, explained(&error)),
+    };
+    let key = age_identity.filter(|_| is_encrypted);
+    if let Some(key) = key.filter(|key| is_open(key)) {
+        let text = format!("the age identity can be read by others; run: chmod 600 {}", key.display());
+        return Finding::failed(NAME, text);
+    }
+    let form = match key {
+        Some(key) => format!("encrypted, and decrypted with {}", key.display()),
+        None => "not encrypted".to_owned(),
+    };
+    // Of a clock that stands before the file's time, nothing is said.
+    let age = metadata.modified().ok().and_then(|at| now.duration_since(at).ok());
+    let age = age.map(|age| format!(", {} old", span::print(age.as_secs()))).unwrap_or_default();
+    let Some(me) = me else {
+        let text = format!("it is complete, {form}{age}, but it is not known whose it should be");
+        return Finding::failed(NAME, text);
+    };
+    match check_owner(&identities, me) {
+        Ok(()) => Finding::passed(NAME, format!("complete, of {}; {form}{age}", me.participant)),
+        Err(error) => Finding::failed(NAME, format!("{}: {error}", path.display())),
+    }
+}
+
+/// Whether others may read the file.
+fn is_open(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & OTHERS != 0)
+}

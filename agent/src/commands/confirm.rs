@@ -1,0 +1,153 @@
+//! `confirm`: what the new participant's logs say about the others, once the network is restored.
+//!
+//! The logs are read as `scan` reads them, and what they say after the last tick of the old synchronizer is signed into
+//! the session. Run it again as often as there is news: the latest counts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use svdr_cli::confirm::Beforehand;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::output::Output;
+use svdr_cli::progress::Progress;
+use svdr_protocol::evidence::{Evidence, EvidenceError};
+use svdr_protocol::session::NotConfirmable;
+use svdr_protocol::statement::Body;
+use svdr_protocol::time::Tick;
+use svdr_protocol::vote::Decision;
+
+use super::decide::{DecideError, Wish, decide};
+use super::online::{Online, OnlineArgs, OnlineError, block_on};
+use crate::config::{ConfigError, Missing};
+use crate::scan::feed::Effort;
+use crate::scan::{self, Bound, ScanError, ScanRequest};
+use crate::screen::signing;
+
+/// Arguments of `confirm`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-agent confirm 4f3a --logs '/var/log/canton-6/participant*.log*'\n\n\
+    Exit code 4 while the logs say nothing about the new synchronizer.")]
+pub struct ConfirmArgs {
+    /// The session: its id, or the beginning of it
+    #[arg(value_name = "SESSION")]
+    pub session: String,
+    /// Logs of the new participant: files, folders, patterns; may be given several times [default: runbook.logs]
+    #[arg(long, value_name = "PATH", env = "SVDR_NEW_LOGS", num_args = 1.., value_delimiter = ',')]
+    pub logs: Vec<PathBuf>,
+    /// Answer the question with yes; what is signed is shown all the same
+    #[arg(long)]
+    pub yes: bool,
+    /// Where the agent's things are
+    #[command(flatten)]
+    pub online: OnlineArgs,
+}
+
+/// Why nothing was confirmed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfirmCommandError {
+    /// Something is missing.
+    #[error(transparent)]
+    Online(#[from] OnlineError),
+    /// The logs.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// What they hold is no evidence.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// The thread that read them has died.
+    #[error(
+        "the thread that read the logs has died; run the command again, and report it if it happens again"
+    )]
+    Died(#[from] tokio::task::JoinError),
+    /// There is nothing to confirm.
+    #[error(transparent)]
+    Nothing(#[from] NotConfirmable),
+    /// It was not signed.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+}
+
+impl CommandError for ConfirmCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            ConfirmCommandError::Online(error) => error.exit(),
+            ConfirmCommandError::Scan(_) | ConfirmCommandError::Died(_) => Exit::Failed,
+            ConfirmCommandError::Evidence(_) => Exit::Refused,
+            ConfirmCommandError::Nothing(NotConfirmable::NotCompleted { .. }) => Exit::Refused,
+            ConfirmCommandError::Nothing(NotConfirmable::Nothing { .. }) => Exit::Impossible,
+            ConfirmCommandError::Decide(error) => error.exit(),
+        }
+    }
+}
+
+/// Reads the new participant's logs, and signs what they say.
+///
+/// # Errors
+/// [`ConfirmCommandError`] where nothing was signed.
+pub fn run(args: &ConfirmArgs, output: Output) -> Result<(), ConfirmCommandError> {
+    let online = Online::open(&args.online)?;
+    let paths = match args.logs.as_slice() {
+        [] => online.config.runbook.logs.iter().map(PathBuf::from).collect(),
+        given => given.to_vec(),
+    };
+    if paths.is_empty() {
+        return Err(missing(&online).into());
+    }
+    block_on(async {
+        let seen = online.session(Some(&args.session)).await?;
+        // Before hours of logs are read for nothing.
+        let Some(restoration) = seen.view.session().restoration() else {
+            let (session, phase) = (seen.view.session().id(), seen.view.session().phase());
+            return Err(NotConfirmable::NotCompleted { session, phase }.into());
+        };
+        let evidence = read(&online, paths, restoration.after).await?;
+        let confirmation = seen.view.session().confirmation(evidence)?;
+        let wish = Wish {
+            decide: &|_| Decision::Sign(Body::Confirmation(confirmation.clone())),
+            words: &|session, me, body| match body {
+                Body::Confirmation(confirmation) => signing::confirmation(session, me, confirmation),
+                _ => String::new(),
+            },
+            questions: vec!["Tell everybody?".to_owned()],
+            beforehand: Beforehand::from_yes(args.yes),
+        };
+        Ok(decide(&online, seen, &wish, output).await?)
+    })
+}
+
+/// What the logs say from the last tick of the old synchronizer on.
+async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evidence, ConfirmCommandError> {
+    let (roster, member) = (Arc::clone(&online.roster), online.me().clone());
+    // Beside the connection, which has to answer its coordinator meanwhile.
+    let reading = tokio::task::spawn_blocking(move || {
+        let progress = Progress::bytes("reading the new participant's logs", None);
+        let request = ScanRequest {
+            roster: &roster,
+            member: &member,
+            since: Some(Bound::At(after.0)),
+            until: None,
+            paths: &paths,
+            // The participant writes them while they are read, and rotates them.
+            effort: Effort::default(),
+            on_bytes: &|bytes| progress.advance(bytes),
+        };
+        scan::scan(&request)
+    });
+    let document = reading.await??;
+    for warning in &document.warnings {
+        tracing::warn!("logs: {warning}");
+    }
+    Ok(document.evidence(&online.roster)?)
+}
+
+fn missing(online: &Online) -> OnlineError {
+    let missing = vec![Missing {
+        section: "runbook",
+        line: "logs = [\"/var/log/canton-new/participant*.log*\"]",
+        flag: "--logs",
+        variable: "SVDR_NEW_LOGS",
+        file: online.config.file.clone(),
+    }];
+    ConfigError::Missing { missing }.into()
+}

@@ -1,0 +1,185 @@
+//! `runbook`: the steps that remain for this node, with its own values filled in.
+
+use std::io;
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use svdr_cli::exit::{CommandError, Exit, shown};
+use svdr_cli::output::{self, Output};
+use svdr_cli::session::facts::SessionFacts;
+use svdr_cli::session::heading::DRILL;
+use svdr_cli::session::{shown_proposal, shown_round};
+use svdr_protocol::milestone::Step;
+use svdr_protocol::statement::SessionId;
+use svdr_protocol::time::Timestamp;
+
+use super::online::{Online, OnlineArgs, OnlineError, Seen, block_on};
+use crate::runbook::{self, RunbookError, Task, Values};
+
+/// Arguments of `runbook`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  svdr-agent runbook 4f3a\n  \
+    svdr-agent runbook 4f3a --format markdown > runbook.md\n  \
+    svdr-agent runbook 4f3a --format script > runbook.sh && sh runbook.sh\n\n\
+    How the node is deployed stands under [runbook] in agent.toml; what does not stays a variable of the shell. The \
+    script asks before every step, ends at the first command that fails, and can be run again.")]
+pub struct RunbookArgs {
+    /// The session: its id, or the beginning of it
+    #[arg(value_name = "SESSION")]
+    pub session: String,
+    /// How it is printed; --output json has the same steps as data
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Print the steps that are done as well
+    #[arg(long)]
+    pub all: bool,
+    /// Where the agent's things are
+    #[command(flatten)]
+    pub online: OnlineArgs,
+}
+
+/// How a runbook is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal
+    #[default]
+    Text,
+    /// With boxes to tick
+    Markdown,
+    /// For a POSIX shell
+    Script,
+}
+
+/// Why there is no runbook.
+#[derive(Debug, thiserror::Error)]
+pub enum RunbookCommandError {
+    /// Something is missing.
+    #[error(transparent)]
+    Online(#[from] OnlineError),
+    /// The values cannot be right.
+    #[error(transparent)]
+    Runbook(#[from] RunbookError),
+    /// A drill stops and deploys nothing.
+    #[error(
+        "session {session} is a drill, and the script would stop and deploy real nodes; --format text shows the steps to \
+         talk through"
+    )]
+    Drill {
+        /// The session.
+        session: SessionId,
+    },
+    /// Stdout cannot be written.
+    #[error("the runbook cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CommandError for RunbookCommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            RunbookCommandError::Online(error) => error.exit(),
+            RunbookCommandError::Runbook(_) => Exit::Usage,
+            RunbookCommandError::Drill { .. } => Exit::Refused,
+            RunbookCommandError::Print(_) => Exit::Failed,
+        }
+    }
+}
+
+/// What `runbook --output json` prints.
+#[derive(Debug, Serialize)]
+struct Document {
+    session: String,
+    drill: bool,
+    member: String,
+    migration_id: u64,
+    recovery_timestamp: Option<Timestamp>,
+    steps: Vec<StepDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepDocument {
+    step: &'static str,
+    done: bool,
+    words: &'static str,
+    notes: Vec<String>,
+    commands: Vec<String>,
+    mark: Option<String>,
+    variables: Vec<String>,
+}
+
+/// Prints the runbook.
+///
+/// # Errors
+/// [`RunbookCommandError`].
+pub fn run(args: &RunbookArgs, output: Output) -> Result<(), RunbookCommandError> {
+    let online = Online::open(&args.online)?;
+    let seen = block_on::<_, RunbookCommandError>(async { Ok(online.session(Some(&args.session)).await?) })?;
+    let session = seen.view.session();
+    let values = values(&online, &seen);
+    let mut tasks = runbook::tasks(&values)?;
+    tasks.retain(|task| args.all || !task.done);
+    let drill = session.drill();
+    let printed = match (output, args.format) {
+        (Output::Json, _) => output::print_json(&document(&values, &tasks)),
+        (Output::Table, Format::Text) => {
+            let title = if drill { format!("{DRILL}\n\n") } else { String::new() };
+            output::print(&shown(&format!("{title}{}", runbook::text(&values, &tasks))))
+        }
+        (Output::Table, Format::Markdown) => {
+            let title = if drill { format!("> {DRILL}\n\n") } else { String::new() };
+            output::print(&shown(&format!("{title}{}", runbook::markdown(&values, &tasks))))
+        }
+        (Output::Table, Format::Script) if drill => {
+            return Err(RunbookCommandError::Drill { session: session.id() });
+        }
+        (Output::Table, Format::Script) => output::print(&runbook::script(&values, &tasks)),
+    };
+    printed.map_err(RunbookCommandError::Print)
+}
+
+fn values(online: &Online, seen: &Seen) -> Values {
+    let (session, config) = (seen.view.session(), &online.config);
+    let facts = SessionFacts::of(session);
+    let done = facts.member(online.me()).map(|me| me.steps.clone()).unwrap_or_default();
+    let round = shown_round(session).and_then(|round| shown_proposal(session, round));
+    let path = |path: &Path| path.display().to_string();
+    let absolute = |file: &Path| std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    Values {
+        session: session.id(),
+        drill: session.drill(),
+        member: online.me().clone(),
+        recovery_timestamp: round.map(|(_, proposal)| proposal.plan.recovery_timestamp()),
+        migration_id: round
+            .map_or(session.opening().migration_id, |(_, proposal)| proposal.plan.migration_id()),
+        config: config.file.as_deref().map(|file| path(&absolute(file))),
+        sv_app: config.sv_app.url.as_ref().map(ToString::to_string),
+        sv_app_ca: config.sv_app.ca_file.as_deref().map(path),
+        identities: config.identities.as_deref().map(path),
+        deliver: config.deliver.clone(),
+        deployment: config.runbook.clone(),
+        done: done.iter().filter_map(|name| name.parse::<Step>().ok()).collect(),
+    }
+}
+
+fn document(values: &Values, tasks: &[Task]) -> Document {
+    let step = |task: &Task| {
+        let lines = task.commands.iter().chain(&task.mark);
+        StepDocument {
+            step: task.step.name(),
+            done: task.done,
+            words: task.step.words(),
+            notes: task.notes.clone(),
+            commands: task.commands.iter().map(ToString::to_string).collect(),
+            mark: task.mark.as_ref().map(ToString::to_string),
+            variables: lines.flat_map(|line| line.variables()).map(|one| one.name.clone()).collect(),
+        }
+    };
+    Document {
+        session: values.session.to_string(),
+        drill: values.drill,
+        member: values.member.to_string(),
+        migration_id: values.migration_id,
+        recovery_timestamp: values.recovery_timestamp,
+        steps: tasks.iter().map(step).collect(),
+    }
+}

@@ -1,0 +1,5 @@
+//! `HOW AT AT BYTES`: any bytes as an identities backup, in the clear or as an age file; and a sound document, encrypted
+//! and read again, then cut or changed.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_agent::backup::fuzz::any_backup(bytes));
