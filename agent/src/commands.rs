@@ -16,17 +16,21 @@ pub mod check;
 pub mod confirm;
 pub mod decide;
 pub mod deliver;
+pub mod donate;
+pub mod donor_args;
 pub mod dump;
 pub mod identity;
 pub mod merge;
 pub mod online;
 pub mod propose;
+pub mod receive;
 pub mod review;
 pub mod run;
 pub mod runbook;
 pub mod scan;
 pub mod status;
 pub mod sv_app_args;
+pub mod validator;
 pub mod verify;
 pub mod votes;
 
@@ -98,12 +102,19 @@ pub enum Command {
     Release(votes::RoundArgs),
     /// Mark a step of the runbook done, for everybody to see
     Done(votes::DoneArgs),
+    /// Donate the DSO party's snapshot to those whose own SV app cannot serve one
+    Donate(Box<donate::DonateArgs>),
+    /// Make this SV's dump of a snapshot that another member donates
+    Receive(Box<receive::ReceiveArgs>),
     /// Put the finished dump where the SV app imports it from
     Deliver(deliver::DeliverArgs),
     /// Print the steps that remain for this node, with its own values filled in
     Runbook(runbook::RunbookArgs),
     /// Sign what the new participant's logs say, once the network is restored
     Confirm(confirm::ConfirmArgs),
+    /// Follow, as a validator, what the SVs have completed
+    #[command(subcommand)]
+    Validator(validator::ValidatorCommand),
     /// Verify signed statements against the roster
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell
@@ -139,9 +150,12 @@ impl CommandLine {
             Command::Abandon(args) => Ok(votes::abandon(&args, self.output)?),
             Command::Release(args) => Ok(votes::release(&args, self.output)?),
             Command::Done(args) => Ok(votes::done(&args, self.output)?),
+            Command::Donate(args) => Ok(donate::run(&args, self.output)?),
+            Command::Receive(args) => Ok(receive::run(&args, self.output)?),
             Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
             Command::Runbook(args) => Ok(runbook::run(&args, self.output)?),
             Command::Confirm(args) => Ok(confirm::run(&args, self.output)?),
+            Command::Validator(command) => Ok(validator::run(&command, self.output)?),
             Command::Verify(args) => Ok(verify::run(&args, self.output)?),
             Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args, CommandLine::command())?),

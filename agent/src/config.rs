@@ -5,12 +5,15 @@
 //! it. Relative paths are relative to the folder of the file. Secrets never stand in it, only the names of the files
 //! that hold them.
 
+mod app;
+pub mod donor;
 #[doc(hidden)]
 pub mod fuzz;
 mod reader;
 mod runbook;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,8 +21,10 @@ use svdr_cli::exit::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use toml::de::DeTable;
 
-use crate::fetch::Mode;
-use crate::sv_app::{BaseUrl, UrlError};
+use crate::sv_app::UrlError;
+pub(crate) use app::app_folder;
+pub use app::{OAuth2Section, SvAppSection, ValidatorSection};
+use app::{sv_app, validator_app};
 use reader::{Section, Source};
 pub use runbook::RunbookSection;
 
@@ -57,52 +62,6 @@ pub struct EvidenceSection {
     pub since: Option<Duration>,
 }
 
-/// `[sv_app]`: how to reach the SV app. Everything can also come from flags, so everything may be absent.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct SvAppSection {
-    /// The base of its API.
-    pub url: Option<BaseUrl>,
-    /// A file that holds the token.
-    pub token_file: Option<PathBuf>,
-    /// Where to get tokens instead.
-    pub oauth2: Option<OAuth2Section>,
-    /// The new migration id, which the snapshot has to carry.
-    pub migration_id: Option<u64>,
-    /// Whether to ask the app for that id, instead of only checking what it makes by itself.
-    pub request_migration_id: Option<bool>,
-    /// The CA that signs the app's certificate, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// For the connection.
-    pub connect_timeout: Option<Duration>,
-    /// From the request to the head of the answer.
-    pub first_byte_timeout: Option<Duration>,
-    /// Between two pieces of the body.
-    pub idle_timeout: Option<Duration>,
-    /// By which way the app gives its dump.
-    pub mode: Option<Mode>,
-    /// The app's dump volume on this machine.
-    pub dump_dir: Option<PathBuf>,
-    /// The same as the app sees it.
-    pub app_dump_dir: Option<String>,
-}
-
-/// `[sv_app.oauth2]`.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct OAuth2Section {
-    /// The token endpoint.
-    pub token_url: Option<BaseUrl>,
-    /// The client's name.
-    pub client_id: Option<String>,
-    /// A file that holds the client's secret.
-    pub client_secret_file: Option<PathBuf>,
-    /// The audience to ask for.
-    pub audience: Option<String>,
-    /// The scope to ask for.
-    pub scope: Option<String>,
-    /// The CA of the token endpoint, PEM.
-    pub ca_file: Option<PathBuf>,
-}
-
 /// Where the backups of the databases are: patterns of paths, absolute. Only looked at, for their age and order.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct DatabaseBackups {
@@ -112,7 +71,7 @@ pub struct DatabaseBackups {
     pub participant: Vec<String>,
 }
 
-/// `[deliver]`: where the SV app imports the dump from.
+/// `[deliver]`: where the app imports the dump from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deliver {
     /// A path of this machine.
@@ -120,6 +79,17 @@ pub enum Deliver {
     /// A program and its arguments, in which `{dump}` stands for the dump's path, `{dump_dir}` for the folder of a dump
     /// in several files, and an argument `{files}` for the paths of its payload files.
     Command(Vec<String>),
+}
+
+/// `[donor]`: what it takes to hand the DSO party's snapshot to others. Everything can also come from flags.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct DonorSection {
+    /// The DSO party, in full.
+    pub dso_party: Option<String>,
+    /// Where the endpoint listens.
+    pub listen: Option<SocketAddr>,
+    /// Where others dial it.
+    pub url: Option<String>,
 }
 
 /// What an `agent.toml` says.
@@ -139,6 +109,8 @@ pub struct AgentConfig {
     pub evidence: Option<EvidenceSection>,
     /// `[sv_app]`.
     pub sv_app: SvAppSection,
+    /// `[validator_app]`.
+    pub validator: ValidatorSection,
     /// `backup.identities`: the identities backup.
     pub identities: Option<PathBuf>,
     /// `backup.age_identity`: what an encrypted identities backup is decrypted with.
@@ -151,6 +123,8 @@ pub struct AgentConfig {
     pub state_dir: Option<PathBuf>,
     /// `[deliver]`.
     pub deliver: Option<Deliver>,
+    /// `[donor]`.
+    pub donor: DonorSection,
     /// `[runbook]`.
     pub runbook: RunbookSection,
 }
@@ -331,6 +305,7 @@ impl AgentConfig {
             coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
             evidence: root.section("evidence").and_then(evidence),
             sv_app: root.section("sv_app").map(sv_app).unwrap_or_default(),
+            validator: root.section("validator_app").map(validator_app).unwrap_or_default(),
             identities: {
                 of_backup = root.section("backup").map(backup).unwrap_or_default();
                 of_backup.identities
@@ -339,6 +314,7 @@ impl AgentConfig {
             output_dir: None,
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
+            donor: root.section("donor").map(donor).unwrap_or_default(),
             runbook: root.section("runbook").map(RunbookSection::read).unwrap_or_default(),
             databases: of_backup.databases,
         };
@@ -403,62 +379,19 @@ fn evidence(mut section: Section<'_, '_>) -> Option<EvidenceSection> {
     Some(EvidenceSection { logs: logs?, since })
 }
 
-fn sv_app(mut section: Section<'_, '_>) -> SvAppSection {
-    let parsed = SvAppSection {
-        url: section.parsed("url", str::parse),
-        token_file: section.path("token_file"),
-        oauth2: section.section("oauth2").map(oauth2),
-        migration_id: section.number("migration_id"),
-        request_migration_id: section.flag("request_migration_id"),
-        ca_file: section.path("ca_file"),
-        connect_timeout: section.duration("connect_timeout"),
-        first_byte_timeout: section.duration("first_byte_timeout"),
-        idle_timeout: section.duration("idle_timeout"),
-        mode: section.parsed("mode", mode),
-        dump_dir: section.path("dump_dir"),
-        app_dump_dir: section.parsed("app_dump_dir", app_folder),
-    };
-    if parsed.token_file.is_some() && parsed.oauth2.is_some() {
-        section.mistake("both token_file and oauth2 are given; keep the one that the token comes from");
-    }
-    section.finish();
-    parsed
-}
-
-/// A way by which the app gives its dump.
-fn mode(text: &str) -> Result<Mode, String> {
-    let modes = [Mode::Http, Mode::Trigger, Mode::Auto];
-    let found = modes.into_iter().find(|mode| mode.name() == text);
-    found.ok_or_else(|| format!("expected \"http\", \"trigger\" or \"auto\", found {text:?}"))
-}
-
-/// A folder as the app sees it: not of this machine, so it is only text.
-pub(crate) fn app_folder(text: &str) -> Result<String, String> {
-    let folder = text.trim_end_matches('/');
-    match folder.starts_with('/') && !folder.chars().any(char::is_control) {
-        true => Ok(folder.to_owned()),
-        false => Err(format!(
-            "expected the absolute path of a folder, as the SV app sees it, like /domain-upgrade-dump; found {text:?}"
-        )),
-    }
-}
-
-fn oauth2(mut section: Section<'_, '_>) -> OAuth2Section {
-    let parsed = OAuth2Section {
-        token_url: section.parsed("token_url", str::parse),
-        client_id: section.text("client_id"),
-        client_secret_file: section.path("client_secret_file"),
-        audience: section.text("audience"),
-        scope: section.text("scope"),
-        ca_file: section.path("ca_file"),
-    };
-    section.finish();
-    parsed
-}
-
 /// Whether a command of `[deliver]` is told where the dump is: itself, or the folder that holds it and its files.
 fn names_dump(command: &[String]) -> bool {
     command.iter().any(|argument| argument.contains("{dump}") || argument.contains("{dump_dir}"))
+}
+
+fn donor(mut section: Section<'_, '_>) -> DonorSection {
+    let parsed = DonorSection {
+        dso_party: section.parsed("dso_party", donor::party),
+        listen: section.parsed("listen", donor::address),
+        url: section.parsed("url", donor::url),
+    };
+    section.finish();
+    parsed
 }
 
 fn deliver(mut section: Section<'_, '_>) -> Option<Deliver> {

@@ -1,8 +1,8 @@
-//! Puts a finished dump where the SV app imports it from.
+//! Puts a finished dump where the SV app, or the validator app, imports it from.
 //!
 //! This is the step after which a node leaves the old network, so it needs the whole proof: a completion
-//! certificate of a real session, this member's own attestation in it, and a file that still is what was attested.
-//! [`Permit`] is that proof, and nothing here works without one. What is delivered is read once and digested while
+//! certificate of a real session, this member's own attestation in it, and a file that still is what was attested; for a
+//! validator, a dump that was checked to be of the certificate's time. [`Permit`] is that proof, and nothing here works without one. What is delivered is read once and digested while
 //! it is copied; a copy that turns out to be something else never gets its name.
 
 use std::collections::BTreeMap;
@@ -18,11 +18,12 @@ use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, Part, RoundOf};
+use svdr_protocol::statement::{Body, Part, RoundOf, SessionId};
 use svdr_protocol::time::Timestamp;
 
-use crate::dump::{PayloadFileError, Shared, copy_payload_file, read_payload_file};
+use crate::dump::{MergeSummary, PayloadFileError, Shared, copy_payload_file, read_payload_file};
 use crate::store::DumpRecord;
+use crate::validator::Recovery;
 
 mod error;
 
@@ -36,7 +37,7 @@ pub const DUMP_PLACEHOLDER: &str = "dump";
 /// The argument of a command that the paths of the payload files come in the place of.
 const FILES: &str = "{files}";
 
-/// The permission to deliver one dump. [`Permit::of`] is the only way to get one.
+/// The permission to deliver one dump. [`Permit::of`] and [`Permit::of_validator`] are the only ways to get one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
     round: RoundOf,
@@ -97,6 +98,35 @@ impl Permit {
         })
     }
 
+    /// The permission for a validator to deliver the dump at `path`, of which a check says `dump`.
+    ///
+    /// # Errors
+    /// [`DeliverError::Drill`] in a rehearsal, [`DeliverError::OtherRecovery`] where the dump is not the certificate's.
+    pub fn of_validator(
+        recovery: &Recovery,
+        path: PathBuf,
+        dump: &MergeSummary,
+    ) -> Result<Permit, DeliverError> {
+        if recovery.drill() {
+            return Err(DeliverError::Drill { session: recovery.round().session });
+        }
+        let (expected, expected_id) = (recovery.recovery_timestamp(), recovery.migration_id());
+        let (found, found_id) = (dump.timestamp, dump.migration_id);
+        if (expected, expected_id) != (found, found_id) {
+            return Err(DeliverError::OtherRecovery { path, expected, expected_id, found, found_id });
+        }
+        Ok(Permit {
+            round: recovery.round(),
+            recovery_timestamp: expected,
+            migration_id: expected_id,
+            dump: dump.sha256,
+            size: dump.size,
+            path,
+            // What its app answers holds everything.
+            files: Vec::new(),
+        })
+    }
+
     /// The round whose dump it is.
     pub const fn round(&self) -> RoundOf {
         self.round
@@ -124,17 +154,16 @@ impl Permit {
 
     /// Its payload files, where it has some.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.files.iter().filter_map(|part| part.file.as_ref()).map(|file| self.folder().join(file)).collect()
+        self.files
+            .iter()
+            .filter_map(|part| part.file.as_ref())
+            .map(|file| folder_of(&self.path).join(file))
+            .collect()
     }
 
     /// Bytes of the dump and its payloads.
     pub fn total_size(&self) -> u64 {
         self.files.iter().fold(self.size, |sum, part| sum.saturating_add(part.size))
-    }
-
-    /// Where the dump and its payload files are.
-    fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// Copies the dump to `target`, and its payload files beside it: 0600, each complete and as attested, or not at
@@ -155,7 +184,7 @@ impl Permit {
 
     fn copy_file(&self, part: &Part, folder: &Path, replace: Replace) -> Result<(), DeliverError> {
         let name = part.file.as_deref().unwrap_or_default();
-        let (path, target) = (self.folder().join(name), folder.join(name));
+        let (path, target) = (folder_of(&self.path).join(name), folder.join(name));
         if is_there(part, &target) {
             tracing::info!("{} is there already, and is what was attested", target.display());
             return Ok(());
@@ -184,7 +213,7 @@ impl Permit {
         let Some((program, arguments)) = arguments.split_first() else { return Err(DeliverError::NoProgram) };
         self.read_into(&mut io::sink(), &self.path)?;
         for part in &self.files {
-            let path = self.folder().join(part.file.as_deref().unwrap_or_default());
+            let path = folder_of(&self.path).join(part.file.as_deref().unwrap_or_default());
             let unreadable = |source| DeliverError::Read { path: path.clone(), source };
             check_file(part, &path, read_payload_file(File::open(&path).map_err(unreadable)?, |_| Ok(())))?;
         }
@@ -205,31 +234,8 @@ impl Permit {
         command: &[String],
         values: &BTreeMap<String, String>,
     ) -> Result<Vec<String>, DeliverError> {
-        let mut known = values.clone();
-        known.extend([
-            (DUMP_PLACEHOLDER.to_owned(), self.path.display().to_string()),
-            ("session".to_owned(), self.round.session.to_string()),
-            ("timestamp".to_owned(), self.recovery_timestamp.to_string()),
-            ("migration_id".to_owned(), self.migration_id.to_string()),
-        ]);
-        let holds = |placeholder: &str| command.iter().any(|argument| argument.contains(placeholder));
-        if self.files.is_empty() && holds("{dump_dir}") {
-            return Err(DeliverError::OneFile { path: self.path.clone() });
-        }
-        if !self.files.is_empty() {
-            if !command.is_empty() && !holds(FILES) && !holds("{dump_dir}") {
-                return Err(DeliverError::FilesLeft { files: self.files() });
-            }
-            known.insert("dump_dir".to_owned(), self.folder().display().to_string());
-        }
-        let mut filled_in = Vec::new();
-        for argument in command {
-            match argument.as_str() {
-                FILES => filled_in.extend(self.files().iter().map(|file| file.display().to_string())),
-                _ => filled_in.push(filled(argument, &known)?),
-            }
-        }
-        Ok(filled_in)
+        let facts = (self.round.session, self.recovery_timestamp, self.migration_id);
+        fill(command, &self.path, &self.files(), facts, values)
     }
 
     /// Reads the whole dump into `out`, and checks that it is the one attested.
@@ -291,6 +297,53 @@ fn check_file(
         found,
         found_size,
     })
+}
+
+/// The program and its arguments for a dump at `path` with its payload files, of a session, a time and a migration id;
+/// see [`Permit::fill`].
+///
+/// # Errors
+/// Where a placeholder has no value, payload files would be left behind, or there is no program.
+pub fn fill(
+    command: &[String],
+    path: &Path,
+    files: &[PathBuf],
+    (session, recovery_timestamp, migration_id): (SessionId, Timestamp, u64),
+    values: &BTreeMap<String, String>,
+) -> Result<Vec<String>, DeliverError> {
+    if command.is_empty() {
+        return Err(DeliverError::NoProgram);
+    }
+    let mut known = values.clone();
+    known.extend([
+        (DUMP_PLACEHOLDER.to_owned(), path.display().to_string()),
+        ("session".to_owned(), session.to_string()),
+        ("timestamp".to_owned(), recovery_timestamp.to_string()),
+        ("migration_id".to_owned(), migration_id.to_string()),
+    ]);
+    let holds = |placeholder: &str| command.iter().any(|argument| argument.contains(placeholder));
+    if files.is_empty() && holds("{dump_dir}") {
+        return Err(DeliverError::OneFile { path: path.to_owned() });
+    }
+    if !files.is_empty() {
+        if !holds(FILES) && !holds("{dump_dir}") {
+            return Err(DeliverError::FilesLeft { files: files.to_vec() });
+        }
+        known.insert("dump_dir".to_owned(), folder_of(path).display().to_string());
+    }
+    let mut filled_in = Vec::new();
+    for argument in command {
+        match argument.as_str() {
+            FILES => filled_in.extend(files.iter().map(|file| file.display().to_string())),
+            _ => filled_in.push(filled(argument, &known)?),
+        }
+    }
+    Ok(filled_in)
+}
+
+/// The folder that a dump is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 fn filled(argument: &str, known: &BTreeMap<String, String>) -> Result<String, DeliverError> {

@@ -39,7 +39,7 @@ mod choose;
 mod courier;
 mod decide;
 mod error;
-mod jobs;
+pub(crate) mod jobs;
 mod tell;
 
 pub use decide::{AskReason, End, Situation, Step, Wanted};
@@ -234,6 +234,11 @@ impl Driver {
                 (wanted, made) = self.dump.finished() => self.dumped(wanted, made)?,
                 _ = tick.tick() => {
                     let signed = self.view.refresh(&self.store)?;
+                    if signed > 0 {
+                        // Another process may have signed it without a coordinator. A full channel has a nudge in it
+                        // already; a closed one is noticed where events are taken.
+                        let _ = self.nudges.try_send(());
+                    }
                     self.is_new |= signed > 0 || self.logs.is_due() || self.dump.is_due();
                     self.progress()?;
                 }
@@ -296,6 +301,7 @@ impl Driver {
         let steps = situation.steps();
         self.teller.phase(session);
         self.teller.equivocations(session);
+        self.teller.donations(session, me);
         let wanted = steps.iter().find_map(|step| match step {
             Step::Dump(wanted) => Some(*wanted),
             _ => None,

@@ -1,20 +1,22 @@
-//! From the SV app to a migration dump on the disk: the snapshot is merged while it arrives.
+//! From the app to the disk: an SV's snapshot is merged while it arrives, or checked and kept as it is; a validator's dump
+//! is taken out of it.
 //!
 //! A try asks the app, and hands what arrives to a writer on a thread of its own, through a channel that holds
 //! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
 //! behind, and the next begins anew: the app makes a new document for every request, so there is nothing to resume.
 //!
-//! A snapshot too large for an answer is written by the app into its own volume instead, and taken from there
-//! (`trigger.rs`); in [`Mode::Auto`] this is found out by itself (`signs.rs`).
+//! An SV app can also write its dump into its own volume, from where it is taken (`way.rs`).
 //!
 //! What is tried again: what [`Class::Retry`](crate::sv_app::Class::Retry) and `Class::Unauthorized` say, and a body that arrived whole but is
 //! no JSON document, because a proxy or a dying app cut it or spoke in its place. A sound document that is the wrong
 //! one (another timestamp, another migration) would be the same again, and is refused.
 
 mod error;
+mod keep;
 mod signs;
 pub(crate) mod tries;
 mod trigger;
+mod way;
 mod writer;
 
 use std::path::PathBuf;
@@ -25,34 +27,41 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use svdr_cli::files::Replace;
 use svdr_cli::progress::Progress;
+use svdr_protocol::time::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::dump::{Expectations, Identities, MergeSummary, Parts};
-use crate::export::Volume;
 use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
 
 pub use error::{FetchError, WriteError};
 pub(crate) use error::{in_one_line, is_damage};
-use signs::Signs;
+pub use keep::KeepOrder;
 use tries::Tries;
-use writer::Piece;
+pub use way::{Made, Mode, Way, fetch_dump};
+pub use writer::{Piece, Pieces};
 
 /// Pieces between the network and the disk. One piece is what a read of the socket gave, below a megabyte, so this
 /// evens out the two without holding more than a few megabytes.
 const PIECES_IN_FLIGHT: usize = 8;
 
+/// Whose snapshot it is, and what becomes of it.
+#[derive(Clone, Debug)]
+pub enum App {
+    /// An SV app's: it is merged with the identities backup.
+    Sv {
+        /// That backup; a dump that the app writes into its volume ([`Mode::Trigger`]) needs none.
+        identities: Option<Arc<Identities>>,
+    },
+    /// A validator app's: the dump is taken out of it.
+    Validator,
+}
+
 /// What to fetch, and where to.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// By which way.
-    pub mode: Mode,
-    /// The app's dump volume, where it can be reached from here; [`Mode::Trigger`] needs it.
-    pub volume: Option<Volume>,
-    /// The participant whose identities a dump of the app's own has to hold, where that is known.
-    pub participant: Option<String>,
-    /// The identities backup that the snapshot is merged with; [`Mode::Trigger`] needs none.
-    pub identities: Option<Arc<Identities>>,
+    /// Whose snapshot it is, and what becomes of it.
+    pub app: App,
     /// What the snapshot has to be.
     pub expectations: Expectations,
     /// The migration id to ask for, where the app is not to use its own + 1.
@@ -67,84 +76,92 @@ pub struct Order {
     pub received: Arc<AtomicU64>,
 }
 
-/// The way by which the SV app gives its dump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// In one answer, which is merged with the identities backup.
-    Http,
-    /// The app writes it into its volume, from where it is taken.
-    Trigger,
-    /// In an answer; through the volume where that turns out to be impossible.
-    ///
-    /// The default: it does what [`Mode::Http`] does for as long as that works, goes the other way only where the
-    /// operator has named the volume, and says what to configure where nobody has. An operator who finds out on a
-    /// recovery call that the snapshot has outgrown the answer has no time to read a manual.
-    #[default]
-    Auto,
+/// What to ask the app for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The time that the snapshot is to be of.
+    pub timestamp: Timestamp,
+    /// The migration id, where the app is not to use its own + 1.
+    pub migration_id: Option<u64>,
+    /// What of it.
+    pub of: Of<'a>,
 }
 
-impl Mode {
-    /// As configurations write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Mode::Http => "http",
-            Mode::Trigger => "trigger",
-            Mode::Auto => "auto",
-        }
+/// What a snapshot is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of<'a> {
+    /// All that an SV app has.
+    Everything,
+    /// The contracts of this party.
+    Party(&'a str),
+    /// All that a validator app has, its identities among it.
+    Validator,
+}
+
+/// What becomes of a snapshot while it arrives.
+pub trait Making: Clone + Send + 'static {
+    /// What is said about the result.
+    type Made: Send + 'static;
+
+    /// What to ask for.
+    fn ask(&self) -> Ask<'_>;
+
+    /// Counts the bytes of the snapshot as they arrive, from nothing at each try.
+    fn received(&self) -> &AtomicU64;
+
+    /// The blocking half of a try, on a thread of its own. `None`, and nothing left behind, where the try was given up.
+    ///
+    /// # Errors
+    /// Where the snapshot is refused, or cannot be written.
+    fn write(&self, pieces: Pieces) -> Result<Option<Self::Made>, WriteError>;
+}
+
+impl Making for Order {
+    type Made = MergeSummary;
+
+    fn ask(&self) -> Ask<'_> {
+        let timestamp = self.expectations.timestamp;
+        let of = match self.app {
+            App::Sv { .. } => Of::Everything,
+            App::Validator => Of::Validator,
+        };
+        Ask { timestamp, migration_id: self.request_migration_id, of }
+    }
+
+    fn received(&self) -> &AtomicU64 {
+        &self.received
+    }
+
+    fn write(&self, pieces: Pieces) -> Result<Option<MergeSummary>, WriteError> {
+        writer::write(self, pieces)
     }
 }
 
-/// A finished dump.
-#[derive(Clone, Debug)]
-pub struct Made {
-    /// The dump's own file; its payload files, where it has some, are beside it.
-    pub path: PathBuf,
-    /// What is in it.
-    pub summary: MergeSummary,
-}
-
-/// Tries until there is a dump, until trying again cannot help, or until `policy` says that it has been enough.
+/// Tries until it is made, until trying again cannot help, or until `policy` says that it has been enough.
 /// Every failure that is followed by another try is logged as a warning.
 ///
 /// # Errors
 /// [`FetchError`]: the last failure. Nothing is left behind.
-pub async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<Made, FetchError> {
-    match order.mode {
-        Mode::Trigger => trigger::fetch(app, order, policy).await,
-        Mode::Http | Mode::Auto => {
-            let mut tries = Tries::new(policy);
-            let mut signs = Signs::default();
-            loop {
-                let failure = match attempt(app, order, &mut tries.receiving).await {
-                    Ok(summary) => return Ok(Made { path: order.out.clone(), summary }),
-                    Err(failure) => failure,
-                };
-                match signs.sign(&failure).filter(|sign| sign.is_for(order)) {
-                    None => tries.pause_after(failure).await?,
-                    Some(sign) if order.volume.is_some() => {
-                        tracing::warn!("{}", error::in_one_line(&failure));
-                        tracing::warn!(
-                            "{}: the data snapshot seems to be too large for one answer; having the SV app write it \
-                             into its volume instead",
-                            sign.words()
-                        );
-                        return trigger::fetch(app, order, policy).await;
-                    }
-                    Some(sign) => {
-                        let source = Box::new(failure);
-                        return Err(FetchError::TooLarge { sign: sign.words(), source });
-                    }
-                }
-            }
+pub async fn fetch<O: Making>(app: &SvApp, order: &O, policy: RetryPolicy) -> Result<O::Made, FetchError> {
+    let mut tries = Tries::new(policy);
+    loop {
+        match attempt(app, order, &mut tries.receiving).await {
+            Ok(summary) => return Ok(summary),
+            Err(failure) => tries.pause_after(failure).await?,
         }
     }
 }
 
 /// One try. Adds to `receiving` the time in which a snapshot was arriving.
-async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result<MergeSummary, FetchError> {
+async fn attempt<O: Making>(app: &SvApp, order: &O, receiving: &mut Duration) -> Result<O::Made, FetchError> {
     let mut snapshot = {
-        let _waiting = Progress::bytes("waiting for the SV app to make the snapshot", None);
-        app.data_snapshot(order.expectations.timestamp, order.request_migration_id).await?
+        let _waiting = Progress::bytes("waiting for the app to make the snapshot", None);
+        let Ask { timestamp, migration_id, of } = order.ask();
+        match of {
+            Of::Everything => app.data_snapshot(timestamp, migration_id, None).await?,
+            Of::Party(party) => app.data_snapshot(timestamp, migration_id, Some(party)).await?,
+            Of::Validator => app.validator_snapshot(timestamp, migration_id).await?,
+        }
     };
     let began = Instant::now();
     let received = receive(&mut snapshot, order).await;
@@ -153,10 +170,10 @@ async fn attempt(app: &SvApp, order: &Order, receiving: &mut Duration) -> Result
 }
 
 /// Passes the snapshot on to the writer, and waits for what it made of it.
-async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary, FetchError> {
+async fn receive<O: Making>(snapshot: &mut Snapshot, order: &O) -> Result<O::Made, FetchError> {
     let (pieces, writer) = start_writer(order.clone());
-    order.received.store(0, Ordering::Relaxed);
-    let passed = pass_on(snapshot, &pieces, &order.received).await;
+    order.received().store(0, Ordering::Relaxed);
+    let passed = pass_on(snapshot, &pieces, order.received()).await;
     drop(pieces);
     // The temporary file is gone only when the writer has ended, so it is waited for in any case.
     let written = writer.await.map_err(FetchError::WriterDied)?;
@@ -177,9 +194,11 @@ async fn receive(snapshot: &mut Snapshot, order: &Order) -> Result<MergeSummary,
     }
 }
 
-fn start_writer(order: Order) -> (mpsc::Sender<Piece>, JoinHandle<Result<Option<MergeSummary>, WriteError>>) {
+type Writer<T> = JoinHandle<Result<Option<T>, WriteError>>;
+
+fn start_writer<O: Making>(order: O) -> (mpsc::Sender<Piece>, Writer<O::Made>) {
     let (sender, receiver) = mpsc::channel(PIECES_IN_FLIGHT);
-    (sender, tokio::task::spawn_blocking(move || writer::write(&order, receiver)))
+    (sender, tokio::task::spawn_blocking(move || order.write(receiver)))
 }
 
 /// Receives until the end, or until the writer has stopped: it then has a reason of its own to give.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use svdr_proto::channel::{self, ConnectError};
-use svdr_proto::limits::{CALL_TIMEOUT, KEEP_ALIVE_INTERVAL};
+use svdr_proto::limits::{CALL_TIMEOUT, KEEP_ALIVE_INTERVAL, MAX_CERTIFICATE_LEN};
 use svdr_proto::tls::TlsIdentity;
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_client::SessionServiceClient;
@@ -24,9 +24,11 @@ use crate::config::Coordinator;
 
 mod error;
 mod history;
+mod submitting;
 
 pub use error::{CallError, LinkError, Tried};
 pub use history::{Entry, History, HistoryError};
+pub use submitting::{Submitted, Submitting};
 
 /// After how much silence a watch is taken for broken: three keep-alives that did not come.
 const SILENCE: Duration = KEEP_ALIVE_INTERVAL.saturating_mul(3);
@@ -43,6 +45,8 @@ const PAGE_BYTES: usize = 16 << 20;
 
 /// What a watch is busy with, for errors.
 const WATCHING: &str = "watching the session";
+/// And a submission.
+const SUBMITTING: &str = "submitting a statement";
 
 /// The coordinators, and who comes to them.
 #[derive(Debug)]
@@ -159,6 +163,25 @@ impl Connection {
         Ok(answer.map_err(|status| self.failed("listing the sessions", status))?.into_inner().sessions)
     }
 
+    /// The statements that the coordinator gives for the completion certificate of a session. What they are worth, a check
+    /// with the roster has to say.
+    ///
+    /// # Errors
+    /// Where the call fails, the coordinator has no certificate, or what comes is no statement.
+    pub async fn certificate(&mut self, session: SessionId) -> Result<Vec<Envelope>, CallError> {
+        const WHAT: &str = "the certificate of the session";
+        let request = v1::GetCertificateRequest { session: session.to_string() };
+        let url = self.coordinator.url.clone();
+        let mut client = self.client.clone().max_decoding_message_size(MAX_CERTIFICATE_LEN);
+        let answer = within(CALL_TIMEOUT, &url, client.get_certificate(request)).await?;
+        let answer = answer.map_err(|status| CallError::of_stream(&url, WHAT, status))?.into_inner();
+        let read = |message| {
+            Envelope::from_message(message)
+                .map_err(|source| CallError::Statement { url: url.clone(), source })
+        };
+        answer.statements.into_iter().map(read).collect()
+    }
+
     /// The entries that a session's transcript has now, from a position on, or the first of them. A session that the
     /// coordinator does not know has none.
     ///
@@ -210,7 +233,7 @@ impl Connection {
         let request = v1::SubmitRequest { statement: Some(statement.to_message()) };
         let url = self.coordinator.url.clone();
         let answer = within(CALL_TIMEOUT, &url, self.client.submit(request)).await?;
-        let answer = answer.map_err(|status| self.failed("submitting a statement", status))?.into_inner();
+        let answer = answer.map_err(|status| self.failed(SUBMITTING, status))?.into_inner();
         let receipt = self.receipt(answer.receipt)?;
         if receipt.receipt().statement != statement.digest() {
             return Err(CallError::OtherReceipt {

@@ -7,6 +7,7 @@
 //! STATE/SESSION/mirror.jsonl          what others signed in the session, as received, one envelope a line
 //! STATE/SESSION/receipts-KEY.jsonl    what each coordinator acknowledged, likewise
 //! STATE/SESSION/dump-1.json           the finished dump of a round: where it is, and what it is
+//! STATE/SESSION/donation-1.json       the snapshot that this member donates in a round, likewise
 //! STATE/SESSION/completed-1.jsonl     the completion certificate of a round, once it has been held
 //! ```
 //!
@@ -35,12 +36,15 @@ use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError, Verified};
 use svdr_protocol::vote::Record;
 
+mod donation;
 mod dump;
 mod error;
 mod folder;
 mod log;
 
-pub use dump::DumpRecord;
+pub use donation::DonationRecord;
+pub(crate) use dump::parts;
+pub use dump::{DumpRecord, PartRecord, ReceivedRecord};
 pub use error::StoreError;
 pub use log::EnvelopeLog;
 
@@ -169,6 +173,14 @@ impl Store {
     /// Where the record cannot be read.
     pub fn dump(&self, session: SessionId, round: u32) -> Result<Option<DumpRecord>, StoreError> {
         DumpRecord::read(&self.session_folder(session).join(DumpRecord::file_name(round)))
+    }
+
+    /// The snapshot that this member donates in a round, where there is one.
+    ///
+    /// # Errors
+    /// Where the record cannot be read.
+    pub fn donation(&self, session: SessionId, round: u32) -> Result<Option<DonationRecord>, StoreError> {
+        DonationRecord::read(&self.session_folder(session).join(DonationRecord::file_name(round)))
     }
 
     /// What this member has promised with this roster, in all sessions: what the voting rules go by.
@@ -347,6 +359,14 @@ impl Locked<'_> {
     /// Where it cannot be written.
     pub fn keep_dump(&self, session: SessionId, record: &DumpRecord) -> Result<(), StoreError> {
         record.write(&self.make_session_folder(session)?.join(DumpRecord::file_name(record.round)))
+    }
+
+    /// Writes down what is donated, flushed. Replaces an earlier record of the round.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep_donation(&self, session: SessionId, record: &DonationRecord) -> Result<(), StoreError> {
+        record.write(&self.make_session_folder(session)?.join(DonationRecord::file_name(record.round)))
     }
 
     fn make_session_folder(&self, session: SessionId) -> Result<PathBuf, StoreError> {

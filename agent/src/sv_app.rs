@@ -1,6 +1,7 @@
 //! The SV app as this agent sees it: HTTPS calls, each answered by what was asked for or by a typed [`Failure`].
 //!
-//! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. Rules that hold for all of them:
+//! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. A validator app is reached in the same
+//! way, with the one call of its `validator-internal.yaml` that a recovery needs. Rules that hold for all of them:
 //!
 //! * The token goes to the configured address only. Redirects are not followed.
 //! * There is no limit on a whole download, which may take hours, nor on the wait for a dump that the app writes itself. There are limits on the connection, on the wait for
@@ -152,7 +153,7 @@ impl SvApp {
     }
 
     /// Asks once for the data snapshot of `timestamp`; `migration_id` only where the app is to be told which one to
-    /// write instead of its own + 1. The snapshot is still to be received, with [`Snapshot::chunk`].
+    /// write instead of its own + 1, `party` only where one party's contracts are wanted and no others. The snapshot is still to be received, with [`Snapshot::chunk`].
     ///
     /// # Errors
     /// [`Failure`] where the answer is not the beginning of a snapshot.
@@ -160,8 +161,23 @@ impl SvApp {
         &self,
         timestamp: Timestamp,
         migration_id: Option<u64>,
+        party: Option<&str>,
     ) -> Result<Snapshot, Failure> {
-        let url = self.url.data_snapshot(timestamp, migration_id);
+        let url = self.url.data_snapshot(timestamp, migration_id, party);
+        self.document(&url, Words::read, Refusal::meaning).await
+    }
+
+    /// Asks a validator app once for its data snapshot of `timestamp`, in which its identities are; otherwise as
+    /// [`SvApp::data_snapshot`].
+    ///
+    /// # Errors
+    /// [`Failure`] where the answer is not the beginning of a snapshot.
+    pub async fn validator_snapshot(
+        &self,
+        timestamp: Timestamp,
+        migration_id: Option<u64>,
+    ) -> Result<Snapshot, Failure> {
+        let url = self.url.validator_snapshot(timestamp, migration_id);
         self.document(&url, Words::read, Refusal::meaning).await
     }
 

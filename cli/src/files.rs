@@ -35,14 +35,18 @@ use std::path::{Path, PathBuf};
 mod error;
 mod flush;
 mod folder;
+mod partial;
 mod stale;
 
 pub use error::{FileError, Step};
 use flush::Flusher;
 pub use folder::{FolderFile, PrivateFolder};
+pub use partial::{PartialFile, PartialReader};
 
 /// Read and write for the owner, nothing for anybody else.
 const PRIVATE: u32 = 0o600;
+/// That, and read for everybody else.
+const SHARED: u32 = 0o644;
 /// Bytes of the target's name in the temporary one: with what is added it stays below the 255 of file systems.
 const MAX_STEM: usize = 160;
 /// Tries to find a name nobody else has or takes for stale. One collision of 64 random bits is unlikely already.
@@ -111,6 +115,15 @@ impl PrivateFile {
     /// The open file, to read back what was written, or to have the file system share another one's content.
     pub fn as_file(&self) -> &File {
         &self.file
+    }
+
+    /// Lets everybody read the file, for one that holds no secret: from now on its mode is 0644.
+    ///
+    /// # Errors
+    /// [`FileError`] where the system says no.
+    pub fn share(&self) -> Result<(), FileError> {
+        let shared = self.file.set_permissions(fs::Permissions::from_mode(SHARED));
+        shared.map_err(|source| self.error(Step::Create, source))
     }
 
     /// Flushes the file and gives it its name.

@@ -84,6 +84,16 @@ pub fn short(id: &impl ToString) -> String {
     digits.chars().take(SHORT_ID_LEN).collect()
 }
 
+/// A name as a shell takes it.
+pub fn quoted(name: &MemberName) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.as_str().bytes().all(plain) {
+        name.to_string()
+    } else {
+        format!("'{}'", name.as_str().replace('\'', r"'\''"))
+    }
+}
+
 /// A number of bytes in the unit that people compare sizes in.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];

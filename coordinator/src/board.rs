@@ -17,6 +17,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
 use svdr_proto::v1;
+use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
@@ -34,7 +35,7 @@ mod slot;
 mod view;
 mod writer;
 
-pub use handle::{BoardHandle, Page};
+pub use handle::{BoardHandle, Page, Waiting};
 pub use sessions::Sessions;
 pub use slot::{Accepted, Entry, From};
 
@@ -74,6 +75,8 @@ enum Question {
     Page { session: SessionId, from: u64, reply: oneshot::Sender<Result<Page, Refusal>> },
     List { reply: oneshot::Sender<Vec<v1::SessionSummary>> },
     Get { session: SessionId, reply: oneshot::Sender<Result<Box<v1::GetSessionResponse>, Refusal>> },
+    Certificate { session: SessionId, reply: oneshot::Sender<Result<Arc<CompletionCertificate>, Refusal>> },
+    Lengths { reply: oneshot::Sender<Vec<(SessionId, u64)>> },
 }
 
 /// An entry on its way to the disk, and who waits for its receipt.
@@ -237,6 +240,14 @@ impl Board {
             Question::Get { session, reply } => {
                 let found = self.sessions.slot(session).map(|slot| Box::new(view::whole(slot)));
                 let _ = reply.send(found);
+            }
+            Question::Certificate { session, reply } => {
+                let found = self.sessions.slot(session).and_then(view::certificate);
+                let _ = reply.send(found.map(Arc::new));
+            }
+            Question::Lengths { reply } => {
+                let lengths = self.sessions.newest_first().map(|slot| (slot.session.id(), slot.durable()));
+                let _ = reply.send(lengths.collect());
             }
         }
     }

@@ -80,7 +80,7 @@ impl Incoming {
 
     fn unknown(envelope: Envelope, kind: String, roster: &Roster) -> Result<Incoming, Refusal> {
         let statement = |error| Refusal::Statement(Box::new(error));
-        let verified = envelope.verify().map_err(|error| statement(error.into()))?;
+        let verified = envelope.verify_in(roster).map_err(|error| statement(error.into()))?;
         let key = verified.signer();
         let member = roster
             .member_by_key(&key)

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod limits;
 pub mod metrics;
 pub mod proposer;
+pub mod publish;
 pub mod recover;
 pub mod refusal;
 pub mod server;

@@ -37,12 +37,12 @@ pub const CALLS_PER_SECOND: u32 = 500;
 /// Calls that one client may save up: a member that submits everything that it holds to a new coordinator.
 pub const CALL_BURST: u32 = 2000;
 
-/// Connections that are still in their handshake. Beyond that the oldest is dropped: a member's handshake takes
-/// well under a second, so the oldest are those that never end.
-pub const MAX_HANDSHAKES: usize = 256;
+/// Statements of one stream that wait for their answers; more are not read. Sixteen such streams fill one flush, so
+/// that one alone does not keep the others waiting.
+pub const MAX_UNANSWERED: usize = 64;
 
-/// How long a handshake may take: four round trips around the world, and a lost packet.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of one client's statements that wait for their answers on its streams; more are not read. Four of the longest.
+pub const MAX_UNANSWERED_BYTES: usize = 16 << 20;
 
 /// Statements that wait for the journal's flush. A flush takes some milliseconds; more waiting than that many
 /// would only make memory of what the clients' connections hold as well.
@@ -76,6 +76,3 @@ pub const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long open calls may take to end when the coordinator is told to stop.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
-
-/// How long the accept loop rests when the system has no file or memory left for another connection.
-pub const ACCEPT_REST: Duration = Duration::from_millis(100);

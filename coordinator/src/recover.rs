@@ -131,7 +131,7 @@ enum Problem {
 
 fn check(record: &[u8], roster: &Roster) -> Result<Incoming, Problem> {
     let message = v1::Envelope::decode(record).map_err(Problem::Decode)?;
-    let envelope = Envelope::from_message(message).map_err(Problem::Envelope)?;
+    let envelope = Envelope::from_message_in(message, roster).map_err(Problem::Envelope)?;
     Incoming::read(envelope, roster).map_err(Problem::Refused)
 }
 

@@ -1,8 +1,9 @@
 //! Why a call is refused: whose fault it is, and what to do.
 
+use svdr_proto::limits::MAX_CERTIFICATE_LEN;
 use svdr_protocol::dsse::EnvelopeError;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::session::NotAccepted;
+use svdr_protocol::session::{NotAccepted, Phase};
 use svdr_protocol::statement::{SessionId, SessionIdError, StatementError};
 
 use crate::limits::{
@@ -50,6 +51,42 @@ pub enum Refusal {
     UnknownSession {
         /// The session.
         session: SessionId,
+    },
+    /// The session is not completed.
+    #[error(
+        "session {session} is not completed: {phase}. There is a certificate once {needed} members have attested their \
+         dumps of one round; watch the session, or ask again later"
+    )]
+    NotCompleted {
+        /// The session.
+        session: SessionId,
+        /// Where it stands.
+        phase: Phase,
+        /// How many attestations it takes.
+        needed: usize,
+    },
+    /// The session is completed more than once.
+    #[error(
+        "session {session} has {found} completion certificates, because members contradicted themselves or released an \
+         attestation; follow none of them before the SVs have decided on the call, and let svdr-agent verify name those \
+         members from the transcript"
+    )]
+    SeveralCertificates {
+        /// The session.
+        session: SessionId,
+        /// How many there are.
+        found: usize,
+    },
+    /// The certificate is too long for one message.
+    #[error(
+        "the completion certificate of session {session} has {found} bytes, more than a message may have \
+         ({MAX_CERTIFICATE_LEN}); download the transcript, which holds it"
+    )]
+    CertificateTooLong {
+        /// The session.
+        session: SessionId,
+        /// Its length in bytes.
+        found: usize,
     },
     /// It does not belong to the session it names.
     #[error(transparent)]

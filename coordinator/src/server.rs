@@ -6,16 +6,21 @@
 
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use svdr_proto::limits::{CALL_TIMEOUT, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT};
+use svdr_proto::accept::{ACCEPTED, Acceptor};
+use svdr_proto::limits::{
+    CALL_TIMEOUT, MAX_CERTIFICATE_LEN, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT,
+};
 use svdr_proto::tls::{KnownClients, TlsError, TlsIdentity, server_config};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionServiceServer;
 use svdr_protocol::roster::Roster;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic_health::server::HealthReporter;
@@ -25,13 +30,12 @@ use crate::clients::Clients;
 use crate::journal::Journal;
 use crate::limits::{MAX_CALLS_PER_CONNECTION, SHUTDOWN_GRACE};
 use crate::metrics::Metrics;
+use crate::publish::Publisher;
 use crate::service::Service;
+use gate::Gate;
 
-mod accept;
+mod gate;
 mod page;
-
-/// Connections that have been proved and wait to be served; they are taken at once.
-const ACCEPTED: usize = 16;
 
 /// What a server needs.
 pub struct Server {
@@ -47,6 +51,8 @@ pub struct Server {
     pub grace: Duration,
     /// What is counted.
     pub metrics: Metrics,
+    /// The folder that completed sessions are published in.
+    pub publish: Option<PathBuf>,
 }
 
 /// Why a server stopped, other than by being told to.
@@ -87,18 +93,23 @@ impl Server {
         metrics_listener: Option<TcpListener>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
-        let Server { roster, key, sessions, journal, grace, metrics } = self;
+        let Server { roster, key, sessions, journal, grace, metrics, publish } = self;
         let clients = Arc::new(Clients::of(&roster));
         let tls = Arc::new(server_config(&TlsIdentity::new(&key)?, clients.keys())?);
         let (board, handle) = Board::new(sessions, journal, Arc::clone(&key), grace, metrics.clone())?;
         let (stopping, watching) = watch::channel(false);
+        if let Some(folder) = publish {
+            let publisher = Publisher::new(folder, handle.clone(), Arc::clone(&key));
+            let (runtime, stopping) = (Handle::current(), watching.clone());
+            tokio::task::spawn_blocking(move || publisher.run(&runtime, stopping));
+        }
         let service = Service::new(handle, roster, key, metrics.clone(), watching.clone());
         let mut board = tokio::spawn(board.run());
 
         let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
         let known = Arc::new(KnownClients::new(clients.keys()));
-        let accepting =
-            accept::Acceptor { listener, tls, known, clients, metrics: metrics.clone(), connections };
+        let gate = Arc::new(Gate { clients, metrics: metrics.clone() });
+        let accepting = Acceptor { listener, tls, known, gate, connections };
         let accepting = tokio::spawn(accepting.run());
         let page = metrics_listener.map(|listener| tokio::spawn(page::serve(listener, metrics)));
 
@@ -152,7 +163,7 @@ fn grpc_server<H: tonic_health::pb::health_server::Health>(
     };
     let sessions = SessionServiceServer::new(service)
         .max_decoding_message_size(MAX_MESSAGE_LEN)
-        .max_encoding_message_size(MAX_MESSAGE_LEN);
+        .max_encoding_message_size(MAX_CERTIFICATE_LEN);
     Ok(tonic::transport::Server::builder()
         .timeout(CALL_TIMEOUT)
         .max_concurrent_streams(MAX_CALLS_PER_CONNECTION)

@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use svdr_proto::limits::KEEP_ALIVE_INTERVAL;
+use prost::Message as _;
+use svdr_proto::limits::{KEEP_ALIVE_INTERVAL, MAX_CERTIFICATE_LEN};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionService;
 use svdr_protocol::dsse::Envelope;
@@ -21,6 +22,8 @@ use crate::incoming::Incoming;
 use crate::limits::{CHECKED_AT_ONCE, SLOW_WATCHER, STREAM_BUFFER};
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
+
+mod submitting;
 
 /// The service's state: the ways to everything that it uses.
 #[derive(Clone)]
@@ -53,11 +56,15 @@ impl Service {
     }
 
     fn refused(&self, client: Option<&Client>, call: &'static str, refusal: Refusal) -> Status {
+        self.count_refused(client, call, &refusal);
+        refusal.into()
+    }
+
+    fn count_refused(&self, client: Option<&Client>, call: &'static str, refusal: &Refusal) {
         let (_, reason) = refusal.kind();
         self.metrics.refused(reason);
-        let client = client.map(|client| client.name.to_string());
+        let client = client.map(|client| client.name.as_str());
         tracing::info!(target: "svdr", client, call, reason, "call refused");
-        refusal.into()
     }
 
     /// Who calls, if that is not too often.
@@ -72,11 +79,9 @@ impl Service {
     }
 
     async fn accept(&self, client: &Client, request: v1::SubmitRequest) -> Result<v1::Envelope, Refusal> {
-        if client.role == Role::Observer {
-            return Err(Refusal::Observer { client: client.name.clone() });
-        }
+        may_submit(client)?;
         let envelope = request.statement.ok_or(Refusal::NoStatement)?;
-        let envelope = Envelope::from_message(envelope).map_err(Refusal::Envelope)?;
+        let envelope = Envelope::from_message_in(envelope, &self.roster).map_err(Refusal::Envelope)?;
         let incoming = self.check(envelope).await?;
         let entry = self.board.submit(incoming, From::Member(client.name.clone())).await?;
         Ok(entry.signed_receipt(&self.key))
@@ -91,6 +96,17 @@ impl Service {
         let roster = Arc::clone(&self.roster);
         let checked = tokio::task::spawn_blocking(move || Incoming::read(envelope, &roster)).await;
         checked.ok().ok_or(Refusal::Stopping)?
+    }
+
+    async fn certificate(&self, session: &str) -> Result<v1::GetCertificateResponse, Refusal> {
+        let session: SessionId = session.parse()?;
+        let certificate = self.board.certificate(session).await?;
+        let statements = certificate.statements().map(|one| one.envelope().to_message()).collect();
+        let response = v1::GetCertificateResponse { statements };
+        match response.encoded_len() {
+            found if found > MAX_CERTIFICATE_LEN => Err(Refusal::CertificateTooLong { session, found }),
+            _ => Ok(response),
+        }
     }
 
     /// Starts a stream of a transcript; one that follows it goes on after its end.
@@ -112,6 +128,13 @@ impl Service {
             drop((place, open));
         });
         Ok(receiver)
+    }
+}
+
+fn may_submit(client: &Client) -> Result<(), Refusal> {
+    match client.role {
+        Role::Member => Ok(()),
+        Role::Observer => Err(Refusal::Observer { client: client.name.clone() }),
     }
 }
 
@@ -251,6 +274,15 @@ impl SessionService for Service {
         found.map(Response::new).map_err(|refusal| self.refused(Some(&client), "GetSession", refusal))
     }
 
+    async fn get_certificate(
+        &self,
+        request: Request<v1::GetCertificateRequest>,
+    ) -> Result<Response<v1::GetCertificateResponse>, Status> {
+        let client = self.caller(&request)?;
+        let found = self.certificate(&request.get_ref().session).await;
+        found.map(Response::new).map_err(|refusal| self.refused(Some(&client), "GetCertificate", refusal))
+    }
+
     async fn submit(
         &self,
         request: Request<v1::SubmitRequest>,
@@ -260,6 +292,18 @@ impl SessionService for Service {
         receipt
             .map(|receipt| Response::new(v1::SubmitResponse { receipt: Some(receipt) }))
             .map_err(|refusal| self.refused(Some(&client), "Submit", refusal))
+    }
+
+    type SubmitAllStream = Streaming<v1::SubmitAllResponse>;
+
+    async fn submit_all(
+        &self,
+        request: Request<tonic::Streaming<v1::SubmitAllRequest>>,
+    ) -> Result<Response<Self::SubmitAllStream>, Status> {
+        let client = self.caller(&request)?;
+        let answers = may_submit(&client)
+            .and_then(|()| submitting::answers(self.clone(), Arc::clone(&client), request.into_inner()));
+        answers.map(Response::new).map_err(|refusal| self.refused(Some(&client), "SubmitAll", refusal))
     }
 
     type WatchStream = Streaming<v1::WatchResponse>;

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use svdr_proto::v1;
 use svdr_protocol::dsse::EnvelopeError;
 use svdr_protocol::session::NotAccepted;
 use svdr_protocol::statement::StatementError;
@@ -30,6 +31,9 @@ impl Refusal {
             Refusal::UnknownKind { .. } => (Code::InvalidArgument, "MALFORMED"),
             Refusal::SessionId(_) => (Code::InvalidArgument, "MALFORMED"),
             Refusal::UnknownSession { .. } => (Code::NotFound, "UNKNOWN_SESSION"),
+            Refusal::NotCompleted { .. } => (Code::FailedPrecondition, "NOT_COMPLETED"),
+            Refusal::SeveralCertificates { .. } => (Code::FailedPrecondition, "SEVERAL_CERTIFICATES"),
+            Refusal::CertificateTooLong { .. } => (Code::ResourceExhausted, "CERTIFICATE_TOO_LONG"),
             Refusal::NotAccepted(error) => match error {
                 NotAccepted::Drill { .. } => (Code::FailedPrecondition, "DRILL"),
                 NotAccepted::OtherRoster { .. } => (Code::FailedPrecondition, "OTHER_ROSTER"),
@@ -70,6 +74,14 @@ fn statement(error: &StatementError) -> (Code, &'static str) {
         StatementError::NotAConvener { .. } => (Code::PermissionDenied, "NOT_A_CONVENER"),
         StatementError::OtherRoster { .. } => (Code::FailedPrecondition, "OTHER_ROSTER"),
         _ => (Code::InvalidArgument, "MALFORMED"),
+    }
+}
+
+/// The same for one statement of many, where the call goes on.
+impl From<Refusal> for v1::Refusal {
+    fn from(refusal: Refusal) -> v1::Refusal {
+        let (code, reason) = refusal.kind();
+        v1::Refusal { code: code.into(), reason: reason.to_owned(), message: refusal.to_string() }
     }
 }
 

@@ -1,10 +1,12 @@
-//! The client's way to a server: TCP, mutual TLS, and a gRPC channel that reconnects by itself.
+//! The client's way to a server, a coordinator or a donor's agent: TCP, mutual TLS, and a gRPC channel that reconnects
+//! by itself.
 //!
 //! Under TLS 1.3 a client is done with its handshake before the server has looked at its certificate, so a
 //! client that is refused would learn of it in the middle of its first call, in one of several ways. A server
 //! of HTTP/2 speaks first, though: here a connection counts as made when its first byte has arrived, and a
 //! refusal is reported as one.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,25 +16,75 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::limits::{CONNECT_TIMEOUT, PING_INTERVAL, PING_TIMEOUT};
+use crate::limits::{
+    CONNECT_TIMEOUT, MAX_SNAPSHOT_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT, TRANSFER_FRAME_LEN,
+    TRANSFER_READ_LEN, TRANSFER_WINDOW,
+};
 use crate::tls::{KeyBytes, TlsError, TlsIdentity, WrongServer, client_config, key_text};
+use crate::v1::donor_service_client::DonorServiceClient;
 use crate::v1::session_service_client::SessionServiceClient;
 
-/// The port of a URL that names none.
-const DEFAULT_PORT: u16 = 7443;
+/// Bytes that are read from a coordinator's socket at once: more than the longest TLS record.
+const READ_LEN: usize = 18 << 10;
+
+/// What a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A coordinator, whose key the configuration names.
+    Coordinator,
+    /// The agent of a member that donates a snapshot; its key is the roster's.
+    Donor,
+}
+
+impl Peer {
+    /// The port of a URL that names none.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Peer::Coordinator => 7443,
+            Peer::Donor => 7444,
+        }
+    }
+
+    /// Where the key that it has to have stands.
+    const fn named_by(self) -> &'static str {
+        match self {
+            Peer::Coordinator => "the configuration",
+            Peer::Donor => "the roster",
+        }
+    }
+
+    /// Bytes read from its socket at once.
+    const fn read_len(self) -> usize {
+        match self {
+            Peer::Coordinator => READ_LEN,
+            Peer::Donor => TRANSFER_READ_LEN,
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Peer::Coordinator => "coordinator",
+            Peer::Donor => "donor's agent",
+        })
+    }
+}
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The URL cannot be used.
-    #[error("{url:?} is not the URL of a coordinator; write https://HOST:PORT")]
+    #[error("{url:?} is not the URL of a {peer}; write https://HOST:PORT")]
     Url {
+        /// What should be there.
+        peer: Peer,
         /// As configured.
         url: String,
         /// What is wrong, where the parser says.
@@ -43,10 +95,10 @@ pub enum ConnectError {
     #[error(transparent)]
     Identity(#[from] TlsError),
     /// Nothing answers there.
-    #[error(
-        "{authority} cannot be reached; check the URL, that the coordinator is running, and the firewall"
-    )]
+    #[error("{authority} cannot be reached; check the URL, that the {peer} is running, and the firewall")]
     Unreachable {
+        /// What should be there.
+        peer: Peer,
         /// Host and port.
         authority: String,
         /// Why.
@@ -55,19 +107,23 @@ pub enum ConnectError {
     },
     /// It took too long.
     #[error(
-        "{authority} did not answer within {} s; check that a coordinator listens there, and the network",
+        "{authority} did not answer within {} s; check that a {peer} listens there, and the network",
         CONNECT_TIMEOUT.as_secs()
     )]
     TimedOut {
+        /// What should be there.
+        peer: Peer,
         /// Host and port.
         authority: String,
     },
     /// The server has not the key that it should have.
     #[error(
-        "{authority} is not the coordinator that the configuration names; ask its operator for its key, and do \
-         not go on before it is the one in the configuration"
+        "{authority} is not the {peer} that {} names; ask its operator for its key, and do not go on before it is the \
+         one in {}", peer.named_by(), peer.named_by()
     )]
     WrongServer {
+        /// What should be there.
+        peer: Peer,
         /// Host and port.
         authority: String,
         /// Both keys.
@@ -75,10 +131,10 @@ pub enum ConnectError {
         source: WrongServer,
     },
     /// The server speaks something else.
-    #[error(
-        "{authority} does not speak TLS 1.3 as a coordinator does; check host and port, and proxies between"
-    )]
-    NotACoordinator {
+    #[error("{authority} does not speak TLS 1.3 as a {peer} does; check host and port, and proxies between")]
+    NotOurs {
+        /// What should be there.
+        peer: Peer,
         /// Host and port.
         authority: String,
         /// What TLS says.
@@ -87,10 +143,13 @@ pub enum ConnectError {
     },
     /// The server does not let this key in.
     #[error(
-        "the coordinator at {authority} does not know this identity ({key}); its roster must list that key as a \
-         member's or an observer's: compare the fingerprint of the two rosters"
+        "the {peer} at {authority} does not know this identity ({key}); its roster must list that key as a \
+         member's{}: compare the fingerprint of the two rosters",
+        match peer { Peer::Coordinator => " or an observer's", Peer::Donor => "" }
     )]
     Refused {
+        /// What is there.
+        peer: Peer,
         /// Host and port.
         authority: String,
         /// The own public key.
@@ -115,6 +174,7 @@ pub enum ConnectError {
 /// Where a server is, who it has to be, and who comes.
 #[derive(Clone, Debug)]
 struct Target {
+    peer: Peer,
     host: String,
     port: u16,
     own_key: KeyBytes,
@@ -138,12 +198,42 @@ pub async fn connect(
         .max_encoding_message_size(crate::limits::MAX_MESSAGE_LEN))
 }
 
+/// Connects to the donor's agent at `url` that holds the key `donor`, as `identity`; with the windows and frames of a
+/// transfer of gigabytes.
+///
+/// # Errors
+/// Why there is no connection.
+pub async fn connect_to_donor(
+    url: &str,
+    donor: KeyBytes,
+    identity: &TlsIdentity,
+) -> Result<DonorServiceClient<Channel>, ConnectError> {
+    let (uri, target) = target(Peer::Donor, url, donor, identity)?;
+    let endpoint = endpoint(uri)
+        .initial_stream_window_size(TRANSFER_WINDOW)
+        .initial_connection_window_size(TRANSFER_WINDOW)
+        .max_frame_size(TRANSFER_FRAME_LEN);
+    let channel = connected(endpoint, target).await?;
+    Ok(DonorServiceClient::new(channel).max_decoding_message_size(MAX_SNAPSHOT_MESSAGE_LEN))
+}
+
 /// As [`connect`], for other services of the same server: health and reflection.
 ///
 /// # Errors
 /// Why there is no connection.
 pub async fn channel(url: &str, server: KeyBytes, identity: &TlsIdentity) -> Result<Channel, ConnectError> {
-    let (uri, target) = target(url, server, identity)?;
+    let (uri, target) = target(Peer::Coordinator, url, server, identity)?;
+    connected(endpoint(uri), target).await
+}
+
+fn endpoint(uri: Uri) -> Endpoint {
+    Endpoint::from(uri)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(true)
+}
+
+async fn connected(endpoint: Endpoint, target: Target) -> Result<Channel, ConnectError> {
     let first = Arc::new(Mutex::new(Some(target.dial().await?)));
     let connector = tower::service_fn(move |_: Uri| {
         let (first, target) = (Arc::clone(&first), target.clone());
@@ -157,23 +247,24 @@ pub async fn channel(url: &str, server: KeyBytes, identity: &TlsIdentity) -> Res
         }
     });
     // The first connection has been made and waits in the connector, so that nothing is lost by being lazy.
-    Ok(Endpoint::from(uri)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT)
-        .keep_alive_while_idle(true)
-        .connect_with_connector_lazy(connector))
+    Ok(endpoint.connect_with_connector_lazy(connector))
 }
 
-fn target(url: &str, server: KeyBytes, identity: &TlsIdentity) -> Result<(Uri, Target), ConnectError> {
-    let wrong = |source| ConnectError::Url { url: url.to_owned(), source };
+fn target(
+    peer: Peer,
+    url: &str,
+    server: KeyBytes,
+    identity: &TlsIdentity,
+) -> Result<(Uri, Target), ConnectError> {
+    let wrong = |source| ConnectError::Url { peer, url: url.to_owned(), source };
     let uri: Uri = url.parse().map_err(|source| wrong(Some(source)))?;
     let host = uri.host().ok_or_else(|| wrong(None))?.trim_matches(['[', ']']).to_owned();
     if uri.scheme_str() != Some("https") || uri.path() != "/" || uri.query().is_some() {
         return Err(wrong(None));
     }
-    let port = uri.port_u16().unwrap_or(DEFAULT_PORT);
+    let port = uri.port_u16().unwrap_or(peer.default_port());
     let config = Arc::new(client_config(identity, server)?);
-    Ok((uri, Target { host, port, own_key: *identity.public_key(), config }))
+    Ok((uri, Target { peer, host, port, own_key: *identity.public_key(), config }))
 }
 
 impl Target {
@@ -185,21 +276,24 @@ impl Target {
     async fn dial(&self) -> Result<ServerSpoke, ConnectError> {
         match tokio::time::timeout(CONNECT_TIMEOUT, self.dial_slowly()).await {
             Ok(result) => result,
-            Err(_elapsed) => Err(ConnectError::TimedOut { authority: self.authority() }),
+            Err(_elapsed) => Err(ConnectError::TimedOut { peer: self.peer, authority: self.authority() }),
         }
     }
 
     async fn dial_slowly(&self) -> Result<ServerSpoke, ConnectError> {
-        let authority = || self.authority();
+        let (peer, authority) = (self.peer, || self.authority());
         let tcp = TcpStream::connect((self.host.as_str(), self.port))
             .await
-            .map_err(|source| ConnectError::Unreachable { authority: authority(), source })?;
+            .map_err(|source| ConnectError::Unreachable { peer, authority: authority(), source })?;
         tcp.set_nodelay(true).map_err(|source| ConnectError::Closed { authority: authority(), source })?;
         // The name is sent, so that a proxy can route by it; the key alone says whether it is the right server.
-        let name = ServerName::try_from(self.host.clone())
-            .map_err(|_| ConnectError::Url { url: authority(), source: None })?;
+        let name = ServerName::try_from(self.host.clone()).map_err(|_| ConnectError::Url {
+            peer,
+            url: authority(),
+            source: None,
+        })?;
         let mut stream = TlsConnector::from(Arc::clone(&self.config))
-            .connect(name, tcp)
+            .connect(name, BufReader::with_capacity(peer.read_len(), tcp))
             .await
             .map_err(|source| self.failed(source))?;
         let first = stream.read_u8().await.map_err(|source| self.failed(source))?;
@@ -208,15 +302,15 @@ impl Target {
 
     /// What an error of the handshake, or of the first read after it, means.
     fn failed(&self, source: io::Error) -> ConnectError {
-        let authority = self.authority();
+        let (peer, authority) = (self.peer, self.authority());
         let tls = source.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
         match tls {
             Some(rustls::Error::AlertReceived(alert)) if refuses(*alert) => {
-                ConnectError::Refused { authority, key: key_text(&self.own_key), source }
+                ConnectError::Refused { peer, authority, key: key_text(&self.own_key), source }
             }
             Some(error) => match WrongServer::cause_of(error) {
-                Some(source) => ConnectError::WrongServer { authority, source },
-                None => ConnectError::NotACoordinator { authority, source },
+                Some(source) => ConnectError::WrongServer { peer, authority, source },
+                None => ConnectError::NotOurs { peer, authority, source },
             },
             None => ConnectError::Closed { authority, source },
         }
@@ -239,7 +333,7 @@ const fn refuses(alert: AlertDescription) -> bool {
 /// A connection of which the first byte has been read, and is given out again.
 struct ServerSpoke {
     first: Option<u8>,
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<BufReader<TcpStream>>,
 }
 
 impl AsyncRead for ServerSpoke {
@@ -265,6 +359,18 @@ impl AsyncWrite for ServerSpoke {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,6 +5,8 @@
 //! `grpc` there is the service as well, and what both of its ends need: who is let in, and how to get there.
 
 #[cfg(feature = "grpc")]
+pub mod accept;
+#[cfg(feature = "grpc")]
 pub mod channel;
 #[cfg(feature = "grpc")]
 pub mod limits;

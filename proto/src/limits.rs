@@ -8,6 +8,10 @@ use std::time::Duration;
 /// take less than 64 KiB more.
 pub const MAX_MESSAGE_LEN: usize = (4 << 20) + (64 << 10);
 
+/// The longest completion certificate that is sent in one message, in bytes: 128 attestations that name 500 DARs each
+/// take 8 MiB. A client takes so much for that call alone.
+pub const MAX_CERTIFICATE_LEN: usize = 16 << 20;
+
 /// The longest list of HTTP/2 headers, in bytes: gRPC sends a dozen short ones.
 pub const MAX_HEADER_LIST_LEN: u32 = 16 << 10;
 
@@ -28,3 +32,31 @@ pub const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often a watch says that it is alive while there is nothing new. A client that hears nothing for three
 /// times as long can take the stream for broken.
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Connections that are still in their handshake. Beyond that the oldest is dropped: a member's handshake takes
+/// well under a second, so the oldest are those that never end.
+pub const MAX_HANDSHAKES: usize = 256;
+
+/// How long a handshake may take: four round trips around the world, and a lost packet.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an accept loop rests when the system has no file or memory left for another connection.
+pub const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Bytes of a donated snapshot in one message: large against the work that each message makes, small against what a
+/// transfer holds in memory.
+pub const SNAPSHOT_CHUNK_LEN: usize = 256 << 10;
+
+/// The longest message of a transfer: a chunk and its framing.
+pub const MAX_SNAPSHOT_MESSAGE_LEN: usize = SNAPSHOT_CHUNK_LEN + 1024;
+
+/// Bytes of a transfer that may be under way at once: 200 ms of a line of 150 Mbit/s around the world, and what the
+/// receiver holds at most of a donor that sends faster than its disk writes.
+pub const TRANSFER_WINDOW: u32 = 4 << 20;
+
+/// Bytes of a transfer in one HTTP/2 frame: few heads, and no more than a chunk.
+pub const TRANSFER_FRAME_LEN: u32 = 256 << 10;
+
+/// Bytes that the receiving end of a transfer reads from its socket at once. The TLS library itself reads 4 kB at a
+/// time, which would make a system call of each.
+pub const TRANSFER_READ_LEN: usize = 128 << 10;

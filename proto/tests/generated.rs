@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 const SCHEMA: [&str; 3] = ["svdr/v1/statement.proto", "svdr/v1/session.proto", "svdr/v1/donor.proto"];
 /// The coordinator's service, with all it imports.
 const SESSION: &str = "svdr/v1/session.proto";
+/// What carries the bytes of a donated snapshot.
+const DONATED: &str = ".svdr.v1.FetchSnapshotResponse.chunk";
 const GENERATED: [&str; 2] = ["svdr.v1.rs", "svdr.v1.bin"];
 
 /// The messages need prost alone; client and server stand behind the feature that brings the rest.
@@ -19,6 +21,8 @@ fn generate(out: &Path) {
         .out_dir(out)
         .client_mod_attribute(".", ONLY_WITH_GRPC)
         .server_mod_attribute(".", ONLY_WITH_GRPC)
+        // Parts of the message's own buffer, not copies: a snapshot has gigabytes.
+        .bytes(DONATED)
         .compile_fds(files)
         .unwrap();
     // Reflection serves shapes, of what a coordinator serves; the comments would double its size.

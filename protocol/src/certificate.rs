@@ -184,6 +184,11 @@ impl AgreementCertificate {
         self.drill
     }
 
+    /// The statement that opened the session.
+    pub const fn opened(&self) -> &Arc<Verified> {
+        &self.opened
+    }
+
     /// What was agreed.
     pub const fn plan(&self) -> &Plan {
         &self.plan

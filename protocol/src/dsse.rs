@@ -10,12 +10,13 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signature, Signer as _, SigningKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use svdr_proto::v1;
 
 use crate::digest::Digest;
 use crate::keys::{PublicKey, PublicKeyError};
+use crate::roster::Roster;
 
 /// The longest payload, in bytes: evidence of 127 counterparties with a gap at every tenth of 2,880 ticks
 /// takes less than one MiB, so four leave room for logs that are worse than that.
@@ -136,7 +137,7 @@ impl Envelope {
             return Err(EnvelopeError::SignatureCount { found: signatures.len() });
         };
         let bytes = decode("sig", &signature.sig)?;
-        Envelope::from_parts(payload_type, decode("payload", &payload)?, &signature.keyid, bytes)
+        Envelope::from_parts(payload_type, decode("payload", &payload)?, signature.keyid.parse(), bytes)
     }
 
     /// Reads the protobuf form.
@@ -144,18 +145,36 @@ impl Envelope {
     /// # Errors
     /// Where it is not an envelope; the signature is not looked at.
     pub fn from_message(message: v1::Envelope) -> Result<Envelope, EnvelopeError> {
+        Envelope::from_message_with(message, |keyid| keyid.parse())
+    }
+
+    /// As [`Envelope::from_message`], and the same result; the keys of the roster's members need not be looked at
+    /// again to see that they are keys.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_message_in(message: v1::Envelope, roster: &Roster) -> Result<Envelope, EnvelopeError> {
+        Envelope::from_message_with(message, |keyid| {
+            roster.key_by_text(keyid).map_or_else(|| keyid.parse(), Ok)
+        })
+    }
+
+    fn from_message_with(
+        message: v1::Envelope,
+        key: impl FnOnce(&str) -> Result<PublicKey, PublicKeyError>,
+    ) -> Result<Envelope, EnvelopeError> {
         let found = message.signatures.len();
         let mut signatures = message.signatures.into_iter();
         let (Some(v1::Signature { sig, keyid }), None) = (signatures.next(), signatures.next()) else {
             return Err(EnvelopeError::SignatureCount { found });
         };
-        Envelope::from_parts(message.payload_type, message.payload, &keyid, sig)
+        Envelope::from_parts(message.payload_type, message.payload, key(&keyid), sig)
     }
 
     fn from_parts(
         payload_type: String,
         payload: Vec<u8>,
-        keyid: &str,
+        signer: Result<PublicKey, PublicKeyError>,
         signature: Vec<u8>,
     ) -> Result<Envelope, EnvelopeError> {
         let long = [(payload.len(), MAX_PAYLOAD_LEN), (payload_type.len(), MAX_PAYLOAD_TYPE_LEN)];
@@ -163,7 +182,7 @@ impl Envelope {
             return Err(EnvelopeError::TooLong { found, limit });
         }
         let found = signature.len();
-        let signer = keyid.parse().map_err(EnvelopeError::KeyId)?;
+        let signer = signer.map_err(EnvelopeError::KeyId)?;
         let signature = signature.try_into().ok().ok_or(EnvelopeError::SignatureLength { found })?;
         Ok(Envelope { payload_type, payload, signer, signature })
     }
@@ -211,10 +230,24 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::Signature`] where it does not hold.
     pub fn verify(&self) -> Result<VerifiedPayload<'_>, EnvelopeError> {
+        self.verify_by(&self.signer.verifying_key())
+    }
+
+    /// As [`Envelope::verify`], and the same result; the keys of the roster's members are ready for use there.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn verify_in(&self, roster: &Roster) -> Result<VerifiedPayload<'_>, EnvelopeError> {
+        match roster.verifying_key(&self.signer) {
+            Some(key) => self.verify_by(key),
+            None => self.verify(),
+        }
+    }
+
+    /// With the signer's key, made ready.
+    fn verify_by(&self, key: &VerifyingKey) -> Result<VerifiedPayload<'_>, EnvelopeError> {
         let message = pre_authentication_encoding(&self.payload_type, &self.payload);
-        self.signer
-            .verifying_key()
-            .verify_strict(&message, &Signature::from_bytes(&self.signature))
+        key.verify_strict(&message, &Signature::from_bytes(&self.signature))
             .map_err(|source| EnvelopeError::Signature { signer: self.signer.to_string(), source })?;
         let (payload_type, payload) = (self.payload_type.as_str(), self.payload.as_slice());
         Ok(VerifiedPayload { payload_type, payload, signer: self.signer })
@@ -260,79 +293,5 @@ fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn envelope() -> Envelope {
-        Envelope::sign("text/plain".to_owned(), b"hello".to_vec(), &SigningKey::from_bytes(&[7; 32]))
-    }
-
-    #[test]
-    fn the_encoding_is_that_of_the_dsse_specification() {
-        let encoded = pre_authentication_encoding("http://example.com/HelloWorld", b"hello world");
-        assert_eq!(encoded, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
-    }
-
-    #[test]
-    fn the_json_form_is_pinned() {
-        let json = envelope().to_json();
-        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(value["payloadType"], "text/plain");
-        assert_eq!(value["payload"], "aGVsbG8=");
-        assert_eq!(value["signatures"][0]["keyid"], "ed25519:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=");
-        let read = Envelope::from_json(json.as_bytes()).unwrap();
-        assert_eq!(read, envelope());
-        assert_eq!(read.verify().unwrap().payload(), b"hello");
-    }
-
-    #[test]
-    fn a_signature_covers_type_payload_and_key() {
-        let altered = [
-            Envelope { payload: b"hellO".to_vec(), ..envelope() },
-            Envelope { payload_type: "text/plaiN".to_owned(), ..envelope() },
-            Envelope { signer: SigningKey::from_bytes(&[8; 32]).verifying_key().into(), ..envelope() },
-            Envelope { signature: [0; 64], ..envelope() },
-        ];
-        for envelope in altered {
-            assert!(matches!(envelope.verify(), Err(EnvelopeError::Signature { .. })), "{envelope:?}");
-        }
-    }
-
-    #[test]
-    fn damaged_json_is_refused_by_what_is_wrong() {
-        let json = envelope().to_json();
-        let read = |json: &str| Envelope::from_json(json.as_bytes()).unwrap_err();
-        assert!(matches!(read("{}"), EnvelopeError::Json(_)));
-        assert!(matches!(
-            read(&json.replace("aGVs", "a*Vs")),
-            EnvelopeError::Base64 { field: "payload", .. }
-        ));
-        assert!(matches!(read(&json.replace("ed25519:", "")), EnvelopeError::KeyId(_)));
-        let none = r#"{"payloadType":"a","payload":"","signatures":[]}"#;
-        assert!(matches!(read(none), EnvelopeError::SignatureCount { found: 0 }));
-        let short = json.replace(&STANDARD.encode(envelope().signature), "AAAA");
-        assert!(matches!(read(&short), EnvelopeError::SignatureLength { found: 3 }));
-        let long = "x".repeat(MAX_JSON_LEN + 1);
-        assert!(matches!(read(&long), EnvelopeError::TooLong { .. }));
-    }
-
-    proptest! {
-        #[test]
-        fn json_cut_anywhere_is_refused(at in 0usize..200) {
-            let json = envelope().to_json();
-            prop_assert!(Envelope::from_json(&json.as_bytes()[..at.min(json.len() - 1)]).is_err());
-        }
-
-        #[test]
-        fn any_payload_survives(payload in prop::collection::vec(any::<u8>(), 0..100), kind in "[ -~]{0,40}") {
-            let envelope = Envelope::sign(kind.clone(), payload.clone(), &SigningKey::from_bytes(&[9; 32]));
-            let read = Envelope::from_json(envelope.to_json().as_bytes()).unwrap();
-            let verified = read.verify().unwrap();
-            prop_assert_eq!((verified.payload_type(), verified.payload()), (kind.as_str(), payload.as_slice()));
-            prop_assert_eq!(Envelope::from_message(envelope.to_message()).unwrap(), envelope);
-        }
-    }
-}
+#[path = "dsse/tests.rs"]
+mod tests;

@@ -7,14 +7,17 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
 use crate::keys::PublicKey;
 use crate::names::{MemberName, ParticipantId, SynchronizerId};
 
+mod by_key;
 mod parse;
 
+use by_key::ByKey;
 pub use parse::{Mistake, MistakeKind, RosterError};
 
 /// The fewest members: one alone has nobody to agree with.
@@ -41,6 +44,7 @@ pub struct Roster {
     members: Vec<Member>,
     observers: Vec<Observer>,
     by_name: BTreeMap<MemberName, usize>,
+    by_key: ByKey,
     /// Every statement is compared with it.
     fingerprint: OnceLock<Digest>,
 }
@@ -115,7 +119,17 @@ impl Roster {
 
     /// The member whose key this is.
     pub fn member_by_key(&self, key: &PublicKey) -> Option<&Member> {
-        self.members.iter().find(|member| member.key == *key)
+        self.by_key.place(key).and_then(|at| self.members.get(at))
+    }
+
+    /// A member's key, ready to check signatures with; none for a key that no member has.
+    pub fn verifying_key(&self, key: &PublicKey) -> Option<&VerifyingKey> {
+        self.by_key.verifying_key(key)
+    }
+
+    /// The member's key that has exactly this text; none where no member's has.
+    pub fn key_by_text(&self, text: &str) -> Option<PublicKey> {
+        self.by_key.by_text(text)
     }
 
     /// SHA-256 over the roster's meaning: each text with its length in front of it, members and observers in

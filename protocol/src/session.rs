@@ -29,11 +29,13 @@ use crate::roster::Roster;
 use crate::statement::{Body, Open, Proposal, RoundOf, SessionId, Verified};
 
 mod certify;
+mod received;
 mod recompute;
 mod restored;
 mod round;
 
 pub use certify::Phase;
+pub use received::{Misfit, ReceivedDump};
 pub use recompute::{Difference, NotProposable, Unconfirmed};
 pub use restored::{Mismatch, NotConfirmable, Restoration};
 pub use round::Bounds;

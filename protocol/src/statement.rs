@@ -224,7 +224,7 @@ impl Statement {
 
     /// Like [`Statement::read`], without looking at statements inside of this one.
     fn read_shallow(envelope: &Envelope, roster: &Roster) -> Result<Statement, StatementError> {
-        let verified = envelope.verify()?;
+        let verified = envelope.verify_in(roster)?;
         let kind = verified
             .payload_type()
             .strip_prefix(TYPE_PREFIX)

@@ -9,6 +9,7 @@
 //! * each coordinator's hash chain: positions without gaps from 0, heads that follow from the statements;
 //! * every proposal that somebody agreed to, computed again;
 //! * both certificates, counted;
+//! * every attestation of a received dump, compared with the donation that it names;
 //! * equivocations, of members within and across sessions, and of coordinators.
 //!
 //! What does not hold is reported with its line, and left out of everything else. A statement of a kind that is not
@@ -158,6 +159,7 @@ impl Report {
             && self.chains.iter().all(|chain| chain.broken.is_none())
             && proposals.into_iter().all(follows)
             && self.sessions.iter().all(|session| session.completed.len() <= 1)
+            && self.sessions.iter().all(|one| one.session.received().iter().all(|dump| dump.misfit.is_none()))
     }
 }
 

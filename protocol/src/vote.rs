@@ -33,6 +33,7 @@ use crate::statement::{
 };
 use crate::time::Timestamp;
 
+mod donating;
 mod own;
 mod reasons;
 
@@ -286,6 +287,11 @@ impl<'a> Voter<'a> {
         if own.release_of(of).is_some() {
             return Err(Held::Refuse(Refusal::Released { round }));
         }
+        self.certified(round, agreed).map(Decision::Sign)
+    }
+
+    /// The certified proposal of a round, which has to be the one agreed to, and its plan.
+    fn certified(&self, round: u32, agreed: Digest) -> Result<(Digest, Plan), Held> {
         let Some(certificate) = self.session.agreement_certificate(round) else {
             let agreements = self.session.agreements(round, &agreed);
             let by: BTreeSet<MemberName> = agreements.into_keys().cloned().collect();
@@ -297,7 +303,7 @@ impl<'a> Voter<'a> {
         if certified != agreed {
             return Err(Held::Refuse(Refusal::OtherProposal { round, agreed, certified }));
         }
-        Ok(Decision::Sign((certified, *certificate.plan())))
+        Ok((certified, *certificate.plan()))
     }
 
     /// Whether to promise never to attest a round.

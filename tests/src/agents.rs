@@ -186,6 +186,16 @@ impl Agents {
         Agent::start(command)
     }
 
+    /// Starts a command of a member's agent that takes long, with these arguments.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start(&self, member: usize, args: &[&str]) -> io::Result<Agent> {
+        let mut command = Command::new(binaries::agent());
+        command.args(args).arg("--config").arg(self.config(member)).env_remove("RUST_LOG");
+        Agent::start(command)
+    }
+
     /// Runs one of the operator's commands of a member's agent to its end.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ mod load;
 
 use appends::{Append, Reach};
 use crew::{Crew, Evidence};
-use load::Load;
+use load::{Bring, Load, Measured};
 
 /// Rounds in which clients and bare appends take turns.
 const ROUNDS: usize = 3;
@@ -75,27 +75,31 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 fn statements(options: &Options) -> Result<(), Failure> {
     let mut load = Load::new(options.clients)?;
     let record = load.record()?;
-    let each = options.statements.div_ceil(options.clients * ROUNDS);
-    let (mut accepted, mut ranges, mut disks, mut flushes, mut work) =
-        (vec![], vec![], vec![], vec![], vec![]);
+    let each = options.statements.div_ceil(options.clients * ROUNDS * 2);
+    let (mut streams, mut calls, mut ranges, mut disks) = (vec![], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
-        let measured = load.submit(each)?;
-        accepted.push(measured.rate);
-        flushes.push(measured.statements_a_flush);
-        work.push(measured.processor_micros);
-        ranges.push(Append::new(Reach::AsSledFlushes)?.rate(&record)?);
+        streams.push(load.submit(each, Bring::OnAStream)?);
         disks.push(Append::new(Reach::Disk)?.rate(&record)?);
+        calls.push(load.submit(each, Bring::OneByOne)?);
+        ranges.push(Append::new(Reach::AsSledFlushes)?.rate(&record)?);
     }
-    let [accepted, ranges, disks, flushes, work] = [accepted, ranges, disks, flushes, work].map(median);
     let rate = |rate: f64| format!("{rate:.0}/s");
     let clients = options.clients;
-    row(&format!("statements accepted, {clients} clients at once"), &rate(accepted), "")?;
-    row("of them with one flush", &format!("{flushes:.0}"), "")?;
-    row("processor time of the coordinator for each", &format!("{work:.0} µs"), "")?;
+    let of = |rounds: &[Measured], figure: fn(&Measured) -> f64| median(rounds.iter().map(figure).collect());
+    let (disks, ranges) = (median(disks), median(ranges));
+    for (what, rounds) in [("a stream each", &streams), ("one call after the other", &calls)] {
+        let accepted = of(rounds, |one| one.rate);
+        row(&format!("statements accepted, {clients} clients at once, {what}"), &rate(accepted), "")?;
+        row("of them with one flush", &format!("{:.0}", of(rounds, |one| one.statements_a_flush)), "")?;
+        let work = [of(rounds, |one| one.processor_micros), of(rounds, |one| one.client_micros)];
+        row("processor time for each, coordinator and client", &work.map(micros).join(" + "), "")?;
+    }
     row("bare sled appends, `fdatasync` after each `flush`", &rate(disks), "")?;
     row("bare sled appends, `flush` each, which does not reach the disk", &rate(ranges), "")?;
-    row("statements to appends on disk", &format!("{:.1}", accepted / disks), "at least 5")?;
-    row("statements to appends with `flush`", &format!("{:.1}", accepted / ranges), "")?;
+    let [streams, calls] = [streams, calls].map(|rounds| of(&rounds, |one| one.rate));
+    row("statements on streams to appends on disk", &ratio(streams, disks), "at least 5")?;
+    row("statements on streams to appends with `flush`", &ratio(streams, ranges), "")?;
+    row("statements in calls to appends on disk", &ratio(calls, disks), "")?;
     let starts = (0..STARTS).map(|_| load.restart()).collect::<Result<Vec<_>, _>>()?;
     let total = starts.iter().map(|(statements, _)| *statements).max().unwrap_or_default();
     let took = median(starts.iter().map(|(_, took)| took.as_secs_f64()).collect());
@@ -104,6 +108,14 @@ fn statements(options: &Options) -> Result<(), Failure> {
 
 fn row(what: &str, measured: &str, aim: &str) -> Result<(), Failure> {
     Ok(writeln!(io::stdout(), "| {what} | {measured} | {aim} |")?)
+}
+
+fn ratio(of: f64, to: f64) -> String {
+    format!("{:.1}", of / to)
+}
+
+fn micros(took: f64) -> String {
+    format!("{took:.0} µs")
 }
 
 fn seconds(took: f64) -> String {

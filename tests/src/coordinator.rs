@@ -107,13 +107,7 @@ impl Coordinator {
     /// # Errors
     /// Where the system does not say.
     pub fn processor_time(&self) -> io::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // Behind the name in brackets; the third field is the first there, user and system time are the 14th and 15th.
-        let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace());
-        let ticks: u64 =
-            fields.into_iter().flatten().skip(11).take(2).map_while(|one| one.parse::<u64>().ok()).sum();
-        // Linux counts in hundredths of a second here, whatever the clock's own rate is.
-        Ok(Duration::from_millis(ticks * 10))
+        processor_time(&self.child.id().to_string())
     }
 
     /// The most memory that it has had at once, in bytes.
@@ -175,6 +169,20 @@ impl Coordinator {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill: {status}"))) }
     }
+}
+
+/// The processor time that a process has taken: that of an id, or `self`.
+///
+/// # Errors
+/// Where the system does not say.
+pub fn processor_time(process: &str) -> io::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // Behind the name in brackets; the third field is the first there, user and system time are the 14th and 15th.
+    let fields = stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace());
+    let ticks: u64 =
+        fields.into_iter().flatten().skip(11).take(2).map_while(|one| one.parse::<u64>().ok()).sum();
+    // Linux counts in hundredths of a second here, whatever the clock's own rate is.
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 impl Drop for Coordinator {

@@ -27,11 +27,13 @@ mod operators;
 mod options;
 mod outcome;
 mod processes;
+mod receiving;
 mod serve;
 mod session;
 mod steps;
 mod story;
 mod summary;
+mod validators;
 
 pub use options::{Mismatch, Options};
 
@@ -67,8 +69,8 @@ pub enum DrillError {
     },
     /// More is to go wrong than the SVs could recover from.
     #[error(
-        "with {svs} SVs of which {threshold} have to agree, a second round leaves out too many for --pruned to end well \
-         together with the others; leave one out, or use more --svs"
+        "with {svs} SVs of which {threshold} have to agree, this leaves out too many for the session to end well; leave one \
+         of the options out, or use more --svs"
     )]
     TooMuch {
         /// How many SVs there are.
@@ -125,7 +127,7 @@ pub fn run(options: &Options) -> Result<(), DrillError> {
         return serve::serve(&mut network, options);
     }
     let mut timings = Timings::default();
-    timings.time("identities and roster", || steps::identities(&mut network))?;
+    timings.time("identities and roster", || steps::identities(&mut network, options))?;
     timings.time("writing logs", || network.write_logs(options))?;
     if options.offline {
         offline(&mut network, options, &mut timings, started)?;
@@ -174,13 +176,21 @@ fn online(
     let settings = Settings { coordinator: Some((&url, &key)), approval: "automatic" };
     timings.time("SV apps", || network.start_apps(options, &settings))?;
     timings.time("checking the nodes", || steps::check(network))?;
-    let held = timings.time(SESSION_STEP, || session::run(network, &mut board, options))?;
+    let mut held = timings.time(SESSION_STEP, || session::run(network, &mut board, options))?;
+    if options.left_behind.is_some() {
+        held.received = timings.time("donating and receiving", || receiving::run(network, &held.session))?;
+    }
     let outcome = timings.time("verifying the transcript", || {
         session::verify(network, &held.session)?;
         outcome::judge(network, &held)
     })?;
-    let outcome::Outcome { chosen, dumps, told } = outcome;
+    let outcome::Outcome { chosen, dumps, mut told } = outcome;
     timings.time("checking the dumps", || check::dumps(network, options, &chosen, &dumps))?;
+    if options.validators > 0 {
+        told.push(
+            timings.time("validators", || validators::follow(network, &board, options, &held, &chosen))?,
+        );
+    }
     summary::summary(&told, &chosen, &dumps, &held.moments, timings, started.elapsed());
     Ok(())
 }

@@ -30,6 +30,7 @@ use crate::network::Failure;
 
 mod connection;
 mod service;
+mod submitting;
 
 use service::Service;
 
@@ -55,6 +56,22 @@ pub enum OnSubmit {
     Damaged,
     /// Never answers.
     Hang,
+}
+
+/// What it makes of a stream of many statements, each of which it answers as [`OnSubmit`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStream {
+    /// Answers each.
+    #[default]
+    Answer,
+    /// Says that it does not know that call.
+    Unknown,
+    /// Answers the first, and ends the stream.
+    Stop,
+    /// Gives the answer to the first to each.
+    Repeat,
+    /// Gives answers that say nothing.
+    Nothing,
 }
 
 /// How it answers who reads a transcript, or watches it.
@@ -103,7 +120,10 @@ struct State {
     /// Sessions of which it shows nothing more that is submitted.
     withheld: HashSet<SessionId>,
     keep_alives: u64,
+    /// What it gives for a certificate, of whichever session.
+    certificate: Vec<Envelope>,
     on_submit: OnSubmit,
+    on_stream: OnStream,
     on_transcript: OnRead,
     on_watch: OnRead,
 }
@@ -144,13 +164,15 @@ impl Shared {
 }
 
 impl Liar {
-    /// Starts one with the key in `folder/key_file`, for the members of the roster.
+    /// Starts one with the key in `folder/key_file`, for the members and observers of the roster.
     ///
     /// # Errors
     /// Where the key cannot be read, or it cannot listen.
     pub fn start(folder: &Path, key_file: &str, roster: &Roster) -> Result<Liar, Failure> {
         let key = identity::read(&folder.join(key_file))?;
-        let known = roster.members().iter().map(|member| member.key.verifying_key().to_bytes()).collect();
+        let members = roster.members().iter().map(|member| member.key);
+        let observers = roster.observers().iter().map(|observer| observer.key);
+        let known = members.chain(observers).map(|key| key.verifying_key().to_bytes()).collect();
         let tls = Arc::new(server_config(&TlsIdentity::new(&key)?, known)?);
         let public = PublicKey::from(key.verifying_key());
         let shared = Arc::new(Shared {
@@ -219,6 +241,11 @@ impl Liar {
         self.shared.change(|state| state.shown.insert(session, entries));
     }
 
+    /// What it gives for a certificate, of whichever session, from now on.
+    pub fn certify(&self, statements: Vec<Envelope>) {
+        self.shared.change(|state| state.certificate = statements);
+    }
+
     /// Says to all who watch that it is alive and has nothing new.
     pub fn keep_alive(&self) {
         self.shared.change(|state| state.keep_alives += 1);
@@ -227,6 +254,11 @@ impl Liar {
     /// What it does with statements from now on.
     pub fn on_submit(&self, what: OnSubmit) {
         self.shared.change(|state| state.on_submit = what);
+    }
+
+    /// What it makes of streams of statements from now on.
+    pub fn on_stream(&self, what: OnStream) {
+        self.shared.change(|state| state.on_stream = what);
     }
 
     /// How it answers who asks for a transcript from now on.

@@ -4,7 +4,9 @@
 pub mod agents;
 pub mod binaries;
 pub mod capacity;
+pub mod completed;
 pub mod coordinator;
+pub mod donor_liar;
 pub mod drill;
 pub mod liar;
 pub mod log_writer;
@@ -12,3 +14,4 @@ pub mod members;
 pub mod network;
 pub mod relay;
 pub mod sv_app;
+pub mod transfer;

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ const CHUNK: usize = 16 * 1024;
 pub struct Relay {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
+    allowed: Arc<Condvar>,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ struct Shared {
     open: Vec<TcpStream>,
     /// Until when nothing is carried.
     held_until: Option<Instant>,
+    /// How many bytes more are carried to clients; without end where there is none.
+    allowance: Option<u64>,
     is_over: bool,
 }
 
@@ -38,8 +41,9 @@ impl Relay {
     /// Where it cannot listen.
     pub fn start() -> io::Result<Relay> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let relay = Relay { address: listener.local_addr()?, shared: Arc::default() };
-        let shared = Arc::clone(&relay.shared);
+        let (shared, allowed) = (Arc::default(), Arc::default());
+        let relay = Relay { address: listener.local_addr()?, shared, allowed };
+        let (shared, allowed) = (Arc::clone(&relay.shared), Arc::clone(&relay.allowed));
         thread::spawn(move || {
             for accepted in listener.incoming() {
                 if lock(&shared).is_over {
@@ -47,7 +51,7 @@ impl Relay {
                 }
                 if let Ok(client) = accepted {
                     // A connection that leads nowhere is closed at once, as it is dropped.
-                    let _ = connect(client, &shared);
+                    let _ = connect(client, &shared, &allowed);
                 }
             }
         });
@@ -75,6 +79,13 @@ impl Relay {
         self.lead_to(target);
     }
 
+    /// Carries so many bytes more to clients, and then stands still until more are allowed; all of them where there is no
+    /// number.
+    pub fn allow(&self, bytes: Option<u64>) {
+        lock(&self.shared).allowance = bytes;
+        self.allowed.notify_all();
+    }
+
     /// Carries nothing for that long; what arrives meanwhile is passed on afterwards.
     pub fn hold(&self, pause: Duration) {
         lock(&self.shared).held_until = Some(Instant::now() + pause);
@@ -85,24 +96,26 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.lead_to(None);
         lock(&self.shared).is_over = true;
+        self.allow(None);
         // Wakes the thread that accepts; it may be gone.
         let _ = TcpStream::connect(self.address);
     }
 }
 
-fn connect(client: TcpStream, shared: &Arc<Mutex<Shared>>) -> io::Result<()> {
+fn connect(client: TcpStream, shared: &Arc<Mutex<Shared>>, allowed: &Arc<Condvar>) -> io::Result<()> {
     let Some(target) = lock(shared).target else { return Ok(()) };
     let server = TcpStream::connect(target)?;
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
         lock(shared).open.push(stream.try_clone()?);
     }
-    for (from, to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
-        let shared = Arc::clone(shared);
+    let upwards = (client.try_clone()?, server.try_clone()?, false);
+    for (from, to, to_client) in [upwards, (server, client, true)] {
+        let (shared, allowed) = (Arc::clone(shared), Arc::clone(allowed));
         thread::spawn(move || {
             let (from_end, to_end) = (from.try_clone(), to.try_clone());
             // However it ended, nothing more comes.
-            let _ = carry(from, to, &shared);
+            let _ = carry(from, to, &shared, to_client.then_some(&*allowed));
             for end in [from_end, to_end].into_iter().flatten() {
                 let _ = end.shutdown(Shutdown::Both);
             }
@@ -111,8 +124,13 @@ fn connect(client: TcpStream, shared: &Arc<Mutex<Shared>>) -> io::Result<()> {
     Ok(())
 }
 
-/// Carries bytes until one side ends.
-fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Mutex<Shared>) -> io::Result<()> {
+/// Carries bytes until one side ends; those to a client as they are allowed.
+fn carry(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    shared: &Mutex<Shared>,
+    allowed: Option<&Condvar>,
+) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let read = match from.read(&mut chunk) {
@@ -125,6 +143,18 @@ fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Mutex<Shared>) -> io::
         if let Some(pause) = held_until.map(|until| until.saturating_duration_since(Instant::now())) {
             thread::sleep(pause);
         }
+        if let Some(allowed) = allowed {
+            await_allowance(shared, allowed, read as u64);
+        }
         to.write_all(chunk.get(..read).unwrap_or_default())?;
     }
+}
+
+/// Waits until some of so many bytes may be carried, and takes them off.
+fn await_allowance(shared: &Mutex<Shared>, allowed: &Condvar, bytes: u64) {
+    let mut shared = lock(shared);
+    while shared.allowance == Some(0) {
+        shared = allowed.wait(shared).unwrap_or_else(PoisonError::into_inner);
+    }
+    shared.allowance = shared.allowance.map(|left| left.saturating_sub(bytes));
 }

@@ -1,4 +1,4 @@
-//! A stand-in for an SV app, for tests and the drill: the calls of its API over HTTPS with a private CA (or HTTP) on
+//! A stand-in for an SV app, or a validator app, for tests and the drill: the calls of its API over HTTPS with a private CA (or HTTP) on
 //! a free port of the loopback interface, with the faults that networks, proxies and operators make.
 //!
 //! It is built from the API's description alone, not from the agent's client, and answers from its own thread until
@@ -10,6 +10,7 @@ pub mod export;
 mod fault;
 mod http;
 mod tls;
+pub mod validator;
 
 use std::collections::VecDeque;
 use std::io;
@@ -30,8 +31,24 @@ pub use tls::CertificateError;
 
 use http::Wire;
 
-/// Where the API lives below the stand-in's address, as behind Splice's ingress.
-pub const BASE_PATH: &str = "/api/sv";
+/// Which app it stands in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An SV app.
+    Sv,
+    /// A validator app, whose snapshots have its participant's identities in them.
+    Validator,
+}
+
+impl Kind {
+    /// Where the API lives below the stand-in's address, as behind Splice's ingress.
+    pub const fn base_path(self) -> &'static str {
+        match self {
+            Kind::Sv => "/api/sv",
+            Kind::Validator => "/api/validator",
+        }
+    }
+}
 
 /// Where the OAuth2 token endpoint lives.
 pub const TOKEN_PATH: &str = "/oauth2/token";
@@ -39,6 +56,8 @@ pub const TOKEN_PATH: &str = "/oauth2/token";
 /// What the stand-in is set to be.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Which app it is.
+    pub kind: Kind,
     /// Whether it speaks TLS.
     pub tls: bool,
     /// The administrator's token.
@@ -71,6 +90,7 @@ impl Default for Options {
     fn default() -> Options {
         let fingerprint = format!("1220{}", "e5".repeat(32));
         Options {
+            kind: Kind::Sv,
             tls: true,
             token: "stand-in-administrator-token".to_owned(),
             client_id: "svdr".to_owned(),
@@ -232,7 +252,7 @@ impl StandIn {
 
     /// The base of the API, as it belongs into `sv_app.url`.
     pub fn url(&self) -> String {
-        format!("{}{BASE_PATH}", self.origin())
+        format!("{}{}", self.origin(), self.shared.options.kind.base_path())
     }
 
     /// The OAuth2 token endpoint.

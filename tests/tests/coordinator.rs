@@ -17,18 +17,24 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+#[path = "coordinator/certificate.rs"]
+mod certificate;
 #[path = "coordinator/commands.rs"]
 mod commands;
 #[path = "coordinator/crash.rs"]
 mod crash;
 #[path = "coordinator/crash_points.rs"]
 mod crash_points;
+#[path = "coordinator/crash_streams.rs"]
+mod crash_streams;
 #[path = "coordinator/refusals.rs"]
 mod refusals;
 #[path = "coordinator/serving.rs"]
 mod serving;
 #[path = "coordinator/strangers.rs"]
 mod strangers;
+#[path = "coordinator/streams.rs"]
+mod streams;
 
 type Client = SessionServiceClient<Channel>;
 

@@ -63,6 +63,23 @@ fn one_of_two_that_do_not_agree_any_more_is_left_behind() {
 }
 
 #[test]
+fn svs_that_are_left_behind_recover_with_a_donors_snapshot() {
+    let told = told(&["--left-behind", "2", "--svs", "7"]);
+    assert_told(
+        &told,
+        &[
+            "5 of 7 SVs together",
+            "The participants of Example-SV-6, Example-SV-7 got stuck",
+            "that Example-SV-1 donated over a connection that was cut in the middle",
+            "Example-SV-7 received",
+        ],
+    );
+    let refused = drill(&["--left-behind", "3", "--svs", "7"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("leaves out too many"));
+}
+
+#[test]
 fn sv_apps_that_are_pruned_take_another_round() {
     assert_told(
         &told(&["--pruned"]),
@@ -95,6 +112,19 @@ fn an_sv_without_logs_is_vouched_for() {
 fn everything_at_once_with_chaos_and_faults() {
     let all = ["--svs", "7", "--lagging", "--mismatch", "--pruned", "--vouch", "--faults", "--chaos", "3"];
     assert_told(&told(&all), &["was completed in round 2", "things went wrong on purpose meanwhile"]);
+}
+
+#[test]
+fn validators_follow_and_one_of_them_has_to_be_re_onboarded() {
+    let told = told(&["--validators", "3", "--faults"]);
+    assert_told(
+        &told,
+        &[
+            "2 of 3 validators followed to",
+            "Example-Validator-3's participant is pruned beyond that time",
+            "re-onboarded from its identities backup",
+        ],
+    );
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod session_support;
 mod answers;
 #[path = "hostile_coordinator/certificates.rs"]
 mod certificates;
+#[path = "hostile_coordinator/handing_over.rs"]
+mod handing_over;
 #[path = "hostile_coordinator/history.rs"]
 mod history;
 #[path = "hostile_coordinator/proposals.rs"]

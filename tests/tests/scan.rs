@@ -143,6 +143,9 @@ proptest! {
         let path = folder.path().join("participant.log");
         fs::write(&path, &log).unwrap();
         let found = run(&request_roster(), &[path], Effort { block_bytes: block, workers: 2, mapped: block % 2 == 0 }, None);
+        let breaks = log.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let lines = breaks + u64::from(log.last().is_some_and(|last| *last != b'\n'));
+        prop_assert_eq!(found.sources[0].lines, lines);
         let expected = scan_support::plain_reader(&log);
         let matches: Vec<(String, String)> = found.matches.iter()
             .flat_map(|matches| matches.ticks.iter().map(|tick| (matches.counterparty.to_string(), tick.to_string())))

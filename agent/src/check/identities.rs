@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
+use svdr_cli::session::facts::restored::IDENTITIES_CHECK;
 use svdr_cli::span;
 use svdr_protocol::roster::Member;
 
@@ -12,7 +13,7 @@ use super::files::OTHERS;
 use super::{Finding, explained};
 use crate::backup::{self, Backup, check_owner};
 
-const NAME: &str = svdr_cli::session::facts::restored::IDENTITIES_CHECK;
+const NAME: &str = IDENTITIES_CHECK;
 
 /// The backup at `path`, which `age_identity` decrypts where it is encrypted.
 pub(super) fn identities(

@@ -246,7 +246,7 @@ async fn the_token_has_to_be_an_administrators() {
         ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "404"),
         (
             "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>",
-            "no answer of the SV app",
+            "no answer of the app",
         ),
         ("HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "429"),
     ] {

@@ -223,7 +223,7 @@ fn resolve(
     if args.member.is_none() && args.identity.is_none() && config.identity_key.is_none() {
         lacks("identity", "key = \"identity.key\"", "--identity or --member", "SVDR_IDENTITY");
     }
-    let settings = args.app.settings(config, &mut missing)?;
+    let settings = args.app.sv_app(config, &mut missing)?;
     match (roster, settings) {
         (Some(path), Some(settings)) if missing.is_empty() => {
             Ok(((roster_file::read(&path)?, path), settings))

@@ -106,7 +106,7 @@ impl CommandError for DecideError {
 /// What an operator decided.
 pub struct Wish<'a> {
     /// What the voting rules say of it.
-    pub decide: &'a dyn Fn(&Voter<'_>) -> Decision<Body>,
+    pub decide: &'a Rule<'a>,
     /// The words before it is signed.
     pub words: &'a dyn Fn(&Session, &MemberName, &Body) -> String,
     /// The questions, all of which have to be answered with yes.
@@ -117,21 +117,27 @@ pub struct Wish<'a> {
 
 /// What came of it.
 #[derive(Debug, Serialize)]
-struct Outcome {
+pub struct Outcome {
     session: SessionIdText,
     drill: bool,
     member: MemberName,
     kind: &'static str,
     says: Option<String>,
-    statement: Digest,
-    signed_before: bool,
-    submitted: bool,
+    /// Digest of the statement.
+    pub statement: Digest,
+    /// Whether it was signed before already.
+    pub signed_before: bool,
+    /// Whether a coordinator has acknowledged it.
+    pub submitted: bool,
     coordinator: Option<String>,
     position: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
 struct SessionIdText(String);
+
+/// What the voting rules say of something that could be signed.
+pub type Rule<'a> = dyn Fn(&Voter<'_>) -> Decision<Body> + 'a;
 
 /// Carries out the wish of an operator in the session seen, and prints what came of it.
 ///
@@ -143,65 +149,111 @@ pub async fn decide(
     wish: &Wish<'_>,
     output: Output,
 ) -> Result<(), DecideError> {
-    let record = online.store.record(&online.roster).map_err(DecideError::from)?;
-    let body = match judge(online, &seen, &record, wish) {
-        Decision::Sign(body) => body,
-        Decision::Signed(digest) => return again(online, seen, digest, output).await,
+    let shown = match judge(online, &seen, wish.decide)? {
+        Decision::Sign(body) => {
+            let words = (wish.words)(seen.view.session(), online.me(), &body);
+            let questions: Vec<&str> = wish.questions.iter().map(String::as_str).collect();
+            confirm::confirm(&words, &questions, wish.beforehand)?;
+            Some(body)
+        }
+        Decision::Signed(_) => None,
         Decision::Wait(wait) => return Err(DecideError::Wait(wait)),
         Decision::Refuse(refusal) => return Err(DecideError::Refused(refusal)),
     };
-    let words = (wish.words)(seen.view.session(), online.me(), &body);
-    let questions: Vec<&str> = wish.questions.iter().map(String::as_str).collect();
-    confirm::confirm(&words, &questions, wish.beforehand)?;
-    let envelope = sign(online, &mut seen, &body, wish)?;
-    finish(online, seen, &envelope, Some(&body), false, output).await
+    let outcome = sign(online, &mut seen, wish.decide, shown.as_ref()).await?;
+    print(&outcome, output)
 }
 
-fn judge(
+/// Steps 3 to 5 with what the operator was shown before; `None` where that needs no answer of a person, or was signed
+/// already.
+///
+/// # Errors
+/// [`DecideError`] where nothing was signed.
+pub async fn sign(
     online: &Online,
-    seen: &Seen,
-    record: &svdr_protocol::vote::Record,
-    wish: &Wish<'_>,
-) -> Decision<Body> {
+    seen: &mut Seen,
+    rule: &Rule<'_>,
+    shown: Option<&Body>,
+) -> Result<Outcome, DecideError> {
+    let signed = sign_locked(online, seen, rule, shown)?;
+    seen.view.refresh(&online.store)?;
+    match signed {
+        Signed::Now(envelope, body) => Ok(finish(online, seen, &envelope, Some(&body), false).await),
+        Signed::Before(digest) => again(online, seen, digest).await,
+    }
+}
+
+/// Prints what came of a decision.
+///
+/// # Errors
+/// [`DecideError::Print`].
+fn print(outcome: &Outcome, output: Output) -> Result<(), DecideError> {
+    let printed = match output {
+        Output::Json => output::print_json(outcome),
+        Output::Table => output::print(&text(outcome)),
+    };
+    printed.map_err(DecideError::Print)
+}
+
+/// What the voting rules say now.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn judge(online: &Online, seen: &Seen, rule: &Rule<'_>) -> Result<Decision<Body>, DecideError> {
+    let record = online.store.record(&online.roster)?;
     let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
-    (wish.decide)(&Voter::new(online.me(), record, seen.view.session(), &others))
+    Ok(rule(&Voter::new(online.me(), &record, seen.view.session(), &others)))
+}
+
+/// What is signed under the lock.
+enum Signed {
+    Now(Envelope, Body),
+    Before(Digest),
 }
 
 /// Decides once more under the lock, and signs.
-fn sign(online: &Online, seen: &mut Seen, shown: &Body, wish: &Wish<'_>) -> Result<Envelope, DecideError> {
+fn sign_locked(
+    online: &Online,
+    seen: &mut Seen,
+    rule: &Rule<'_>,
+    shown: Option<&Body>,
+) -> Result<Signed, DecideError> {
     let locked = online.store.lock()?;
     seen.view.refresh(&online.store)?;
-    let record = online.store.record(&online.roster)?;
-    match judge(online, seen, &record, wish) {
-        Decision::Sign(body) if body == *shown => {
-            Ok(locked.sign(&online.signer, seen.view.session(), body)?)
+    match judge(online, seen, rule)? {
+        Decision::Sign(body) if shown.is_none_or(|shown| *shown == body) => {
+            let envelope = locked.sign(&online.signer, seen.view.session(), body.clone())?;
+            Ok(Signed::Now(envelope, body))
         }
+        Decision::Signed(digest) if shown.is_none() => Ok(Signed::Before(digest)),
+        Decision::Wait(wait) if shown.is_none() => Err(DecideError::Wait(wait)),
+        Decision::Refuse(refusal) if shown.is_none() => Err(DecideError::Refused(refusal)),
         _ => Err(DecideError::Changed),
     }
 }
 
 /// It is signed already: sends the same bytes again.
-async fn again(online: &Online, seen: Seen, digest: Digest, output: Output) -> Result<(), DecideError> {
+async fn again(online: &Online, seen: &mut Seen, digest: Digest) -> Result<Outcome, DecideError> {
     let known =
         seen.view.session().statement(&digest).map(|one| (one.envelope().clone(), one.body().clone()));
     let stored = online.store.signed(seen.view.session().id())?;
     let stored = stored.into_iter().find(|envelope| envelope.digest() == digest).map(|one| (one, None));
     let found = known.map(|(envelope, body)| (envelope, Some(body))).or(stored);
     match found {
-        Some((envelope, body)) => finish(online, seen, &envelope, body.as_ref(), true, output).await,
+        Some((envelope, body)) => Ok(finish(online, seen, &envelope, body.as_ref(), true).await),
         // The rules found it in the session or in the store.
         None => Err(DecideError::Changed),
     }
 }
 
+/// Submits it, and says what came of that.
 async fn finish(
     online: &Online,
-    seen: Seen,
+    seen: &mut Seen,
     envelope: &Envelope,
     body: Option<&Body>,
     signed_before: bool,
-    output: Output,
-) -> Result<(), DecideError> {
+) -> Outcome {
     let session = seen.view.session();
     let mut outcome = Outcome {
         session: SessionIdText(session.id().to_string()),
@@ -224,34 +276,30 @@ async fn finish(
         Ok(None) => {}
         Err(error) => tracing::warn!("{}", in_one_line(&error)),
     }
-    let printed = match output {
-        Output::Json => output::print_json(&outcome),
-        Output::Table => output::print(&text(&outcome)),
-    };
-    printed.map_err(DecideError::Print)
+    outcome
 }
 
 /// Submits a statement, behind those that this member signed while no coordinator could be reached; gives the
 /// coordinator and the position that it acknowledged. `None` where there is no coordinator.
 async fn submit(
     online: &Online,
-    seen: Seen,
+    seen: &mut Seen,
     envelope: &Envelope,
 ) -> Result<Option<(String, u64)>, OnlineError> {
     let session = seen.view.session().id();
-    let Some(mut connection) = seen.connection else { return Ok(None) };
+    let Some(connection) = seen.connection.as_mut() else { return Ok(None) };
     let mut ledger = Ledger::open(&online.store, session, connection.coordinator())?;
     for left in online.store.signed(session)? {
         if left.digest() == envelope.digest() || ledger.has_acknowledged(&left.digest()) {
             continue;
         }
         match connection.submit(&left).await {
-            Ok(receipt) => ledger.acknowledged(&online.store, &receipt)?,
+            Ok(receipt) => ledger.acknowledged(&online.store, [&receipt])?,
             Err(error) => tracing::warn!("an earlier statement: {}", in_one_line(&error)),
         }
     }
     let receipt = connection.submit(envelope).await?;
-    ledger.acknowledged(&online.store, &receipt)?;
+    ledger.acknowledged(&online.store, [&receipt])?;
     Ok(Some((connection.coordinator().url.clone(), receipt.receipt().position)))
 }
 

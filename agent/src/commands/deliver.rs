@@ -56,7 +56,7 @@ pub struct PairError {
     text: String,
 }
 
-fn pair(text: &str) -> Result<(String, String), PairError> {
+pub(super) fn pair(text: &str) -> Result<(String, String), PairError> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(PairError { text: text.to_owned() }),

@@ -19,10 +19,10 @@ use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError};
 use crate::dump::{Document, Expectations, Identities, Parts};
 use crate::export::{DUMP_FILE, set_folder};
-use crate::fetch::{self, FetchError, Made, Mode, Order};
+use crate::fetch::{self, App, FetchError, Made, Mode, Order, Way};
 use crate::identity;
 use crate::roster_file;
-use crate::sv_app::{RetryPolicy, SetupError, SvApp};
+use crate::sv_app::{RetryPolicy, Settings, SetupError, SvApp};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.
 const NETWORK_THREADS: usize = 2;
@@ -121,24 +121,22 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
         merge::read_identities(opened, path, args.backup.age_identity(&config))
     };
     let identities = identities.as_ref().map(read).transpose().map_err(DumpError::Identities)?;
-    if resolved.mode != Mode::Trigger {
+    if resolved.way.mode != Mode::Trigger {
         drop(PrivateFile::create(&args.out, replace)?);
     }
-    if resolved.volume.is_some() && resolved.mode != Mode::Http {
+    if resolved.way.volume.is_some() && resolved.way.mode != Mode::Http {
         drop(PrivateFolder::create(set_folder(&args.out), replace, DUMP_FILE)?);
     }
     let participant = participant(&config, identities.as_ref());
-    if participant.is_none() && resolved.mode == Mode::Trigger {
+    if participant.is_none() && resolved.way.mode == Mode::Trigger {
         tracing::warn!(
             "nothing here says which participant is this SV's (roster and identity key, or an identities backup), so \
              that whose identities the dump holds is not checked"
         );
     }
+    let way = Way { participant, ..resolved.way.clone() };
     let order = Order {
-        mode: resolved.mode,
-        volume: resolved.volume.clone(),
-        participant,
-        identities: identities.map(Arc::new),
+        app: App::Sv { identities: identities.map(Arc::new) },
         expectations: Expectations { timestamp: args.timestamp, migration_id: Some(resolved.migration_id) },
         request_migration_id: resolved.request_migration_id.then_some(resolved.migration_id),
         parts: if args.part_digests { Parts::Digest } else { Parts::Skip },
@@ -151,7 +149,7 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
         .enable_all()
         .build()
         .map_err(DumpError::Runtime)?;
-    let taken = runtime.block_on(take(resolved, &order, RetryPolicy::lasting(args.retry_for)));
+    let taken = runtime.block_on(take(resolved.settings, &order, &way, RetryPolicy::lasting(args.retry_for)));
     // Waits for the writing thread, which removes its temporary file.
     drop(runtime);
     let made = taken?;
@@ -186,18 +184,18 @@ fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, Option<Pa
 }
 
 /// Fetches until done or stopped.
-async fn take(resolved: Resolved, order: &Order, policy: RetryPolicy) -> Result<Made, DumpError> {
+async fn take(settings: Settings, order: &Order, way: &Way, policy: RetryPolicy) -> Result<Made, DumpError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DumpError::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(DumpError::Runtime)?;
-    let url = resolved.settings.url.clone();
-    let app = SvApp::new(resolved.settings).await?;
+    let url = settings.url.clone();
+    let app = SvApp::new(settings).await?;
     if app.is_clear_text() {
         tracing::warn!(
             "{url} or the token endpoint is http: the token can be read on its way; use https outside a cluster"
         );
     }
     tokio::select! {
-        fetched = fetch::fetch(&app, order, policy) => Ok(fetched?),
+        fetched = fetch::fetch_dump(&app, order, way, policy) => Ok(fetched?),
         _ = interrupt.recv() => Err(DumpError::Interrupted),
         _ = terminate.recv() => Err(DumpError::Interrupted),
     }

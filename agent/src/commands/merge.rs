@@ -247,7 +247,10 @@ fn with_path(source: MergeError, args: &MergeArgs) -> MergeCommandError {
     let path = match source.document() {
         Some(Document::Identities) => &args.identities,
         Some(Document::Snapshot) => &args.data,
-        Some(Document::Dump) | None => return MergeCommandError::Merge(source),
+        // No validator's document is merged with anything, nor is a whole dump.
+        Some(Document::Dump | Document::Validator | Document::ValidatorDump) | None => {
+            return MergeCommandError::Merge(source);
+        }
     };
     MergeCommandError::Document { path: path.clone(), source }
 }

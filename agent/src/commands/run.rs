@@ -24,6 +24,7 @@ use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
 use crate::driver::{self, DumpOrder, End, Ended, LogsOrder, RunError, Settings};
 use crate::dump::Document;
+use crate::fetch::Way;
 use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
 use crate::store::{Signer, Store, StoreError};
@@ -227,9 +228,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
             sv_app: paths.sv_app.settings,
             migration_id: paths.sv_app.migration_id,
             request_migration_id: paths.sv_app.request_migration_id,
-            mode: paths.sv_app.mode,
-            volume: paths.sv_app.volume,
-            participant,
+            way: Way { participant, ..paths.sv_app.way },
             identities: Arc::new(identities),
             folder: paths.output_dir,
         },
@@ -351,9 +350,8 @@ fn told(report: &Report<'_>) -> String {
             dump.display()
         ),
         (false, None) => {
-            "This SV has no dump of its own in it. Next: take the DSO party's snapshot of a covered member for that \
-             timestamp, compare it with that member's attestation, and merge it with this SV's identities: svdr-agent \
-             merge."
+            "This SV has no dump of its own in it. Next: make it of the snapshot that a covered member donates; `svdr-agent \
+             status` says whose."
                 .to_owned()
         }
     };

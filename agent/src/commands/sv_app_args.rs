@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::Args;
 use svdr_cli::span::{self, SpanError};
 
-use crate::config::{self, AgentConfig, ConfigError, Missing, OAuth2Section};
+use crate::config::{self, AgentConfig, ConfigError, Missing, OAuth2Section, SvAppSection};
 use crate::export::{self, Volume};
-use crate::fetch::Mode;
+use crate::fetch::{Mode, Way};
 use crate::sv_app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
 
 /// How to reach the SV app, and for which migration.
@@ -101,6 +101,38 @@ impl From<ModeArg> for Mode {
     }
 }
 
+/// What the settings of one kind of app are called; the flags are the same for both.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// The section of the file.
+    pub section: &'static str,
+    /// The line that gives the URL.
+    pub url_line: &'static str,
+    /// The line that names the token's file.
+    pub token_line: &'static str,
+    /// The flag of the URL, with its variable.
+    pub url_flag: &'static str,
+    /// The flag of the token endpoint, with its variable.
+    pub token_url_flag: &'static str,
+    /// The variables of URL, token file, token endpoint, OAuth2 client and its secret's file.
+    pub variables: [&'static str; 5],
+}
+
+const SV_APP: Names = Names {
+    section: "sv_app",
+    url_line: "url = \"https://sv.sv.HOST/api/sv\"",
+    token_line: "token_file = \"/run/secrets/sv-token\"",
+    url_flag: "--url (SVDR_SV_APP_URL)",
+    token_url_flag: "--token-url (SVDR_SV_APP_TOKEN_URL)",
+    variables: [
+        "SVDR_SV_APP_URL",
+        "SVDR_SV_APP_TOKEN_FILE",
+        "SVDR_SV_APP_TOKEN_URL",
+        "SVDR_SV_APP_CLIENT_ID",
+        "SVDR_SV_APP_CLIENT_SECRET_FILE",
+    ],
+};
+
 /// What flags and file say together: every setting that the SV app needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
@@ -110,10 +142,9 @@ pub struct Resolved {
     pub migration_id: u64,
     /// Whether to ask for it.
     pub request_migration_id: bool,
-    /// By which way the app gives its dump.
-    pub mode: Mode,
-    /// Its dump volume, where that is reachable; always with [`Mode::Trigger`].
-    pub volume: Option<Volume>,
+    /// By which way the app gives its dump; with a volume always where that is [`Mode::Trigger`]. The participant is
+    /// not among these settings.
+    pub way: Way,
 }
 
 impl SvAppArgs {
@@ -131,7 +162,7 @@ impl SvAppArgs {
         if migration_id.is_none() {
             missing.push(lacking(config, "migration_id = N", "--migration-id", "SVDR_MIGRATION_ID"));
         }
-        let settings = self.app.settings(config, missing)?;
+        let settings = self.app.sv_app(config, missing)?;
         let request = self.request_migration_id || section.request_migration_id.unwrap_or(false);
         let (mode, volume) = (self.mode(config), self.volume(config));
         if mode == Mode::Trigger && volume.is_none() {
@@ -143,8 +174,7 @@ impl SvAppArgs {
             settings,
             migration_id,
             request_migration_id: request,
-            mode,
-            volume,
+            way: Way { mode, volume, participant: None },
         }))
     }
 
@@ -164,26 +194,43 @@ impl SvAppArgs {
 
 /// A setting of `[sv_app]` that is nowhere.
 fn lacking(config: &AgentConfig, line: &'static str, flag: &'static str, variable: &'static str) -> Missing {
-    Missing { section: "sv_app", line, flag, variable, file: config.file.clone() }
+    Missing { section: SV_APP.section, line, flag, variable, file: config.file.clone() }
 }
 
 impl AppArgs {
-    /// Puts flags and file together. Settings that are nowhere are added to `missing`; then there is no result.
+    /// How to reach the SV app, by flags and file. Settings that are nowhere are added to `missing`; then there is no
+    /// result.
+    ///
+    /// # Errors
+    /// [`ConfigError::Flag`] where a flag's URL is none.
+    pub fn sv_app(
+        &self,
+        config: &AgentConfig,
+        missing: &mut Vec<Missing>,
+    ) -> Result<Option<Settings>, ConfigError> {
+        self.settings(&config.sv_app, &SV_APP, |section, line, flag, variable| {
+            missing.push(Missing { section, line, flag, variable, file: config.file.clone() });
+        })
+    }
+
+    /// How to reach an app whose settings have those names, by these flags and that section. Settings that are nowhere
+    /// are told to `lacks` with section, line, flag and variable; then there is no result.
     ///
     /// # Errors
     /// [`ConfigError::Flag`] where a flag's URL is none.
     pub fn settings(
         &self,
-        config: &AgentConfig,
-        missing: &mut Vec<Missing>,
+        section: &SvAppSection,
+        names: &Names,
+        mut lacks: impl FnMut(&'static str, &'static str, &'static str, &'static str),
     ) -> Result<Option<Settings>, ConfigError> {
-        let section = &config.sv_app;
-        let mut lacks = |line, flag, variable| missing.push(lacking(config, line, flag, variable));
-        let url = parsed("--url (SVDR_SV_APP_URL)", self.url.as_deref())?.or_else(|| section.url.clone());
+        let mut lacks = |line, flag, variable| lacks(names.section, line, flag, variable);
+        let [url_variable, ..] = names.variables;
+        let url = parsed(names.url_flag, self.url.as_deref())?.or_else(|| section.url.clone());
         if url.is_none() {
-            lacks("url = \"https://sv.sv.HOST/api/sv\"", "--url", "SVDR_SV_APP_URL");
+            lacks(names.url_line, "--url", url_variable);
         }
-        let credentials = self.credentials(config, &mut lacks)?;
+        let credentials = self.credentials(section, names, &mut lacks)?;
         let defaults = Timeouts::default();
         let (Some(url), Some(credentials)) = (url, credentials) else { return Ok(None) };
         let timeouts = Timeouts {
@@ -197,44 +244,42 @@ impl AppArgs {
 
     fn credentials(
         &self,
-        config: &AgentConfig,
+        section: &SvAppSection,
+        names: &Names,
         lacks: &mut impl FnMut(&'static str, &'static str, &'static str),
     ) -> Result<Option<Credentials>, ConfigError> {
-        let section = &config.sv_app;
         let by_flag = self.token_file.clone();
         let by_file = section.token_file.clone().filter(|_| self.token_url.is_none());
         if let Some(path) = by_flag.or(by_file) {
             return Ok(Some(Credentials::File(path)));
         }
         if section.oauth2.is_none() && self.token_url.is_none() {
-            lacks("token_file = \"/run/secrets/sv-token\"", "--token-file", "SVDR_SV_APP_TOKEN_FILE");
+            let [_, token_file, ..] = names.variables;
+            lacks(names.token_line, "--token-file", token_file);
             return Ok(None);
         }
         let file = section.oauth2.clone().unwrap_or_default();
-        self.oauth2(file, lacks)
+        self.oauth2(file, names, lacks)
     }
 
     fn oauth2(
         &self,
         file: OAuth2Section,
+        names: &Names,
         lacks: &mut impl FnMut(&'static str, &'static str, &'static str),
     ) -> Result<Option<Credentials>, ConfigError> {
-        let token_url =
-            parsed("--token-url (SVDR_SV_APP_TOKEN_URL)", self.token_url.as_deref())?.or(file.token_url);
+        let [_, _, token_url_variable, client_variable, secret_variable] = names.variables;
+        let token_url = parsed(names.token_url_flag, self.token_url.as_deref())?.or(file.token_url);
         if token_url.is_none() {
-            lacks("oauth2.token_url = \"https://…\"", "--token-url", "SVDR_SV_APP_TOKEN_URL");
+            lacks("oauth2.token_url = \"https://…\"", "--token-url", token_url_variable);
         }
         let client_id = self.client_id.clone().or(file.client_id);
         if client_id.is_none() {
-            lacks("oauth2.client_id = \"…\"", "--client-id", "SVDR_SV_APP_CLIENT_ID");
+            lacks("oauth2.client_id = \"…\"", "--client-id", client_variable);
         }
         let secret_file = self.client_secret_file.clone().or(file.client_secret_file);
         if secret_file.is_none() {
-            lacks(
-                "oauth2.client_secret_file = \"…\"",
-                "--client-secret-file",
-                "SVDR_SV_APP_CLIENT_SECRET_FILE",
-            );
+            lacks("oauth2.client_secret_file = \"…\"", "--client-secret-file", secret_variable);
         }
         let (Some(token_url), Some(client_id), Some(client_secret_file)) =
             (token_url, client_id, secret_file)
@@ -258,14 +303,14 @@ fn app_dir(text: &str) -> Result<String, String> {
 }
 
 /// A span that something can happen in.
-fn limit(text: &str) -> Result<Duration, LimitError> {
+pub(super) fn limit(text: &str) -> Result<Duration, LimitError> {
     let limit = span::parse(text)?;
     if limit.is_zero() { Err(LimitError::Zero) } else { Ok(limit) }
 }
 
 /// A text is no limit.
 #[derive(Debug, thiserror::Error)]
-enum LimitError {
+pub(super) enum LimitError {
     #[error(transparent)]
     Span(#[from] SpanError),
     #[error("no connection is that fast; give a limit like 10s, or leave it out")]
@@ -344,17 +389,20 @@ mod tests {
     #[test]
     fn the_volume_is_needed_only_where_it_is_the_only_way() {
         let resolved = resolve(&SvAppArgs::default(), FILE).unwrap();
-        assert_eq!((resolved.mode, resolved.volume), (Mode::Auto, None));
+        assert_eq!((resolved.way.mode, resolved.way.volume), (Mode::Auto, None));
         let volume = format!("{FILE}\ndump_dir = \"volume\"\napp_dump_dir = \"/dump/\"");
         let resolved = resolve(&SvAppArgs::default(), &volume).unwrap();
         let expected = Volume { dir: "/etc/svdr/volume".into(), app_dir: "/dump".to_owned() };
-        assert_eq!(resolved.volume, Some(expected));
+        assert_eq!(resolved.way.volume, Some(expected));
         let trigger = SvAppArgs { mode: Some(ModeArg::Trigger), ..SvAppArgs::default() };
         assert_eq!(resolve(&trigger, FILE).unwrap_err(), ["--dump-dir dump_dir = \"/domain-upgrade-dump\""]);
         let named = SvAppArgs { dump_dir: Some("/mnt".into()), ..trigger };
         let resolved = resolve(&named, FILE).unwrap();
-        assert_eq!(resolved.mode, Mode::Trigger);
-        assert_eq!(resolved.volume, Some(Volume { dir: "/mnt".into(), app_dir: export::APP_DIR.to_owned() }));
+        assert_eq!(resolved.way.mode, Mode::Trigger);
+        assert_eq!(
+            resolved.way.volume,
+            Some(Volume { dir: "/mnt".into(), app_dir: export::APP_DIR.to_owned() })
+        );
     }
 
     #[test]

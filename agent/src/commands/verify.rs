@@ -4,27 +4,23 @@
 //! nothing. All of it is [`transcript::verify`](svdr_protocol::transcript); here lines are read and the report is
 //! shown. Nothing is asked of any service.
 
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::heading::Style;
-use svdr_protocol::dsse::MAX_JSON_LEN;
 use svdr_protocol::transcript::Verifier;
 
+use crate::envelope_lines::{MAX_LINES, for_each_line};
 use crate::roster_file::{self, RosterFileError};
 
 mod document;
 mod text;
 
 use document::Document;
-
-/// The most lines in one call: a session of the largest roster, each statement with its receipt, many times over.
-const MAX_LINES: usize = 1 << 20;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -142,7 +138,8 @@ fn read(
     let mut places = Places::default();
     for path in files {
         let before = places.0.len();
-        for_each_line(path, |line, bytes| {
+        let failed = |source| VerifyError::Read { path: path.clone(), source };
+        for_each_line(path, failed, |line, bytes| {
             if places.0.len() == MAX_LINES {
                 return Err(VerifyError::TooMany);
             }
@@ -158,37 +155,6 @@ fn read(
     let real = report.sessions.iter().filter(|one| !one.session.drill());
     let completed = real.map(|one| one.completed.len()).sum();
     Ok((Document::of(&report, &places), completed))
-}
-
-/// Calls `each` with the number and the bytes of every line that is not blank. A line longer than any envelope
-/// is handed over cut, just long enough to be refused for its length.
-fn for_each_line(
-    path: &Path,
-    mut each: impl FnMut(usize, &[u8]) -> Result<(), VerifyError>,
-) -> Result<(), VerifyError> {
-    let read = |source| VerifyError::Read { path: path.to_owned(), source };
-    let mut reader: Box<dyn io::BufRead> = if path == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(BufReader::new(File::open(path).map_err(read)?))
-    };
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let length =
-            (&mut reader).take(MAX_JSON_LEN as u64 + 1).read_until(b'\n', &mut line).map_err(read)?;
-        if length == 0 {
-            break;
-        }
-        if line.len() > MAX_JSON_LEN && line.last() != Some(&b'\n') {
-            reader.skip_until(b'\n').map_err(read)?;
-        }
-        let trimmed = line.trim_ascii();
-        if !trimmed.is_empty() {
-            each(number, trimmed)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

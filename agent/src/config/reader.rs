@@ -125,8 +125,8 @@ impl<'s, 't> Section<'s, 't> {
         key: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let span = self.table.get(key)?.span();
         let text = self.text(key)?;
+        let span = self.table.get(key)?.span();
         match parse(&text) {
             Ok(value) => Some(value),
             Err(error) => {

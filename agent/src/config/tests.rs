@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::fetch::Mode;
 
 /// The example of the manual.
 const WHOLE: &str = r#"
@@ -38,6 +39,10 @@ apps = ["/backups/apps-*.dump"]
 participant = ["backups/participant-*.dump"]
 [output]
 dir = "dumps"
+[donor]
+dso_party = "DSO::1220be58"
+listen = "0.0.0.0:7444"
+url = "https://sv-1.example.com:7444/"
 [deliver]
 command = ["kubectl", "cp", "{dump}", "sv/pod:/domain-upgrade-dump/domain_migration_dump.json"]
 [runbook]
@@ -80,6 +85,9 @@ fn every_section_is_read() {
     assert_eq!(config.age_identity, Some("/etc/svdr/age.key".into()));
     assert_eq!(config.databases.apps, ["/backups/apps-*.dump"]);
     assert_eq!(config.databases.participant, ["/etc/svdr/backups/participant-*.dump"]);
+    assert_eq!(config.donor.dso_party.as_deref(), Some("DSO::1220be58"));
+    assert_eq!(config.donor.listen, "0.0.0.0:7444".parse().ok());
+    assert_eq!(config.donor.url.as_deref(), Some("https://sv-1.example.com:7444"));
     assert_eq!(config.output_dir, Some("/etc/svdr/dumps".into()));
     assert_eq!(config.state(), Some("/etc/svdr/dumps/state".into()));
     let named = parse("[output]\ndir = \"/dumps\"\nstate = \"/state\"").unwrap();
@@ -97,6 +105,31 @@ fn every_section_is_read() {
         logs: vec!["/etc/svdr/new/*.log".to_owned()],
     };
     assert_eq!(config.runbook, runbook);
+}
+
+#[test]
+fn a_validator_app_is_configured_as_an_sv_app_is() {
+    let text = WHOLE.replace("[sv_app", "[validator_app").replace("migration_id = 6\n", "");
+    let text = text.replace("[deliver]", "[validator_app.deliver]");
+    let volume = "mode = \"trigger\"\ndump_dir = \"volume\"\napp_dump_dir = \"/domain-upgrade-dump/\"\n";
+    let config = parse(&text.replace(volume, "")).unwrap();
+    let whole = parse(WHOLE).unwrap();
+    let expected =
+        SvAppSection { migration_id: None, mode: None, dump_dir: None, app_dump_dir: None, ..whole.sv_app };
+    assert_eq!(config.validator.app, expected);
+    assert_eq!((config.validator.deliver, config.deliver), (whole.deliver, None));
+    // The certificate says it, and nothing else.
+    let known = "url, token_file, oauth2, request_migration_id, ca_file, connect_timeout, first_byte_timeout, idle_timeout, \
+                 deliver";
+    assert_eq!(
+        mistakes("[validator_app]\nmigration_id = 6"),
+        [format!("line 2: validator_app.migration_id is unknown; known here: {known}")]
+    );
+    // Only an SV app writes its dump into a volume when it is asked to.
+    assert_eq!(
+        mistakes("[validator_app]\nmode = \"trigger\""),
+        [format!("line 2: validator_app.mode is unknown; known here: {known}")]
+    );
 }
 
 #[test]
@@ -126,7 +159,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
     assert_eq!(
         mistakes(text),
         [
-            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, backup, deliver, runbook, output",
+            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, validator_app, backup, deliver, donor, runbook, output",
             "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
             "line 4: sv_app.url: \"ftp://x\" is not an http or https URL; expected something like https://sv.sv.HOST/api/sv",
             "line 5: sv_app.token_file: expected a text in quotes, found integer",

@@ -1,4 +1,4 @@
-//! Why a dump is not delivered. Every message names the file or setting and the way out.
+//! Why a dump is not delivered.
 
 use std::io;
 use std::path::PathBuf;
@@ -78,7 +78,7 @@ pub enum DeliverError {
     },
     /// The file is not what was attested.
     #[error(
-        "{} is not the dump that was attested: expected {expected}, {expected_size} bytes, found {found}, \
+        "{} is not the dump that was made and checked: expected {expected}, {expected_size} bytes, found {found}, \
          {found_size} bytes; do not import it, restore the file or make the dump again",
         path.display()
     )]
@@ -93,6 +93,24 @@ pub enum DeliverError {
         found: Digest,
         /// The file's size.
         found_size: u64,
+    },
+    /// The dump is of another recovery.
+    #[error(
+        "{} is the dump of {found} for migration id {found_id}, but the certificate is of {expected} and {expected_id}; \
+         make the dump again",
+        path.display()
+    )]
+    OtherRecovery {
+        /// The file.
+        path: PathBuf,
+        /// The time that the network goes back to.
+        expected: Timestamp,
+        /// The id of the certificate's migration.
+        expected_id: u64,
+        /// The time that the dump is of.
+        found: Timestamp,
+        /// The id of the migration that the dump is for.
+        found_id: u64,
     },
     /// The dump cannot be read.
     #[error("the dump {} cannot be read; check the path and its permissions", path.display())]
@@ -125,7 +143,7 @@ pub enum DeliverError {
     },
     /// A command that takes only the dump.
     #[error(
-        "the dump has payload files, which have to lie beside it ({}); the command in [deliver] takes none of them: put \
+        "the dump has payload files, which have to lie beside it ({}); the delivery command takes none of them: put \
          {{files}} where their paths belong, as an argument of its own, or {{dump_dir}} for the folder that holds them \
          all",
         listed(files)
@@ -136,7 +154,7 @@ pub enum DeliverError {
     },
     /// A command that takes a folder, of a dump that has none of its own.
     #[error(
-        "the dump {} is a single file in a folder with other things, so that {{dump_dir}} in [deliver] would take them \
+        "the dump {} is a single file in a folder with other things, so that {{dump_dir}} in the delivery command would take them \
          along; use {{dump}}, and {{files}} for the payload files of other dumps", path.display()
     )]
     OneFile {
@@ -145,7 +163,7 @@ pub enum DeliverError {
     },
     /// A placeholder has no value.
     #[error(
-        "the command in [deliver] holds {{{name}}}, which nothing gives a value; known are {known}, or give it with \
+        "the delivery command holds {{{name}}}, which nothing gives a value; known are {known}, or give it with \
          --set {name}=VALUE"
     )]
     Placeholder {
@@ -156,18 +174,18 @@ pub enum DeliverError {
     },
     /// A brace is not closed.
     #[error(
-        "the argument {argument:?} of the command in [deliver] opens a brace and does not close it; close it"
+        "the argument {argument:?} of the delivery command opens a brace and does not close it; close it"
     )]
     OpenBrace {
         /// The argument.
         argument: String,
     },
     /// The command is empty.
-    #[error("the command in [deliver] is empty; name a program and its arguments")]
+    #[error("the delivery command is empty; name a program and its arguments")]
     NoProgram,
     /// The program cannot be started.
     #[error(
-        "the program {program:?} in [deliver] cannot be started; check its name, its path and its permissions"
+        "the program {program:?}, which is to deliver the dump, cannot be started; check its name, its path and its permissions"
     )]
     Start {
         /// The program.
@@ -201,6 +219,7 @@ impl CommandError for DeliverError {
             | DeliverError::NotStanding { .. }
             | DeliverError::Two { .. }
             | DeliverError::NotAttested { .. }
+            | DeliverError::OtherRecovery { .. }
             | DeliverError::OtherDump { .. } => Exit::Refused,
             DeliverError::Payload { source: PayloadFileError::Chunks(_), .. } => Exit::Refused,
             DeliverError::FilesLeft { .. }

@@ -56,6 +56,7 @@ fn record(path: &Path, proposal: Digest) -> DumpRecord {
         parts: Vec::new(),
         started: at("23:40:00"),
         finished: at("23:50:00"),
+        received: None,
     }
 }
 
@@ -69,6 +70,50 @@ fn folder() -> (TempDir, PathBuf) {
     let dump = folder.path().join("dump.json");
     fs::write(&dump, DUMP).unwrap();
     (folder, dump)
+}
+
+#[test]
+fn a_validator_delivers_the_dump_of_the_certificate_and_no_other() {
+    use crate::dump::Payload;
+    use crate::validator::Wanted;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("dump.json");
+    fs::write(&path, DUMP).unwrap();
+    let recovery = |drill: bool| {
+        let (meeting, _) = completed(drill);
+        let certificate = meeting.session.completion_certificate().unwrap();
+        let envelopes = certificate.statements().map(|one| one.envelope().clone()).collect();
+        Recovery::of_envelopes(envelopes, "here", &meeting.roster, Wanted { drill, session: None }).unwrap()
+    };
+    let real = recovery(false);
+    let dump = MergeSummary {
+        size: DUMP.len() as u64,
+        sha256: Digest::of(DUMP),
+        timestamp: real.recovery_timestamp(),
+        migration_id: 6,
+        acs_snapshot: Payload::Inline { size: 3, sha256: None },
+        genesis_state: None,
+        dars: Vec::new(),
+        synchronizer_was_paused: None,
+        separate_payload_files: false,
+    };
+    let permit = Permit::of_validator(&real, path.clone(), &dump).unwrap();
+    let target = folder.path().join("volume.json");
+    permit.copy_to(&target, Replace::Never).unwrap();
+    assert_eq!(fs::read(&target).unwrap(), DUMP);
+    let refused = Permit::of_validator(&recovery(true), path.clone(), &dump);
+    assert!(matches!(refused, Err(DeliverError::Drill { .. })));
+    for other in [
+        MergeSummary { timestamp: at("23:11:00"), ..dump.clone() },
+        MergeSummary { migration_id: 7, ..dump.clone() },
+    ] {
+        let refused = Permit::of_validator(&real, path.clone(), &other);
+        assert!(matches!(refused, Err(DeliverError::OtherRecovery { .. })));
+    }
+    // It is read again while it is copied.
+    fs::write(&path, b"{\"migration_id\":7}").unwrap();
+    let changed = permit.copy_to(&folder.path().join("other.json"), Replace::Never);
+    assert!(matches!(changed, Err(DeliverError::OtherDump { .. })));
 }
 
 #[test]

@@ -27,6 +27,8 @@ use crate::store::{Store, StoreError};
 use crate::sv_app::RetryPolicy;
 use crate::view::{Ledger, ViewError};
 
+mod submitting;
+
 /// How often the store is looked at for statements that another process of this agent has signed.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the other sessions that bind this member are looked at.
@@ -138,6 +140,8 @@ struct Board {
     has: HashSet<Digest>,
     /// What it does not accept.
     refuses: HashSet<Digest>,
+    /// Whether it takes many statements on one stream, as far as is known.
+    takes_streams: bool,
     /// Whether it was given all that others signed. From then on it is where those come from.
     is_complete: bool,
     /// How many statements of this connection did not hold, as the driver finds out.
@@ -262,7 +266,8 @@ impl Courier {
         let ledger = Ledger::open(&self.store, session, connection.coordinator())?;
         let (has, refuses) = (HashSet::new(), HashSet::new());
         let left_out = Arc::default();
-        Ok(Board { session, ledger, has, refuses, is_complete: false, left_out, keep_alives: 0 })
+        let (takes_streams, is_complete) = (true, false);
+        Ok(Board { session, ledger, has, refuses, takes_streams, is_complete, left_out, keep_alives: 0 })
     }
 
     /// Takes all that the coordinator has, and gives it all that it lacks.
@@ -290,42 +295,6 @@ impl Courier {
         }
         let left_out = Arc::clone(&board.left_out);
         self.send(Event::Received { session: board.session, statements, left_out }).await
-    }
-
-    /// Submits whatever the store holds and the coordinator lacks.
-    async fn submit(&self, connection: &mut Connection, board: &mut Board) -> Result<(), Left> {
-        for statement in self.lacking(board)? {
-            let digest = statement.digest();
-            match connection.submit(&statement).await {
-                Ok(receipt) => {
-                    board.ledger.acknowledged(&self.store, &receipt)?;
-                    board.has.insert(digest);
-                    self.send(Event::Acknowledged(digest)).await?;
-                }
-                // It has too much to do; what is left is tried again at the next look.
-                Err(error) if error.is_passing() => return Ok(()),
-                Err(error) if error.is_refusal() => {
-                    board.refuses.insert(digest);
-                    self.send(Event::Refused { statement: digest, error }).await?;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        board.is_complete = true;
-        Ok(())
-    }
-
-    /// The opening first, then what others signed, in the order in which another coordinator had it, then what this
-    /// member signed.
-    fn lacking(&self, board: &Board) -> Result<Vec<Envelope>, StoreError> {
-        let mut held = if board.is_complete { Vec::new() } else { self.store.mirrored(board.session)? };
-        held.extend(self.store.signed(board.session)?);
-        held.retain(|one| {
-            let digest = one.digest();
-            !board.has.contains(&digest) && !board.refuses.contains(&digest)
-        });
-        held.sort_by_key(|one| SessionId::of_open(&one.digest()) != board.session);
-        Ok(held)
     }
 
     async fn send(&self, event: Event) -> Result<(), Left> {

@@ -20,8 +20,7 @@ use tokio::time::Instant;
 
 use super::Wanted;
 use crate::dump::{Expectations, Identities, Parts};
-use crate::export::Volume;
-use crate::fetch::{self, FetchError, Mode, Order};
+use crate::fetch::{self, App, FetchError, Order, Way};
 use crate::scan::feed::Effort;
 use crate::scan::{self, Bound, ScanError, ScanRequest};
 use crate::store::{DumpRecord, Store, StoreError};
@@ -53,11 +52,7 @@ pub struct DumpOrder {
     /// Whether to ask the app for it.
     pub request_migration_id: bool,
     /// By which way the app gives its dump.
-    pub mode: Mode,
-    /// The app's dump volume, where it is reachable.
-    pub volume: Option<Volume>,
-    /// This member's participant, as the roster has it.
-    pub participant: Option<String>,
+    pub way: Way,
     /// The identities backup.
     pub identities: Arc<Identities>,
     /// The folder that dumps are made in.
@@ -223,11 +218,9 @@ pub(super) async fn make_dump(
     }
     let path = order.folder.join(file_name(session, wanted.round));
     let app = SvApp::new(order.sv_app).await?;
+    let way = order.way;
     let fetch_order = Order {
-        mode: order.mode,
-        volume: order.volume,
-        participant: order.participant,
-        identities: Some(order.identities),
+        app: App::Sv { identities: Some(order.identities) },
         expectations: Expectations {
             timestamp: wanted.recovery_timestamp,
             migration_id: Some(wanted.migration_id),
@@ -241,9 +234,18 @@ pub(super) async fn make_dump(
     };
     received.store(0, Ordering::Relaxed);
     let started = now();
-    let made = fetch::fetch(&app, &fetch_order, RetryPolicy::lasting(RETRY_FOR)).await?;
+    let made = fetch::fetch_dump(&app, &fetch_order, &way, RetryPolicy::lasting(RETRY_FOR)).await?;
     let record = DumpRecord::new((wanted.round, wanted.proposal), made.path, &made.summary, (started, now()));
-    store.lock()?.keep_dump(session, &record)?;
+    let locked = store.lock()?;
+    // A person has received one meanwhile: that is the one that is attested, and it stays.
+    if let Some(received) = store.dump(session, wanted.round)?
+        && received.received.is_some()
+        && is_of(&received, &wanted)
+    {
+        tracing::info!("the dump that was received is kept: {}", received.path.display());
+        return Ok(received);
+    }
+    locked.keep_dump(session, &record)?;
     Ok(record)
 }
 
@@ -254,13 +256,13 @@ fn is_of(made: &DumpRecord, wanted: &Wanted) -> bool {
 }
 
 /// `domain_migration_dump-SESSION-rN.json`: the SV app's own name for it, made unique.
-fn file_name(session: SessionId, round: u32) -> String {
+pub(crate) fn file_name(session: SessionId, round: u32) -> String {
     let session = session.to_string();
     format!("domain_migration_dump-{}-r{round}.json", session.get(..8).unwrap_or(&session))
 }
 
 /// This machine's clock; for the record only.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let epoch = Timestamp::from_micros(0).unwrap_or(Timestamp::MIN);
     epoch.checked_add(Duration::from_micros(u64::try_from(since.as_micros()).unwrap_or(0))).unwrap_or(epoch)

@@ -23,6 +23,7 @@ pub(super) struct Teller {
     equivocators: HashSet<MemberName>,
     trouble: Option<String>,
     bounds: Option<String>,
+    donations: HashSet<Digest>,
 }
 
 impl Teller {
@@ -99,6 +100,38 @@ impl Teller {
                  sign with `svdr-agent agree {id}`, or `svdr-agent reject {id} --reason TEXT`",
                 plan(session, Phase::Proposed(round))
             );
+        }
+    }
+
+    /// Whose snapshot this member could take, where its own SV app cannot make the dump or the round leaves it behind. A
+    /// person decides; the agent takes none by itself.
+    pub(super) fn donations(&mut self, session: &Session, me: &MemberName) {
+        let round = svdr_cli::session::shown_round(session);
+        let proposal = round.and_then(|round| svdr_cli::session::shown_proposal(session, round));
+        let (Some(round), Some((proposal, _))) = (round, proposal) else { return };
+        let donations = session.donations(round, &proposal.digest());
+        if donations.values().all(|(digest, _)| self.donations.contains(digest)) {
+            return;
+        }
+        let facts = SessionFacts::of(session);
+        let Some(own) = facts.member(me) else { return };
+        let lacks = match own.dump {
+            Some("pruned" | "behind") => true,
+            None => own.role == Some("left_behind"),
+            _ => false,
+        };
+        for one in facts.donations.iter().filter(|one| lacks && one.donor != *me) {
+            if self.donations.insert(one.digest) {
+                tracing::warn!(
+                    "{} donates its snapshot of {} ({}), of which this SV's dump can be made: `svdr-agent receive {} --from \
+                     {}`",
+                    one.donor,
+                    one.recovery_timestamp,
+                    svdr_cli::session::size(one.size),
+                    session.id(),
+                    svdr_cli::session::quoted(&one.donor)
+                );
+            }
         }
     }
 

@@ -1,7 +1,8 @@
-//! Why a merge failed: whose document, where in it, what was expected, what was found, and the way out.
+//! Why there is no dump: whose document, where in it, what was expected, what was found, and the way out.
 //!
-//! The identities document holds private keys, so an error never carries anything of its values, not even a
-//! single character: [`Found`] is built for a document, and for that one it keeps only the kind of thing.
+//! The identities document holds private keys, and so does a validator's data snapshot. So an error never carries
+//! anything of their values, not even a single character: [`Found`] is built for a document, and for those it keeps
+//! only the kind of thing.
 
 use std::{fmt, io};
 
@@ -22,6 +23,10 @@ pub enum Document {
     Snapshot,
     /// The whole dump that the SV app has exported: private keys too.
     Dump,
+    /// The answer of a validator app, which has the dump in its field `data_snapshot`: private keys.
+    Validator,
+    /// A validator's migration dump, as it was taken out of that: private keys.
+    ValidatorDump,
 }
 
 impl fmt::Display for Document {
@@ -30,17 +35,19 @@ impl fmt::Display for Document {
             Document::Identities => "identities document",
             Document::Snapshot => "data snapshot",
             Document::Dump => "exported dump",
+            Document::Validator => "validator's data snapshot",
+            Document::ValidatorDump => "validator's migration dump",
         })
     }
 }
 
 impl Document {
-    /// Whether it holds private keys, so that nothing of it may be told.
-    const fn is_private(self) -> bool {
-        matches!(self, Document::Identities | Document::Dump)
+    /// Whether it holds private keys.
+    pub(super) const fn is_private(self) -> bool {
+        !matches!(self, Document::Snapshot)
     }
 
-    /// Adds a key to a path. Of the identities document only names are told: a document that is damaged may have
+    /// Adds a key to a path. Of a document with private keys only names are told: a document that is damaged may have
     /// something else where a key should be.
     pub(super) fn push_key(self, path: &mut String, key: &str) {
         let is_name = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -51,8 +58,8 @@ impl Document {
                 }
                 path.push_str(key);
             }
-            (Document::Identities | Document::Dump, _) => path.push_str("[…]"),
-            (Document::Snapshot, _) => *path += &format!("[{:?}]", shown(key)),
+            _ if self.is_private() => path.push_str("[…]"),
+            _ => *path += &format!("[{:?}]", shown(key)),
         }
     }
 }
@@ -90,18 +97,17 @@ pub enum Found {
     Byte(u8),
     /// A short text of the data snapshot, cut.
     Text(String),
-    /// A kind of thing: all that is said of the identities document.
+    /// A kind of thing: all that is said of a document with private keys.
     Kind(&'static str),
 }
 
 impl Found {
-    /// A byte of `document`. Of the identities document only JSON's own punctuation and control characters are
-    /// told.
+    /// A byte of `document`. Of one with private keys only JSON's own punctuation and control characters are told.
     pub(super) fn byte(document: Document, byte: u8) -> Found {
-        match document.is_private() && byte > b' ' && !b"{}[]:,\"".contains(&byte) {
-            true => Found::Kind("another character"),
-            false => Found::Byte(byte),
+        if document.is_private() && byte > b' ' && !b"{}[]:,\"".contains(&byte) {
+            return Found::Kind("another character");
         }
+        Found::Byte(byte)
     }
 
     /// A text of `document`, or only that it is one.
@@ -239,6 +245,9 @@ pub enum Defect {
     /// A field that must hold a timestamp does not.
     #[error("{0}")]
     NotATimestamp(TimestampError),
+    /// The same, in a document of which no value is told.
+    #[error("expected an RFC 3339 timestamp with Z, found another text")]
+    NoTimestamp,
     /// The snapshot was taken at another time than the one asked for.
     #[error("expected the timestamp asked for, {expected}; found {found}")]
     OtherTimestamp {
@@ -284,6 +293,14 @@ pub enum Defect {
         /// The path.
         found: String,
     },
+    /// A snapshot that is to be passed on holds identities.
+    #[error("identities stand in it, and they hold private keys; expected a data snapshot alone")]
+    Identities,
+    /// A snapshot that is to be passed on has its payloads in files of their own.
+    #[error(
+        "its payloads are in files of their own; expected them in the document, which is all that is passed on"
+    )]
+    SeparateFiles,
 }
 
 /// A document is refused.
@@ -332,8 +349,22 @@ impl Refusal {
             (Document::Snapshot, Defect::Missing { key: "data_snapshot", .. }) => {
                 "Give the answer of the SV app's data-snapshot here; are the two files exchanged?"
             }
+            (Document::Validator, Defect::Missing { key: "data_snapshot" | "participant", .. }) => {
+                "This is not what a validator app answers; check that url is the base of the validator app's API, and \
+                 not of an SV app's"
+            }
+            (Document::Validator, _) => {
+                "Take the data snapshot again from the validator app, and check that all of it arrived"
+            }
+            (Document::ValidatorDump, _) => {
+                "Make the dump again with svdr-agent validator dump, and leave it as it is"
+            }
             (Document::Identities, _) => {
                 "Use another copy of the identities backup, or take it again from the SV app's identities-dump"
+            }
+            (_, Defect::Identities) => {
+                "Give it to nobody; take the data snapshot alone from the SV app, and find out how the identities came \
+                 into it"
             }
             (Document::Snapshot, _) => {
                 "Take the data snapshot again from the SV app, and check that all of it arrived"
@@ -359,7 +390,7 @@ impl fmt::Display for Refusal {
 // The defect stands in the message, so it is not a source besides.
 impl std::error::Error for Refusal {}
 
-/// Why there is no merged dump.
+/// Why there is no dump.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
     /// A document is not what it should be.
@@ -384,9 +415,7 @@ pub enum MergeError {
         source: io::Error,
     },
     /// The result could not be written.
-    #[error(
-        "the merged dump could not be written after {offset} bytes. Make room on the disk, or write elsewhere"
-    )]
+    #[error("the dump could not be written after {offset} bytes. Make room on the disk, or write elsewhere")]
     Write {
         /// Bytes written before.
         offset: u64,
@@ -411,7 +440,7 @@ impl MergeError {
         matches!(self, MergeError::Refused(_) | MergeError::IdentitiesTooLarge)
     }
 
-    /// The document at fault, where it is one of the two.
+    /// The document at fault, where it is one.
     pub fn document(&self) -> Option<Document> {
         match self {
             MergeError::Refused(refusal) => Some(refusal.document),

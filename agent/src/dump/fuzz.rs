@@ -6,7 +6,10 @@ use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Value};
 use zeroize::Zeroizing;
 
-use super::{ChunkCheck, DumpCopy, Expectations, Identities, MergeError, Merger, Parts, Relocation};
+use super::{
+    ChunkCheck, DumpCopy, Expectations, Extractor, Identities, MergeError, Merger, Parts, Relocation,
+    check_validator_dump,
+};
 
 /// Separates the documents in the input: a byte that no JSON document holds.
 const SEPARATOR: u8 = 0xff;
@@ -49,11 +52,53 @@ pub(super) fn check(identities: &[u8], snapshot: &[u8], chunk_len: usize) -> boo
     true
 }
 
-fn run(identities: &Identities, snapshot: &[u8], chunk_len: usize) -> Result<Vec<u8>, MergeError> {
+/// Takes `CHUNK_LEN ANSWER`, takes the validator's dump out of the answer, and panics where a law is broken:
+///
+/// * nothing panics, and where the answer is cut does not matter;
+/// * what is accepted, serde_json accepts too;
+/// * the dump is the text of the value of `data_snapshot`, and it is accepted as a dump itself.
+#[expect(clippy::panic, reason = "a broken law is reported by a panic, which the fuzzer looks for")]
+pub fn takes_the_value(input: &[u8]) -> bool {
+    let Some((&chunk_len, answer)) = input.split_first() else { return false };
+    let whole = extract(answer, answer.len().max(1));
+    let cut = extract(answer, usize::from(chunk_len).max(1));
+    match (&whole, &cut) {
+        (Ok(whole), Ok(cut)) => assert_eq!(whole, cut),
+        (Err(whole), Err(cut)) => assert_eq!(whole.to_string(), cut.to_string()),
+        _ => panic!("accepted or refused depending on the chunks"),
+    }
+    let Ok(dump) = whole else { return false };
+    let members = members(answer).unwrap_or_else(|| panic!("not JSON"));
+    let Some((_, value)) = members.into_iter().find(|(key, _)| key == "data_snapshot") else {
+        panic!("there is no data_snapshot in it");
+    };
+    assert_eq!(dump.strip_suffix(b"\n"), Some(value.as_bytes()), "not the value");
+    assert!(check_validator_dump(dump.as_slice(), expectations(), |_| ()).is_ok(), "not a dump");
+    true
+}
+
+fn extract(answer: &[u8], chunk_len: usize) -> Result<Vec<u8>, MergeError> {
     let mut out = Vec::new();
+    let mut extractor = Extractor::new(expectations(), Parts::Skip, &mut out)?;
+    for chunk in answer.chunks(chunk_len) {
+        extractor.push(chunk)?;
+    }
+    let summary = extractor.finish()?;
+    assert_eq!(summary.size, out.len() as u64);
+    assert_eq!(summary.sha256, svdr_protocol::digest::Digest::of(&out));
+    Ok(out)
+}
+
+fn expectations() -> Expectations {
     let timestamp =
         svdr_protocol::time::Timestamp::from_micros(0).unwrap_or(svdr_protocol::time::Timestamp::MIN);
-    let expectations = Expectations { timestamp, migration_id: None };
+    // A migration id that is not in the text is taken from here.
+    Expectations { timestamp, migration_id: Some(6) }
+}
+
+fn run(identities: &Identities, snapshot: &[u8], chunk_len: usize) -> Result<Vec<u8>, MergeError> {
+    let mut out = Vec::new();
+    let expectations = Expectations { migration_id: None, ..expectations() };
     let mut merger = Merger::new(identities, expectations, Parts::Skip, &mut out)?;
     for chunk in snapshot.chunks(chunk_len) {
         merger.push(chunk)?;

@@ -1,6 +1,6 @@
-//! The shape of both documents: which fields there are, what they hold, and which must be there.
+//! The shape of every document: which fields there are, what they hold, and which must be there.
 //!
-//! One table for both, because the same checks run on both: kinds, required fields, and keys that may stand only
+//! One table for all, because the same checks run on all: kinds, required fields, and keys that may stand only
 //! once. Whatever the table does not name is passed through unseen. An optional field may be `null`: some
 //! encoders write that for one that is absent.
 
@@ -23,7 +23,11 @@ pub(super) enum Node {
     PrivateIdentities,
     DumpDocument,
     SnapshotDocument,
+    ValidatorDocument,
+    ValidatorSnapshot,
     CreatedAt,
+    /// When the app made it, which is not the time that it is of.
+    MadeAt,
     MigrationId,
     ParticipantUsers,
     DataSnapshot,
@@ -67,7 +71,7 @@ static IDENTITIES: &[Field] = &[
 static PARTICIPANT: &[Field] = &[optional("id", Node::ParticipantId)];
 static DUMP_DOCUMENT: &[Field] = &[
     required("identities", Node::Identities),
-    required("created_at", Node::CreatedAt),
+    required("created_at", Node::MadeAt),
     required("migration_id", Node::MigrationId),
     required("data_snapshot", Node::DataSnapshot),
     optional("participant_users", Node::ParticipantUsers),
@@ -77,6 +81,20 @@ static SNAPSHOT_DOCUMENT: &[Field] = &[
     required("migration_id", Node::MigrationId),
     required("data_snapshot", Node::DataSnapshot),
     optional("participant_users", Node::ParticipantUsers),
+];
+static VALIDATOR_DOCUMENT: &[Field] = &[required("data_snapshot", Node::ValidatorSnapshot)];
+/// `http.DomainMigrationDump` of Splice's validator app.
+static VALIDATOR_SNAPSHOT: &[Field] = &[
+    required("participant", Node::PrivateIdentities),
+    required("acs_snapshot", Node::AcsSnapshot),
+    required("acs_timestamp", Node::AcsTimestamp),
+    required("dars", Node::Dars),
+    optional("migration_id", Node::MigrationId),
+    optional("domain_id", Node::PartyOrDomain),
+    optional("created_at", Node::MadeAt),
+    optional("participant_users", Node::ParticipantUsers),
+    optional("synchronizer_was_paused", Node::WasPaused),
+    optional("separate_payload_files", Node::SeparateFiles),
 ];
 static DATA_SNAPSHOT: &[Field] = &[
     required("acs_snapshot", Node::AcsSnapshot),
@@ -97,6 +115,8 @@ impl Node {
             Node::Participant => Some(PARTICIPANT),
             Node::DumpDocument => Some(DUMP_DOCUMENT),
             Node::SnapshotDocument => Some(SNAPSHOT_DOCUMENT),
+            Node::ValidatorDocument => Some(VALIDATOR_DOCUMENT),
+            Node::ValidatorSnapshot => Some(VALIDATOR_SNAPSHOT),
             Node::DataSnapshot => Some(DATA_SNAPSHOT),
             Node::Dar => Some(DAR),
             _ => None,
@@ -116,7 +136,13 @@ impl Node {
                 "an object with the fields identities, created_at, migration_id and data_snapshot"
             }
             Node::SnapshotDocument => "an object with the fields created_at, migration_id and data_snapshot",
-            Node::CreatedAt | Node::AcsTimestamp => "an RFC 3339 timestamp with Z, as a string",
+            Node::ValidatorDocument => "an object with the field data_snapshot",
+            Node::ValidatorSnapshot => {
+                "an object with the fields participant, acs_snapshot, acs_timestamp and dars"
+            }
+            Node::CreatedAt | Node::MadeAt | Node::AcsTimestamp => {
+                "an RFC 3339 timestamp with Z, as a string"
+            }
             Node::MigrationId => "a migration id, as a whole number",
             Node::ParticipantUsers => "an object with the participant's users, or null",
             Node::DataSnapshot => "an object with the fields acs_snapshot, acs_timestamp and dars",
@@ -139,11 +165,14 @@ impl Node {
             | Node::PrivateIdentities
             | Node::DumpDocument
             | Node::SnapshotDocument
+            | Node::ValidatorDocument
+            | Node::ValidatorSnapshot
             | Node::DataSnapshot
             | Node::Dar => matches!(kind, Kind::Object),
             Node::ParticipantUsers => matches!(kind, Kind::Object | Kind::Null),
             Node::PartyOrDomain
             | Node::CreatedAt
+            | Node::MadeAt
             | Node::AcsTimestamp
             | Node::AcsSnapshot
             | Node::DarHash
@@ -180,6 +209,8 @@ impl Shape {
             Document::Identities => Node::IdentitiesDocument,
             Document::Snapshot => Node::SnapshotDocument,
             Document::Dump => Node::DumpDocument,
+            Document::Validator => Node::ValidatorDocument,
+            Document::ValidatorDump => Node::ValidatorSnapshot,
         };
         Shape { root, open: Vec::new(), next: root }
     }

@@ -19,6 +19,9 @@ use super::whole::{NamedFile, Span};
 /// The largest migration id: Splice counts them in a signed 64-bit integer.
 const MAX_MIGRATION_ID: u64 = i64::MAX as u64;
 
+/// What identities stand under, wherever the SV app writes any.
+const IDENTITIES_KEY: &str = "identities";
+
 /// A payload that was read, and which of the digests is its own.
 struct Part<T> {
     payload: T,
@@ -62,13 +65,15 @@ struct Export {
     spans: Vec<Span>,
 }
 
-/// Checks a snapshot against what was asked for; also where it is part of a whole dump.
+/// Checks a snapshot, an SV's or a validator's, against what was asked for; also where it is part of a whole dump.
 pub(super) struct SnapshotVisitor {
     document: Document,
     export: Option<Export>,
     shape: Shape,
     expectations: Expectations,
     taken_keys: HashSet<String>,
+    /// Whether it is to leave this node.
+    to_pass_on: bool,
     /// The value being read.
     node: Node,
     start: Position,
@@ -80,33 +85,16 @@ pub(super) struct SnapshotVisitor {
     parts: Option<DigestThread>,
     /// Digests begun in `parts`.
     cuts: usize,
+    /// Where the dump in a validator's document starts, and where it has ended.
+    value: (Option<u64>, Option<u64>),
     /// Why `parts` failed: a visitor's own errors are about the document.
     broken: Option<MergeError>,
 }
 
 impl SnapshotVisitor {
-    /// `taken_keys` are those of the identities document; `parts`, where given, digests the payloads.
+    /// `taken_keys` are those of the identities document, where there is one; `parts`, where given, digests the
+    /// payloads.
     pub(super) fn new(
-        expectations: Expectations,
-        taken_keys: HashSet<String>,
-        parts: Option<DigestThread>,
-    ) -> SnapshotVisitor {
-        SnapshotVisitor::of(Document::Snapshot, expectations, taken_keys, parts)
-    }
-
-    /// The same for a whole dump, whose payloads are files that are going to be moved; `parts`, where given,
-    /// digests the DARs.
-    pub(super) fn of_dump(
-        expectations: Expectations,
-        relocation: Relocation,
-        parts: Option<DigestThread>,
-    ) -> SnapshotVisitor {
-        let export = Export { relocation, participant: Vec::new(), files: Vec::new(), spans: Vec::new() };
-        let visitor = SnapshotVisitor::of(Document::Dump, expectations, HashSet::new(), parts);
-        SnapshotVisitor { export: Some(export), ..visitor }
-    }
-
-    fn of(
         document: Document,
         expectations: Expectations,
         taken_keys: HashSet<String>,
@@ -118,6 +106,7 @@ impl SnapshotVisitor {
             shape: Shape::new(document),
             expectations,
             taken_keys,
+            to_pass_on: false,
             node: Node::Other,
             start: Position { offset: 0, line: 1, column: 1 },
             short: Vec::new(),
@@ -126,8 +115,33 @@ impl SnapshotVisitor {
             facts: Facts::default(),
             parts,
             cuts: 0,
+            value: (None, None),
             broken: None,
         }
+    }
+
+    /// The same for a whole dump, whose payloads are files that are going to be moved; `parts`, where given,
+    /// digests the DARs.
+    pub(super) fn of_dump(
+        expectations: Expectations,
+        relocation: Relocation,
+        parts: Option<DigestThread>,
+    ) -> SnapshotVisitor {
+        let export = Export { relocation, participant: Vec::new(), files: Vec::new(), spans: Vec::new() };
+        let visitor = SnapshotVisitor::new(Document::Dump, expectations, HashSet::new(), parts);
+        SnapshotVisitor { export: Some(export), ..visitor }
+    }
+
+    /// The offset of the first byte of a validator's dump in its document, once it was seen, and of the first byte
+    /// behind it.
+    pub(super) const fn value_range(&self) -> (Option<u64>, Option<u64>) {
+        self.value
+    }
+
+    /// For a snapshot that is passed on to other nodes by itself.
+    pub(super) fn to_pass_on(expectations: Expectations, parts: DigestThread) -> SnapshotVisitor {
+        let visitor = SnapshotVisitor::new(Document::Snapshot, expectations, HashSet::new(), Some(parts));
+        SnapshotVisitor { to_pass_on: true, ..visitor }
     }
 
     /// A failure beside the document, if there was one.
@@ -143,7 +157,9 @@ impl SnapshotVisitor {
             Placed::Here { size } => Payload::Inline { size, sha256: digest(part.digest) },
             Placed::File { path } => Payload::File { path, checked: None },
         };
-        let (Some(payloads), Some(migration_id)) = (self.facts.payloads, self.facts.migration_id) else {
+        // Where a validator's dump does not name it, it is the one that was asked for.
+        let migration_id = self.facts.migration_id.or(self.expectations.migration_id);
+        let (Some(payloads), Some(migration_id)) = (self.facts.payloads, migration_id) else {
             return Ok(None);
         };
         let dars = self.facts.dars.into_iter().map(|part| Dar {
@@ -204,7 +220,10 @@ impl SnapshotVisitor {
     }
 
     const fn reads_short(&self) -> bool {
-        matches!(self.node, Node::CreatedAt | Node::AcsTimestamp | Node::DarHash | Node::ParticipantId)
+        matches!(
+            self.node,
+            Node::CreatedAt | Node::MadeAt | Node::AcsTimestamp | Node::DarHash | Node::ParticipantId
+        )
     }
 
     fn payload_piece(&mut self, at: Position, piece: &[u8], alphabet: bool) -> Result<(), Fault> {
@@ -247,7 +266,7 @@ impl SnapshotVisitor {
             Node::AcsSnapshot => self.facts.acs_snapshot = Some(Part { payload, digest }),
             Node::GenesisState => self.facts.genesis_state = Some(Part { payload, digest }),
             _ => {
-                let size = payload.into_size("data_snapshot.dars")?;
+                let size = payload.into_size(self.path("data_snapshot.dars"))?;
                 if let Some(dar) = self.facts.dars.last_mut() {
                     dar.payload.size = size;
                     dar.digest = digest;
@@ -290,15 +309,15 @@ impl SnapshotVisitor {
             }
             return Ok(());
         }
-        if self.node == Node::CreatedAt && self.export.is_some() {
-            // Not a time of Canton's: Java may print it to the nanosecond.
-            let read = Timestamp::parse_truncating(&shown(&text));
-            return read.map(drop).map_err(|error| Fault::at(self.start, Defect::NotATimestamp(error)));
-        }
-        let found: Timestamp =
-            shown(&text).parse().map_err(|error| Fault::at(self.start, Defect::NotATimestamp(error)))?;
+        let is_made_at = self.node == Node::MadeAt;
+        // When the app made it is not a time of Canton's: Java may print it to the nanosecond.
+        let parse = if is_made_at { Timestamp::parse_truncating } else { str::parse };
+        let found = parse(&shown(&text)).map_err(|error| {
+            let private = self.document.is_private();
+            Fault::at(self.start, if private { Defect::NoTimestamp } else { Defect::NotATimestamp(error) })
+        })?;
         let expected = self.expectations.timestamp;
-        if found != expected {
+        if found != expected && !is_made_at {
             return Err(Fault::at(self.start, Defect::OtherTimestamp { expected, found }));
         }
         Ok(())
@@ -316,6 +335,14 @@ impl SnapshotVisitor {
                 self.facts.migration_id = Some(found);
                 Ok(())
             }
+        }
+    }
+
+    /// `path`, as it is in this document: a validator's dump is what other documents have in `data_snapshot`.
+    fn path(&self, path: &'static str) -> &'static str {
+        match self.document {
+            Document::ValidatorDump => path.strip_prefix("data_snapshot.").unwrap_or(path),
+            _ => path,
         }
     }
 
@@ -338,10 +365,11 @@ impl SnapshotVisitor {
         };
         let genesis_state = self.facts.genesis_state.take();
         let genesis_state = genesis_state
-            .map(|part| place(part, PayloadPart::GenesisState, "data_snapshot.genesis_state"))
+            .map(|part| place(part, PayloadPart::GenesisState, self.path("data_snapshot.genesis_state")))
             .transpose()?;
         if let Some(part) = self.facts.acs_snapshot.take() {
-            let acs_snapshot = place(part, PayloadPart::AcsSnapshot, "data_snapshot.acs_snapshot")?;
+            let path = self.path("data_snapshot.acs_snapshot");
+            let acs_snapshot = place(part, PayloadPart::AcsSnapshot, path)?;
             self.facts.payloads = Some(Payloads { acs_snapshot, genesis_state });
         }
         Ok(())
@@ -353,12 +381,18 @@ impl Visitor for SnapshotVisitor {
         if self.shape.at_top_level() && self.taken_keys.contains(key) {
             return Err(Fault::at(at, Defect::InBoth { key: shown(key) }));
         }
+        if self.to_pass_on && key == IDENTITIES_KEY {
+            return Err(Fault::at(at, Defect::Identities));
+        }
         self.shape.key(at, key)
     }
 
     fn value(&mut self, at: Position, kind: Kind) -> Result<Content, Fault> {
         self.node = self.shape.value(at, kind)?;
         self.start = at;
+        if self.node == Node::ValidatorSnapshot {
+            self.value.0 = Some(at.offset);
+        }
         if self.node == Node::Dar {
             if self.facts.dars.len() >= MAX_DARS {
                 return Err(Fault::at(at, Defect::TooManyDars));
@@ -412,6 +446,9 @@ impl Visitor for SnapshotVisitor {
         match self.node {
             Node::MigrationId => self.migration_id(raw).map_err(|defect| Fault::at(at, defect))?,
             Node::WasPaused => self.facts.was_paused = flag,
+            Node::SeparateFiles if self.to_pass_on && flag == Some(true) => {
+                return Err(Fault::at(at, Defect::SeparateFiles));
+            }
             Node::SeparateFiles => self.facts.separate = Some(flag.unwrap_or(false)),
             _ => {}
         }
@@ -422,6 +459,10 @@ impl Visitor for SnapshotVisitor {
         let (node, _keys) = self.shape.close(at)?;
         match node {
             Node::DataSnapshot => self.place_payloads(at),
+            Node::ValidatorSnapshot => {
+                self.value.1 = Some(at.offset + 1);
+                self.place_payloads(at)
+            }
             _ => Ok(()),
         }
     }

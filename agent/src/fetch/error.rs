@@ -38,7 +38,7 @@ pub enum FetchError {
     /// What arrived as complete is no JSON document: it was cut, damaged or replaced on its way.
     #[error(
         "{url} answered 200, but what arrived is not a data snapshot: {source}. If this goes on, look at what stands \
-         between here and the SV app"
+         between here and the app"
     )]
     Damaged {
         /// What was asked for.

@@ -199,7 +199,7 @@ fn a_log_line_holds_all_the_causes() {
     });
     assert_eq!(
         in_one_line(&failure),
-        "there is no token for the SV app (token cannot be read; put the secret there, or correct its name in the \
+        "there is no token for the app (token cannot be read; put the secret there, or correct its name in the \
          configuration: torn\nout)"
     );
 }

@@ -7,7 +7,7 @@
 
 use reqwest::StatusCode;
 
-use super::{FetchError, Mode, Order};
+use super::FetchError;
 use crate::sv_app::{Failure, Words};
 
 /// What an answer says whose app has no room for it.
@@ -44,11 +44,6 @@ impl Sign {
         match self {
             Sign::Sure(words) | Sign::Likely(words) => words,
         }
-    }
-
-    /// Whether something follows from it: in [`Mode::Auto`], and a likely one only where there is another way.
-    pub(super) fn is_for(self, order: &Order) -> bool {
-        order.mode == Mode::Auto && (matches!(self, Sign::Sure(_)) || order.volume.is_some())
     }
 }
 

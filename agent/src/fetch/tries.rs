@@ -58,7 +58,7 @@ impl Tries {
 }
 
 /// A span in whole seconds, or in milliseconds below one.
-pub(super) fn rounded(span: Duration) -> humantime::FormattedDuration {
+pub(crate) fn rounded(span: Duration) -> humantime::FormattedDuration {
     let whole = if span < Duration::from_secs(1) {
         Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
     } else {

@@ -24,7 +24,7 @@ use svdr_protocol::time::Timestamp;
 
 use super::error::in_one_line;
 use super::tries::{Tries, rounded};
-use super::{FetchError, Made, Order};
+use super::{FetchError, Made, Order, Way};
 use crate::export::{self, DUMP_FILE, ExportError, Sight, TakeOrder, Volume, set_folder};
 use crate::sv_app::{Failure, RetryPolicy, SvApp, Timeouts};
 
@@ -32,13 +32,18 @@ use crate::sv_app::{Failure, RetryPolicy, SvApp, Timeouts};
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Tries until there is a dump, as [`super::fetch`].
-pub(super) async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Result<Made, FetchError> {
-    let Some(volume) = order.volume.clone() else {
+pub(super) async fn fetch(
+    app: &SvApp,
+    order: &Order,
+    way: &Way,
+    policy: RetryPolicy,
+) -> Result<Made, FetchError> {
+    let Some(volume) = way.volume.clone() else {
         let path = PathBuf::from(export::APP_DIR);
         let source = std::io::Error::other("no dump_dir is configured");
         return Err(ExportError::Volume { path, source }.into());
     };
-    let watch = Watch { order, volume, timeouts: app.timeouts() };
+    let watch = Watch { order, way, volume, timeouts: app.timeouts() };
     let mut tries = Tries::new(policy);
     let mut known = Sight::default();
     watch.check_volume().await?;
@@ -60,6 +65,7 @@ pub(super) async fn fetch(app: &SvApp, order: &Order, policy: RetryPolicy) -> Re
 /// The export's folder, and what is wanted of it.
 struct Watch<'a> {
     order: &'a Order,
+    way: &'a Way,
     volume: Volume,
     timeouts: Timeouts,
 }
@@ -176,7 +182,7 @@ impl Watch<'_> {
 
     /// Takes the export as it is now.
     async fn take(&self) -> Result<Result<Made, ExportError>, FetchError> {
-        let (order, volume) = (self.order.clone(), self.volume.clone());
+        let (order, way, volume) = (self.order.clone(), self.way.clone(), self.volume.clone());
         let awaited = Awaited::default();
         let given_up = Arc::clone(&awaited.given_up);
         let taken = tokio::task::spawn_blocking(move || {
@@ -184,7 +190,7 @@ impl Watch<'_> {
             let summary = export::take(&TakeOrder {
                 volume: &volume,
                 expectations: order.expectations,
-                participant: order.participant.as_deref(),
+                participant: way.participant.as_deref(),
                 parts: order.parts,
                 out: &out,
                 replace: order.replace,

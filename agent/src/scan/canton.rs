@@ -140,11 +140,11 @@ pub fn origin(line: &[u8]) -> Option<(String, String)> {
 }
 
 /// What the wrappers outside of a message know about it.
-#[derive(Clone, Debug, Default)]
-struct Context {
+#[derive(Clone, Copy, Debug, Default)]
+struct Context<'a> {
     at: Option<LineTime>,
-    trace: Option<String>,
-    logger: Option<String>,
+    trace: Option<&'a str>,
+    logger: Option<&'a str>,
 }
 
 fn trim(line: &[u8]) -> &[u8] {
@@ -152,15 +152,15 @@ fn trim(line: &[u8]) -> &[u8] {
     line.trim_ascii_end()
 }
 
-fn read_wrapped(line: &[u8], wrappers: u32, context: &Context) -> Line {
+fn read_wrapped(line: &[u8], wrappers: u32, context: &Context<'_>) -> Line {
     let line = trim(line);
     let Some(wrappers) = wrappers.checked_sub(1) else { return Line::Unreadable };
     if let Some(prefix) = cri::prefix(line) {
-        let context = Context { at: Some(LineTime::Utc(prefix.at)), ..context.clone() };
+        let context = Context { at: Some(LineTime::Utc(prefix.at)), ..*context };
         return read_wrapped(prefix.content, wrappers, &context);
     }
     if let Some((at, content)) = date::stamp(line) {
-        let context = Context { at: Some(LineTime::Utc(at)), ..context.clone() };
+        let context = Context { at: Some(LineTime::Utc(at)), ..*context };
         return read_wrapped(content, wrappers, &context);
     }
     if let Some(inner) = json::quoted(line) {
@@ -177,9 +177,9 @@ fn read_wrapped(line: &[u8], wrappers: u32, context: &Context) -> Line {
 }
 
 /// A line with Canton's header in text, or the same as lnav shows it.
-fn read_text(line: &[u8], context: &Context) -> Line {
+fn read_text(line: &[u8], context: &Context<'_>) -> Line {
     // A line torn inside a character can still hold a whole message in front of it.
-    let text = match std::str::from_utf8(line) {
+    let text = match simdutf8::compat::from_utf8(line) {
         Ok(text) => text,
         Err(error) => {
             std::str::from_utf8(line.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
@@ -192,14 +192,14 @@ fn read_text(line: &[u8], context: &Context) -> Line {
         (Some(outer), _) => Some(outer),
         (None, local) => Some(local),
     };
-    message_of(Some(logger), header.message, header.trace.map(str::to_owned), at, Some(header.at))
+    message_of(Some(logger), header.message, header.trace, at, Some(header.at))
 }
 
 /// `message` as a message of `logger`, where there is one.
 fn message_of(
     logger: Option<&str>,
     message: &str,
-    trace: Option<String>,
+    trace: Option<&str>,
     at: Option<LineTime>,
     stamp: Option<LineTime>,
 ) -> Line {
@@ -212,7 +212,7 @@ fn message_of(
         message::Reading::Torn => return Line::Unreadable,
     };
     let synchronizer = logger.and_then(header::synchronizer).or(named);
-    let trace = trace.filter(|_| !matches!(fact, Fact::Match(_)));
+    let trace = trace.filter(|_| !matches!(fact, Fact::Match(_))).map(str::to_owned);
     Line::Ours(Message { at, stamp, trace, synchronizer, logger: logger.is_some(), fact })
 }
 

@@ -11,15 +11,15 @@
 //!
 //! What is found does not depend on where blocks begin and end.
 
-use aho_corasick::packed;
-
 use super::canton::{self, Line, LineTime, Message, Stream};
 use super::limits::{MAX_DOCKER_PIECE_BYTES, MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
 
+mod needles;
+mod sieve;
+
+pub use needles::Needles;
+
 const SEPARATORS: [u8; 2] = [b'\n', 0];
-/// The ends of `stdout P` and `stderr P`: their first four bytes, which are what the search looks at first, are
-/// rare, while those of the whole words stand on every line.
-const PIECES: [&str; 2] = ["ut P", "rr P"];
 
 /// What a part of a log held.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,78 +38,6 @@ pub struct Found {
     pub first: Option<LineTime>,
     /// The time of the last line that has one.
     pub last: Option<LineTime>,
-}
-
-/// The literals that are searched, compiled.
-pub struct Needles {
-    /// The messages' phrases and the marks of split lines.
-    all: Searcher,
-    /// The phrases alone.
-    phrases: Searcher,
-    /// How many phrases there are; they stand before the marks.
-    phrase_count: usize,
-    longest: usize,
-}
-
-/// SIMD where the machine has it.
-enum Searcher {
-    Packed(packed::Searcher),
-    Plain(Box<aho_corasick::AhoCorasick>),
-}
-
-/// A literal that was found.
-struct Hit {
-    /// Its first byte.
-    at: usize,
-    /// Its place among the searcher's literals.
-    literal: usize,
-}
-
-impl Searcher {
-    fn new(literals: &[&str]) -> Result<Searcher, aho_corasick::BuildError> {
-        let packed = packed::Config::new().builder().extend(literals).build();
-        match packed {
-            Some(searcher) => Ok(Searcher::Packed(searcher)),
-            None => aho_corasick::AhoCorasick::new(literals).map(|it| Searcher::Plain(Box::new(it))),
-        }
-    }
-
-    /// The first literal in `data` at or behind `from`.
-    fn find(&self, data: &[u8], from: usize) -> Option<Hit> {
-        let data = data.get(from..)?;
-        let found = match self {
-            Searcher::Packed(searcher) => searcher.find(data)?,
-            Searcher::Plain(searcher) => searcher.find(data)?,
-        };
-        Some(Hit { at: from + found.start(), literal: found.pattern().as_usize() })
-    }
-}
-
-impl Needles {
-    /// Searches for `phrases`.
-    ///
-    /// # Errors
-    /// Where they are too many or too long to be compiled.
-    pub fn new(phrases: &[&str]) -> Result<Needles, aho_corasick::BuildError> {
-        let all: Vec<&str> = phrases.iter().chain(&PIECES).copied().collect();
-        let longest = all.iter().map(|literal| literal.len()).max().unwrap_or(0);
-        Ok(Needles {
-            all: Searcher::new(&all)?,
-            phrases: Searcher::new(phrases)?,
-            phrase_count: phrases.len(),
-            longest,
-        })
-    }
-
-    /// Whether `text` holds a phrase.
-    pub fn occur_in(&self, text: &[u8]) -> bool {
-        self.phrases.find(text, 0).is_some()
-    }
-
-    /// Bytes that two parts of one line must share for a literal on their border to be found.
-    pub fn overlap(&self) -> usize {
-        self.longest.saturating_sub(1)
-    }
 }
 
 /// The first separator in `data` at or behind `from`.
@@ -224,7 +152,7 @@ impl<'n> Finder<'n> {
     /// log and ends at a line's end.
     pub fn warm_up(&mut self, data: &[u8], offset: u64) {
         let mut ignored = Found::default();
-        if self.needles.all.find(data, 0).is_some() {
+        if self.needles.hits(data).next(0).is_some() {
             // It begins far enough away for what is in front of it not to matter.
             let _ = self.read(data, offset, &mut ignored);
         }
@@ -239,20 +167,23 @@ impl<'n> Finder<'n> {
         self.splits.iter().flatten().any(|split| split.counts)
     }
 
-    /// Reads `data`, which starts at `offset` of the log, at a line's start, and holds whole lines.
+    /// Reads `data`, which starts at `offset` of the log, at a line's start, and holds whole lines; their line breaks are
+    /// counted.
     ///
     /// # Errors
     /// Where the meaning of a line depends on what is in front of `data` and that has not been seen. It happens
     /// only to the first line of a stream, and only where that matters.
     pub fn read(&mut self, data: &[u8], offset: u64, found: &mut Found) -> Result<(), NeedsWarmUp> {
         let mut passed = self.close_splits(data, offset, found);
+        let needles = self.needles;
+        let mut hits = needles.hits(data);
         let mut from = 0;
-        while let Some(hit) = self.needles.all.find(data, from) {
+        while let Some(hit) = hits.next(from) {
             let start = last_separator(data.get(..hit.at).unwrap_or_default()).map_or(0, |at| at + 1);
             let end = next_separator(data, hit.at).unwrap_or(data.len());
             from = end;
             let line = data.get(start..end).unwrap_or_default();
-            let holds_phrase = || hit.literal < self.needles.phrase_count || self.needles.occur_in(line);
+            let holds_phrase = || hit.is_phrase || needles.occur_in(line);
             let Some(prefix) = canton::cri_prefix(line) else {
                 if holds_phrase() && !self.continues_docker_piece(line, data, start, offset)? {
                     judge(line, found);
@@ -283,6 +214,7 @@ impl<'n> Finder<'n> {
                 judge(line, found);
             }
         }
+        found.lines += hits.line_breaks();
         self.known = [true; 2];
         self.note_docker(data, offset);
         Ok(())

@@ -169,11 +169,13 @@ impl Tally {
                 seen.map(|seen| if differs { &mut seen.mismatches } else { &mut seen.matches })
             }
             _ if differs => return,
-            _ if self.outside.contains_key(sender) => self.outside.get_mut(sender),
-            _ if self.outside.len() < MAX_OUTSIDE_PARTICIPANTS => {
-                Some(self.outside.entry(sender.clone()).or_default())
+            _ => {
+                let has_room = self.outside.len() < MAX_OUTSIDE_PARTICIPANTS;
+                match self.outside.get_mut(sender) {
+                    None if has_room => Some(self.outside.entry(sender.clone()).or_default()),
+                    known => known,
+                }
             }
-            _ => None,
         };
         let Some(ticks) = ticks.filter(|_| !full) else {
             self.outside_overflow += u64::from(!differs);

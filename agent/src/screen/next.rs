@@ -10,7 +10,7 @@ use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
 use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
 
-use svdr_cli::session::{shown_proposal, shown_round};
+use svdr_cli::session::{quoted, shown_proposal, shown_round};
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -113,10 +113,15 @@ fn dump(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32) -> Ne
     if session.obstacles(round).any(|(member, _)| member == me)
         && !matches!(voter.dump(round), Decision::Signed(_) | Decision::Refuse(_))
     {
-        return Next::wait(
-            "tell the conveners that your SV app cannot make this dump; the bounds that would suit everybody are \
-             above. The agent keeps trying while it runs.",
-        );
+        let what = "tell the conveners that your SV app cannot make this dump; the bounds that would suit everybody are \
+                    above. The agent keeps trying while it runs";
+        let proposal = shown_proposal(session, round).map(|(proposal, _)| proposal.digest());
+        let donated =
+            proposal.filter(|proposal| session.donations(round, proposal).keys().any(|donor| *donor != me));
+        // Without a donation, another round is the better way: it brings everybody back.
+        return donated
+            .and_then(|proposal| receive(session, me, what, (round, &proposal)))
+            .unwrap_or_else(|| Next::wait(format!("{what}.")));
     }
     match voter.dump(round) {
         Decision::Signed(_) => Next::wait(format!(
@@ -158,7 +163,6 @@ fn completed(
         Body::Proposal(proposal) => proposal.candidate.covered.contains(me),
         _ => false,
     };
-    let donors: Vec<&MemberName> = certificate.attestations().keys().collect();
     let (round, proposal) = (certificate.round().round, certificate.agreement().proposal().digest());
     if covered && matches!(voter.agree(&proposal), Decision::Sign(_)) {
         return Next::run(
@@ -169,24 +173,54 @@ fn completed(
             [format!("svdr-agent review {id}"), format!("svdr-agent agree {id}"), run_command(session)],
         );
     }
-    if covered && session.agreements(round, &proposal).contains_key(me) {
+    let is_stopped = session.obstacles(round).any(|(member, _)| member == me);
+    if covered && !is_stopped && session.agreements(round, &proposal).contains_key(me) {
         return Next::run(
             "finish your own dump. The agent does that by itself while it runs:",
             [run_command(session)],
         );
     }
-    Next::run(
-        format!(
-            "you have no dump in this session. Ask one of {} for the data snapshot of the DSO party at {}, compare \
-             it with that member's attestation, and merge it with your own identities:",
-            listed(&donors),
-            certificate.recovery_timestamp()
-        ),
-        [format!(
-            "svdr-agent merge --identities IDENTITIES --data SNAPSHOT --timestamp {} --out DUMP",
-            certificate.recovery_timestamp()
-        )],
-    )
+    let what = match is_stopped {
+        true => "your SV app cannot make this dump",
+        false => "you have no dump in this session",
+    };
+    receive(session, me, what, (round, &proposal))
+        .unwrap_or_else(|| Next::wait(format!("{what}, and nobody is there to take one from.")))
+}
+
+/// How a member without a dump comes to one: of the donations that there are, or by asking for one. `None` where nobody
+/// else could donate.
+fn receive(session: &Session, me: &MemberName, what: &str, of: (u32, &Digest)) -> Option<Next> {
+    let (id, (round, proposal)) = (session.id(), of);
+    let donations = session.donations(round, proposal);
+    let donors: Vec<&MemberName> = donations.keys().copied().filter(|name| *name != me).collect();
+    if !donors.is_empty() {
+        let command = |name: &&MemberName| format!("svdr-agent receive {id} --from {}", quoted(name));
+        let donate = if donors.len() > 1 { "donate; one of these is enough" } else { "donates" };
+        return Some(Next::run(
+            format!("{what}. Make it of the snapshot that {} {donate}:", listed(&donors)),
+            donors.iter().map(command),
+        ));
+    }
+    let agreed = session.agreements(round, proposal);
+    let covered = match session.statement(proposal)?.body() {
+        Body::Proposal(body) => &body.candidate.covered,
+        _ => return None,
+    };
+    // Whose own dump is made has an SV app that serves the timestamp.
+    let mut made = session.attestations(round, proposal);
+    made.retain(|_, one| matches!(one.body(), Body::Attestation(own) if own.received.is_none()));
+    let could: Vec<&MemberName> =
+        agreed.keys().copied().filter(|name| *name != me && covered.contains(*name)).collect();
+    let best: Vec<&MemberName> = could.iter().copied().filter(|name| made.contains_key(*name)).collect();
+    let ask = if best.is_empty() { could } else { best };
+    (!ask.is_empty()).then(|| {
+        Next::wait(format!(
+            "{what}. Ask one of {} to run `svdr-agent donate {id}`; then you take that snapshot with `svdr-agent receive {id} \
+             --from NAME`.",
+            listed(&ask)
+        ))
+    })
 }
 
 /// What follows for a member whose dump is attested, as far as it has marked what it did.

@@ -15,6 +15,10 @@ use svdr_protocol::statement::{
 };
 use svdr_protocol::time::Tick;
 
+mod donating;
+
+pub use donating::{donation, receiving};
+
 /// The beginning of all of them.
 fn opening(session: &Session, me: &MemberName, what: &str) -> String {
     let drill = if session.drill() { format!("{DRILL}\n") } else { String::new() };

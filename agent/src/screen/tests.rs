@@ -10,7 +10,7 @@ use svdr_cli::session::heading::Style;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::milestone::Step;
 use svdr_protocol::proposal::Parameters;
-use svdr_protocol::statement::{Body, Milestone, ObstacleKind, Proposal};
+use svdr_protocol::statement::{Body, Donation, Milestone, ObstacleKind, Proposal};
 use svdr_protocol::vote::{Decision, Record, Voter};
 
 use super::next::{Next, next};
@@ -184,4 +184,52 @@ fn a_second_agreement_says_what_it_abandons_and_moves_on_from() {
         text += "\n\n----\n\n";
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_member_without_a_dump_is_led_to_a_donor() {
+    let mut text = String::new();
+    let mut note = |when: &str, meeting: &Meeting, me: usize| {
+        let Next { what, commands } = next_of(meeting, me);
+        text += &format!("{when}\n  {what}\n");
+        text.extend(commands.iter().map(|command| format!("    {command}\n")));
+    };
+    let (mut meeting, proposal) = agreed(false);
+    meeting.agree(3, proposal);
+    meeting.obstacle(2, proposal, ObstacleKind::Pruned, "pruned");
+    note("pruned, nobody donates", &meeting, 2);
+    meeting.donate(0, proposal, "dso", Some("https://sv-1.example.com:7444"));
+    note("pruned, somebody donates", &meeting, 2);
+    (0..2).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
+    let donated = meeting.donate(1, proposal, "dso", None);
+    meeting.attest_received(3, &donated, "dso");
+    note("completed, pruned, two donate", &meeting, 2);
+    insta::assert_snapshot!(text);
+    insta::assert_snapshot!(status(&meeting, 3));
+}
+
+#[test]
+fn a_received_dump_that_is_not_what_was_donated_stands_on_the_screen() {
+    let (mut meeting, proposal) = agreed(false);
+    meeting.agree(3, proposal);
+    let donated = meeting.donate(0, proposal, "dso", None);
+    (0..2).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
+    meeting.attest_received(3, &donated, "another");
+    insta::assert_snapshot!(status(&meeting, 1));
+}
+
+#[test]
+fn the_words_before_a_donation_and_a_receipt() {
+    let (mut meeting, proposal) = agreed(false);
+    let donated = meeting.donate(0, proposal, "dso", Some("https://sv-1.example.com:7444"));
+    let Body::Donation(donation) = donated.body() else { panic!("no donation") };
+    let session = &meeting.session;
+    let mut texts = vec![signing::donation(session, &name(0), donation)];
+    texts.push(signing::donation(session, &name(0), &Donation { url: None, ..donation.clone() }));
+    let of = (&name(0), &donated.digest(), donation);
+    texts.push(signing::receiving(session, &name(1), of, None));
+    let (me, record) = (name(3), Record::new());
+    let Decision::Sign(agreement) = Voter::new(&me, &record, session, &[]).agree(&proposal) else { panic!() };
+    texts.push(signing::receiving(session, &me, of, Some(&agreement)));
+    insta::assert_snapshot!(texts.join("\n\n----\n\n"));
 }

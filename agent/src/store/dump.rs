@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use svdr_cli::crash::around_flush;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::digest::Digest;
-use svdr_protocol::statement::{MAX_PARTS, Part};
+use svdr_protocol::names::MemberName;
+use svdr_protocol::statement::{MAX_PARTS, Part, Received};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote;
 
@@ -45,6 +46,18 @@ pub struct DumpRecord {
     pub started: Timestamp,
     /// When it was on disk, likewise.
     pub finished: Timestamp,
+    /// Whose snapshot it is made of, where it is not the own SV app's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<ReceivedRecord>,
+}
+
+/// Whose snapshot a dump is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceivedRecord {
+    /// The donor.
+    pub from: MemberName,
+    /// Digest of its donation.
+    pub donation: Digest,
 }
 
 /// A part of a dump.
@@ -80,6 +93,7 @@ impl DumpRecord {
             parts: parts(summary),
             started,
             finished,
+            received: None,
         }
     }
 
@@ -107,22 +121,24 @@ impl DumpRecord {
         Ok(true)
     }
 
+    /// The same, made of another member's snapshot.
+    pub fn received_from(self, from: MemberName, donation: Digest) -> DumpRecord {
+        DumpRecord { received: Some(ReceivedRecord { from, donation }), ..self }
+    }
+
     /// What the voting rules look at.
     pub fn to_vote(&self) -> vote::Dump {
-        let part = |part: &PartRecord| Part {
-            name: part.name.clone(),
-            digest: part.sha256,
-            size: part.size,
-            file: part.file.clone(),
-        };
         vote::Dump {
             recovery_timestamp: self.recovery_timestamp,
             migration_id: self.migration_id,
             whole: Part { name: String::new(), digest: self.sha256, size: self.size, file: None },
-            parts: self.parts.iter().map(part).collect(),
+            parts: self.parts.iter().map(Part::from).collect(),
             started: self.started,
             finished: self.finished,
-            received: None,
+            received: self
+                .received
+                .as_ref()
+                .map(|one| Received { from: one.from.clone(), donation: one.donation }),
         }
     }
 
@@ -165,8 +181,14 @@ fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
     }
 }
 
+impl From<&PartRecord> for Part {
+    fn from(part: &PartRecord) -> Part {
+        Part { name: part.name.clone(), digest: part.sha256, size: part.size, file: part.file.clone() }
+    }
+}
+
 /// The parts that have a digest, up to as many as an attestation may list.
-fn parts(summary: &MergeSummary) -> Vec<PartRecord> {
+pub(crate) fn parts(summary: &MergeSummary) -> Vec<PartRecord> {
     let payload = |name: &str, payload: &Payload| match payload {
         Payload::Inline { size, sha256: Some(sha256) } => {
             Some(PartRecord { name: name.to_owned(), size: *size, sha256: *sha256, file: None })
@@ -217,6 +239,7 @@ mod tests {
             parts: vec![part("acs_snapshot", b"abc", Some("acs")), part("dar:1220", b"x", None)],
             started: at(1),
             finished: at(2),
+            received: None,
         }
     }
 

@@ -80,11 +80,15 @@ impl BaseUrl {
         host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
-    /// `GET …/v0/admin/domain/data-snapshot`, with the timestamp, and the migration id where one is to be asked for.
-    pub fn data_snapshot(&self, timestamp: Timestamp, migration_id: Option<u64>) -> Url {
+    /// `GET …/v0/admin/domain/data-snapshot`, with the timestamp, the migration id where one is to be asked for, and the
+    /// party where only its contracts are.
+    pub fn data_snapshot(&self, timestamp: Timestamp, migration_id: Option<u64>, party: Option<&str>) -> Url {
         let mut url = self.below("v0/admin/domain/data-snapshot");
         let migration_id = migration_id.map(|id| format!("&migration_id={id}")).unwrap_or_default();
         url.set_query(Some(&format!("timestamp={timestamp}{migration_id}")));
+        if let Some(party) = party {
+            url.query_pairs_mut().append_pair("party_id", party);
+        }
         url
     }
 
@@ -96,6 +100,13 @@ impl BaseUrl {
     /// `GET …/v0/admin/domain/identities-dump`.
     pub fn identities_dump(&self) -> Url {
         self.below("v0/admin/domain/identities-dump")
+    }
+
+    /// The same of a validator app. `force=true`: that the synchronizer is not paused is what a disaster is about.
+    pub fn validator_snapshot(&self, timestamp: Timestamp, migration_id: Option<u64>) -> Url {
+        let mut url = self.data_snapshot(timestamp, migration_id, None);
+        url.query_pairs_mut().append_pair("force", "true");
+        url
     }
 
     /// `GET …/v0/admin/authorization`.
@@ -133,11 +144,32 @@ mod tests {
         for base in ["https://sv.sv.example.com/api/sv", "https://sv.sv.example.com/api/sv/"] {
             let base: BaseUrl = base.parse().unwrap();
             let expected = "https://sv.sv.example.com/api/sv/v0/admin/domain/data-snapshot?timestamp=2026-04-21T23:10:00.500Z";
-            assert_eq!(base.data_snapshot(timestamp, None).as_str(), expected);
-            assert_eq!(base.data_snapshot(timestamp, Some(6)).as_str(), format!("{expected}&migration_id=6"));
+            assert_eq!(base.data_snapshot(timestamp, None, None).as_str(), expected);
+            assert_eq!(
+                base.data_snapshot(timestamp, Some(6), None).as_str(),
+                format!("{expected}&migration_id=6")
+            );
         }
+        let base: BaseUrl = "https://sv.sv.example.com/api/sv".parse().unwrap();
+        let of_party = base.data_snapshot(timestamp, None, Some("DSO::12 20&a"));
+        assert!(
+            of_party.as_str().ends_with("?timestamp=2026-04-21T23:10:00.500Z&party_id=DSO%3A%3A12+20%26a")
+        );
         let base: BaseUrl = "http://127.0.0.1:8080".parse().unwrap();
-        assert!(base.data_snapshot(timestamp, None).as_str().starts_with("http://127.0.0.1:8080/v0/admin/"));
+        assert!(
+            base.data_snapshot(timestamp, None, None).as_str().starts_with("http://127.0.0.1:8080/v0/admin/")
+        );
+    }
+
+    #[test]
+    fn a_validator_is_asked_although_the_synchronizer_is_not_paused() {
+        let timestamp: Timestamp = "2026-04-21T23:10:00.500Z".parse().unwrap();
+        let base: BaseUrl = "https://wallet.validator.example.com/api/validator".parse().unwrap();
+        let expected = "https://wallet.validator.example.com/api/validator/v0/admin/domain/data-snapshot\
+                        ?timestamp=2026-04-21T23:10:00.500Z";
+        let asked = |migration_id| base.validator_snapshot(timestamp, migration_id).to_string();
+        assert_eq!(asked(None), format!("{expected}&force=true"));
+        assert_eq!(asked(Some(6)), format!("{expected}&migration_id=6&force=true"));
     }
 
     #[test]

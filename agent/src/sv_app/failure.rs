@@ -56,7 +56,7 @@ pub enum Failure {
     },
     /// 401 or 403.
     #[error(
-        "{url} answered {status}{words}. Renew {credentials}: it has to be that of an administrator of the SV app"
+        "{url} answered {status}{words}. Renew {credentials}: it has to be that of an administrator of the app"
     )]
     Unauthorized {
         /// What was asked for.
@@ -69,10 +69,10 @@ pub enum Failure {
         credentials: String,
     },
     /// There was no token to send.
-    #[error("there is no token for the SV app")]
+    #[error("there is no token for the app")]
     Token(#[from] TokenError),
     /// A status that comes and goes: 5xx, 408, a rate limit, a success that is not 200.
-    #[error("{url} answered {status}{words}. Look at the SV app's log and its ingress if this goes on")]
+    #[error("{url} answered {status}{words}. Look at the app's log and its ingress if this goes on")]
     Server {
         /// What was asked for.
         url: String,
@@ -85,7 +85,7 @@ pub enum Failure {
     },
     /// A web page where the snapshot should be.
     #[error(
-        "{url} answered {status}{words}. Something between here and the SV app answered in its place: check that \
+        "{url} answered {status}{words}. Something between here and the app answered in its place: check that \
          url is the app's API and needs no login page"
     )]
     Page {
@@ -106,7 +106,7 @@ pub enum Failure {
     },
     /// A connection, but no answer on it.
     #[error(
-        "{url} broke the connection off before it answered. Look at the SV app's log and its ingress if this goes on"
+        "{url} broke the connection off before it answered. Look at the app's log and its ingress if this goes on"
     )]
     Dropped {
         /// What was asked for.
@@ -126,7 +126,7 @@ pub enum Failure {
     },
     /// Nothing more came.
     #[error(
-        "{url} has sent nothing for {} after {received} bytes of its answer. Check the network and the SV app's \
+        "{url} has sent nothing for {} after {received} bytes of its answer. Check the network and the app's \
          load; if such pauses are to be expected, raise idle_timeout", humantime::format_duration(*after))]
     Stalled {
         /// What was asked for.
@@ -150,8 +150,8 @@ pub enum Failure {
     },
     /// 404.
     #[error(
-        "{url} answered 404 Not Found{words}. Either url is not the base of the SV app's API (it ends in /api/sv \
-         behind the ingress), or the release of the app is older than this call"
+        "{url} answered 404 Not Found{words}. Either url is not the base of the app's API (behind the ingress it ends \
+         in /api/sv for an SV app, and in /api/validator for a validator app), or the release of the app is older than this call"
     )]
     NotFound {
         /// What was asked for.
@@ -185,7 +185,7 @@ pub enum Failure {
     },
     /// Any other status.
     #[error(
-        "{url} answered {status}{words}. That is no answer of the SV app's API: check that url is its base and that \
+        "{url} answered {status}{words}. That is no answer of the app's API: check that url is its base and that \
          nothing in between changes the request"
     )]
     Unexpected {

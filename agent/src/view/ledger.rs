@@ -90,18 +90,33 @@ impl Ledger {
         }
     }
 
-    /// Takes the receipt for something that was submitted, on disk afterwards.
+    /// Takes the receipts for what was submitted, on disk afterwards, with one flush.
     ///
     /// # Errors
     /// As [`Ledger::follow`].
-    pub fn acknowledged(&mut self, store: &Store, receipt: &VerifiedReceipt) -> Result<(), ViewError> {
-        match self.history.acknowledged(receipt.clone()) {
-            Ok(false) => Ok(()),
-            Ok(true) => {
-                let locked = store.lock()?;
-                Ok(locked.keep_receipts(self.session, &self.coordinator.key, &[receipt.envelope()])?)
+    pub fn acknowledged<'a>(
+        &mut self,
+        store: &Store,
+        receipts: impl IntoIterator<Item = &'a VerifiedReceipt>,
+    ) -> Result<(), ViewError> {
+        let mut new = Vec::new();
+        let mut failed = None;
+        for receipt in receipts {
+            match self.history.acknowledged(receipt.clone()) {
+                Ok(true) => new.push(receipt.envelope()),
+                Ok(false) => {}
+                Err(source) => {
+                    failed = Some(source);
+                    break;
+                }
             }
-            Err(source) => Err(self.broken(store, source, None)),
+        }
+        if !new.is_empty() {
+            store.lock()?.keep_receipts(self.session, &self.coordinator.key, &new)?;
+        }
+        match failed {
+            None => Ok(()),
+            Some(source) => Err(self.broken(store, source, None)),
         }
     }
 

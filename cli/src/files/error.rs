@@ -103,6 +103,12 @@ pub enum FileError {
         /// The path.
         path: PathBuf,
     },
+    /// Another process writes it.
+    #[error("{} is being written by another svdr-agent; wait for that one to end, or stop it", path.display())]
+    Busy {
+        /// The path.
+        path: PathBuf,
+    },
     /// The system said no.
     #[error("{} could not be {step}; {}", path.display(), step.way_out())]
     Io {
@@ -118,7 +124,7 @@ pub enum FileError {
 impl CommandError for FileError {
     fn exit(&self) -> Exit {
         match self {
-            FileError::Exists { .. } | FileError::Io { .. } => Exit::Failed,
+            FileError::Exists { .. } | FileError::Busy { .. } | FileError::Io { .. } => Exit::Failed,
             FileError::NoName { .. }
             | FileError::Folder { .. }
             | FileError::NotAFolder { .. }

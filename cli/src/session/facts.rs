@@ -49,8 +49,13 @@ pub struct SessionFacts {
     pub waits_for_members: Vec<MemberName>,
     /// The bounds that would suit everybody whose SV app cannot make the dump; `null` where none said so.
     pub bounds: Option<BoundsFacts>,
-    /// Parts of the dumps that differ between members.
+    /// Snapshots of the round that members donate to others.
+    pub donations: Vec<DonationFacts>,
+    /// Parts of the dumps that differ between members. Received dumps are another cut of the ledger, and are compared with
+    /// what was donated instead.
     pub differences: Vec<PartDifference>,
+    /// Received dumps that are not what was donated.
+    pub misfits: Vec<MisfitFacts>,
     /// Lower rounds that some member's attestation still holds open.
     pub held: Vec<HeldRound>,
     /// Who contradicted itself.
@@ -110,8 +115,10 @@ pub struct MemberFacts {
     pub vote: Option<&'static str>,
     /// Why it rejected.
     pub vote_reason: Option<String>,
-    /// `made`, `pruned`, `behind`, `abandoned` or `released`; `null` where nothing is known.
+    /// `made`, `received`, `pruned`, `behind`, `abandoned` or `released`; `null` where nothing is known.
     pub dump: Option<&'static str>,
+    /// Whose snapshot the dump is made of; `null` where it is its own SV app's, or is not there.
+    pub received_from: Option<MemberName>,
     /// What was said of it: an SV app's words, a reason.
     pub dump_reason: Option<String>,
     /// The size of the whole dump, in bytes.
@@ -173,6 +180,38 @@ pub struct BoundsFacts {
     pub pruned: Vec<MemberName>,
     /// Who has not caught up to a later one.
     pub behind: Vec<MemberName>,
+}
+
+/// A snapshot that a member donates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DonationFacts {
+    /// Who.
+    pub donor: MemberName,
+    /// Digest of the statement.
+    pub digest: Digest,
+    /// The party that it is of.
+    pub party: String,
+    /// The time that it is of.
+    pub recovery_timestamp: Timestamp,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its digest.
+    pub sha256: Digest,
+    /// Where it can be fetched; `null` where it is passed on by other means.
+    pub url: Option<String>,
+}
+
+/// A received dump that is not what was donated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MisfitFacts {
+    /// Whose dump.
+    pub member: MemberName,
+    /// The round.
+    pub round: u32,
+    /// Whom it says to have it from.
+    pub from: MemberName,
+    /// How the two do not fit.
+    pub what: String,
 }
 
 /// A part that should be equal in every member's dump, and is not.

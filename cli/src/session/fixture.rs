@@ -15,8 +15,8 @@ use svdr_protocol::proposal::Parameters;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{
-    Abandonment, Agreement, Attestation, Body, Confirmation, Header, Obstacle, ObstacleKind, Open, Part,
-    Rejection, Release, Statement, Verified,
+    Abandonment, Agreement, Attestation, Body, Confirmation, Donation, Header, Obstacle, ObstacleKind, Open,
+    Part, Received, Rejection, Release, Statement, Verified,
 };
 use svdr_protocol::time::{Tick, Timestamp};
 
@@ -174,6 +174,48 @@ impl Meeting {
             started: at("23:40:00"),
             finished: at("23:52:00"),
             received: None,
+        };
+        self.say(by, Body::Attestation(attestation))
+    }
+
+    /// A member donates the DSO party's snapshot, whose ACS snapshot has the content `acs`.
+    pub fn donate(&mut self, by: usize, proposal: Digest, acs: &str, url: Option<&str>) -> Arc<Verified> {
+        let verified = Arc::clone(self.session.statement(&proposal).unwrap());
+        let Body::Proposal(content) = verified.body() else { panic!("{proposal} is no proposal") };
+        let part = |name: &str, size| Part {
+            name: name.to_owned(),
+            digest: Digest::of(format!("{name} {acs}").as_bytes()),
+            size,
+            file: None,
+        };
+        let donation = Donation {
+            round: content.round,
+            proposal,
+            recovery_timestamp: content.plan.recovery_timestamp(),
+            migration_id: content.plan.migration_id(),
+            party: "DSO::1220be58".to_owned(),
+            snapshot: part("", 1_100_000_000),
+            parts: vec![part("acs_snapshot", 800_000_000)],
+            url: url.map(str::to_owned),
+        };
+        self.say(by, Body::Donation(donation))
+    }
+
+    /// A member attests a dump made of what was donated, or not quite: its ACS snapshot has the content `acs`.
+    pub fn attest_received(&mut self, by: usize, donated: &Verified, acs: &str) -> Arc<Verified> {
+        let Body::Donation(donation) = donated.body() else { panic!("no donation") };
+        let mut parts = donation.parts.clone();
+        parts[0].digest = Digest::of(format!("acs_snapshot {acs}").as_bytes());
+        let attestation = Attestation {
+            round: donation.round,
+            proposal: donation.proposal,
+            recovery_timestamp: donation.recovery_timestamp,
+            migration_id: donation.migration_id,
+            dump: Part { digest: Digest::of(b"received"), ..donation.snapshot.clone() },
+            parts,
+            started: at("23:55:00"),
+            finished: at("23:58:00"),
+            received: Some(Received { from: donated.signer().clone(), donation: donated.digest() }),
         };
         self.say(by, Body::Attestation(attestation))
     }

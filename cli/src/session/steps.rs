@@ -6,7 +6,7 @@
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 
-use super::facts::{MemberFacts, PartDifference, SessionFacts};
+use super::facts::{DonationFacts, MemberFacts, MisfitFacts, PartDifference, SessionFacts};
 use super::heading::{Style, all};
 use super::{short, size};
 use crate::exit::shown;
@@ -26,6 +26,9 @@ pub fn steps(facts: &SessionFacts, me: Option<&MemberName>, style: Style) -> Str
     }
     if !facts.differences.is_empty() {
         parts.push(differences(&facts.differences, style));
+    }
+    if !facts.misfits.is_empty() {
+        parts.push(misfits(&facts.misfits, style));
     }
     parts.join("\n\n")
 }
@@ -105,6 +108,11 @@ fn dump(member: &MemberFacts) -> String {
     match (member.dump, member.dump_size) {
         (Some("made"), Some(bytes)) => format!("made, {}", size(bytes)),
         (Some("made"), None) => "made".to_owned(),
+        (Some("received"), bytes) => {
+            let from = member.received_from.as_ref().map(ToString::to_string).unwrap_or_default();
+            let size = bytes.map(|bytes| format!(", {}", size(bytes))).unwrap_or_default();
+            format!("made from {from}'s snapshot{size}")
+        }
         (Some(state), _) => state.to_uppercase(),
         (None, _) => NOTHING.to_owned(),
     }
@@ -142,7 +150,26 @@ fn remarks(facts: &SessionFacts) -> Vec<String> {
         let noted = member.milestones.iter().filter(|one| !one.note.is_empty());
         remarks.extend(noted.map(|one| format!("{name}, {}: {}", one.name, one.note)));
     }
+    remarks.extend(facts.donations.iter().map(donation));
     remarks.iter().map(|remark| shown(remark)).collect()
+}
+
+fn donation(one: &DonationFacts) -> String {
+    let how = match &one.url {
+        Some(url) => format!("at {url}"),
+        None => "as a file".to_owned(),
+    };
+    format!("{} donates its snapshot of {} ({}) {how}", one.donor, one.recovery_timestamp, size(one.size))
+}
+
+/// Received dumps that are not what was donated.
+fn misfits(misfits: &[MisfitFacts], style: Style) -> String {
+    let mut text =
+        style.alarm("RECEIVED DUMPS DIFFER from what was donated; do not import them before you know why:");
+    for MisfitFacts { member, round, from, what } in misfits {
+        text += &shown(&format!("\n  {member}, round {round}, from {from}: {what}"));
+    }
+    text
 }
 
 /// Who differs from whom in which part of the dump.

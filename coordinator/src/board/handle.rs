@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use svdr_proto::v1;
+use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,6 +18,20 @@ pub struct Page {
     pub entries: Vec<Arc<Entry>>,
     /// How many entries the transcript has; it changes when there are more.
     pub length: Length,
+}
+
+/// What becomes of a statement that the board has.
+#[derive(Debug)]
+pub struct Waiting(oneshot::Receiver<Result<Arc<Entry>, Refusal>>);
+
+impl Waiting {
+    /// Its place in the transcript, once it is on disk.
+    ///
+    /// # Errors
+    /// Why it has no place.
+    pub async fn outcome(self) -> Result<Arc<Entry>, Refusal> {
+        self.0.await.unwrap_or(Err(Refusal::Stopping))
+    }
 }
 
 /// A way to the board. The board ends when all are dropped.
@@ -36,10 +51,19 @@ impl BoardHandle {
     /// # Errors
     /// Why it has no place.
     pub async fn submit(&self, incoming: Incoming, from: From) -> Result<Arc<Entry>, Refusal> {
+        self.hand_in(incoming, from).await?.outcome().await
+    }
+
+    /// Hands a statement in without waiting for what becomes of it. Statements get their places in the order in which
+    /// they were handed in.
+    ///
+    /// # Errors
+    /// Where the coordinator is stopping.
+    pub async fn hand_in(&self, incoming: Incoming, from: From) -> Result<Waiting, Refusal> {
         let (reply, answer) = oneshot::channel();
         let submission = Submission { incoming, from, reply };
         self.submit.send(submission).await.ok().ok_or(Refusal::Stopping)?;
-        answer.await.unwrap_or(Err(Refusal::Stopping))
+        Ok(Waiting(answer))
     }
 
     /// The transcript of a session from a position on, a page of it.
@@ -64,6 +88,22 @@ impl BoardHandle {
     /// Where there is no such session.
     pub async fn get(&self, session: SessionId) -> Result<v1::GetSessionResponse, Refusal> {
         self.ask(|reply| Question::Get { session, reply }).await?.map(|session| *session)
+    }
+
+    /// The completion certificate of a session.
+    ///
+    /// # Errors
+    /// Where there is no such session, or not exactly one certificate of it.
+    pub async fn certificate(&self, session: SessionId) -> Result<Arc<CompletionCertificate>, Refusal> {
+        self.ask(|reply| Question::Certificate { session, reply }).await?
+    }
+
+    /// Every session, and how many statements of it are on disk.
+    ///
+    /// # Errors
+    /// Where the coordinator is stopping.
+    pub async fn lengths(&self) -> Result<Vec<(SessionId, u64)>, Refusal> {
+        self.ask(|reply| Question::Lengths { reply }).await
     }
 
     async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Refusal> {

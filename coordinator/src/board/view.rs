@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use svdr_proto::v1::{self, SessionState};
+use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{Body, Verified};
 
 use super::slot::Slot;
+use crate::refusal::Refusal;
 
 pub(super) fn summary(slot: &Slot) -> v1::SessionSummary {
     let session = &slot.session;
@@ -44,6 +46,20 @@ pub(super) fn whole(slot: &Slot) -> v1::GetSessionResponse {
         proposal: proposal.and_then(proposal_summary),
         roster: session.roster().fingerprint().to_string(),
         head: slot.head().map(|head| head.to_string()).unwrap_or_default(),
+    }
+}
+
+/// The one completion certificate.
+pub(super) fn certificate(slot: &Slot) -> Result<CompletionCertificate, Refusal> {
+    let (session, id) = (&slot.session, slot.session.id());
+    let mut certificates: Vec<_> = session.completion_certificates().collect();
+    match (certificates.len(), certificates.pop()) {
+        (1, Some(certificate)) => Ok(certificate),
+        (0, _) => {
+            let needed = session.roster().threshold();
+            Err(Refusal::NotCompleted { session: id, phase: session.phase(), needed })
+        }
+        (found, _) => Err(Refusal::SeveralCertificates { session: id, found }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use clap::Args;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
 use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::identity::{self, IdentityError};
 use svdr_cli::output::{self, Output};
 use svdr_cli::roster_file::{self, RosterFileError};
@@ -30,6 +31,9 @@ use crate::server::{ServeError, Server};
 #[command(
     after_help = "Example: svdr-coordinator serve --roster roster.toml --identity coordinator.key \\\n    \
     --listen 0.0.0.0:7443 --data /var/lib/svdr\n\n\
+    With --publish, completed sessions are there as SESSION.certificate.jsonl and SESSION.transcript.jsonl (a\n\
+    drill's as drill-SESSION…): validators follow the certificate (svdr-agent validator dump), and anybody can verify\n\
+    both with nothing but the roster. Neither holds a secret.\n\n\
     Once it listens it prints the address and its public key, which every agent.toml has to name. SIGTERM and\n\
     SIGINT end it: calls are finished, and everything acknowledged is on disk. The key is made with\n\
     svdr-agent identity new."
@@ -50,6 +54,9 @@ pub struct ServeArgs {
     /// Where to serve metrics for Prometheus, in plain HTTP at /metrics
     #[arg(long, value_name = "ADDR", env = "SVDR_METRICS")]
     pub metrics: Option<SocketAddr>,
+    /// Publish certificate and transcript of every completed session in this folder, made if need be, for a web server
+    #[arg(long, value_name = "DIR", env = "SVDR_PUBLISH")]
+    pub publish: Option<PathBuf>,
     /// How long to wait for members without evidence before proposing, once the threshold has reported
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span::parse)]
     pub grace: Duration,
@@ -70,6 +77,15 @@ pub enum ServeCommandError {
     /// What it holds cannot be used.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// The folder to publish in cannot be used.
+    #[error("the folder {} cannot be made or written to; check --publish and its permissions", path.display())]
+    Publish {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// An address cannot be listened on.
     #[error(
         "{address} cannot be listened on; check that it is this machine's and that nothing else listens there"
@@ -103,7 +119,8 @@ impl CommandError for ServeCommandError {
             ServeCommandError::Journal(error) => journal_exit(error),
             ServeCommandError::Recover(RecoverError::Journal(error)) => journal_exit(error),
             ServeCommandError::Recover(_) => Exit::Refused,
-            ServeCommandError::Listen { .. }
+            ServeCommandError::Publish { .. }
+            | ServeCommandError::Listen { .. }
             | ServeCommandError::Runtime(_)
             | ServeCommandError::Signals(_)
             | ServeCommandError::Serve(_)
@@ -148,6 +165,9 @@ struct DocumentJournal {
 pub fn run(args: &ServeArgs, output: Output) -> Result<(), ServeCommandError> {
     let roster = Arc::new(roster_file::read(&args.roster)?);
     let key = Arc::new(identity::read(&args.identity)?);
+    if let Some(folder) = &args.publish {
+        usable(folder)?;
+    }
     let mut journal = SledJournal::open(&args.data, &roster.fingerprint())?;
     let (sessions, replayed) = recover(&mut journal, &roster)?;
     report(&replayed);
@@ -167,9 +187,21 @@ pub fn run(args: &ServeArgs, output: Output) -> Result<(), ServeCommandError> {
             .map_err(ServeCommandError::Print)?;
         print(&document, output).map_err(ServeCommandError::Print)?;
         let journal = Box::new(journal);
-        let server = Server { roster, key, sessions, journal, grace: args.grace, metrics };
+        let publish = args.publish.clone();
+        let server = Server { roster, key, sessions, journal, grace: args.grace, metrics, publish };
         Ok(server.run(listener, metrics_listener, stop).await?)
     })
+}
+
+/// Makes the folder to publish in, and tries whether files can be made there: a mistake is told at the start, not when
+/// the first session is completed.
+fn usable(folder: &Path) -> Result<(), ServeCommandError> {
+    let failed = |source| ServeCommandError::Publish { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    PrivateFile::create(folder.join("try"), Replace::Force)
+        .map(drop)
+        .map_err(io::Error::other)
+        .map_err(failed)
 }
 
 fn report(replayed: &Replayed) {

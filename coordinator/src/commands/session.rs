@@ -8,10 +8,10 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{self, FileError, Replace};
+use svdr_cli::files::FileError;
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::choice::{self, ChoiceError};
-use svdr_cli::session::facts::{SessionFacts, phase_name};
+use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::heading::Style;
 use svdr_cli::session::screen;
 use svdr_cli::span;
@@ -21,11 +21,11 @@ use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::session::{NotProposable, Session};
 use svdr_protocol::statement::{Abort, Body, Open, Proposal, SessionId};
 use svdr_protocol::time::Timestamp;
-use svdr_protocol::transcript;
 
 use crate::convener::client::{Checked, Client, ClientError};
 use crate::convener::config::Config;
 
+mod export;
 mod watch;
 
 /// Arguments of `session`.
@@ -55,7 +55,9 @@ pub enum SessionCommand {
     /// End a session (conveners)
     Abort(AbortArgs),
     /// Write a session's verified transcript: DSSE envelopes in JSON, one a line
-    Export(ExportArgs),
+    Export(export::ExportArgs),
+    /// Write a completed session's verified certificate, which validators follow
+    Certificate(export::CertificateArgs),
 }
 
 /// Arguments that name a session.
@@ -124,21 +126,6 @@ pub struct AbortArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-}
-
-/// Arguments of `session export`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-coordinator session export 0123… --out session.jsonl\n\n\
-    svdr-agent verify checks it on any machine, with nothing but the roster.")]
-pub struct ExportArgs {
-    /// The session's id, or the first four digits of it or more
-    pub session: String,
-    /// The file to write
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-    /// Replace an existing file
-    #[arg(long)]
-    pub force: bool,
 }
 
 /// Why a session command failed.
@@ -227,7 +214,8 @@ pub fn run(args: &SessionArgs, output: Output) -> Result<(), SessionCommandError
             }
             SessionCommand::Propose(args) => propose(&mut client, args, output).await,
             SessionCommand::Abort(args) => abort(&mut client, args, output).await,
-            SessionCommand::Export(args) => export(&mut client, args, output).await,
+            SessionCommand::Export(args) => export::transcript(&mut client, args, output).await,
+            SessionCommand::Certificate(args) => export::certificate(&mut client, args, output).await,
         }
     })
 }
@@ -392,39 +380,4 @@ async fn abort(client: &mut Client, args: &AbortArgs, output: Output) -> Result<
     let body = Body::Abort(Abort { reason: args.reason.clone() });
     let receipt = client.sign_and_submit(Some(&session), session.drill(), body).await?;
     signed(&receipt, &format!("session {} is called off; what is completed stays so", session.id()), output)
-}
-
-/// What is printed of a transcript that has been written.
-#[derive(Serialize)]
-struct Exported {
-    session: String,
-    statements: usize,
-    state: &'static str,
-    path: String,
-}
-
-async fn export(client: &mut Client, args: &ExportArgs, output: Output) -> Result<(), SessionCommandError> {
-    let (entries, session) = fetch(client, &args.session).await?;
-    let receipts: Vec<_> = entries.iter().map(|entry| [entry.receipt.envelope().clone()]).collect();
-    let mut text = String::new();
-    let lines = entries.iter().zip(&receipts).map(|(entry, receipt)| (&entry.envelope, receipt.as_slice()));
-    transcript::write(lines, |line| {
-        text.push_str(line);
-        text.push('\n');
-    });
-    files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
-    let exported = Exported {
-        session: session.id().to_string(),
-        statements: entries.len(),
-        state: phase_name(session.phase()),
-        path: args.out.display().to_string(),
-    };
-    let printed = match output {
-        Output::Json => output::print_json(&exported),
-        Output::Table => output::print(&format!(
-            "{} statements of session {} ({}) are in {}",
-            exported.statements, exported.session, exported.state, exported.path
-        )),
-    };
-    printed.map_err(SessionCommandError::Print)
 }

@@ -7,10 +7,11 @@ use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::identity::{self, IdentityError};
 use svdr_cli::roster_file::{self, RosterFileError};
 use svdr_proto::channel::{ConnectError, connect};
-use svdr_proto::limits::CALL_TIMEOUT;
+use svdr_proto::limits::{CALL_TIMEOUT, MAX_CERTIFICATE_LEN};
 use svdr_proto::tls::{TlsError, TlsIdentity};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_client::SessionServiceClient;
+use svdr_protocol::certificate::{CertificateError, CompletionCertificate};
 use svdr_protocol::dsse::{Envelope, EnvelopeError};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
@@ -70,7 +71,7 @@ pub enum ClientError {
     Silent,
     /// A statement of the transcript does not hold.
     #[error(
-        "statement {position} of the coordinator's transcript does not hold; tell its operator, and use another"
+        "statement {position} that the coordinator sent does not hold; tell its operator, and use another"
     )]
     Statement {
         /// Its position.
@@ -91,9 +92,7 @@ pub enum ClientError {
         source: Box<ReceiptError>,
     },
     /// An envelope is malformed.
-    #[error(
-        "entry {position} of the coordinator's transcript is malformed; tell its operator, and use another"
-    )]
+    #[error("entry {position} that the coordinator sent is malformed; tell its operator, and use another")]
     Envelope {
         /// Its position.
         position: u64,
@@ -122,12 +121,23 @@ pub enum ClientError {
         position: u64,
     },
     /// The transcript is another session's.
-    #[error("the coordinator sent the transcript of session {found} for {expected}; use another coordinator")]
+    #[error("the coordinator sent what belongs to session {found} for {expected}; use another coordinator")]
     OtherSession {
         /// The session asked for.
         expected: SessionId,
         /// The session of the transcript.
         found: SessionId,
+    },
+    /// What it sent is no certificate.
+    #[error(
+        "what the coordinator sent is no completion certificate of session {session}; tell its operator, and use another"
+    )]
+    Certificate {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        #[source]
+        source: Box<CertificateError>,
     },
     /// A statement belongs elsewhere.
     #[error(
@@ -165,6 +175,7 @@ impl CommandError for ClientError {
             | ClientError::OtherReceipt { .. }
             | ClientError::OtherSession { .. }
             | ClientError::NotAccepted { .. }
+            | ClientError::Certificate { .. }
             | ClientError::Sign(_) => Exit::Refused,
         }
     }
@@ -289,6 +300,30 @@ impl Client {
         let own = PublicKey::from(self.key.verifying_key());
         let member = self.roster.member_by_key(&own).map(|member| member.name.clone());
         member.ok_or_else(|| ClientError::NotAMember { key: own.to_string() })
+    }
+
+    /// The completion certificate of a session, counted and checked here with nothing but the roster.
+    ///
+    /// # Errors
+    /// Where the call fails, or what comes is no certificate of that session.
+    pub async fn certificate(&mut self, session: SessionId) -> Result<CompletionCertificate, ClientError> {
+        let request = v1::GetCertificateRequest { session: session.to_string() };
+        let mut service = self.service.clone().max_decoding_message_size(MAX_CERTIFICATE_LEN);
+        let statements = answered(service.get_certificate(request)).await?.into_inner().statements;
+        let mut verified = Vec::new();
+        for (position, statement) in (0..).zip(statements) {
+            let envelope = Envelope::from_message(statement)
+                .map_err(|error| ClientError::Envelope { position, source: Box::new(error) })?;
+            let one = Verified::read(envelope, &self.roster)
+                .map_err(|source| ClientError::Statement { position, source: Box::new(source) })?;
+            verified.push(Arc::new(one));
+        }
+        let certificate = CompletionCertificate::check(&self.roster, verified)
+            .map_err(|source| ClientError::Certificate { session, source: Box::new(source) })?;
+        match certificate.round().session {
+            found if found == session => Ok(certificate),
+            found => Err(ClientError::OtherSession { expected: session, found }),
+        }
     }
 
     /// The transcript as it is now, and the state that follows from it.

@@ -10,10 +10,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use svdr_proto::limits::ACCEPT_REST;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::limits::{ACCEPT_REST, MAX_METRICS_CONNECTIONS, METRICS_TIMEOUT};
+use crate::limits::{MAX_METRICS_CONNECTIONS, METRICS_TIMEOUT};
 use crate::metrics::Metrics;
 
 /// OpenMetrics, which Prometheus reads.

@@ -477,6 +477,41 @@ pub struct SubmitResponse {
     #[prost(message, optional, tag = "1")]
     pub receipt: ::core::option::Option<Envelope>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubmitAllRequest {
+    #[prost(message, optional, tag = "1")]
+    pub statement: ::core::option::Option<Envelope>,
+}
+/// What became of the statement whose turn it is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubmitAllResponse {
+    #[prost(oneof = "submit_all_response::Answer", tags = "1, 2")]
+    pub answer: ::core::option::Option<submit_all_response::Answer>,
+}
+/// Nested message and enum types in `SubmitAllResponse`.
+pub mod submit_all_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Answer {
+        /// Kind "receipt", signed with the coordinator's key.
+        #[prost(message, tag = "1")]
+        Receipt(super::Envelope),
+        #[prost(message, tag = "2")]
+        Refusal(super::Refusal),
+    }
+}
+/// What Submit says in its status.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Refusal {
+    /// The gRPC code, for example 3 for INVALID_ARGUMENT.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    /// For programs: the reason of the google.rpc.ErrorInfo.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// For people: what is wrong, and what to do.
+    #[prost(string, tag = "3")]
+    pub message: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchRequest {
     /// The session's id: 32 hexadecimal digits.
@@ -521,6 +556,18 @@ pub struct GetTranscriptRequest {
 pub struct GetTranscriptResponse {
     #[prost(message, optional, tag = "1")]
     pub entry: ::core::option::Option<TranscriptEntry>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCertificateRequest {
+    /// The session's id: 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCertificateResponse {
+    /// The opening, the proposal, its agreements and the attestations, each as its signer signed it.
+    #[prost(message, repeated, tag = "1")]
+    pub statements: ::prost::alloc::vec::Vec<Envelope>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListSessionsRequest {}
@@ -831,6 +878,34 @@ pub mod session_service_client {
                 .insert(GrpcMethod::new("svdr.v1.SessionService", "Submit"));
             self.inner.unary(req, path, codec).await
         }
+        /// As Submit, for many statements: the one for who hands on all that it holds to another coordinator. They are
+        /// added in the order in which they are sent, and each gets one answer, in that order, once it is on disk. A
+        /// refused statement does not end the stream. What is sent beyond some dozens without an answer, or faster than a
+        /// caller may, is not read until there is room for it. After a broken stream, send again what had no answer.
+        pub async fn submit_all(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::SubmitAllRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SubmitAllResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.SessionService/SubmitAll",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.SessionService", "SubmitAll"));
+            self.inner.streaming(req, path, codec).await
+        }
         /// The session's statements from a position on, in the coordinator's order, then each new one as it comes,
         /// until the caller goes. After a broken stream, call again with the position after the last one received.
         pub async fn watch(
@@ -882,6 +957,32 @@ pub mod session_service_client {
                 .insert(GrpcMethod::new("svdr.v1.SessionService", "GetTranscript"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// The completion certificate of a session: what validators follow, and enough to check with nothing but the roster.
+        /// Members and observers may call it. FAILED_PRECONDITION while there is none, or more than one.
+        pub async fn get_certificate(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCertificateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCertificateResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/svdr.v1.SessionService/GetCertificate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("svdr.v1.SessionService", "GetCertificate"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -922,6 +1023,20 @@ pub mod session_service_server {
             &self,
             request: tonic::Request<super::SubmitRequest>,
         ) -> std::result::Result<tonic::Response<super::SubmitResponse>, tonic::Status>;
+        /// Server streaming response type for the SubmitAll method.
+        type SubmitAllStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SubmitAllResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// As Submit, for many statements: the one for who hands on all that it holds to another coordinator. They are
+        /// added in the order in which they are sent, and each gets one answer, in that order, once it is on disk. A
+        /// refused statement does not end the stream. What is sent beyond some dozens without an answer, or faster than a
+        /// caller may, is not read until there is room for it. After a broken stream, send again what had no answer.
+        async fn submit_all(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::SubmitAllRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::SubmitAllStream>, tonic::Status>;
         /// Server streaming response type for the Watch method.
         type WatchStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::WatchResponse, tonic::Status>,
@@ -946,6 +1061,15 @@ pub mod session_service_server {
             request: tonic::Request<super::GetTranscriptRequest>,
         ) -> std::result::Result<
             tonic::Response<Self::GetTranscriptStream>,
+            tonic::Status,
+        >;
+        /// The completion certificate of a session: what validators follow, and enough to check with nothing but the roster.
+        /// Members and observers may call it. FAILED_PRECONDITION while there is none, or more than one.
+        async fn get_certificate(
+            &self,
+            request: tonic::Request<super::GetCertificateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCertificateResponse>,
             tonic::Status,
         >;
     }
@@ -1160,6 +1284,54 @@ pub mod session_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/svdr.v1.SessionService/SubmitAll" => {
+                    #[allow(non_camel_case_types)]
+                    struct SubmitAllSvc<T: SessionService>(pub Arc<T>);
+                    impl<
+                        T: SessionService,
+                    > tonic::server::StreamingService<super::SubmitAllRequest>
+                    for SubmitAllSvc<T> {
+                        type Response = super::SubmitAllResponse;
+                        type ResponseStream = T::SubmitAllStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::SubmitAllRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SessionService>::submit_all(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SubmitAllSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/svdr.v1.SessionService/Watch" => {
                     #[allow(non_camel_case_types)]
                     struct WatchSvc<T: SessionService>(pub Arc<T>);
@@ -1252,6 +1424,52 @@ pub mod session_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/svdr.v1.SessionService/GetCertificate" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCertificateSvc<T: SessionService>(pub Arc<T>);
+                    impl<
+                        T: SessionService,
+                    > tonic::server::UnaryService<super::GetCertificateRequest>
+                    for GetCertificateSvc<T> {
+                        type Response = super::GetCertificateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCertificateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SessionService>::get_certificate(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCertificateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1307,8 +1525,8 @@ pub struct FetchSnapshotRequest {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FetchSnapshotResponse {
     /// The next bytes, never none.
-    #[prost(bytes = "vec", tag = "1")]
-    pub chunk: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "bytes", tag = "1")]
+    pub chunk: ::prost::bytes::Bytes,
 }
 /// Generated client implementations.
 #[cfg(feature = "grpc")]

@@ -62,7 +62,7 @@ impl ClientCertVerifier for KnownClients {
 /// The server has shown another key than the one wanted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the server shows {}, but the configuration expects {}",
+    "the server shows {}, but {} is expected",
     found.as_ref().map_or_else(|| "a key that is not Ed25519".to_owned(), |key| format!("the key {}", key_text(key))),
     key_text(expected)
 )]

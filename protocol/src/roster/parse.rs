@@ -8,7 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    MAX_MEMBERS, MAX_OBSERVERS, MAX_ROSTER_LEN, MIN_MEMBERS, Member, Observer, Roster, governance_threshold,
+    ByKey, MAX_MEMBERS, MAX_OBSERVERS, MAX_ROSTER_LEN, MIN_MEMBERS, Member, Observer, Roster,
+    governance_threshold,
 };
 use crate::keys::{PublicKey, PublicKeyError};
 use crate::names::{MemberName, NameError, ParticipantId, SynchronizerId};
@@ -246,6 +247,7 @@ impl Reader<'_> {
             network: network?,
             synchronizer: synchronizer?.value,
             threshold: threshold?,
+            by_key: ByKey::of(&members),
             members,
             observers: observers.into_iter().filter_map(|observer| observer.value).collect(),
             by_name,

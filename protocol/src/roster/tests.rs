@@ -44,6 +44,22 @@ fn the_governance_threshold_is_that_of_the_dso() {
 }
 
 #[test]
+fn members_are_found_by_their_keys_and_nobody_else_is() {
+    let text = format!("{}[[observer]]\nname = \"V\"\nkey = \"{}\"\n", roster(4), key(9));
+    let roster = Roster::parse(&text).unwrap();
+    for member in roster.members() {
+        assert_eq!(roster.member_by_key(&member.key), Some(member));
+        assert_eq!(roster.verifying_key(&member.key), Some(&member.key.verifying_key()));
+        assert_eq!(roster.key_by_text(&member.key.to_string()), Some(member.key));
+    }
+    for nobody in [key(5), key(9)] {
+        assert_eq!(roster.member_by_key(&nobody), None);
+        assert_eq!(roster.verifying_key(&nobody), None);
+        assert_eq!(roster.key_by_text(&nobody.to_string()), None);
+    }
+}
+
+#[test]
 fn the_fingerprint_is_over_the_meaning() {
     let text = roster(4);
     let expected = Roster::parse(&text).unwrap().fingerprint();

@@ -94,7 +94,10 @@ pub enum NotConfirmable {
 /// The last answer, for the confirmations that it was computed from: whoever decides anything asks again each time, and
 /// evidence may be made to take long. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LastAnswer(Arc<Mutex<Option<(Vec<Digest>, Arc<Restoration>)>>>);
+pub(super) struct LastAnswer(Arc<Mutex<Option<Answer>>>);
+
+/// What it was computed from, and what came of it.
+type Answer = (Vec<Digest>, Arc<Restoration>);
 
 impl Session {
     /// How the members stand to each other after the recovery; `None` before the session is completed.

@@ -128,8 +128,19 @@ pub enum Refusal {
         round: RoundOf,
     },
     /// It has not agreed to the round (rule 3).
-    #[error("this member has not agreed to round {round} and cannot attest it; agree first")]
+    #[error(
+        "this member has not agreed to round {round} and can neither attest nor donate in it; agree first"
+    )]
     NotAgreed {
+        /// The round.
+        round: u32,
+    },
+    /// The plan does not count on its SV app, so that its word about a snapshot counts for nothing.
+    #[error(
+        "round {round} leaves this member behind, so that it can donate nothing; ask a covered member to run \
+         `svdr-agent donate`"
+    )]
+    NotCovered {
         /// The round.
         round: u32,
     },

@@ -8,6 +8,9 @@ use super::network::Network;
 use crate::coordinator::Coordinator;
 use crate::relay::Relay;
 
+/// The folder that it publishes completed sessions in.
+pub(super) const PUBLISHED: &str = "published";
+
 /// The coordinator's process and the way to it.
 pub(super) struct Board {
     coordinator: Option<Coordinator>,
@@ -23,10 +26,10 @@ impl Board {
         Program::agent(folder, &["identity", "new", "--out", "coordinator.key"]).run(0)?;
         println!(
             "\n  $ svdr-coordinator serve --roster roster.toml --identity coordinator.key --listen 127.0.0.1:0 \
-             --data data"
+             --data data --publish {PUBLISHED}"
         );
         let relay = Relay::start().map_err(DrillError::Start)?;
-        let coordinator = Coordinator::start(folder, &[]).map_err(DrillError::Start)?;
+        let coordinator = Coordinator::start(folder, &["--publish", PUBLISHED]).map_err(DrillError::Start)?;
         relay.lead_to(Some(coordinator.started.address));
         let key = coordinator.started.public_key.clone();
         println!("    listens on {} with the key {key}", coordinator.started.address);
@@ -43,7 +46,8 @@ impl Board {
         if let Some(coordinator) = self.coordinator.take() {
             coordinator.kill().map_err(DrillError::Start)?;
         }
-        let again = Coordinator::start(&network.folder, &[]).map_err(DrillError::Start)?;
+        let again =
+            Coordinator::start(&network.folder, &["--publish", PUBLISHED]).map_err(DrillError::Start)?;
         let statements = again.started.journal.statements;
         self.relay.lead_to(Some(again.started.address));
         self.coordinator = Some(again);

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::command::heading;
 use super::network::{Network, failed};
+use super::receiving::RECEIVED;
 use super::steps::{Chosen, Dump, unexpected};
 use super::{DrillError, Options};
 use crate::sv_app::document::{self, Flaw};
@@ -37,8 +38,9 @@ pub(super) fn dumps(
         let size = io::copy(&mut File::open(&path).map_err(&reading)?, &mut hash).map_err(&reading)?;
         expect(&dump.path, "size", &dump.size.to_string(), &size.to_string())?;
         expect(&dump.path, "digest", &dump.sha256, &format!("sha256:{}", hex::encode(hash.0.finalize())))?;
-        let is_set = network.large && dump.how != "merge";
-        if nth < COMPARED && options.snapshot_megabytes <= COMPARED_MEGABYTES {
+        let is_set = network.large && !["merge", RECEIVED].contains(&dump.how);
+        let is_compared = nth < COMPARED || dump.how == RECEIVED;
+        if is_compared && options.snapshot_megabytes <= COMPARED_MEGABYTES {
             if is_set { set(network, chosen, dump)? } else { union(network, chosen, dump)? }
         }
         let files = if is_set { ", with its payload files" } else { "" };
@@ -83,11 +85,10 @@ fn union(network: &Network, chosen: &Chosen, dump: &Dump) -> Result<(), DrillErr
     let reading = failed(&path, "reading the dump");
     let found: Value = serde_json::from_reader(BufReader::new(File::open(&path).map_err(&reading)?))
         .map_err(|error| unexpected(&dump.path, "JSON", &error.to_string()))?;
-    let Some(sv) = network.svs.get(dump.member) else {
-        return Err(unexpected(&dump.path, "an SV of the drill", &dump.name));
-    };
+    let sv = network.sv(dump.member)?;
     let shape = sv.app.as_ref().map(|app| app.options().snapshot);
     let Some(shape) = shape else { return Err(unexpected(&dump.path, "an SV with an app", &dump.name)) };
+    let shape = if dump.how == RECEIVED { shape.of_the_dso_party() } else { shape };
     let snapshot: Vec<u8> =
         document::snapshot(shape, chosen.recovery_timestamp, super::network::MIGRATION_ID + 1, Flaw::Sound)
             .flatten()

@@ -170,12 +170,13 @@ impl Network {
                 acs_len: u64::from(options.snapshot_megabytes) * 1_000_000,
                 genesis_len: 10_000,
                 dars: 3,
+                is_cut: false,
             };
             let app = StandIn::start(sv_app::Options {
                 snapshot: shape,
                 identities: sv.identities.clone(),
                 migration_id: MIGRATION_ID,
-                caught_up_to: if story.lagging() == Some(place) { story.stuck_at() } else { None },
+                caught_up_to: if story.lagging().contains(&place) { story.stuck_at() } else { None },
                 pruned_until: if story.pruned().contains(&place) { story.pruned_until() } else { None },
                 faults: if options.faults { faults(place) } else { Vec::new() },
                 volume: match options.large {
@@ -254,10 +255,11 @@ fn write_config(
         .unwrap_or_default();
     let config = format!(
         "roster = \"../roster.toml\"\napproval = \"{}\"\n\n[identity]\nkey = \"identity.key\"\n\n\
-         {coordinator}{evidence}[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\
+         {coordinator}{evidence}[donor]\ndso_party = \"{}\"\n\n[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\
          {way}\n[backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\n\n\
          [deliver]\npath = \"volume/domain_migration_dump.json\"\n",
         settings.approval,
+        sv.identities["identities"]["dso_party_id"].as_str().unwrap_or_default(),
         app.url(),
         MIGRATION_ID + 1
     );

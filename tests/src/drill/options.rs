@@ -14,9 +14,11 @@ use clap::Parser;
     drill --pruned --svs 13                 the SV apps of some cannot serve the first proposal's time\n  \
     drill --vouch --lagging                 one SV's logs are lost, and another one lags behind\n  \
     drill --large --faults                  dumps come through the SV apps' own volumes, in spite of everything\n  \
+    drill --validators 3                    validators make their dumps by the certificate that comes out\n  \
+    drill --left-behind 2 --svs 7           two SVs are left behind, and recover with a donor's snapshot\n  \
     drill --chaos 7                         processes and connections die while the session goes on\n  \
     drill --serve --keep practice           SV apps and files to practise docs/session.md with, by hand\n\n\
-    Without --lagging, --mismatch, --pruned and --vouch it is --lagging --mismatch=healed. Ends with 0 where the session \
+    Without --lagging, --left-behind, --mismatch, --pruned and --vouch it is --lagging --mismatch=healed. Ends with 0 where the session \
     came out as the protocol promises, and with 1 where it did not."
 )]
 pub struct Options {
@@ -26,6 +28,10 @@ pub struct Options {
     /// One SV's participant got stuck a while before the end: it is left behind
     #[arg(long)]
     pub lagging: bool,
+    /// So many SVs' participants got stuck: they are left behind, and recover with the snapshot that another SV donates,
+    /// over a connection that is cut in the middle
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=39), conflicts_with_all = ["offline", "lagging", "serve"])]
+    pub left_behind: Option<u16>,
     /// The participants of two SVs did not agree shortly before the end: until the next tick, or from then on
     #[arg(long, value_name = "UNTIL", num_args = 0..=1, require_equals = true, default_missing_value = "healed")]
     pub mismatch: Option<Mismatch>,
@@ -39,6 +45,10 @@ pub struct Options {
     /// take them from there
     #[arg(long)]
     pub large: bool,
+    /// So many validators follow once the session is completed; of several, the last one's app is pruned beyond its time
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["offline", "serve"],
+        value_parser = clap::value_parser!(u16).range(0..=20))]
+    pub validators: u16,
     /// Let the SV apps fail in every way that can be tried again: resets, torn bodies, 503, a proxy's HTML
     #[arg(long)]
     pub faults: bool,

@@ -12,13 +12,14 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::LeftBehind;
 use svdr_protocol::session::{Phase, Session};
-use svdr_protocol::statement::{Body, ObstacleKind, Proposal};
+use svdr_protocol::statement::{Attestation, Body, ObstacleKind, Proposal};
 use svdr_protocol::transcript::{self, SessionReport};
 
 use super::DrillError;
 use super::network::{Network, failed};
 use super::operators::places;
 use super::options::Mismatch;
+use super::receiving::{RECEIVED, Received};
 use super::session::{Held, roster};
 use super::steps::{Chosen, Dump, text, unexpected};
 
@@ -186,6 +187,11 @@ impl<'a> Completed<'a> {
                 return Err(unexpected(&format!("the recovery timestamp of {name}'s agent"), &agreed, &time));
             }
             let own = attested.iter().find(|(member, _)| member.as_str() == name);
+            if let Some(received) = held.received.iter().find(|one| one.sv == place) {
+                let own = own.map(|(member, one)| (*member, one.body()));
+                dumps.push(self.received(received, place, own)?);
+                continue;
+            }
             let said = report["attested"] == serde_json::Value::Bool(true);
             let Some((member, Body::Attestation(attestation))) =
                 own.map(|(member, one)| (*member, one.body()))
@@ -199,20 +205,45 @@ impl<'a> Completed<'a> {
                 return Err(unexpected(&format!("{name}'s attestation"), "one of a covered SV", "another"));
             }
             let path = text(report, "/dump")?;
-            let path = Path::new(&path)
-                .strip_prefix(&self.network.folder)
-                .map_or_else(|_elsewhere| path.clone(), |path| path.display().to_string());
-            dumps.push(Dump {
-                member: place,
-                name: name.clone(),
-                how: "session",
-                path,
-                size: attestation.dump.size,
-                sha256: attestation.dump.digest.to_string(),
-                took: None,
-            });
+            dumps.push(self.dump(place, "session", &path, attestation));
         }
         Ok(dumps)
+    }
+
+    fn dump(&self, place: usize, how: &'static str, path: &str, attestation: &Attestation) -> Dump {
+        let inside = Path::new(path).strip_prefix(&self.network.folder);
+        Dump {
+            member: place,
+            name: self.network.name(place).to_owned(),
+            how,
+            path: inside.map_or_else(|_elsewhere| path.to_owned(), |path| path.display().to_string()),
+            size: attestation.dump.size,
+            sha256: attestation.dump.digest.to_string(),
+            took: None,
+        }
+    }
+
+    /// The dump of an SV that was left behind: attested as received from the donor.
+    fn received(
+        &self,
+        received: &Received,
+        place: usize,
+        own: Option<(&MemberName, &Body)>,
+    ) -> Result<Dump, DrillError> {
+        let name = self.network.name(place);
+        match own {
+            Some((member, Body::Attestation(attestation)))
+                if !self.proposal.candidate.covered.contains(member)
+                    && attestation
+                        .received
+                        .as_ref()
+                        .is_some_and(|one| one.from.as_str() == received.donor) =>
+            {
+                Ok(self.dump(place, RECEIVED, &received.dump, attestation))
+            }
+            Some(_) => Err(unexpected(&format!("{name}'s attestation"), "one of a received dump", "another")),
+            None => Err(unexpected(&format!("{name}'s attestation"), "in the transcript", "missing")),
+        }
     }
 
     /// What happened, as one would tell it on the next day.
@@ -245,8 +276,13 @@ impl<'a> Completed<'a> {
             };
             told.push(format!("{both} did not agree at {at}, {until}. {became}"));
         }
-        if let (Some(place), Some(at)) = (story.lagging(), story.stuck_at()) {
-            told.push(format!("{}'s participant got stuck at {at}.", network.name(place)));
+        let stuck: Vec<usize> = story.lagging().collect();
+        if let (false, Some(at)) = (stuck.is_empty(), story.stuck_at()) {
+            let many = if stuck.len() > 1 { "s" } else { "" };
+            told.push(format!(
+                "The participant{many} of {} got stuck at {at}.",
+                network.names(&stuck).join(", ")
+            ));
         }
         if network.large {
             told.push(
@@ -272,10 +308,19 @@ impl<'a> Completed<'a> {
             ));
         }
         for LeftBehind { member, reason } in &self.left_behind {
-            told.push(format!(
-                "{member} is left behind: {reason}. It is not lost: it takes the DSO party's snapshot of a covered SV, \
-                 compares it with that SV's attestation, and merges it with its own identities (svdr-agent merge)."
-            ));
+            let received = held.received.iter().find(|one| network.name(one.sv) == member.as_str());
+            told.push(match received {
+                Some(Received { donor, size, torn, .. }) => format!(
+                    "{member} is left behind: {reason}. It received the DSO party's snapshot ({}) that {donor} donated{}, \
+                     checked it against what {donor} had signed, and made its dump of it with its own identities.",
+                    svdr_cli::session::size(*size),
+                    if *torn { " over a connection that was cut in the middle" } else { "" },
+                ),
+                None => format!(
+                    "{member} is left behind: {reason}. It is not lost: it takes the DSO party's snapshot that a covered SV \
+                     donates (svdr-agent donate), and makes its dump of it with its own identities (svdr-agent receive)."
+                ),
+            });
         }
         if !held.acts.is_empty() {
             told.push(format!("{} things went wrong on purpose meanwhile.", held.acts.len()));

@@ -8,7 +8,7 @@ use super::{DrillError, Options, steps};
 
 /// Everything is prepared; then the SV apps run until the process is stopped.
 pub(super) fn serve(network: &mut Network, options: &Options) -> Result<(), DrillError> {
-    steps::identities(network)?;
+    steps::identities(network, options)?;
     network.write_logs(options)?;
     let folder = network.folder.clone();
     Program::agent(&folder, &["identity", "new", "--out", "coordinator.key"]).run(0)?;

@@ -20,6 +20,7 @@ use super::follower::{self, Follower};
 use super::network::{self, Network, failed};
 use super::operators::Operators;
 use super::processes::{Agent, Event};
+use super::receiving::Received;
 use super::steps::{text, unexpected};
 use super::{DrillError, Options};
 
@@ -37,6 +38,8 @@ pub(super) struct Held {
     pub(super) moments: Vec<(String, Duration)>,
     /// What went wrong on purpose.
     pub(super) acts: Vec<Act>,
+    /// Dumps that were made of a donor's snapshot, afterwards.
+    pub(super) received: Vec<Received>,
 }
 
 /// A session at work.
@@ -84,7 +87,7 @@ pub(super) fn run(network: &Network, board: &mut Board, options: &Options) -> Re
         events,
         session: None,
         opened: Instant::now(),
-        held: Held { session, reports, moments: Vec::new(), acts: Vec::new() },
+        held: Held { session, reports, moments: Vec::new(), acts: Vec::new(), received: Vec::new() },
     };
     match running.work(&incoming) {
         Ok(()) => Ok(running.held),

@@ -16,7 +16,7 @@ use crate::members::roster_toml;
 use crate::sv_app::document::{self, Flaw};
 
 /// How long an agent may try again: faults are over after a few tries.
-const RETRY_FOR: &str = "2m";
+pub(super) const RETRY_FOR: &str = "2m";
 
 /// A dump that was made.
 pub(super) struct Dump {
@@ -36,7 +36,7 @@ pub(super) struct Chosen {
 }
 
 /// Every SV makes its identity; the convener puts the roster together; everybody checks it.
-pub(super) fn identities(network: &mut Network) -> Result<(), DrillError> {
+pub(super) fn identities(network: &mut Network, options: &Options) -> Result<(), DrillError> {
     heading("Every SV makes its identity, and the convener collects the roster");
     let mut keys = Vec::new();
     for (place, sv) in network.svs.iter().enumerate() {
@@ -52,7 +52,8 @@ pub(super) fn identities(network: &mut Network) -> Result<(), DrillError> {
     }
     let members: Vec<_> = network.svs.iter().map(|sv| sv.member.clone()).collect();
     let path = network.folder.join("roster.toml");
-    fs::write(&path, roster_toml(&members, &keys)).map_err(failed(&path, "writing the roster"))?;
+    let text = roster_toml(&members, &keys) + &super::validators::observers(network, options)?;
+    fs::write(&path, text).map_err(failed(&path, "writing the roster"))?;
     Program::agent(&network.folder, &["roster", "check", "roster.toml"]).show(0)?;
     Ok(())
 }
@@ -79,7 +80,7 @@ pub(super) fn scan(network: &Network) -> Result<(), DrillError> {
     for (place, sv) in network.svs.iter().enumerate() {
         let name = &sv.member.name;
         let [logs, key, out] = ["logs", "identity.key", "evidence.json"].map(|file| format!("{name}/{file}"));
-        if place == 0 || Some(place) == network.story.lagging() {
+        if place == 0 || network.story.lagging().contains(&place) {
             // Once for people: what an operator would look at first.
             Program::agent(&network.folder, &["scan", "--roster", "roster.toml", "--member", name, &logs])
                 .show(0)?;
@@ -152,7 +153,7 @@ pub(super) fn dump(network: &Network, options: &Options, chosen: &Chosen) -> Res
             ["dump", "--config", &config, "--timestamp", &timestamp, "--out", &out, "--retry-for", RETRY_FOR];
         let agent = Program::agent(&network.folder, &args);
         if !chosen.covered.contains(name) {
-            if network.story.lagging() == Some(place) {
+            if network.story.lagging().contains(&place) {
                 // Its app has not caught up to the timestamp: not possible, and said why.
                 agent.show(4)?;
             }

@@ -4,6 +4,7 @@
 //! say happens to some of them. [`Story::expected`] is the proposal rule once more, by plain reasoning about this one
 //! story and without the product's code, so that the drill does not take the product's word for its own outcome.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use svdr_protocol::roster::governance_threshold;
@@ -33,7 +34,8 @@ pub(super) struct Story {
     svs: usize,
     /// Where the logs begin, in microseconds since the Unix epoch.
     start: i64,
-    lagging: bool,
+    /// How many participants got stuck: those of the last SVs.
+    lagging: usize,
     mismatch: Option<Mismatch>,
     /// The SVs whose apps answer 400 for the first proposal.
     pruned: Vec<usize>,
@@ -59,15 +61,20 @@ impl Story {
     pub(super) fn new(options: &Options, now: i64) -> Option<Story> {
         let start = (now.div_euclid(INTERVAL) - 1 - TICKS) * INTERVAL * MICROS_PER_SECOND;
         let svs = usize::from(options.svs);
-        let untold = !(options.lagging || options.mismatch.is_some() || options.pruned || options.vouch);
-        let lagging = options.lagging || untold;
+        let behind = usize::from(options.left_behind.unwrap_or_default());
+        let untold =
+            !(options.lagging || behind > 0 || options.mismatch.is_some() || options.pruned || options.vouch);
+        let lagging = if options.lagging || untold { 1 } else { behind };
         let mismatch = options.mismatch.or(untold.then_some(Mismatch::Healed));
         // Where there are few SVs, it is the convener's logs that are lost.
-        let vouched = if svs == 4 && lagging { 0 } else { 3 };
+        let vouched = if svs == 4 && lagging > 0 { 0 } else { 3 };
         let vouched = options.vouch.then_some(vouched);
         let mut story = Story { svs, start, lagging, mismatch, pruned: Vec::new(), vouched };
+        if svs < story.threshold() + behind || vouched.is_some_and(|place| place + behind >= svs) {
+            return None;
+        }
         if options.pruned {
-            let for_good = usize::from(lagging) + usize::from(mismatch == Some(Mismatch::Standing));
+            let for_good = lagging + usize::from(mismatch == Some(Mismatch::Standing));
             if svs < story.threshold() + for_good {
                 return None;
             }
@@ -86,9 +93,9 @@ impl Story {
         governance_threshold(self.svs)
     }
 
-    /// The SV whose participant got stuck.
-    pub(super) fn lagging(&self) -> Option<usize> {
-        self.lagging.then(|| self.svs - 1)
+    /// The SVs whose participants got stuck.
+    pub(super) const fn lagging(&self) -> Range<usize> {
+        self.svs - self.lagging..self.svs
     }
 
     /// The two that did not agree, and until when.
@@ -106,7 +113,7 @@ impl Story {
         self.vouched
     }
 
-    /// When the lagging participant was last heard of.
+    /// When the lagging participants were last heard of.
     pub(super) fn stuck_at(&self) -> Option<Timestamp> {
         self.tick(TICKS - 1 - LAG)
     }
@@ -144,7 +151,7 @@ impl Story {
     /// What became of `other`'s commitment for `at` (microseconds since the Unix epoch) at `own`'s participant.
     pub(super) fn outcome(&self, own: usize, other: usize, at: i64) -> Outcome {
         let is_after = |ticks: i64| at > self.micros(TICKS - 1 - ticks);
-        if is_after(LAG) && self.lagging().is_some_and(|lagging| [own, other].contains(&lagging)) {
+        if is_after(LAG) && [own, other].iter().any(|place| self.lagging().contains(place)) {
             return Outcome::Silence;
         }
         match self.mismatch() {

@@ -8,27 +8,24 @@ use svdr_proto::limits::MAX_MESSAGE_LEN;
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionService;
 use svdr_proto::v1::watch_response::Event;
-use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
-use svdr_protocol::receipt::{Chain, Receipt};
-use svdr_protocol::statement::{SessionId, Verified};
+use svdr_protocol::receipt::Chain;
+use svdr_protocol::statement::SessionId;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
-use super::{OnRead, OnSubmit, Shared};
+use super::{OnRead, Shared, submitting};
 
 /// Messages on their way to one client.
 const IN_FLIGHT: usize = 16;
-/// Further than any transcript goes.
-const FAR_AHEAD: u64 = 1000;
 
 pub(super) struct Service {
     shared: Arc<Shared>,
 }
 
-type Streaming<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(super) type Streaming<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Service {
     pub(super) const fn new(shared: Arc<Shared>) -> Service {
@@ -183,63 +180,29 @@ impl SessionService for Service {
         Err(Status::unimplemented("ask for the transcript"))
     }
 
+    async fn get_certificate(
+        &self,
+        _request: Request<v1::GetCertificateRequest>,
+    ) -> Result<Response<v1::GetCertificateResponse>, Status> {
+        let statements = self.shared.lock().certificate.iter().map(Envelope::to_message).collect();
+        Ok(Response::new(v1::GetCertificateResponse { statements }))
+    }
+
     async fn submit(
         &self,
         request: Request<v1::SubmitRequest>,
     ) -> Result<Response<v1::SubmitResponse>, Status> {
-        let message = request.into_inner().statement.unwrap_or_default();
-        let statement =
-            Envelope::from_message(message).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let what = self.shared.lock().on_submit;
-        let read = Verified::read(statement.clone(), &self.shared.roster);
-        let session = read.ok().and_then(|one| one.session());
-        let session = session.ok_or_else(|| Status::invalid_argument("it belongs to no session"))?;
-        let receipt = self.shared.change(|state| {
-            state.submitted.push(statement.clone());
-            let (key, session) = (&self.shared.key, session);
-            let honest = |state: &mut super::State| {
-                let entry = state.acknowledge(session, &statement, key);
-                if !state.withheld.contains(&session) {
-                    state.shown.entry(session).or_default().push(entry.clone());
-                }
-                entry.receipt
-            };
-            let lie = |state: &mut super::State, change: &dyn Fn(&mut Receipt)| {
-                let mut receipt = state.chain(session).clone().append(statement.digest());
-                change(&mut receipt);
-                Some(receipt.sign(key).to_message())
-            };
-            match what {
-                OnSubmit::Accept => honest(state),
-                OnSubmit::Withhold => {
-                    state.withheld.insert(session);
-                    honest(state)
-                }
-                OnSubmit::OtherKey => {
-                    let receipt = state.chain(session).clone().append(statement.digest());
-                    Some(receipt.sign(&SigningKey::from_bytes(&[67; 32])).to_message())
-                }
-                OnSubmit::OtherStatement => lie(state, &|receipt| receipt.statement = Digest::of(b"another")),
-                OnSubmit::OtherSession => {
-                    lie(state, &|receipt| receipt.session = SessionId::from_bytes([7; 16]))
-                }
-                OnSubmit::FarAhead => lie(state, &|receipt| receipt.position += FAR_AHEAD),
-                OnSubmit::OtherHead => {
-                    let wrong = lie(state, &|receipt| receipt.head = Digest::of(b"another"));
-                    honest(state);
-                    wrong
-                }
-                OnSubmit::Damaged => honest(state).map(|mut receipt| {
-                    receipt.payload.push(0);
-                    receipt
-                }),
-                OnSubmit::Hang => None,
-            }
-        });
-        if what == OnSubmit::Hang {
-            std::future::pending::<()>().await;
-        }
-        Ok(Response::new(v1::SubmitResponse { receipt }))
+        let receipt = submitting::answer(&self.shared, request.into_inner().statement).await?;
+        Ok(Response::new(v1::SubmitResponse { receipt: Some(receipt) }))
+    }
+
+    type SubmitAllStream = Streaming<v1::SubmitAllResponse>;
+
+    async fn submit_all(
+        &self,
+        request: Request<tonic::Streaming<v1::SubmitAllRequest>>,
+    ) -> Result<Response<Self::SubmitAllStream>, Status> {
+        Ok(Response::new(submitting::answers(Arc::clone(&self.shared), request.into_inner())?))
     }
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

@@ -1,4 +1,4 @@
-//! The calls of the SV app's API (`sv-internal.yaml`), answered from what the stand-in is set to be.
+//! The calls of the SV app's API (`sv-internal.yaml`) and of the validator app's (`validator-internal.yaml`), answered from what the stand-in is set to be.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::document::{self, Flaw};
 use super::export::{DumpVolume, Export, ExportFault};
 use super::fault::Fault;
 use super::http::{Answerer, Break, Delivery, Framing, Head, KeepAlive, Request, Wire};
-use super::{BASE_PATH, Recorded, Shared, TOKEN_PATH};
+use super::{Kind, Recorded, Shared, TOKEN_PATH, validator};
 
 /// Bytes of the identities that are sent at once.
 const IDENTITIES_PIECE: usize = 48 * 1024;
@@ -44,7 +44,7 @@ async fn answer(request: &Request, shared: &Arc<Shared>, out: &mut Answerer<'_>)
     if request.path() == TOKEN_PATH && request.method == "POST" {
         return token(request, shared, out).await;
     }
-    let Some(call) = request.path().strip_prefix(BASE_PATH) else {
+    let Some(call) = request.path().strip_prefix(shared.options.kind.base_path()) else {
         return refuse(out, 404, "no such path").await;
     };
     match (request.method.as_str(), call) {
@@ -60,7 +60,7 @@ async fn answer(request: &Request, shared: &Arc<Shared>, out: &mut Answerer<'_>)
             }
             snapshot(request, shared, out, fault).await
         }
-        ("GET", "/v0/admin/domain/identities-dump") => {
+        ("GET", "/v0/admin/domain/identities-dump") if shared.options.kind == Kind::Sv => {
             let fault = shared.next_identities_fault();
             if matches!(fault, Fault::None) && !authorized {
                 return refuse(out, 401, "the supplied authentication is invalid").await;
@@ -68,8 +68,12 @@ async fn answer(request: &Request, shared: &Arc<Shared>, out: &mut Answerer<'_>)
             identities(shared, out, &fault).await
         }
         _ if !authorized => refuse(out, 401, "the supplied authentication is invalid").await,
-        ("GET", "/v0/admin/authorization") => out.small(head(200), b"").await,
-        ("POST", "/v0/admin/domain/migration-dump") => export(request, shared, out).await,
+        ("GET", "/v0/admin/authorization") if shared.options.kind == Kind::Sv => {
+            out.small(head(200), b"").await
+        }
+        ("POST", "/v0/admin/domain/migration-dump") if shared.options.kind == Kind::Sv => {
+            export(request, shared, out).await
+        }
         _ => refuse(out, 404, "no such call").await,
     }
 }
@@ -176,6 +180,9 @@ async fn snapshot(
     let Ok(timestamp) = asked.parse::<Timestamp>() else {
         return refuse(out, 400, &format!("{asked} is not a timestamp")).await;
     };
+    if shared.options.kind == Kind::Validator && request.query("force").as_deref() != Some("true") {
+        return refuse(out, 400, "the synchronizer is not paused; force the export").await;
+    }
     if let Some((status, error)) = cannot_serve(shared, timestamp) {
         return refuse(out, status, &error).await;
     }
@@ -184,7 +191,13 @@ async fn snapshot(
         Some(Ok(id)) => id,
         Some(Err(_)) => return refuse(out, 400, "migration_id is not a number").await,
     };
-    let document = Document { timestamp, migration_id, flaw: Flaw::Sound };
+    let dso_party = shared.options.identities["identities"]["dso_party_id"].as_str();
+    let of_party = match request.query("party_id") {
+        None => false,
+        Some(party) if Some(party.as_str()) == dso_party => true,
+        Some(party) => return refuse(out, 404, &format!("no party {party} is hosted here")).await,
+    };
+    let document = Document { timestamp, migration_id, flaw: Flaw::Sound, of_party };
     send(document.with(&fault), shared, out, &fault).await
 }
 
@@ -275,6 +288,8 @@ struct Document {
     timestamp: Timestamp,
     migration_id: u64,
     flaw: Flaw,
+    /// Whether it holds the DSO party's contracts only.
+    of_party: bool,
 }
 
 impl Document {
@@ -299,11 +314,19 @@ async fn send(
     out: &mut Answerer<'_>,
     fault: &Fault,
 ) -> io::Result<KeepAlive> {
-    let Document { timestamp, migration_id, flaw } = document;
-    let shape = shared.options.snapshot;
-    let pieces = document::snapshot(shape, timestamp, migration_id, flaw);
-    let len = document::snapshot_len(shape, timestamp, migration_id, flaw);
-    deliver(pieces, len, out, fault).await
+    let Document { timestamp, migration_id, flaw, of_party } = document;
+    let (shape, options) = (shared.options.snapshot, &shared.options);
+    let shape = if of_party { shape.of_the_dso_party() } else { shape };
+    let make = || -> Box<dyn Iterator<Item = Vec<u8>> + Send> {
+        match options.kind {
+            Kind::Sv => Box::new(document::snapshot(shape, timestamp, migration_id, flaw)),
+            Kind::Validator => {
+                Box::new(validator::answer(shape, timestamp, migration_id, flaw, &options.identities))
+            }
+        }
+    };
+    let len = make().map(|piece| piece.len() as u64).sum();
+    deliver(make(), len, out, fault).await
 }
 
 /// Sends the pieces of a document of `len` bytes, with what is wrong on the way.

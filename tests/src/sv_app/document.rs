@@ -21,12 +21,21 @@ pub struct SnapshotShape {
     pub genesis_len: u64,
     /// How many DARs of 3,000 bytes there are.
     pub dars: usize,
+    /// Whether it holds one party's contracts only.
+    pub is_cut: bool,
 }
 
 impl SnapshotShape {
     /// A snapshot whose ACS has `acs_len` bytes.
     pub const fn with_acs(seed: u64, acs_len: u64) -> SnapshotShape {
-        SnapshotShape { seed, acs_len, genesis_len: 1000, dars: 3 }
+        SnapshotShape { seed, acs_len, genesis_len: 1000, dars: 3, is_cut: false }
+    }
+
+    /// The cut of the same ledger that holds only the contracts of the DSO party: other active contracts, and fewer.
+    pub const fn of_the_dso_party(self) -> SnapshotShape {
+        // The genesis state and the DARs come from the seed as well, and are the same for everybody: only the contracts
+        // may differ.
+        SnapshotShape { acs_len: self.acs_len - self.acs_len / 4, is_cut: true, ..self }
     }
 }
 
@@ -85,7 +94,7 @@ pub fn snapshot(
     }
     let genesis = payload(Noise::new(shape.seed), shape.genesis_len);
     let between = if shape.genesis_len > 0 { r#"","acs_snapshot":""# } else { r#""acs_snapshot":""# };
-    let acs = payload(Noise::new(shape.seed ^ 1), shape.acs_len);
+    let acs = payload(Noise::new(shape.seed ^ if shape.is_cut { 3 } else { 1 }), shape.acs_len);
     let acs_len = if flaw == Flaw::Cut { acs.size_hint().0 / 2 } else { usize::MAX };
     let tail = tail(shape, timestamp);
     std::iter::once(head.into_bytes())
@@ -100,7 +109,7 @@ pub fn snapshot_len(shape: SnapshotShape, timestamp: Timestamp, migration_id: u6
     snapshot(shape, timestamp, migration_id, flaw).map(|piece| piece.len() as u64).sum()
 }
 
-fn payload(noise: Noise, len: u64) -> impl Iterator<Item = Vec<u8>> + Send {
+pub(super) fn payload(noise: Noise, len: u64) -> impl Iterator<Item = Vec<u8>> + Send {
     raw(noise, len).map(|bytes| STANDARD.encode(bytes).into_bytes())
 }
 
@@ -136,13 +145,11 @@ impl Iterator for Payload {
 /// The DARs of a snapshot.
 pub(super) fn dars(shape: SnapshotShape) -> Value {
     let mut noise = Noise::new(shape.seed ^ 2);
-    let dars: Vec<Value> = (0..shape.dars)
-        .map(|_| {
-            let content = noise.bytes(3000);
-            json!({"hash": hex(&Sha256::digest(&content)), "content": STANDARD.encode(content)})
-        })
-        .collect();
-    Value::Array(dars)
+    let dars = (0..shape.dars).map(|_| {
+        let content = noise.bytes(3000);
+        json!({"hash": hex(&Sha256::digest(&content)), "content": STANDARD.encode(content)})
+    });
+    Value::Array(dars.collect())
 }
 
 /// The participant's users.
@@ -236,6 +243,17 @@ mod tests {
         let shape = SnapshotShape::with_acs(7, 100_001);
         assert_eq!(whole(shape, Flaw::Sound), whole(shape, Flaw::Sound));
         assert_ne!(whole(shape, Flaw::Sound), whole(SnapshotShape { seed: 8, ..shape }, Flaw::Sound));
+    }
+
+    #[test]
+    fn a_partys_cut_has_other_contracts_and_the_same_rest() {
+        let shape = SnapshotShape::with_acs(7, 90_000);
+        let [all, cut] = [shape, shape.of_the_dso_party()]
+            .map(|shape| serde_json::from_slice::<Value>(&whole(shape, Flaw::Sound)).unwrap());
+        let part = |document: &Value, name: &str| document["data_snapshot"][name].clone();
+        assert_ne!(part(&all, "acs_snapshot"), part(&cut, "acs_snapshot"));
+        assert_eq!(part(&all, "genesis_state"), part(&cut, "genesis_state"));
+        assert_eq!(part(&all, "dars"), part(&cut, "dars"));
     }
 
     #[test]

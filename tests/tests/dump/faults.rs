@@ -134,7 +134,7 @@ fn another_document_than_asked_for_is_refused() {
 #[test]
 fn what_would_be_the_same_again_is_not_tried_again() {
     stays(Fault::Status(404, "no".to_owned()), 1, &["answered 404", "/api/sv", "older than this call"]);
-    stays(Fault::Status(405, "no".to_owned()), 1, &["answered 405", "no answer of the SV app's API"]);
+    stays(Fault::Status(405, "no".to_owned()), 1, &["answered 405", "no answer of the app's API"]);
 }
 
 #[test]

@@ -46,6 +46,11 @@ impl Stage {
         self.agents.run(REAL, &[], &[]).unwrap()
     }
 
+    /// Runs the agent in the session, whether the liar lists it or not.
+    pub(crate) fn run_in_session(&self) -> Agent {
+        self.agents.run(REAL, &["--session", &self.session.to_string()], &[]).unwrap()
+    }
+
     /// What the agent says when it is run against the liar and ends as refused.
     pub(crate) fn refused(&self) -> String {
         ended(self.run())

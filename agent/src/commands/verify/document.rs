@@ -9,8 +9,8 @@ use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::session::Unconfirmed;
-use svdr_protocol::statement::Verified;
+use svdr_protocol::session::{ReceivedDump, Unconfirmed};
+use svdr_protocol::statement::{Body, Verified};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::transcript::{ChainReport, Content, Line, Recomputed, Report, SessionReport};
 
@@ -63,6 +63,8 @@ pub(super) struct Session {
     pub(super) members: usize,
     pub(super) proposals: Vec<Proposal>,
     pub(super) completed: Vec<Completed>,
+    pub(super) donations: Vec<Donation>,
+    pub(super) received: Vec<Received>,
     pub(super) releases: Vec<Remark>,
     pub(super) aborts: Vec<Remark>,
 }
@@ -87,6 +89,34 @@ pub(super) struct Completed {
     pub(super) migration_id: u64,
     pub(super) agreed_by: Vec<MemberName>,
     pub(super) attested_by: Vec<MemberName>,
+}
+
+/// A snapshot that a member donates.
+#[derive(Debug, Serialize)]
+pub(super) struct Donation {
+    pub(super) donor: MemberName,
+    pub(super) donation: Digest,
+    pub(super) round: u32,
+    /// Whether it is of an agreed plan, by a member that is covered and has agreed, and its latest.
+    pub(super) counts: bool,
+    pub(super) recovery_timestamp: Timestamp,
+    pub(super) party: String,
+    pub(super) size: u64,
+    pub(super) sha256: Digest,
+    pub(super) url: Option<String>,
+}
+
+/// An attestation of a received dump.
+#[derive(Debug, Serialize)]
+pub(super) struct Received {
+    pub(super) member: MemberName,
+    pub(super) attestation: Digest,
+    pub(super) round: u32,
+    pub(super) from: MemberName,
+    pub(super) donation: Digest,
+    /// `true` where it is what was donated, `false` where not, `null` where the donation is not here.
+    pub(super) fits: Option<bool>,
+    pub(super) reason: Option<String>,
 }
 
 /// A coordinator's chain over one session.
@@ -195,6 +225,9 @@ impl Document {
             "proposals do not follow from their evidence",
         );
         count(missing, "proposal's evidence is missing", "proposals' evidence is missing");
+        let received = self.sessions.iter().flat_map(|one| &one.received);
+        let misfits = received.filter(|one| one.fits == Some(false)).count();
+        count(misfits, "received dump is not what was donated", "received dumps are not what was donated");
         let twice = self.sessions.iter().filter(|one| one.completed.len() > 1).count();
         count(twice, "session is completed twice", "sessions are completed twice");
         findings
@@ -259,6 +292,8 @@ fn session(report: &SessionReport) -> Session {
         members: session.roster().members().len(),
         proposals: proposals.iter().map(|one| proposal(session, one)).collect(),
         completed: completed.iter().map(certificate).collect(),
+        donations: session.statements().filter_map(|one| donation(session, one)).collect(),
+        received: session.received().iter().map(received).collect(),
         releases: facts.releases,
         aborts: facts.aborts,
     }
@@ -290,6 +325,38 @@ fn certificate(one: &CompletionCertificate) -> Completed {
         migration_id: one.agreement().plan().migration_id(),
         agreed_by: one.agreement().agreements().keys().cloned().collect(),
         attested_by: one.attestations().keys().cloned().collect(),
+    }
+}
+
+fn donation(session: &svdr_protocol::session::Session, one: &Verified) -> Option<Donation> {
+    let Body::Donation(body) = one.body() else { return None };
+    let counted = session.donations(body.round, &body.proposal);
+    Some(Donation {
+        donor: one.signer().clone(),
+        donation: one.digest(),
+        round: body.round,
+        counts: counted.values().any(|(digest, _)| *digest == one.digest()),
+        recovery_timestamp: body.recovery_timestamp,
+        party: body.party.clone(),
+        size: body.snapshot.size,
+        sha256: body.snapshot.digest,
+        url: body.url.clone(),
+    })
+}
+
+fn received(one: &ReceivedDump<'_>) -> Received {
+    Received {
+        member: one.member.clone(),
+        attestation: one.attestation,
+        round: one.round,
+        from: one.received.from.clone(),
+        donation: one.received.donation,
+        fits: match (&one.misfit, one.donation) {
+            (Some(_), _) => Some(false),
+            (None, Some(_)) => Some(true),
+            (None, None) => None,
+        },
+        reason: one.misfit.as_ref().map(ToString::to_string),
     }
 }
 

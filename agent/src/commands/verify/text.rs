@@ -6,7 +6,9 @@ use svdr_cli::session::facts::Remark;
 use svdr_cli::session::heading::{DRILL, Style, all};
 use svdr_cli::session::short;
 
-use super::document::{Chain, Checked, Completed, Document, Equivocation, Proof, Proposal, Session};
+use super::document::{
+    Chain, Checked, Completed, Document, Donation, Equivocation, Proof, Proposal, Received, Session,
+};
 
 /// Lines that are listed by themselves; of more, only those that do not hold.
 const FEW_LINES: usize = 40;
@@ -81,6 +83,8 @@ fn of_session(session: &Session, chains: &[&Chain], style: Style) -> String {
     if session.completed.len() > 1 {
         lines.push(style.alarm("  COMPLETED TWICE: somebody equivocated or released; see above"));
     }
+    lines.extend(session.donations.iter().map(of_donation));
+    lines.extend(session.received.iter().map(|one| of_received(one, style)));
     for Remark { by, round, reason } in &session.releases {
         let round = round.unwrap_or_default();
         lines.push(
@@ -133,6 +137,28 @@ fn of_certificate(one: &Completed, session: &Session) -> String {
         all(&one.attested_by),
         session.threshold
     ))
+}
+
+fn of_donation(one: &Donation) -> String {
+    let Donation { donor, donation, round, counts, recovery_timestamp, party, size, sha256, url } = one;
+    let how = url.as_ref().map_or_else(|| "as a file".to_owned(), |url| format!("at {url}"));
+    let counts = if *counts { "" } else { "; it does not count" };
+    shown(&format!(
+        "  donation {} of round {round} by {donor}: {party} at {recovery_timestamp}, {size} bytes, {sha256}, {how}{counts}",
+        short(donation)
+    ))
+}
+
+fn of_received(one: &Received, style: Style) -> String {
+    let Received { member, round, from, donation, fits, reason, .. } = one;
+    let of =
+        format!("received dump of {member} in round {round}, from {from} (donation {})", short(donation));
+    let reason = reason.as_deref().unwrap_or_default();
+    match fits {
+        Some(true) => shown(&format!("  {of}: it is what was donated")),
+        None => shown(&format!("  {of}: the donation is not here, so that nothing is compared")),
+        Some(false) => style.alarm(&format!("  {of}: NOT WHAT WAS DONATED: {reason}")),
+    }
 }
 
 fn of_chain(chain: &Chain, style: Style) -> String {

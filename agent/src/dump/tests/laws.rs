@@ -142,3 +142,30 @@ fn every_truncation_is_refused() {
         assert!(identities(&text[..len]).is_err_and(|error| error.is_refusal()), "{len}");
     }
 }
+
+/// A good answer of a validator app with unknown fields in random places.
+fn answer() -> impl Strategy<Value = String> {
+    let payload = prop::collection::vec(any::<u8>(), 1..300).prop_map(|bytes| STANDARD.encode(bytes));
+    (value(), value(), value(), payload, space()).prop_map(|(top, data, keys, acs, space)| {
+        format!(
+            r#"{space}{{"new":{top},{space}"data_snapshot"{space}:{space}{{"new":{data},"participant":{{"keys":{keys}}},"acs_snapshot":"{acs}","acs_timestamp":"{AT}","dars":[]{space}}}{space},"newer":1}}{space}"#
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_validators_dump_is_the_text_of_the_value(answer in answer(), chunk_len in 1u8..) {
+        prop_assert!(fuzz::takes_the_value(&[&[chunk_len], answer.as_bytes()].concat()));
+    }
+
+    #[test]
+    fn a_damaged_answer_is_no_other_dump(
+        answer in answer(), at in any::<prop::sample::Index>(), byte: u8, chunk_len in 1u8..,
+    ) {
+        let mut damaged = [&[chunk_len], answer.as_bytes()].concat();
+        let at = 1 + at.index(damaged.len() - 1);
+        damaged[at] = byte;
+        fuzz::takes_the_value(&damaged);
+    }
+}

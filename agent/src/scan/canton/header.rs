@@ -51,9 +51,9 @@ pub(super) fn read(line: &str) -> Option<Header<'_>> {
         None => {
             let (origin, message) = split(rest)?;
             // The trace may carry a second part behind a dash.
-            let last = origin.rsplit_once(' ');
+            let last = memchr::memrchr(b' ', origin.as_bytes());
             let (logger, trace) = match last
-                .and_then(|(logger, last)| Some((logger, last.strip_prefix("tid:")?)))
+                .and_then(|last| Some((origin.get(..last)?, origin.get(last..)?.strip_prefix(" tid:")?)))
             {
                 Some((logger, trace)) => (logger, trace.split('-').next().filter(|trace| !trace.is_empty())),
                 None => (origin, None),
@@ -91,8 +91,10 @@ pub(in crate::scan) fn is_processor_class(class: &str) -> bool {
 
 /// The class of a logger: what stands before its parameters, behind the packages.
 pub(super) fn class(logger: &str) -> &str {
-    let path = logger.split([':', ' ']).next().unwrap_or(logger);
-    path.rsplit('.').next().unwrap_or(path)
+    let end = memchr::memchr2(b':', b' ', logger.as_bytes());
+    let path = logger.get(..end.unwrap_or(logger.len())).unwrap_or(logger);
+    let start = memchr::memrchr(b'.', path.as_bytes()).map_or(0, |dot| dot + 1);
+    path.get(start..).unwrap_or(path)
 }
 
 /// The synchronizer that a logger names, in short form.

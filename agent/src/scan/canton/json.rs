@@ -55,7 +55,7 @@ struct Object<'a> {
 }
 
 /// Reads a line that starts as an object; a comma behind it is allowed.
-pub(super) fn read(line: &[u8], wrappers: u32, context: &Context) -> Line {
+pub(super) fn read(line: &[u8], wrappers: u32, context: &Context<'_>) -> Line {
     if line.starts_with(br#"{\""#) {
         return unescape(line)
             .map_or(Line::Unreadable, |inner| read_wrapped(inner.as_bytes(), wrappers, context));
@@ -98,26 +98,26 @@ fn parse(line: &[u8]) -> Option<Object<'_>> {
     }
 }
 
-fn read_object(object: &Object<'_>, wrappers: u32, context: &Context) -> Line {
+fn read_object(object: &Object<'_>, wrappers: u32, context: &Context<'_>) -> Line {
     let context = Context {
         at: context.at.or(object.time),
-        trace: owned(object.trace.as_ref()).or_else(|| context.trace.clone()),
-        logger: owned(object.logger.as_ref()).or_else(|| context.logger.clone()),
+        trace: given(&object.trace).or(context.trace),
+        logger: given(&object.logger).or(context.logger),
     };
     if object.logger.is_some() {
         let message = object.texts.iter().take(2).flatten().next();
         // Canton's own time is in UTC here, and finer than that of a wrapper is not needed.
         return message.map_or(Line::Foreign, |message| {
             let at = object.time.or(context.at);
-            message_of(context.logger.as_deref(), message, context.trace, at, at)
+            message_of(context.logger, message, context.trace, at, at)
         });
     }
     let context = object.contained.iter().filter(|it| it.texts.iter().all(Option::is_none)).fold(
         context,
         |context, labels| Context {
             at: context.at.or(labels.time),
-            trace: context.trace.or_else(|| owned(labels.trace.as_ref())),
-            logger: context.logger.or_else(|| owned(labels.logger.as_ref())),
+            trace: context.trace.or_else(|| given(&labels.trace)),
+            logger: context.logger.or_else(|| given(&labels.logger)),
         },
     );
     let contained = object.contained.iter().map(|it| read_object(it, wrappers, &context));
@@ -136,12 +136,12 @@ fn read_object(object: &Object<'_>, wrappers: u32, context: &Context) -> Line {
     best
 }
 
-fn owned(text: Option<&Cow<'_, str>>) -> Option<String> {
-    text.filter(|text| !text.is_empty()).map(|text| text.to_string())
+fn given<'o>(text: &'o Option<Cow<'_, str>>) -> Option<&'o str> {
+    text.as_deref().filter(|text| !text.is_empty())
 }
 
 /// A string that a wrapper holds: a line, JSON in a string, or (where `bare` allows it) a message alone.
-fn read_embedded(text: &str, bare: bool, wrappers: u32, context: &Context) -> Line {
+fn read_embedded(text: &str, bare: bool, wrappers: u32, context: &Context<'_>) -> Line {
     let is_line =
         text.starts_with('{') || cri::prefix(text.as_bytes()).is_some() || date::leading(text).is_some();
     if is_line {
@@ -155,7 +155,7 @@ fn read_embedded(text: &str, bare: bool, wrappers: u32, context: &Context) -> Li
         };
     }
     match bare {
-        true => message_of(context.logger.as_deref(), text, context.trace.clone(), context.at, context.at),
+        true => message_of(context.logger, text, context.trace, context.at, context.at),
         false => Line::Foreign,
     }
 }

@@ -8,7 +8,7 @@ use svdr_protocol::names::{
 };
 use svdr_protocol::time::Tick;
 
-use super::{Commitment, Fact, header};
+use super::{Commitment, Fact, date, header};
 
 /// What a message turned out to be.
 pub(super) enum Reading {
@@ -65,7 +65,7 @@ fn fact(fact: Fact) -> Reading {
 /// `SENDER` + `separator` + `CommitmentPeriod(…)` at the start of `text`.
 fn commitment(text: &str, separator: &str) -> Option<Commitment> {
     // The period's parenthesis is the first: an identifier has none.
-    let (before, _) = text.split_once('(')?;
+    let (before, _) = split(text, b'(')?;
     let sender = before.strip_suffix("CommitmentPeriod")?.strip_suffix(separator)?;
     let tick = period(text.get(before.len() - "CommitmentPeriod".len()..)?)?;
     Some(Commitment { sender: participant(sender)?, tick })
@@ -74,18 +74,26 @@ fn commitment(text: &str, separator: &str) -> Option<Commitment> {
 /// The end of `CommitmentPeriod(fromExclusive = T, toInclusive = T)` at the start of `text`.
 fn period(text: &str) -> Option<Tick> {
     let inside = text.strip_prefix("CommitmentPeriod(")?;
-    let (inside, _) = inside.split_once(')')?;
-    let (from, to) = inside.strip_prefix("fromExclusive = ")?.split_once(',')?;
+    let (inside, _) = split(inside, b')')?;
+    let (from, to) = split(inside.strip_prefix("fromExclusive = ")?, b',')?;
     let to = to.strip_prefix(" toInclusive = ")?;
-    let (from, to) = (from.parse::<Tick>().ok()?, to.parse::<Tick>().ok()?);
-    (from < to).then_some(to)
+    let (from, to) = (date::exact(from)?, date::exact(to)?);
+    (from < to).then_some(Tick(to))
+}
+
+/// What stands on both sides of the first `separator`, which is an ASCII character.
+fn split(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let at = memchr::memchr(separator, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// A participant in the form of logs, without its dots; one printed in full is cut.
 fn participant(text: &str) -> Option<String> {
     let text = text.strip_suffix("...").or_else(|| text.strip_suffix('…')).unwrap_or(text);
     // An identifier may end with a colon, so the last pair is the separator; a fingerprint holds none.
-    let (identifier, fingerprint) = text.strip_prefix("PAR::")?.rsplit_once(':')?;
+    let rest = text.strip_prefix("PAR::")?;
+    let colon = memchr::memrchr(b':', rest.as_bytes())?;
+    let (identifier, fingerprint) = (rest.get(..colon)?, rest.get(colon + 1..)?);
     let identifier = identifier.strip_suffix(':')?;
     let identifier_fits =
         (1..=MAX_IDENTIFIER_LEN).contains(&identifier.len()) && identifier.bytes().all(is_identifier_byte);

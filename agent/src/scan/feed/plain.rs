@@ -125,15 +125,15 @@ impl Plain<'_> {
         let front = usize::try_from(front).unwrap_or(usize::MAX).min(bytes.len());
         // Of a file that shrank while it was read there are fewer bytes, which is told by who asked for them.
         let (before, own) = bytes.split_at(front);
+        let end = bytes.len();
         found.bytes = own.len() as u64;
-        found.lines = count_lines(own);
-        let at_end = begin + bytes.len() as u64 >= self.size || own.len() as u64 != to - from;
-        if at_end && own.last().is_some_and(|last| *last != b'\n') {
-            found.lines += 1;
-        }
+        let at_end = begin + end as u64 >= self.size || own.len() as u64 != to - from;
+        found.lines = u64::from(at_end && own.last().is_some_and(|last| *last != b'\n'));
         let is_start = before.is_empty() || last_separator(before) == Some(before.len() - 1);
         let first = if is_start { Some(front) } else { next_separator(bytes, front).map(|at| at + 1) };
-        let Some(first) = first.filter(|first| *first < bytes.len()) else { return Ok(Ok(found)) };
+        // What is read below are the lines that start here; what counts are the line breaks that stand here.
+        found.lines += count_lines(bytes.get(front..first.unwrap_or(end)).unwrap_or_default());
+        let Some(first) = first.filter(|first| *first < end) else { return Ok(Ok(found)) };
         let last_line = last_separator(bytes).map_or(first, |at| at + 1).max(first);
         let mut own_end = last_line;
         if last_line < bytes.len() {
@@ -156,6 +156,7 @@ impl Plain<'_> {
         if let Err(needs) = finder.read(own, begin + first as u64, &mut found) {
             return Ok(Err(needs));
         }
+        found.lines -= count_lines(bytes.get(end..own_end).unwrap_or_default());
         found.first = first_time(own);
         found.last = last_time(own);
         let mut next = begin + own_end as u64;

@@ -117,7 +117,6 @@ impl<'n> StreamReader<'n> {
         if !whole.is_empty() {
             // A stream is read from its start, so nothing is in front of it.
             let _ = finder.read(whole, *offset + from as u64, found);
-            found.lines += count_lines(whole);
             found.first = first_time(whole);
             found.last = last_time(whole);
         }

@@ -14,10 +14,10 @@ use svdr_protocol::statement::{Body, ObstacleKind, Part, Proposal, Verified, aba
 
 use super::restored::{RestorationFacts, steps_done};
 use super::{
-    BoundsFacts, EquivocationFacts, EvidenceFacts, HeldRound, MemberFacts, MilestoneFacts, PartDifference,
-    PartVersion, ProposalFacts, Remark, SessionFacts, newest_match, phase_name,
+    BoundsFacts, DonationFacts, EquivocationFacts, EvidenceFacts, HeldRound, MemberFacts, MilestoneFacts,
+    MisfitFacts, PartDifference, PartVersion, ProposalFacts, Remark, SessionFacts, newest_match, phase_name,
 };
-use crate::session::{shown_proposal, shown_round, waiting};
+use crate::session::{quoted, shown_proposal, shown_round, waiting};
 
 impl SessionFacts {
     /// What there is to know about `session`.
@@ -43,7 +43,9 @@ impl SessionFacts {
             waits_for: waiting.what,
             waits_for_members: waiting.members,
             bounds: bounds(session),
+            donations: shown.donations(),
             differences: shown.differences(),
+            misfits: misfits(session),
             held: held(session, round),
             equivocations: session.equivocations().iter().map(equivocation).collect(),
             releases: releases(session),
@@ -94,6 +96,18 @@ fn remark(one: &Verified) -> Option<Remark> {
 fn releases(session: &Session) -> Vec<Remark> {
     let rounds = 1..=session.latest_round();
     rounds.flat_map(|round| session.releases(round)).filter_map(|(_, one)| remark(one)).collect()
+}
+
+fn misfits(session: &Session) -> Vec<MisfitFacts> {
+    let misfits = session.received().into_iter().filter_map(|one| {
+        Some(MisfitFacts {
+            member: one.member.clone(),
+            round: one.round,
+            from: one.received.from.clone(),
+            what: one.misfit?.to_string(),
+        })
+    });
+    misfits.collect()
 }
 
 fn held(session: &Session, round: Option<u32>) -> Vec<HeldRound> {
@@ -191,16 +205,6 @@ fn propose_command(session: &Session, parameters: &Parameters) -> String {
     command
 }
 
-/// A name as a shell takes it.
-fn quoted(name: &MemberName) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if name.as_str().bytes().all(plain) {
-        name.to_string()
-    } else {
-        format!("'{}'", name.as_str().replace('\'', r"'\''"))
-    }
-}
-
 /// The round and the proposal that the facts are about.
 struct Shown<'a> {
     session: &'a Session,
@@ -278,6 +282,7 @@ impl<'a> Shown<'a> {
             vote_reason,
             dump,
             dump_reason,
+            received_from: attestation.and_then(|one| Some(one.received.as_ref()?.from.clone())),
             dump_size: attestation.map(|one| one.dump.size),
             dump_digest: attestation.map(|one| one.dump.digest),
             milestones: self.milestones(name),
@@ -329,8 +334,12 @@ impl<'a> Shown<'a> {
         if let Some(Body::Release(release)) = release.map(|(_, one)| one.body()) {
             return (Some("released"), Some(release.reason.clone()));
         }
-        if self.attested.contains_key(name) {
-            return (Some("made"), None);
+        match self.attested.get(name).map(|one| one.body()) {
+            Some(Body::Attestation(attestation)) if attestation.received.is_some() => {
+                return (Some("received"), None);
+            }
+            Some(_) => return (Some("made"), None),
+            None => {}
         }
         match self.abandoned.get(name).map(|one| one.body()) {
             Some(Body::Abandonment(abandonment)) => {
@@ -359,7 +368,23 @@ impl<'a> Shown<'a> {
         own.iter().filter_map(fact).collect()
     }
 
-    /// Parts that are not the same in all of the attestations that count.
+    /// The donations of the proposal that count.
+    fn donations(&self) -> Vec<DonationFacts> {
+        let (Some(round), Some((verified, _))) = (self.round, self.proposal) else { return Vec::new() };
+        let all = self.session.donations(round, &verified.digest());
+        let facts = all.into_iter().map(|(donor, (digest, donation))| DonationFacts {
+            donor: donor.clone(),
+            digest,
+            party: donation.party.clone(),
+            recovery_timestamp: donation.recovery_timestamp,
+            size: donation.snapshot.size,
+            sha256: donation.snapshot.digest,
+            url: donation.url.clone(),
+        });
+        facts.collect()
+    }
+
+    /// Parts that are not the same in all of the attestations that count, but for those of received dumps.
     fn differences(&self) -> Vec<PartDifference> {
         /// Who has which version; none where a member has no such part.
         type Versions = BTreeMap<Option<(Digest, u64)>, Vec<MemberName>>;
@@ -368,7 +393,9 @@ impl<'a> Shown<'a> {
             .attested
             .iter()
             .filter_map(|(member, one)| match one.body() {
-                Body::Attestation(attestation) => Some((*member, attestation.parts.as_slice())),
+                Body::Attestation(attestation) if attestation.received.is_none() => {
+                    Some((*member, attestation.parts.as_slice()))
+                }
                 _ => None,
             })
             .collect();

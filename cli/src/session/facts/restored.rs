@@ -90,7 +90,7 @@ pub fn steps_done(session: &Session, member: &MemberFacts) -> Vec<Step> {
             }
             _ => false,
         },
-        Step::DumpMade => member.dump == Some("made"),
+        Step::DumpMade => matches!(member.dump, Some("made" | "received")),
         Step::Verified => {
             session.restoration().is_some_and(|restored| restored.together.contains(&member.member))
         }

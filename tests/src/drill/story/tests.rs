@@ -61,9 +61,10 @@ fn evidence(story: &Story, roster: &Roster, own: usize) -> Evidence {
 
 #[test]
 fn the_rule_chooses_what_the_story_expects() {
-    let scenarios: [&[&str]; 6] = [
+    let scenarios: [&[&str]; 7] = [
         &[],
         &["--lagging"],
+        &["--left-behind", "1", "--mismatch"],
         &["--mismatch"],
         &["--mismatch=standing", "--lagging"],
         &["--vouch"],
@@ -71,7 +72,8 @@ fn the_rule_chooses_what_the_story_expects() {
     ];
     for svs in [4_usize, 5, 6, 7, 13, 40] {
         let roster = roster(svs);
-        for scenario in scenarios {
+        let more: &[&str] = if svs >= 7 { &["--left-behind", "2", "--mismatch"] } else { &["--pruned"] };
+        for scenario in scenarios.into_iter().chain([more]) {
             let count = svs.to_string();
             let story = story(&[scenario, &["--svs", &count]].concat()).unwrap();
             let reporting = (0..svs).filter(|place| story.vouched() != Some(*place));

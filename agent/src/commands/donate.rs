@@ -1,0 +1,374 @@
+//! `donate`: takes the DSO party's snapshot from the SV app, signs what it is, and hands it out.
+//!
+//! 1. Look at the session: only a covered member that has agreed to the certified round donates.
+//! 2. Take the snapshot, as the SV app sends it; or take the one of an earlier run, if it is what it was.
+//! 3. Write down where it is, flushed.
+//! 4. Show what is signed, ask, sign, flush, submit, as [`decide`](super::decide) does.
+//! 5. Serve, until stopped. Stopped anywhere, in any way, the next run goes on there and signs nothing new.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use svdr_cli::confirm::Beforehand;
+use svdr_cli::exit::{CommandError, Exit};
+use svdr_cli::files::Replace;
+use svdr_cli::output::Output;
+use svdr_cli::session::shown_round;
+use svdr_cli::span;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::statement::{Body, Donation, Plan, SessionId, Verified};
+use svdr_protocol::vote::Decision;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::decide::{self, DecideError, Wish, any};
+use super::donor_args::{DonorArgs, DonorSettings};
+use super::online::{Online, OnlineArgs, OnlineError, Seen};
+use super::sv_app_args::{Resolved, SvAppArgs};
+use crate::config::donor::DonorTextError;
+use crate::config::{ConfigError, Missing};
+use crate::donor::{self, Offer, OfferError, ServeError};
+use crate::dump::Expectations;
+use crate::fetch::{self, FetchError, KeepOrder};
+use crate::screen::signing;
+use crate::store::{DonationRecord, StoreError};
+use crate::sv_app::{RetryPolicy, SetupError, SvApp};
+
+/// Threads that run the network: what is sent, and what watches for signals. Reading the disk has threads of its own.
+const NETWORK_THREADS: usize = 2;
+
+/// Arguments of `donate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    svdr-agent donate 4f3a\n  \
+    svdr-agent donate 4f3a --donor-url https://sv-1.example.com:7444\n  \
+    svdr-agent donate 4f3a --no-serve --out snapshot.json\n\n\
+    Reads [donor] and [sv_app] of agent.toml. Only a member that the agreed round covers can donate, and only what its SV\n\
+    app answers for the DSO party alone: identities never leave this node. Stop it at any moment and start it again: the\n\
+    same file and the same statement are taken up. Exit code 3 where the voting rules refuse, or the file has changed.")]
+pub struct DonateArgs {
+    /// The session: its id, or the beginning of it
+    #[arg(value_name = "SESSION")]
+    pub session: String,
+    /// Where the snapshot is kept [default: in output.dir]
+    #[arg(long, value_name = "FILE", env = "SVDR_DONATE_OUT")]
+    pub out: Option<PathBuf>,
+    /// Sign and end: the file is passed on by other means
+    #[arg(long)]
+    pub no_serve: bool,
+    /// Take another snapshot and sign it, where the file of an earlier donation is lost or damaged
+    #[arg(long)]
+    pub again: bool,
+    /// Answer the question with yes; what is signed is shown all the same
+    #[arg(long)]
+    pub yes: bool,
+    /// How long to ask the SV app again where that can help, not counting the time in which a snapshot arrives
+    #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
+    pub retry_for: Duration,
+    /// What is handed out, and where
+    #[command(flatten)]
+    pub donor: DonorArgs,
+    /// Where the agent's things are
+    #[command(flatten)]
+    pub online: OnlineArgs,
+    /// How to reach the SV app
+    #[command(flatten)]
+    pub sv_app: SvAppArgs,
+}
+
+/// Why nothing is donated, or no more.
+#[derive(Debug, thiserror::Error)]
+pub enum DonateError {
+    /// Something is missing.
+    #[error(transparent)]
+    Online(#[from] OnlineError),
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A text of `[donor]`.
+    #[error(transparent)]
+    Text(#[from] DonorTextError),
+    /// The rules or the operator say no.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    /// The client.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The snapshot.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The file is not what was signed, or cannot be read.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// The store.
+    #[error(transparent)]
+    Store(Box<StoreError>),
+    /// The endpoint.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The address is taken, or not this machine's.
+    #[error(
+        "cannot listen on {address}; is another donate running? Give a free address with --donor-listen, or donor.listen"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system gives no threads or signals.
+    #[error("this process cannot start its threads; look at the limits of the user it runs as")]
+    Runtime(#[source] io::Error),
+    /// A thread has died.
+    #[error(
+        "the thread that checks the snapshot has died; run this again, and report it if it happens again"
+    )]
+    Died(#[from] tokio::task::JoinError),
+}
+
+impl From<StoreError> for DonateError {
+    fn from(error: StoreError) -> DonateError {
+        DonateError::Store(Box::new(error))
+    }
+}
+
+impl CommandError for DonateError {
+    fn exit(&self) -> Exit {
+        match self {
+            DonateError::Online(error) => error.exit(),
+            DonateError::Config(error) => error.exit(),
+            DonateError::Decide(error) => error.exit(),
+            DonateError::Fetch(error) => error.exit(),
+            DonateError::Store(error) => error.exit(),
+            DonateError::Text(_) => Exit::Usage,
+            DonateError::Offer(OfferError::Changed { .. } | OfferError::Touched { .. }) => Exit::Refused,
+            DonateError::Offer(OfferError::Read { .. })
+            | DonateError::Setup(_)
+            | DonateError::Serve(_)
+            | DonateError::Listen { .. }
+            | DonateError::Runtime(_)
+            | DonateError::Died(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Donates, and serves until stopped.
+///
+/// # Errors
+/// [`DonateError`]; what is signed stays signed.
+pub fn run(args: &DonateArgs, output: Output) -> Result<(), DonateError> {
+    let online = Online::open(&args.online)?;
+    let settings = Settings::of(args, &online)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(DonateError::Runtime)?;
+    runtime.block_on(Donating { online, settings, args }.donate(output))
+}
+
+/// What has to be configured.
+struct Settings {
+    donor: DonorSettings,
+    sv_app: Resolved,
+    folder: PathBuf,
+}
+
+impl Settings {
+    fn of(args: &DonateArgs, online: &Online) -> Result<Settings, DonateError> {
+        let (config, mut missing) = (&online.config, Vec::new());
+        let donor = args.donor.resolve(config, &mut missing)?;
+        let sv_app = args.sv_app.resolve(config, &mut missing)?;
+        if config.output_dir.is_none() {
+            missing.push(Missing {
+                section: "output",
+                line: "dir = \"/var/lib/svdr/dumps\"",
+                flag: "--out",
+                variable: "SVDR_DONATE_OUT",
+                file: config.file.clone(),
+            });
+        }
+        let folder = args.out.as_ref().map(|_| PathBuf::new()).or_else(|| config.output_dir.clone());
+        match (donor, sv_app, folder) {
+            (Some(donor), Some(sv_app), Some(folder)) => Ok(Settings { donor, sv_app, folder }),
+            _ => Err(ConfigError::Missing { missing }.into()),
+        }
+    }
+}
+
+/// What is agreed on.
+struct Agreed {
+    round: u32,
+    proposal: Digest,
+    plan: Plan,
+}
+
+struct Donating<'a> {
+    online: Online,
+    settings: Settings,
+    args: &'a DonateArgs,
+}
+
+impl Donating<'_> {
+    async fn donate(self, output: Output) -> Result<(), DonateError> {
+        let seen = self.online.session(Some(&self.args.session)).await?;
+        let session = seen.view.session().id();
+        let agreed = self.agreed(&seen)?;
+        let signed = self.signed(&seen, &agreed);
+        let url = self.url(signed.as_ref());
+        // Before anything is signed: who cannot listen promises nothing.
+        let listener = match url {
+            Some(_) if !self.args.no_serve => Some(self.listen().await?),
+            _ => None,
+        };
+        let (record, offer) = self.snapshot(session, &agreed).await?;
+        // The same file and no other URL: the same statement.
+        let donation = record.to_donation(url);
+        let wish = Wish {
+            decide: &|voter| any(voter.donate(&donation), Body::Donation),
+            words: &|session, me, body| match body {
+                Body::Donation(donation) => signing::donation(session, me, donation),
+                _ => String::new(),
+            },
+            questions: vec![format!("Donate this snapshot in round {}?", agreed.round)],
+            beforehand: Beforehand::from_yes(self.args.yes),
+        };
+        decide::decide(&self.online, seen, &wish, output).await?;
+        let Some(listener) = listener else {
+            tracing::info!(
+                "the snapshot is {}; pass it on as it is, for `svdr-agent receive {session} --from {} --file FILE`",
+                record.path.display(),
+                self.online.me()
+            );
+            return Ok(());
+        };
+        let donations = self.donations(session, &record)?;
+        self.serve(offer.under(donations), listener).await
+    }
+
+    fn agreed(&self, seen: &Seen) -> Result<Agreed, DonateError> {
+        let session = seen.view.session();
+        let round = shown_round(session).ok_or(DecideError::NoProposal { session: session.id() })?;
+        let record = self.online.store.record(&self.online.roster)?;
+        let others: Vec<_> = seen.others.iter().map(crate::view::View::session).collect();
+        let voter = svdr_protocol::vote::Voter::new(self.online.me(), &record, session, &others);
+        match voter.may_donate(round) {
+            Decision::Sign((proposal, plan)) => Ok(Agreed { round, proposal, plan }),
+            Decision::Wait(wait) => Err(DecideError::Wait(wait).into()),
+            Decision::Refuse(refusal) => Err(DecideError::Refused(refusal).into()),
+            // Nothing that could be signed has been, as nothing was asked about.
+            Decision::Signed(_) => Err(DecideError::Changed.into()),
+        }
+    }
+
+    /// This member's donation that counts now.
+    fn signed(&self, seen: &Seen, agreed: &Agreed) -> Option<Donation> {
+        let donations = seen.view.session().donations(agreed.round, &agreed.proposal);
+        donations.get(self.online.me()).map(|(_, donation)| (*donation).clone())
+    }
+
+    /// Where it is handed out: as signed before, unless another URL is asked for.
+    fn url(&self, signed: Option<&Donation>) -> Option<String> {
+        match signed {
+            Some(signed) if self.args.no_serve => signed.url.clone(),
+            None if self.args.no_serve => None,
+            Some(signed) => self.settings.donor.url.clone().or_else(|| signed.url.clone()),
+            None => self.settings.donor.url.clone(),
+        }
+    }
+
+    async fn listen(&self) -> Result<TcpListener, DonateError> {
+        let address = self.settings.donor.listen;
+        TcpListener::bind(address).await.map_err(|source| DonateError::Listen { address, source })
+    }
+
+    /// The snapshot of an earlier run, if it is what it was; or else a new one.
+    async fn snapshot(
+        &self,
+        session: SessionId,
+        agreed: &Agreed,
+    ) -> Result<(DonationRecord, Offer), DonateError> {
+        let known = self.online.store.donation(session, agreed.round)?;
+        let party = &self.settings.donor.dso_party;
+        let known = known.filter(|known| known.proposal == agreed.proposal && known.party == *party);
+        let record = match known {
+            Some(known) if !self.args.again => {
+                tracing::info!("taking up the snapshot {}", known.path.display());
+                known
+            }
+            _ => self.take(session, agreed).await?,
+        };
+        let of = record.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            Offer::of(session, Vec::new(), &of.path, (of.size, of.sha256))
+        });
+        Ok((record, checked.await??))
+    }
+
+    async fn take(&self, session: SessionId, agreed: &Agreed) -> Result<DonationRecord, DonateError> {
+        let Settings { donor, sv_app, folder } = &self.settings;
+        let timestamp = agreed.plan.recovery_timestamp();
+        let (out, replace) = match &self.args.out {
+            Some(out) => (
+                std::path::absolute(out).unwrap_or_else(|_| out.clone()),
+                Replace::from_force(self.args.again),
+            ),
+            // Only this member's earlier tries for the same round can be there.
+            None => (folder.join(file_name(session, agreed.round)), Replace::Force),
+        };
+        let app = SvApp::new(sv_app.settings.clone()).await?;
+        let migration_id = agreed.plan.migration_id();
+        let order = KeepOrder {
+            expectations: Expectations { timestamp, migration_id: Some(migration_id) },
+            request_migration_id: sv_app.request_migration_id.then_some(migration_id),
+            party: donor.dso_party.clone(),
+            out: out.clone(),
+            replace,
+            received: Arc::default(),
+        };
+        tracing::info!("taking the snapshot of {} at {timestamp} from the SV app", donor.dso_party);
+        let summary = fetch::fetch(&app, &order, RetryPolicy::lasting(self.args.retry_for)).await?;
+        let of = (agreed.round, agreed.proposal);
+        let record = DonationRecord::new(of, out, donor.dso_party.clone(), &summary);
+        self.online.store.lock()?.keep_donation(session, &record)?;
+        Ok(record)
+    }
+
+    /// The digests of this member's donations of the snapshot: several where it has signed several URLs.
+    fn donations(&self, session: SessionId, record: &DonationRecord) -> Result<Vec<Digest>, DonateError> {
+        let signed = self.online.store.signed(session)?.into_iter();
+        let read = signed.filter_map(|envelope| Verified::read(envelope, &self.online.roster).ok());
+        let of_it = read.filter(|one| match one.body() {
+            Body::Donation(donation) => donation.snapshot.digest == record.sha256,
+            _ => false,
+        });
+        Ok(of_it.map(|one| one.digest()).collect())
+    }
+
+    async fn serve(self, offer: Offer, listener: TcpListener) -> Result<(), DonateError> {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(DonateError::Runtime)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(DonateError::Runtime)?;
+        let stop = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        let address = listener.local_addr().map_err(ServeError::Listener)?;
+        tracing::info!(
+            "handing the snapshot out to the roster's members on {address}, until stopped (Ctrl-C); run donate again to go on"
+        );
+        let key = &self.online.signer.key;
+        Ok(donor::serve(&self.online.roster, key, vec![offer], listener, stop).await?)
+    }
+}
+
+/// `dso_snapshot-SESSION-rN.json`.
+fn file_name(session: SessionId, round: u32) -> String {
+    let session = session.to_string();
+    format!("dso_snapshot-{}-r{round}.json", session.get(..8).unwrap_or(&session))
+}

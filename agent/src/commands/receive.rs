@@ -1,0 +1,467 @@
+//! `receive`: this SV's dump, made of a snapshot that a covered member donates and of its own identities.
+//!
+//! 1. Look at the session: there has to be a donation of that member in the agreed round, and this member must have no
+//!    dump of its own in it.
+//! 2. Show what will be signed, and ask: a person decides to recover to another's snapshot.
+//! 3. Bring the snapshot here, from where an earlier run stopped, or take a file; check it against what the donor signed.
+//! 4. Merge it, write down where the dump is, flushed.
+//! 5. Agree to the round if this member has not yet, and attest the dump as received: both under the store's lock, as the
+//!    voting rules say, flushed before they leave.
+//!
+//! Stopped anywhere, in any way, the next run goes on there.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use svdr_cli::confirm::{self, Beforehand};
+use svdr_cli::exit::shown;
+use svdr_cli::files::PartialFile;
+use svdr_cli::output::{self, Output};
+use svdr_cli::session::{shown_round, size};
+use svdr_cli::span;
+use svdr_proto::tls::TlsIdentity;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::proposal::listed;
+use svdr_protocol::statement::{Agreement, Body, Donation, SessionId};
+use svdr_protocol::time::Timestamp;
+use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::backup_args::BackupArgs;
+use super::decide::{self, DecideError, any};
+use super::merge;
+use super::online::{Online, OnlineArgs, Seen};
+use crate::config::{ConfigError, Missing};
+use crate::driver::jobs;
+use crate::dump::{Document, Identities};
+use crate::receive::{self, Partial, ReceiveError, Source, Stop};
+use crate::screen::signing;
+use crate::store::DumpRecord;
+use crate::sv_app::RetryPolicy;
+
+mod error;
+mod snapshot;
+
+pub use error::ReceiveCommandError;
+use snapshot::Snapshot;
+
+/// Threads that run the network: a transfer, and what watches for signals. Writing, hashing and merging have threads of
+/// their own.
+const NETWORK_THREADS: usize = 2;
+
+/// Arguments of `receive`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    svdr-agent receive 4f3a --from Digital-Asset-1\n  \
+    svdr-agent receive 4f3a --from Digital-Asset-1 --file snapshot.json\n\n\
+    For an SV that the round leaves behind, or whose own SV app cannot serve the timestamp. The snapshot is checked\n\
+    against what the donor signed before anything is made of it; identities are this SV's own. Stop it at any moment and\n\
+    start it again: it goes on at the byte where it was. Exit code 3 where the donor sends something else than it signed.")]
+pub struct ReceiveArgs {
+    /// The session: its id, or the beginning of it
+    #[arg(value_name = "SESSION")]
+    pub session: String,
+    /// The member whose snapshot it is
+    #[arg(long, value_name = "NAME")]
+    pub from: MemberName,
+    /// The snapshot as a file, instead of fetching it from the donor's agent
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Where the dump goes [default: in output.dir]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Answer the question with yes; what is signed is shown all the same
+    #[arg(long)]
+    pub yes: bool,
+    /// How long to try again while the donor cannot be reached, not counting the time in which bytes arrive
+    #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
+    pub retry_for: Duration,
+    /// Where the identities backup is
+    #[command(flatten)]
+    pub backup: BackupArgs,
+    /// Where the agent's things are
+    #[command(flatten)]
+    pub online: OnlineArgs,
+}
+
+/// Receives, and prints what came of it.
+///
+/// # Errors
+/// [`ReceiveCommandError`]; nothing that looks finished is left behind then, unless it is.
+pub fn run(args: &ReceiveArgs, output: Output) -> Result<(), ReceiveCommandError> {
+    let online = Online::open(&args.online)?;
+    let settings = Settings::of(args, &online)?;
+    let opened = merge::open(Document::Identities, &settings.identities, &settings.folder.join("dump"))
+        .map_err(ReceiveCommandError::Identities)?;
+    let identities =
+        merge::read_identities(opened, &settings.identities, args.backup.age_identity(&online.config))
+            .map_err(ReceiveCommandError::Identities)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(ReceiveCommandError::Runtime)?;
+    let received = runtime.block_on(Receiving { online, settings, args }.receive(identities));
+    // Waits for the threads that write, which remove their temporary file.
+    drop(runtime);
+    let received = received?;
+    let printed = match output {
+        Output::Json => output::print_json(&received),
+        Output::Table => output::print(&text(&received)),
+    };
+    printed.map_err(ReceiveCommandError::Print)
+}
+
+/// What has to be configured.
+struct Settings {
+    identities: PathBuf,
+    folder: PathBuf,
+}
+
+impl Settings {
+    fn of(args: &ReceiveArgs, online: &Online) -> Result<Settings, ConfigError> {
+        let config = &online.config;
+        let mut missing = Vec::new();
+        let identities = args.backup.identities(config, &mut missing);
+        if config.output_dir.is_none() {
+            missing.push(Missing {
+                section: "output",
+                line: "dir = \"/var/lib/svdr/dumps\"",
+                flag: "--config",
+                variable: "SVDR_CONFIG",
+                file: config.file.clone(),
+            });
+        }
+        match (identities, config.output_dir.clone()) {
+            (Some(identities), Some(folder)) => Ok(Settings { identities, folder }),
+            _ => Err(ConfigError::Missing { missing }),
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+struct Received {
+    session: String,
+    drill: bool,
+    round: u32,
+    recovery_timestamp: Timestamp,
+    from: MemberName,
+    donation: Digest,
+    dump: PathBuf,
+    size: u64,
+    sha256: Digest,
+    agreement: Option<Digest>,
+    attestation: Digest,
+    submitted: bool,
+    completed: bool,
+}
+
+/// What is donated, and what this member has still to sign.
+struct Offered {
+    session: SessionId,
+    round: u32,
+    proposal: Digest,
+    digest: Digest,
+    donation: Donation,
+    /// The agreement to sign with it; `None` where it is signed.
+    agreement: Option<Agreement>,
+}
+
+struct Receiving<'a> {
+    online: Online,
+    settings: Settings,
+    args: &'a ReceiveArgs,
+}
+
+impl Receiving<'_> {
+    async fn receive(self, identities: Identities) -> Result<Received, ReceiveCommandError> {
+        let mut seen = self.online.session(Some(&self.args.session)).await?;
+        let offered = self.offered(&seen)?;
+        let record = match self.made_before(&offered)? {
+            Some(record) if self.is_attested(&seen, &offered)? => record,
+            made => {
+                self.confirm(&seen, &offered)?;
+                match made {
+                    Some(record) => record,
+                    None => self.stoppable(&offered, identities).await?,
+                }
+            }
+        };
+        self.sign(&mut seen, offered, record).await
+    }
+
+    /// The donation that is meant, if it counts and this member can make a dump of it.
+    fn offered(&self, seen: &Seen) -> Result<Offered, ReceiveCommandError> {
+        let (session, me, from) = (seen.view.session(), self.online.me(), &self.args.from);
+        if from == me {
+            return Err(ReceiveCommandError::FromItself);
+        }
+        if session.roster().member(from).is_none() {
+            return Err(ReceiveCommandError::NoSuchMember { name: from.clone() });
+        }
+        let round = shown_round(session).ok_or(DecideError::NoProposal { session: session.id() })?;
+        let Some(certificate) = session.agreement_certificate(round) else {
+            return Err(ReceiveCommandError::NotAgreedYet { round });
+        };
+        let proposal = certificate.proposal().digest();
+        let donations = session.donations(round, &proposal);
+        let Some((digest, donation)) = donations.get(from).copied() else {
+            let others: Vec<&MemberName> = donations.keys().copied().filter(|name| *name != me).collect();
+            return Err(ReceiveCommandError::NoDonation {
+                from: from.clone(),
+                round,
+                session: session.id(),
+                others: if others.is_empty() {
+                    "nobody has yet".to_owned()
+                } else {
+                    format!("{} did", listed(&others))
+                },
+            });
+        };
+        let agreement = self.still_to_agree(seen, round, &proposal)?;
+        Ok(Offered { session: session.id(), round, proposal, digest, donation: donation.clone(), agreement })
+    }
+
+    /// What the voting rules say about this member's part in the round, before anything is brought here.
+    fn still_to_agree(
+        &self,
+        seen: &Seen,
+        round: u32,
+        proposal: &Digest,
+    ) -> Result<Option<Agreement>, ReceiveCommandError> {
+        let record = self.online.store.record(&self.online.roster).map_err(DecideError::from)?;
+        let others: Vec<_> = seen.others.iter().map(crate::view::View::session).collect();
+        let session = seen.view.session();
+        let voter = Voter::new(self.online.me(), &record, session, &others);
+        let refused = |refusal: Refusal| Err(DecideError::Refused(refusal).into());
+        let wait = |wait: Wait| Err(DecideError::Wait(wait).into());
+        match voter.agree(proposal) {
+            Decision::Sign(_) if session.abandonments(round).contains_key(self.online.me()) => {
+                Err(ReceiveCommandError::Abandoned { round })
+            }
+            Decision::Sign(agreement) => Ok(Some(agreement)),
+            Decision::Wait(reason) => wait(reason),
+            Decision::Refuse(refusal) => refused(refusal),
+            Decision::Signed(_) => match voter.dump(round) {
+                Decision::Sign(_) | Decision::Signed(_) => Ok(None),
+                Decision::Wait(reason) => wait(reason),
+                Decision::Refuse(refusal) => refused(refusal),
+            },
+        }
+    }
+
+    /// The dump of an earlier run of this command, if it is what it was. A dump of this member's own stands in the way.
+    fn made_before(&self, offered: &Offered) -> Result<Option<DumpRecord>, ReceiveCommandError> {
+        let Some(known) =
+            self.online.store.dump(offered.session, offered.round).map_err(DecideError::from)?
+        else {
+            return Ok(None);
+        };
+        let is_there = matches!(known.is_on_disk(), Ok(true));
+        match &known.received {
+            Some(received) if received.donation == offered.digest && is_there => Ok(Some(known)),
+            None if is_there && known.proposal == offered.proposal => {
+                Err(ReceiveCommandError::OwnDump { path: known.path, round: offered.round })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn is_attested(&self, seen: &Seen, offered: &Offered) -> Result<bool, ReceiveCommandError> {
+        let round = offered.round;
+        let judged = decide::judge(&self.online, seen, &|voter| match voter.dump(round) {
+            Decision::Signed(digest) => Decision::Signed(digest),
+            Decision::Wait(wait) => Decision::Wait(wait),
+            Decision::Refuse(refusal) => Decision::Refuse(refusal),
+            Decision::Sign(_) => Decision::Refuse(Refusal::NotAttested { round }),
+        })?;
+        Ok(matches!(judged, Decision::Signed(_)))
+    }
+
+    fn confirm(&self, seen: &Seen, offered: &Offered) -> Result<(), ReceiveCommandError> {
+        let Offered { round, digest, donation, agreement, .. } = offered;
+        let of = (&self.args.from, digest, donation);
+        let words = signing::receiving(seen.view.session(), self.online.me(), of, agreement.as_ref());
+        let question = match agreement {
+            Some(_) => {
+                format!("Agree to round {round}, and receive and attest {}'s snapshot?", self.args.from)
+            }
+            None => format!("Receive {}'s snapshot, and attest the dump made of it?", self.args.from),
+        };
+        confirm::confirm(&words, &[&question], Beforehand::from_yes(self.args.yes))
+            .map_err(DecideError::from)?;
+        Ok(())
+    }
+
+    /// Makes the dump, until done or stopped by a signal.
+    async fn stoppable(
+        &self,
+        offered: &Offered,
+        identities: Identities,
+    ) -> Result<DumpRecord, ReceiveCommandError> {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(ReceiveCommandError::Runtime)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(ReceiveCommandError::Runtime)?;
+        tokio::select! {
+            made = self.make(offered, identities) => made,
+            _ = interrupt.recv() => Err(ReceiveCommandError::Interrupted),
+            _ = terminate.recv() => Err(ReceiveCommandError::Interrupted),
+        }
+    }
+
+    async fn make(
+        &self,
+        offered: &Offered,
+        identities: Identities,
+    ) -> Result<DumpRecord, ReceiveCommandError> {
+        let started = jobs::now();
+        let out = match &self.args.out {
+            Some(out) => std::path::absolute(out).unwrap_or_else(|_| out.clone()),
+            None => self.settings.folder.join(file_name(offered)),
+        };
+        let (from, donation) = (self.args.from.clone(), offered.donation.clone());
+        let partial = match &self.args.file {
+            Some(_) => None,
+            None => Some(self.transfer(offered).await?),
+        };
+        let given = self.args.file.clone();
+        let (target, stop) = (out.clone(), Stop::default());
+        let switch = stop.switch();
+        let made = tokio::task::spawn_blocking(move || {
+            let snapshot = match (&partial, &given) {
+                (Some(partial), _) => Snapshot::Partial(partial),
+                (None, given) => Snapshot::Given(given.as_deref().unwrap_or(Path::new(""))),
+            };
+            let made = snapshot.merged(&identities, (&from, &donation), &target, &switch);
+            (partial, made)
+        });
+        let (partial, made) = made.await?;
+        let summary = match made {
+            Ok(summary) => summary,
+            Err(error) => {
+                // What the donor signed is no snapshot: no other try would bring another.
+                if let (Some(partial), ReceiveError::Refused { .. } | ReceiveError::Transfer(_)) =
+                    (partial, &error)
+                {
+                    partial.remove().map_err(ReceiveError::File)?;
+                }
+                return Err(error.into());
+            }
+        };
+        let of = (offered.round, offered.proposal);
+        let record = DumpRecord::new(of, out, &summary, (started, jobs::now()))
+            .received_from(self.args.from.clone(), offered.digest);
+        self.keep(offered, &record)?;
+        if let Some(partial) = partial {
+            partial.remove().map_err(ReceiveError::File)?;
+        }
+        receive::remove_others(&self.settings.folder, offered.session);
+        Ok(record)
+    }
+
+    /// Writes the record down, unless this member has made and attested a dump of its own meanwhile.
+    fn keep(&self, offered: &Offered, record: &DumpRecord) -> Result<(), ReceiveCommandError> {
+        let locked = self.online.store.lock().map_err(DecideError::from)?;
+        let known = self.online.store.dump(offered.session, offered.round).map_err(DecideError::from)?;
+        let own = known.filter(|known| known.received.is_none() && known.proposal == offered.proposal);
+        if let Some(own) = own.filter(|own| own.path.exists()) {
+            return Err(ReceiveCommandError::OwnDump { path: own.path, round: offered.round });
+        }
+        locked.keep_dump(offered.session, record).map_err(DecideError::from)?;
+        Ok(())
+    }
+
+    async fn transfer(&self, offered: &Offered) -> Result<Partial, ReceiveCommandError> {
+        let (from, donation) = (&self.args.from, &offered.donation);
+        let no_url = || ReceiveCommandError::NoUrl { from: from.clone(), session: offered.session };
+        let member = self.online.roster.member(from);
+        let member = member.ok_or_else(|| ReceiveCommandError::NoSuchMember { name: from.clone() })?;
+        let source = Source {
+            session: offered.session,
+            donation: offered.digest,
+            donor: from.clone(),
+            key: member.key.verifying_key().to_bytes(),
+            url: donation.url.clone().ok_or_else(no_url)?,
+            size: donation.snapshot.size,
+            sha256: donation.snapshot.digest,
+        };
+        let name = receive::partial_name(offered.session, &donation.snapshot.digest);
+        let file = PartialFile::open(self.settings.folder.join(name)).map_err(ReceiveError::File)?;
+        let identity = TlsIdentity::new(&self.online.signer.key).map_err(ReceiveCommandError::Tls)?;
+        let policy = RetryPolicy::lasting(self.args.retry_for);
+        Ok(receive::transfer(&source, &identity, file, policy).await.map_err(ReceiveError::Transfer)?)
+    }
+
+    /// Step 5.
+    async fn sign(
+        &self,
+        seen: &mut Seen,
+        offered: Offered,
+        record: DumpRecord,
+    ) -> Result<Received, ReceiveCommandError> {
+        let (round, proposal) = (offered.round, offered.proposal);
+        let mut agreement = None;
+        if let Some(shown) = offered.agreement {
+            let rule = |voter: &Voter<'_>| any(voter.agree(&proposal), Body::Agreement);
+            let signed = decide::sign(&self.online, seen, &rule, Some(&Body::Agreement(shown))).await?;
+            agreement = Some(signed.statement);
+        }
+        let dump = record.to_vote();
+        let rule = |voter: &Voter<'_>| any(voter.attest(round, &dump), Body::Attestation);
+        let attested = decide::sign(&self.online, seen, &rule, None).await?;
+        let session = seen.view.session();
+        let completed = session.completion_certificate();
+        // Held from now on: it binds this agent.
+        if let Some(certificate) = &completed {
+            let locked = self.online.store.lock().map_err(DecideError::from)?;
+            locked.keep_certificate(certificate).map_err(DecideError::from)?;
+        }
+        Ok(Received {
+            session: offered.session.to_string(),
+            drill: session.drill(),
+            round,
+            recovery_timestamp: record.recovery_timestamp,
+            from: self.args.from.clone(),
+            donation: offered.digest,
+            dump: record.path,
+            size: record.size,
+            sha256: record.sha256,
+            agreement,
+            attestation: attested.statement,
+            submitted: attested.submitted,
+            completed: completed.is_some(),
+        })
+    }
+}
+
+/// The name that `run` gives its own dump, and whose snapshot it is made of: the two never replace each other.
+fn file_name(offered: &Offered) -> String {
+    let own = jobs::file_name(offered.session, offered.round);
+    let donation: String = hex::encode(offered.digest.as_bytes()).chars().take(8).collect();
+    own.replace(".json", &format!("-received-{donation}.json"))
+}
+
+fn text(received: &Received) -> String {
+    let Received { session, round, from, dump, recovery_timestamp, sha256, .. } = received;
+    let drill = if received.drill { "DRILL: " } else { "" };
+    let mut text = format!(
+        "{drill}The dump of {recovery_timestamp} is made of {from}'s snapshot, and attested in round {round} as received.\n  \
+         {}: {}, {sha256}\n",
+        dump.display(),
+        size(received.size)
+    );
+    if !received.submitted {
+        text += "No coordinator has the attestation yet; `svdr-agent run` submits it.\n";
+    }
+    text += &match (received.drill, received.completed) {
+        (true, _) => "It was a drill, so that nothing is to be delivered.".to_owned(),
+        (false, true) => format!("Next: svdr-agent deliver {session}, when the others are ready as well."),
+        (false, false) => {
+            "Import nothing before the session is completed: svdr-agent status shows that.".to_owned()
+        }
+    };
+    shown(&text)
+}

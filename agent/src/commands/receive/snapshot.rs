@@ -1,0 +1,55 @@
+//! The snapshot, once it is here: looked through, and merged.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use svdr_protocol::names::MemberName;
+use svdr_protocol::statement::Donation;
+
+use crate::dump::{Identities, MergeSummary};
+use crate::receive::{self, Lie, Partial, ReceiveError, Stoppable, TransferError};
+
+/// What has arrived.
+pub(super) enum Snapshot<'a> {
+    /// From the donor's agent.
+    Partial(&'a Partial),
+    /// As a file.
+    Given(&'a Path),
+}
+
+impl Snapshot<'_> {
+    /// Looks it through and merges it.
+    pub(super) fn merged(
+        &self,
+        identities: &Identities,
+        (from, donation): (&MemberName, &Donation),
+        out: &Path,
+        switch: &Arc<AtomicBool>,
+    ) -> Result<MergeSummary, ReceiveError> {
+        let lied = |lie| self.lied(from, lie);
+        receive::inspect(Stoppable::new(self.open()?, switch), from, donation, lied)?;
+        let again = Stoppable::new(self.open()?, switch);
+        receive::merge(again, identities, (from, donation), out, lied)
+    }
+
+    fn open(&self) -> Result<Box<dyn Read>, ReceiveError> {
+        match self {
+            Snapshot::Partial(partial) => Ok(Box::new(partial.file().reader()?)),
+            Snapshot::Given(path) => match File::open(path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(source) => Err(ReceiveError::Open { path: (*path).to_owned(), source }),
+            },
+        }
+    }
+
+    fn lied(&self, from: &MemberName, lie: Lie) -> ReceiveError {
+        let donor = from.clone();
+        match self {
+            Snapshot::Partial(_) => TransferError::Lied { donor, lie }.into(),
+            Snapshot::Given(path) => ReceiveError::OtherFile { path: (*path).to_owned(), donor, lie },
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! `validator dump`: the value of `data_snapshot` in what the validator app answers, for the certificate's time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use svdr_cli::files::{PrivateFile, Replace};
+use svdr_cli::output::{self, Output};
+use svdr_cli::span;
+use svdr_protocol::digest::Digest;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::app_args::{VALIDATOR_APP, ValidatorAppArgs};
+use super::deliver::{DeliverWay, WayArgs};
+use super::error::ValidatorError;
+use super::proof::{Proof, ProofArgs};
+use crate::commands::merge;
+use crate::config::{AgentConfig, ConfigError, Missing};
+use crate::deliver::DeliverError;
+use crate::dump::{Expectations, MergeSummary, Parts};
+use crate::fetch::{self, App, Order};
+use crate::sv_app::{RetryPolicy, Settings, SvApp};
+use crate::validator::Recovery;
+
+/// Threads that run the network: one download, and what watches for signals. Writing has a thread of its own.
+const NETWORK_THREADS: usize = 2;
+
+/// Arguments of `validator dump`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    svdr-agent validator dump --roster roster.toml --certificate certificate.jsonl --out dump.json\n  \
+    svdr-agent validator dump --roster roster.toml --certificate certificate.jsonl --out dump.json \\\n      \
+    --fingerprint sha256:… --deliver --yes --set pod=validator-app-0\n  \
+    svdr-agent validator dump --roster roster.toml --session 4f3a --out dump.json \\\n      \
+    --coordinator https://dr.sv-1.example.com:7443 --coordinator-key ed25519:… --identity observer.key\n\n\
+    The certificate is what svdr-coordinator session certificate writes, or serve --publish. It is checked\n\
+    with nothing but the roster, so the roster has to be the SVs': its twelve words are shown and asked for,\n\
+    or --fingerprint gives what it has to have. --yes does not answer that, only whether to deliver.\n\n\
+    Reads [validator_app] of agent.toml: url, token_file or [validator_app.oauth2], ca_file, time-outs, and\n\
+    [validator_app.deliver] with path or command, for example\n  \
+    command = [\"kubectl\", \"cp\", \"{dump}\", \"validator/{pod}:/domain-upgrade-dump/domain_migration_dump.json\"]\n  \
+    command = [\"docker\", \"run\", \"--rm\", \"-v\", \"domain-upgrade-dump:/volume\", \"-v\", \"{dump}:/dump.json:ro\",\n             \
+    \"alpine\", \"cp\", \"/dump.json\", \"/volume/domain_migration_dump.json\"]\n\n\
+    Exit code 3 where certificate or roster do not hold, or the app answers with another snapshot; 4 where it\n\
+    says 400 or 429: then the validator has to be re-onboarded, and the message says how.")]
+pub struct ValidatorDumpArgs {
+    /// Where roster and certificate are
+    #[command(flatten)]
+    pub proof: ProofArgs,
+    /// Rehearse: follow the certificate of a drill, and deliver nothing
+    #[arg(long)]
+    pub drill: bool,
+    /// Where the migration dump goes
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace the output, and what is delivered to, if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// How long to try again where that can help, not counting the time in which a snapshot arrives; 0s for one try
+    #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
+    pub retry_for: Duration,
+    /// Put the dump where the app imports it from, once it is made
+    #[arg(long)]
+    pub deliver: bool,
+    /// Where it is put
+    #[command(flatten)]
+    pub way: WayArgs,
+    /// How to reach the validator app
+    #[command(flatten)]
+    pub app: ValidatorAppArgs,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Report<'a> {
+    path: &'a PathBuf,
+    session: String,
+    round: u32,
+    drill: bool,
+    roster: Digest,
+    #[serde(flatten)]
+    summary: &'a MergeSummary,
+    delivered_to: Option<&'a PathBuf>,
+    delivered_by: Option<&'a Vec<String>>,
+}
+
+/// Makes the dump, delivers it where that is asked for, and prints what came out.
+///
+/// # Errors
+/// [`ValidatorError`]; the output is then as it was before, unless it is the delivery that failed.
+pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), ValidatorError> {
+    let config = AgentConfig::load(args.proof.config.as_deref())?;
+    let settings = settings(args, &config)?;
+    let proof = args.proof.proof(&config, args.drill)?;
+    if args.drill && args.deliver {
+        return Err(DeliverError::Drill { session: proof.recovery.round().session }.into());
+    }
+    if !args.deliver && (args.way.to.is_some() || !args.way.set.is_empty()) {
+        tracing::warn!("the dump is not delivered without --deliver; --to and --set are for that");
+    }
+    let replace = Replace::from_force(args.force);
+    let out = std::path::absolute(&args.out)
+        .map_err(|source| ValidatorError::Absolute { path: args.out.clone(), source })?;
+    // Everything on this machine is looked at before the first question: what is wrong with it is known at once.
+    drop(PrivateFile::create(&args.out, replace)?);
+    let way = match args.deliver {
+        true => Some(args.way.way(&config, &proof.recovery, &out)?),
+        false => None,
+    };
+    proof.confirm(way.as_ref().map(DeliverWay::words).as_deref(), args.way.yes)?;
+    let summary = fetched(args, settings, &proof, replace)?;
+    if let Some(way) = &way {
+        way.deliver(&proof.recovery, out, &summary, replace)?;
+    }
+    let (path, command) = way.as_ref().map(DeliverWay::target).unwrap_or_default();
+    let report = Report {
+        path: &args.out,
+        session: proof.recovery.round().session.to_string(),
+        round: proof.recovery.round().round,
+        drill: proof.recovery.drill(),
+        roster: proof.roster.fingerprint(),
+        summary: &summary,
+        delivered_to: path,
+        delivered_by: command,
+    };
+    let printed = match output {
+        Output::Json => output::print_json(&report),
+        Output::Table => merge::print(&args.out, &summary, output)
+            .and_then(|()| output::print(&svdr_cli::exit::shown(&next(args, &proof.recovery, way.as_ref())))),
+    };
+    printed.map_err(ValidatorError::Print)
+}
+
+/// How to reach the app.
+fn settings(args: &ValidatorDumpArgs, config: &AgentConfig) -> Result<Settings, ConfigError> {
+    let mut missing = Vec::new();
+    let file = config.file.clone();
+    let flags = args.app.as_sv_app();
+    let settings =
+        flags.settings(&config.validator.app, &VALIDATOR_APP, |section, line, flag, variable| {
+            missing.push(Missing { section, line, flag, variable, file: file.clone() });
+        })?;
+    settings.ok_or(ConfigError::Missing { missing })
+}
+
+fn fetched(
+    args: &ValidatorDumpArgs,
+    settings: Settings,
+    proof: &Proof,
+    replace: Replace,
+) -> Result<MergeSummary, ValidatorError> {
+    let recovery = &proof.recovery;
+    let request = args.app.request_migration_id.then(|| recovery.migration_id());
+    let order = Order {
+        app: App::Validator,
+        expectations: expectations(recovery),
+        request_migration_id: request,
+        parts: Parts::Skip,
+        out: args.out.clone(),
+        replace,
+        received: Arc::default(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(ValidatorError::Runtime)?;
+    let taken = runtime.block_on(take(settings, &order, RetryPolicy::lasting(args.retry_for), recovery));
+    // Waits for the writing thread, which removes its temporary file.
+    drop(runtime);
+    taken
+}
+
+/// What the dump of a recovery has to be.
+pub(super) const fn expectations(recovery: &Recovery) -> Expectations {
+    Expectations { timestamp: recovery.recovery_timestamp(), migration_id: Some(recovery.migration_id()) }
+}
+
+/// Fetches until done or stopped.
+async fn take(
+    settings: Settings,
+    order: &Order,
+    policy: RetryPolicy,
+    recovery: &Recovery,
+) -> Result<MergeSummary, ValidatorError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ValidatorError::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(ValidatorError::Runtime)?;
+    let url = settings.url.clone();
+    let app = SvApp::new(settings).await?;
+    if app.is_clear_text() {
+        tracing::warn!(
+            "{url} or the token endpoint is http: token and private keys can be read on their way; use https outside a cluster"
+        );
+    }
+    tokio::select! {
+        fetched = fetch::fetch(&app, order, policy) => {
+            fetched.map_err(|error| ValidatorError::of_fetch(error, recovery))
+        }
+        _ = interrupt.recv() => Err(ValidatorError::Interrupted),
+        _ = terminate.recv() => Err(ValidatorError::Interrupted),
+    }
+}
+
+/// What the operator does now.
+fn next(args: &ValidatorDumpArgs, recovery: &Recovery, way: Option<&DeliverWay>) -> String {
+    if recovery.drill() {
+        return "A drill ends here: this dump is not delivered, and not to be imported.".to_owned();
+    }
+    match way {
+        Some(way) => way.next(recovery),
+        None => {
+            let certificate = match &args.proof.certificate {
+                Some(path) => format!("--certificate {}", path.display()),
+                None => format!("--session {}", recovery.round().session),
+            };
+            format!(
+                "It holds this validator's private keys. Next: svdr-agent validator deliver {} {certificate} (with the same \
+                 roster and coordinator)",
+                args.out.display()
+            )
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What a validator's operator trusts: the roster, confirmed by its fingerprint, and a certificate checked with it.
+//!
+//! The fingerprint is the one thing that somebody has to compare, because everything else follows from the roster: an
+//! attacker who can exchange the roster can sign any certificate. So it is asked for every time, in the twelve words
+//! that the SVs read out, and `--yes` is no answer to it: where nobody can be asked, `--fingerprint` gives what the roster
+//! has to have.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgGroup, Args};
+use svdr_cli::confirm::{self, Beforehand, ConfirmError};
+use svdr_cli::exit::shown;
+use svdr_cli::session::choice;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::keys::PublicKey;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::statement::SessionId;
+
+use super::error::ValidatorError;
+use crate::config::{AgentConfig, ConfigError, Coordinator, Missing};
+use crate::fetch::in_one_line;
+use crate::identity;
+use crate::link::{Connection, Link};
+use crate::roster_file;
+use crate::validator::{Recovery, Wanted};
+
+/// Where roster and certificate are.
+#[derive(Clone, Debug, Default, Args)]
+#[command(group = ArgGroup::new("completed").required(true).multiple(true).args(["certificate", "session"]))]
+pub struct ProofArgs {
+    /// The configuration [default: agent.toml]
+    #[arg(long, value_name = "FILE", env = "SVDR_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The roster of the SVs, instead of the configuration's
+    #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
+    pub roster: Option<PathBuf>,
+    /// The fingerprint that the roster has to have, sha256:…, as the SVs announced it; asked for on the terminal otherwise
+    #[arg(long, value_name = "DIGEST", env = "SVDR_ROSTER_FINGERPRINT")]
+    pub fingerprint: Option<Digest>,
+    /// The completion certificate, or the transcript that holds it; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["coordinator", "coordinator_key"])]
+    pub certificate: Option<PathBuf>,
+    /// Fetch the certificate from this coordinator, instead of the configuration's
+    #[arg(long, value_name = "URL", requires = "coordinator_key")]
+    pub coordinator: Option<String>,
+    /// The coordinator's key, ed25519:…
+    #[arg(long, value_name = "KEY", requires = "coordinator")]
+    pub coordinator_key: Option<PublicKey>,
+    /// The key of this observer of the roster, instead of the configuration's
+    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITY")]
+    pub identity: Option<PathBuf>,
+    /// The session that the SVs have completed: its id, or the beginning of it where a coordinator is asked
+    #[arg(long, value_name = "SESSION")]
+    pub session: Option<String>,
+}
+
+/// A roster, and what was completed with it.
+pub(super) struct Proof {
+    pub(super) roster: Arc<Roster>,
+    pub(super) recovery: Recovery,
+    /// What the operator has still to say yes to.
+    pub(super) fingerprint: Fingerprint,
+}
+
+/// Whether the roster is known to be the SVs'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fingerprint {
+    /// `--fingerprint` says so.
+    Given,
+    /// The operator has to be asked.
+    Ask,
+}
+
+impl ProofArgs {
+    /// Reads the roster, and gets and checks the certificate.
+    pub(super) fn proof(&self, config: &AgentConfig, drill: bool) -> Result<Proof, ValidatorError> {
+        let path = self.roster.clone().or_else(|| config.roster.clone());
+        let path =
+            path.ok_or_else(|| missing(config, "", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER"))?;
+        let roster = Arc::new(roster_file::read(&path)?);
+        let fingerprint = match self.fingerprint {
+            Some(expected) if expected != roster.fingerprint() => {
+                let found = roster.fingerprint();
+                return Err(ValidatorError::OtherFingerprint { path, expected, found });
+            }
+            Some(_) => Fingerprint::Given,
+            // Before anything is asked of anybody: who cannot be asked has to be told so at once.
+            None if !std::io::stdin().is_terminal() => return Err(ValidatorError::NobodyToAsk),
+            None => Fingerprint::Ask,
+        };
+        let recovery = match &self.certificate {
+            Some(path) => {
+                let session = self.session.as_deref().map(whole_id).transpose()?;
+                Recovery::of_file(path, &roster, Wanted { drill, session })?
+            }
+            None => self.fetched(config, &roster, drill)?,
+        };
+        Ok(Proof { roster, recovery, fingerprint })
+    }
+
+    /// Fetches the certificate from the first coordinator that has one that holds.
+    fn fetched(
+        &self,
+        config: &AgentConfig,
+        roster: &Roster,
+        drill: bool,
+    ) -> Result<Recovery, ValidatorError> {
+        let coordinators = match (&self.coordinator, self.coordinator_key) {
+            (Some(url), Some(key)) => vec![Coordinator { url: url.clone(), key }],
+            _ => config.coordinators.clone(),
+        };
+        let key = self.identity.clone().or_else(|| config.identity_key.clone());
+        let lacks = || missing(config, "identity", "key = \"identity.key\"", "--identity", "SVDR_IDENTITY");
+        let key = identity::read(&key.ok_or_else(lacks)?)?;
+        let link = Link::new(coordinators, &key)?;
+        let session = self.session.as_deref().unwrap_or_default();
+        super::block_on(async {
+            let mut failed = None;
+            for coordinator in link.coordinators() {
+                match link.connect_to(coordinator).await {
+                    Ok(connection) => match recovery_at(connection, session, roster, drill).await {
+                        Ok(recovery) => return Ok(recovery),
+                        Err(error) => {
+                            tracing::warn!("{}", in_one_line(&error));
+                            failed = Some(error);
+                        }
+                    },
+                    Err(error) => tracing::warn!("{}: {}", coordinator.url, in_one_line(&error)),
+                }
+            }
+            match failed {
+                Some(error) => Err(error),
+                None => Err(ValidatorError::NoCoordinator { tried: link.coordinators().len() }),
+            }
+        })
+    }
+}
+
+/// The certificate of the session whose id begins with `session`, of one coordinator.
+async fn recovery_at(
+    mut connection: Connection,
+    session: &str,
+    roster: &Roster,
+    drill: bool,
+) -> Result<Recovery, ValidatorError> {
+    let session: SessionId = match session.parse() {
+        Ok(session) => session,
+        Err(_prefix) => {
+            let listed = connection.sessions().await?;
+            let known: Vec<SessionId> = listed.iter().filter_map(|one| one.session.parse().ok()).collect();
+            choice::choose(&known, session)?
+        }
+    };
+    let from = format!("what {} sent", connection.coordinator().url);
+    let envelopes = connection.certificate(session).await?;
+    let wanted = Wanted { drill, session: Some(session) };
+    Ok(Recovery::of_envelopes(envelopes, &from, roster, wanted)?)
+}
+
+/// A session's id that is compared with a file's, of which there is no list to find a beginning in.
+fn whole_id(text: &str) -> Result<SessionId, ValidatorError> {
+    text.parse().map_err(|source| ValidatorError::SessionId { given: text.to_owned(), source })
+}
+
+/// What is missing, and how to give it.
+pub(super) fn missing(
+    config: &AgentConfig,
+    section: &'static str,
+    line: &'static str,
+    flag: &'static str,
+    variable: &'static str,
+) -> ConfigError {
+    ConfigError::Missing {
+        missing: vec![Missing { section, line, flag, variable, file: config.file.clone() }],
+    }
+}
+
+impl Proof {
+    /// Shows what was completed, and asks what has still to be answered: whether the roster is the SVs', and whether the
+    /// dump is to be delivered, where `deliver` says what is meant by that.
+    pub(super) fn confirm(&self, deliver: Option<&str>, deliver_yes: bool) -> Result<(), ValidatorError> {
+        let mut questions = Vec::new();
+        if self.fingerprint == Fingerprint::Ask {
+            questions.push("Are these twelve words the ones that the SVs read out?");
+        }
+        if deliver.is_some() && !deliver_yes {
+            questions.push("Deliver the dump?");
+        }
+        let beforehand = Beforehand::from_yes(questions.is_empty());
+        match confirm::confirm(&self.words(deliver), &questions, beforehand) {
+            Ok(()) => Ok(()),
+            Err(ConfirmError::NobodyToAsk) if self.fingerprint == Fingerprint::Given => {
+                Err(ValidatorError::NobodyToAskToDeliver)
+            }
+            Err(ConfirmError::NobodyToAsk) => Err(ValidatorError::NobodyToAsk),
+            Err(ConfirmError::Declined) => Err(ValidatorError::Declined),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn words(&self, deliver: Option<&str>) -> String {
+        let recovery = &self.recovery;
+        let (reason, by) = recovery.opening();
+        let attested: Vec<&str> = recovery.attested_by().map(|name| name.as_str()).collect();
+        let kind = if recovery.drill() { "DRILL: nothing of it may be imported. Session" } else { "Session" };
+        let mut words = format!(
+            "{kind} {} of network {} is completed in round {}.\n\
+             Opened by {by}: {}\n\
+             Back to {}, migration id {}; {} of {} SVs have attested their dumps: {}.\n\n\
+             The roster has the fingerprint {}\nand these words:\n",
+            recovery.round().session,
+            self.roster.network(),
+            recovery.round().round,
+            // On one line, so that it cannot pass for what stands around it.
+            reason.split_whitespace().collect::<Vec<_>>().join(" "),
+            recovery.recovery_timestamp(),
+            recovery.migration_id(),
+            attested.len(),
+            self.roster.members().len(),
+            attested.join(", "),
+            self.roster.fingerprint(),
+        );
+        for line in self.roster.spoken_fingerprint().chunks(6) {
+            words += &format!("\n    {}", line.join(" "));
+        }
+        if let Some(deliver) = deliver {
+            words += &format!(
+                "\n\nThe dump will be {deliver}. It holds this validator's private keys. Once the app has imported it, the \
+                 validator has left the old network."
+            );
+        }
+        shown(&words)
+    }
+}

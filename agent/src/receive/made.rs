@@ -1,0 +1,137 @@
+//! From a snapshot that has arrived to a dump: looked through, then merged with this member's own identities.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use svdr_cli::files::{PrivateFile, Replace};
+use svdr_cli::progress::Progress;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::statement::{Donation, Part};
+
+use super::{Lie, ReceiveError};
+use crate::dump::{self, Document, Expectations, Identities, MergeError, MergeSummary, Parts};
+use crate::store::parts;
+
+/// Stops what reads through it, when it is dropped: a merge of gigabytes does not go on when nobody waits for it.
+#[derive(Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+/// Reads until it is stopped.
+#[derive(Debug)]
+pub struct Stoppable<R> {
+    source: R,
+    is_stopped: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// The switch that stops readers.
+    pub fn switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<R> Stoppable<R> {
+    /// Reads `source` until `is_stopped` is set.
+    pub fn new(source: R, is_stopped: &Arc<AtomicBool>) -> Stoppable<R> {
+        Stoppable { source, is_stopped: Arc::clone(is_stopped) }
+    }
+}
+
+impl<R: Read> Read for Stoppable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return Err(io::Error::other("stopped by a signal"));
+        }
+        self.source.read(buffer)
+    }
+}
+
+/// Looks the whole snapshot through: is it what `donor` signed in `donation`, and a sound snapshot?
+///
+/// # Errors
+/// [`ReceiveError::Refused`] where it is no such snapshot, a [`Lie`] in `or_else` where it is another one, and
+/// [`ReceiveError::Merge`] where it cannot be read.
+pub fn inspect(
+    source: impl Read,
+    donor: &MemberName,
+    donation: &Donation,
+    or_else: impl FnOnce(Lie) -> ReceiveError,
+) -> Result<(), ReceiveError> {
+    let progress = Progress::bytes("checking the snapshot", Some(donation.snapshot.size));
+    // One byte more than there should be shows that there are more, without reading all of them.
+    let limited = source.take(donation.snapshot.size.saturating_add(1));
+    let summary = dump::inspect(limited, expectations(donation), |bytes| progress.advance(bytes))
+        .map_err(|error| refused(error, donor))?;
+    let signed = &donation.snapshot;
+    if summary.size > signed.size {
+        return Err(or_else(Lie::More { expected: signed.size }));
+    }
+    if summary.size < signed.size {
+        return Err(or_else(Lie::Fewer { expected: signed.size, found: summary.size }));
+    }
+    if summary.sha256 != signed.digest {
+        return Err(or_else(Lie::Digest { expected: signed.digest, found: summary.sha256 }));
+    }
+    same_parts(&summary, donation).map_err(or_else)
+}
+
+/// Merges the snapshot with `identities` into a dump at `out`, which may exist. Nothing is there afterwards unless all of
+/// it is what `donor` signed in `donation`.
+///
+/// # Errors
+/// [`ReceiveError`].
+pub fn merge(
+    source: impl Read,
+    identities: &Identities,
+    (donor, donation): (&MemberName, &Donation),
+    out: &Path,
+    or_else: impl FnOnce(Lie) -> ReceiveError,
+) -> Result<MergeSummary, ReceiveError> {
+    let progress = Progress::bytes("merging", Some(donation.snapshot.size));
+    let mut file = PrivateFile::create(out, Replace::Force)?;
+    let expectations = expectations(donation);
+    let summary = dump::merge(identities, source, expectations, Parts::Digest, &mut file, |bytes| {
+        progress.advance(bytes);
+    })
+    .map_err(|error| refused(error, donor))?;
+    // The file may have been written to since it was looked through.
+    same_parts(&summary, donation).map_err(or_else)?;
+    file.commit()?;
+    Ok(summary)
+}
+
+const fn expectations(donation: &Donation) -> Expectations {
+    Expectations { timestamp: donation.recovery_timestamp, migration_id: Some(donation.migration_id) }
+}
+
+/// What is wrong with the donor's document is the donor's; the rest is this machine's.
+fn refused(error: MergeError, donor: &MemberName) -> ReceiveError {
+    match &error {
+        MergeError::Refused(refusal) if refusal.document == Document::Snapshot => {
+            ReceiveError::Refused { donor: donor.clone(), source: error }
+        }
+        _ => ReceiveError::Merge(error),
+    }
+}
+
+/// Compares the parts with the signed ones, whatever their order.
+fn same_parts(summary: &MergeSummary, donation: &Donation) -> Result<(), Lie> {
+    let mut found: Vec<Part> = parts(summary).iter().map(Part::from).collect();
+    let mut signed = donation.parts.clone();
+    found.sort();
+    signed.sort();
+    if found == signed {
+        return Ok(());
+    }
+    let differing = found.iter().find(|part| !signed.contains(part));
+    let differing = differing.or_else(|| signed.iter().find(|part| !found.contains(part)));
+    Err(Lie::Part { part: differing.map(|part| part.name.clone()).unwrap_or_default() })
+}

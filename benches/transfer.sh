@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# How long the transfer of a donated snapshot takes through the agents' endpoint on loopback (mutual TLS, HTTP/2, hashed
+# and flushed to the disk) against `cp`, and `cp` and `sync`, of the same file, in turn, in one run. Prints a table of
+# medians and ratios of speed.
+#
+#   benches/transfer.sh [MEGABYTES] [ROUNDS]        2000 and 7 unless given
+#
+# Needs bash, cargo and python3; room for twice the snapshot in ${TMPDIR:-/tmp}, which should be on the disk that is to be
+# measured.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+megabytes=${1:-2000}
+rounds=${2:-7}
+
+cargo build --release --quiet --locked -p svdr-tests --bin transfer
+transfer=$(realpath "${CARGO_TARGET_DIR:-target}/release/transfer")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+umask 077
+head -c $((megabytes * 1000000)) /dev/urandom > snapshot.json
+cat snapshot.json > /dev/null
+
+TRANSFER=$transfer ROUNDS=$rounds python3 - <<'PYTHON'
+import os, platform, statistics, subprocess, time
+
+transfer, rounds = os.environ["TRANSFER"], int(os.environ["ROUNDS"])
+donor = subprocess.Popen([transfer, "serve", "snapshot.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+address, size, digest = donor.stdout.readline().split()
+commands = {
+    "cp": ["cp", "snapshot.json", "out"],
+    "cp and sync": ["sh", "-c", "cp snapshot.json out && sync out"],
+    "transfer": [transfer, "fetch", address, size, digest, "out"],
+}
+
+def run(command):
+    """Wall seconds, and the largest resident set in MiB."""
+    subprocess.run(["sync", "."], check=True)
+    started = time.monotonic()
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{command[0]} failed with {process.returncode}")
+    os.remove("out")
+    return seconds, usage.ru_maxrss / 1024
+
+runs = {name: [] for name in commands}
+for round in range(rounds + 1):
+    for name, command in commands.items():
+        measured = run(command)
+        if round > 0:  # the first warms the cache
+            runs[name].append(measured)
+with open(f"/proc/{donor.pid}/status") as status:
+    peak = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+donor.stdin.close()
+donor.wait()
+
+seconds = {name: statistics.median(second for second, _ in measured) for name, measured in runs.items()}
+print(f"Snapshot of {int(size) / 1e6:.0f} MB, medians of {rounds} rounds, {platform.machine()}, "
+      f"{len(os.sched_getaffinity(0))} processors, Linux {platform.release()}.\n")
+print("| what | seconds | MB/s | speed of cp | speed of cp and sync | peak memory, MiB |")
+print("| --- | ---: | ---: | ---: | ---: | ---: |")
+for name, measured in runs.items():
+    of = lambda other: f"{seconds[other] / seconds[name]:.2f}"
+    memory = f"{max(peak for _, peak in measured):.0f}"
+    if name == "transfer":
+        memory += f", the donor's {peak:.0f}"
+    print(f"| {name} | {seconds[name]:.2f} | {int(size) / 1e6 / seconds[name]:.0f} | {of('cp')} | {of('cp and sync')} | {memory} |")
+PYTHON

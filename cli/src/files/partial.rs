@@ -1,0 +1,209 @@
+//! Files that arrive bit by bit, and outlive the process that writes them: a transfer that breaks goes on where it was.
+//!
+//! A partial file has the name that it is given, mode 0600, and is locked by the one process that writes it. What is
+//! written is flushed to the disk now and then. After a crash of the process its bytes are all there; after a loss of
+//! power the last of them, since the last flush, may be missing or wrong: whoever goes on has to check the whole once
+//! it is complete.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::flush::Flusher;
+use super::{FileError, PRIVATE, Replace, Step, check_target, file_name, flush_folder};
+
+/// A private file that is continued where an earlier process left it.
+#[derive(Debug)]
+pub struct PartialFile {
+    path: PathBuf,
+    len: u64,
+    flusher: Flusher,
+    /// Holds the lock.
+    file: File,
+}
+
+/// Reads a partial file from its start to the length that it had.
+#[derive(Debug)]
+pub struct PartialReader {
+    file: File,
+    at: u64,
+    end: u64,
+}
+
+impl PartialFile {
+    /// Opens the file, or makes it where there is none, and locks it.
+    ///
+    /// # Errors
+    /// [`FileError`] where another process has it, it is no regular file, or the system says no.
+    pub fn open(path: impl AsRef<Path>) -> Result<PartialFile, FileError> {
+        let path = path.as_ref();
+        file_name(path)?;
+        check_target(path, Replace::Force)?;
+        let error = |source| FileError::Io { path: path.to_owned(), step: Step::Create, source };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
+        // Neither following a link nor waiting for a pipe, should it have been exchanged by now.
+        let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(error)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(FileError::Busy { path: path.to_owned() }),
+            // Without locks two processes would spoil each other's bytes, which the check of the whole finds.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, path = %path.display(), "the file system has no locks");
+            }
+        }
+        file.set_permissions(fs::Permissions::from_mode(PRIVATE)).map_err(error)?;
+        let len = file.metadata().map_err(error)?.len();
+        Ok(PartialFile { path: path.to_owned(), len, flusher: Flusher::new(), file })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes in it.
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Reads what is in it, from the start.
+    ///
+    /// # Errors
+    /// Where the system gives no second descriptor.
+    pub fn reader(&self) -> Result<PartialReader, FileError> {
+        let file = self.file.try_clone().map_err(|source| self.error(Step::Look, source))?;
+        Ok(PartialReader { file, at: 0, end: self.len })
+    }
+
+    /// Begins again, with nothing in it.
+    ///
+    /// # Errors
+    /// Where it cannot be emptied.
+    pub fn restart(&mut self) -> Result<(), FileError> {
+        self.file.set_len(0).map_err(|source| self.error(Step::Write, source))?;
+        self.len = 0;
+        Ok(())
+    }
+
+    /// Adds bytes at its end.
+    ///
+    /// # Errors
+    /// Where they cannot be written. Some may be in it then; they are not counted, and written over by the next.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.file.write_all_at(bytes, self.len).map_err(|source| self.error(Step::Write, source))?;
+        self.len += bytes.len() as u64;
+        self.flusher.written(bytes.len() as u64, &self.file);
+        Ok(())
+    }
+
+    /// Flushes all of it, and its name: from here on it survives a loss of power.
+    ///
+    /// # Errors
+    /// Where the disk says no.
+    pub fn flush(&mut self) -> Result<(), FileError> {
+        let flushed = self.flusher.finish().and_then(|()| self.file.sync_all());
+        flushed.map_err(|source| self.error(Step::Flush, source))?;
+        let folder = self.path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        flush_folder(folder).map_err(|source| self.error(Step::FlushFolder, source))
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn remove(self) -> Result<(), FileError> {
+        fs::remove_file(&self.path).map_err(|source| self.error(Step::Name, source))
+    }
+
+    fn error(&self, step: Step, source: io::Error) -> FileError {
+        FileError::Io { path: self.path.clone(), step, source }
+    }
+}
+
+impl Write for PartialFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        PartialFile::flush(self).map_err(io::Error::other)
+    }
+}
+
+impl Read for PartialReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.file.read_at(buffer.get_mut(..left).unwrap_or_default(), self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn text(file: &PartialFile) -> String {
+        let mut text = String::new();
+        file.reader().unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn goes_on_where_an_earlier_one_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.partial");
+        let mut file = PartialFile::open(&path).unwrap();
+        assert!(file.is_empty());
+        file.append(b"one ").unwrap();
+        drop(file);
+        let mut file = PartialFile::open(&path).unwrap();
+        assert_eq!((file.len(), text(&file).as_str()), (4, "one "));
+        file.append(b"two").unwrap();
+        file.flush().unwrap();
+        assert_eq!(text(&file), "one two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, PRIVATE);
+        file.restart().unwrap();
+        file.append(b"x").unwrap();
+        assert_eq!(text(&file), "x");
+        file.remove().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn is_private_whatever_it_was_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.partial");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let file = PartialFile::open(&path).unwrap();
+        assert_eq!(text(&file), "old");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, PRIVATE);
+    }
+
+    #[test]
+    fn belongs_to_one_writer_and_is_never_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.partial");
+        let first = PartialFile::open(&path).unwrap();
+        assert!(matches!(PartialFile::open(&path), Err(FileError::Busy { .. })));
+        drop(first);
+        PartialFile::open(&path).unwrap();
+        let link = folder.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(matches!(PartialFile::open(&link), Err(FileError::SymbolicLink { .. })));
+        assert!(matches!(PartialFile::open(folder.path()), Err(FileError::Folder { .. })));
+    }
+}

@@ -1,0 +1,134 @@
+//! `session export` and `session certificate`: what a session leaves behind, checked before it is written.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use svdr_cli::files::{self, Replace};
+use svdr_cli::output::{self, Output};
+use svdr_cli::session::facts::phase_name;
+use svdr_protocol::time::Timestamp;
+use svdr_protocol::transcript;
+
+use super::{SessionCommandError, fetch, meant};
+use crate::convener::client::Client;
+
+/// Arguments of `session export`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-coordinator session export 0123… --out session.jsonl\n\n\
+    svdr-agent verify checks it on any machine, with nothing but the roster.")]
+pub struct ExportArgs {
+    /// The session's id, or the first four digits of it or more
+    pub session: String,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `session certificate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: svdr-coordinator session certificate 0123… --out certificate.jsonl\n\n\
+    Observers may ask for it as well as members. It holds no secret: give it to every validator's operator, who makes\n\
+    the dump with svdr-agent validator dump --certificate certificate.jsonl. svdr-agent verify --completed checks it on\n\
+    any machine, with nothing but the roster.")]
+pub struct CertificateArgs {
+    /// The session's id, or the first four digits of it or more
+    pub session: String,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace an existing file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What is printed of a transcript that has been written.
+#[derive(Serialize)]
+struct Exported {
+    session: String,
+    statements: usize,
+    state: &'static str,
+    path: String,
+}
+
+/// Writes the transcript.
+pub(super) async fn transcript(
+    client: &mut Client,
+    args: &ExportArgs,
+    output: Output,
+) -> Result<(), SessionCommandError> {
+    let (entries, session) = fetch(client, &args.session).await?;
+    let receipts: Vec<_> = entries.iter().map(|entry| [entry.receipt.envelope().clone()]).collect();
+    let mut text = String::new();
+    let lines = entries.iter().zip(&receipts).map(|(entry, receipt)| (&entry.envelope, receipt.as_slice()));
+    transcript::write(lines, |line| {
+        text.push_str(line);
+        text.push('\n');
+    });
+    files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
+    let exported = Exported {
+        session: session.id().to_string(),
+        statements: entries.len(),
+        state: phase_name(session.phase()),
+        path: args.out.display().to_string(),
+    };
+    let printed = match output {
+        Output::Json => output::print_json(&exported),
+        Output::Table => output::print(&format!(
+            "{} statements of session {} ({}) are in {}",
+            exported.statements, exported.session, exported.state, exported.path
+        )),
+    };
+    printed.map_err(SessionCommandError::Print)
+}
+
+/// What is printed of a certificate that has been written.
+#[derive(Serialize)]
+struct Certified {
+    session: String,
+    drill: bool,
+    round: u32,
+    recovery_timestamp: Timestamp,
+    migration_id: u64,
+    attested_by: Vec<String>,
+    path: String,
+}
+
+/// Writes the completion certificate.
+pub(super) async fn certificate(
+    client: &mut Client,
+    args: &CertificateArgs,
+    output: Output,
+) -> Result<(), SessionCommandError> {
+    let id = meant(client, &args.session).await?;
+    let certificate = client.certificate(id).await?;
+    let text: String = certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
+    files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
+    let certified = Certified {
+        session: id.to_string(),
+        drill: certificate.agreement().drill(),
+        round: certificate.round().round,
+        recovery_timestamp: certificate.recovery_timestamp(),
+        migration_id: certificate.agreement().plan().migration_id(),
+        attested_by: certificate.attestations().keys().map(ToString::to_string).collect(),
+        path: args.out.display().to_string(),
+    };
+    let printed = match output {
+        Output::Json => output::print_json(&certified),
+        Output::Table => output::print(&told(&certified)),
+    };
+    printed.map_err(SessionCommandError::Print)
+}
+
+fn told(certified: &Certified) -> String {
+    let Certified { session, drill, round, recovery_timestamp, migration_id, attested_by, path } = certified;
+    let kind = if *drill { "DRILL session, not to be imported by anybody:" } else { "session" };
+    format!(
+        "the certificate of {kind} {session}, completed in round {round}, is in {path}\n\
+         back to {recovery_timestamp}, migration id {migration_id}, attested by {}",
+        attested_by.join(", ")
+    )
+}
