@@ -207,7 +207,7 @@ pub fn judge(online: &Online, seen: &Seen, rule: &Rule<'_>) -> Result<Decision<B
 
 /// What is signed under the lock.
 enum Signed {
-    Now(Envelope, Body),
+    Now(Envelope, Box<Body>),
     Before(Digest),
 }
 
@@ -223,7 +223,7 @@ fn sign_locked(
     match judge(online, seen, rule)? {
         Decision::Sign(body) if shown.is_none_or(|shown| *shown == body) => {
             let envelope = locked.sign(&online.signer, seen.view.session(), body.clone())?;
-            Ok(Signed::Now(envelope, body))
+            Ok(Signed::Now(envelope, Box::new(body)))
         }
         Decision::Signed(digest) if shown.is_none() => Ok(Signed::Before(digest)),
         Decision::Wait(wait) if shown.is_none() => Err(DecideError::Wait(wait)),
