@@ -14,12 +14,15 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{Check, MAX_REASON_LEN, Readiness, shortened};
 
 use crate::config::AgentConfig;
+use crate::export::Volume;
+use crate::fetch::Mode;
 use crate::sv_app::Settings;
 
 mod files;
 mod identities;
 mod logs;
 mod reach;
+mod volume;
 
 /// What a check came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -110,6 +113,10 @@ pub struct Subject<'a> {
     pub age_identity: Option<&'a std::path::Path>,
     /// How to reach the SV app; an error says what is missing.
     pub sv_app: Result<Settings, String>,
+    /// By which way the app gives its dump.
+    pub mode: Mode,
+    /// The app's dump volume, where one is named.
+    pub volume: Option<Volume>,
     /// The time.
     pub now: SystemTime,
 }
@@ -131,6 +138,10 @@ pub async fn check(subject: &Subject<'_>) -> Report {
     checks.push(reach::sv_app(&subject.sv_app).await);
     checks.push(identities::identities(subject.identities, subject.age_identity, me, subject.now));
     checks.push(files::room(subject.config.output_dir.as_deref()));
+    checks.push(volume::volume(subject.mode, subject.volume.as_ref(), subject.config.output_dir.as_deref()));
+    if volume::is_used(subject.mode, subject.volume.as_ref()) {
+        checks.push(reach::migration_dump(&subject.sv_app).await);
+    }
     checks.push(files::databases(&subject.config.databases, subject.now));
     Report { checks }
 }

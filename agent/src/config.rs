@@ -5,6 +5,7 @@
 //! it. Relative paths are relative to the folder of the file. Secrets never stand in it, only the names of the files
 //! that hold them.
 
+mod app;
 pub mod donor;
 #[doc(hidden)]
 pub mod fuzz;
@@ -20,7 +21,10 @@ use svdr_cli::exit::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use toml::de::DeTable;
 
-use crate::sv_app::{BaseUrl, UrlError};
+use crate::sv_app::UrlError;
+pub(crate) use app::app_folder;
+pub use app::{OAuth2Section, SvAppSection, ValidatorSection};
+use app::{sv_app, validator_app};
 use reader::{Section, Source};
 pub use runbook::RunbookSection;
 
@@ -58,55 +62,6 @@ pub struct EvidenceSection {
     pub since: Option<Duration>,
 }
 
-/// `[sv_app]`: how to reach the SV app. Everything can also come from flags, so everything may be absent.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct SvAppSection {
-    /// The base of its API.
-    pub url: Option<BaseUrl>,
-    /// A file that holds the token.
-    pub token_file: Option<PathBuf>,
-    /// Where to get tokens instead.
-    pub oauth2: Option<OAuth2Section>,
-    /// The new migration id, which the snapshot has to carry.
-    pub migration_id: Option<u64>,
-    /// Whether to ask the app for that id, instead of only checking what it makes by itself.
-    pub request_migration_id: Option<bool>,
-    /// The CA that signs the app's certificate, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// For the connection.
-    pub connect_timeout: Option<Duration>,
-    /// From the request to the head of the answer.
-    pub first_byte_timeout: Option<Duration>,
-    /// Between two pieces of the body.
-    pub idle_timeout: Option<Duration>,
-}
-
-/// `[validator_app]`: how to reach a validator app, and where its dump goes.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct ValidatorSection {
-    /// As `[sv_app]`, but for the migration id: that is what the certificate says.
-    pub app: SvAppSection,
-    /// `[validator_app.deliver]`. The `[deliver]` of the file is the SV app's, where one operator has both.
-    pub deliver: Option<Deliver>,
-}
-
-/// `[sv_app.oauth2]`.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct OAuth2Section {
-    /// The token endpoint.
-    pub token_url: Option<BaseUrl>,
-    /// The client's name.
-    pub client_id: Option<String>,
-    /// A file that holds the client's secret.
-    pub client_secret_file: Option<PathBuf>,
-    /// The audience to ask for.
-    pub audience: Option<String>,
-    /// The scope to ask for.
-    pub scope: Option<String>,
-    /// The CA of the token endpoint, PEM.
-    pub ca_file: Option<PathBuf>,
-}
-
 /// Where the backups of the databases are: patterns of paths, absolute. Only looked at, for their age and order.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct DatabaseBackups {
@@ -121,7 +76,8 @@ pub struct DatabaseBackups {
 pub enum Deliver {
     /// A path of this machine.
     Path(PathBuf),
-    /// A program and its arguments, in which `{dump}` stands for the dump's path.
+    /// A program and its arguments, in which `{dump}` stands for the dump's path, `{dump_dir}` for the folder of a dump
+    /// in several files, and an argument `{files}` for the paths of its payload files.
     Command(Vec<String>),
 }
 
@@ -423,49 +379,9 @@ fn evidence(mut section: Section<'_, '_>) -> Option<EvidenceSection> {
     Some(EvidenceSection { logs: logs?, since })
 }
 
-fn sv_app(mut section: Section<'_, '_>) -> SvAppSection {
-    let parsed = SvAppSection { migration_id: section.number("migration_id"), ..app(&mut section) };
-    section.finish();
-    parsed
-}
-
-fn validator_app(mut section: Section<'_, '_>) -> ValidatorSection {
-    let parsed =
-        ValidatorSection { app: app(&mut section), deliver: section.section("deliver").and_then(deliver) };
-    section.finish();
-    parsed
-}
-
-/// What both kinds of apps have.
-fn app(section: &mut Section<'_, '_>) -> SvAppSection {
-    let parsed = SvAppSection {
-        url: section.parsed("url", str::parse),
-        token_file: section.path("token_file"),
-        oauth2: section.section("oauth2").map(oauth2),
-        migration_id: None,
-        request_migration_id: section.flag("request_migration_id"),
-        ca_file: section.path("ca_file"),
-        connect_timeout: section.duration("connect_timeout"),
-        first_byte_timeout: section.duration("first_byte_timeout"),
-        idle_timeout: section.duration("idle_timeout"),
-    };
-    if parsed.token_file.is_some() && parsed.oauth2.is_some() {
-        section.mistake("both token_file and oauth2 are given; keep the one that the token comes from");
-    }
-    parsed
-}
-
-fn oauth2(mut section: Section<'_, '_>) -> OAuth2Section {
-    let parsed = OAuth2Section {
-        token_url: section.parsed("token_url", str::parse),
-        client_id: section.text("client_id"),
-        client_secret_file: section.path("client_secret_file"),
-        audience: section.text("audience"),
-        scope: section.text("scope"),
-        ca_file: section.path("ca_file"),
-    };
-    section.finish();
-    parsed
+/// Whether a command of `[deliver]` is told where the dump is: itself, or the folder that holds it and its files.
+fn names_dump(command: &[String]) -> bool {
+    command.iter().any(|argument| argument.contains("{dump}") || argument.contains("{dump_dir}"))
 }
 
 fn donor(mut section: Section<'_, '_>) -> DonorSection {
@@ -483,9 +399,7 @@ fn deliver(mut section: Section<'_, '_>) -> Option<Deliver> {
     let command = section.texts("command");
     let deliver = match (path, command) {
         (Some(path), None) => Some(Deliver::Path(path)),
-        (None, Some(command)) if command.iter().any(|argument| argument.contains("{dump}")) => {
-            Some(Deliver::Command(command))
-        }
+        (None, Some(command)) if names_dump(&command) => Some(Deliver::Command(command)),
         (None, Some(_)) => {
             section.mistake("command has no {dump}; put it where the dump's path belongs");
             None

@@ -18,10 +18,10 @@ use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, RoundOf, SessionId};
+use svdr_protocol::statement::{Body, Part, RoundOf, SessionId};
 use svdr_protocol::time::Timestamp;
 
-use crate::dump::MergeSummary;
+use crate::dump::{MergeSummary, PayloadFileError, Shared, copy_payload_file, read_payload_file};
 use crate::store::DumpRecord;
 use crate::validator::Recovery;
 
@@ -34,6 +34,9 @@ const BUFFER_LEN: usize = 1 << 20;
 /// The placeholder of the dump's path in the arguments of a command.
 pub const DUMP_PLACEHOLDER: &str = "dump";
 
+/// The argument of a command that the paths of the payload files come in the place of.
+const FILES: &str = "{files}";
+
 /// The permission to deliver one dump. [`Permit::of`] and [`Permit::of_validator`] are the only ways to get one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
@@ -43,6 +46,8 @@ pub struct Permit {
     dump: Digest,
     size: u64,
     path: PathBuf,
+    /// The parts that are in files beside the dump.
+    files: Vec<Part>,
 }
 
 impl Permit {
@@ -89,6 +94,7 @@ impl Permit {
             dump: attestation.dump.digest,
             size: attestation.dump.size,
             path: record.path,
+            files: attestation.parts.iter().filter(|part| part.file.is_some()).cloned().collect(),
         })
     }
 
@@ -116,6 +122,8 @@ impl Permit {
             dump: dump.sha256,
             size: dump.size,
             path,
+            // What its app answers holds everything.
+            files: Vec::new(),
         })
     }
 
@@ -144,13 +152,54 @@ impl Permit {
         &self.path
     }
 
-    /// Copies the dump to `target`: 0600, complete and as attested, or not at all.
+    /// Its payload files, where it has some.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.files
+            .iter()
+            .filter_map(|part| part.file.as_ref())
+            .map(|file| folder_of(&self.path).join(file))
+            .collect()
+    }
+
+    /// Bytes of the dump and its payloads.
+    pub fn total_size(&self) -> u64 {
+        self.files.iter().fold(self.size, |sum, part| sum.saturating_add(part.size))
+    }
+
+    /// Copies the dump to `target`, and its payload files beside it: 0600, each complete and as attested, or not at
+    /// all. The dump itself comes last, so that where it is, everything is. A payload file that is there already, as
+    /// an earlier delivery has left it, is checked and kept.
     ///
     /// # Errors
     /// [`DeliverError`]; the target is then as it was before.
     pub fn copy_to(&self, target: &Path, replace: Replace) -> Result<(), DeliverError> {
         let mut out = PrivateFile::create(target, replace)?;
         self.read_into(&mut out, target)?;
+        let folder = target.parent().unwrap_or(Path::new(""));
+        for part in &self.files {
+            self.copy_file(part, folder, replace)?;
+        }
+        Ok(out.commit()?)
+    }
+
+    fn copy_file(&self, part: &Part, folder: &Path, replace: Replace) -> Result<(), DeliverError> {
+        let name = part.file.as_deref().unwrap_or_default();
+        let (path, target) = (folder_of(&self.path).join(name), folder.join(name));
+        if is_there(part, &target) {
+            tracing::info!("{} is there already, and is what was attested", target.display());
+            return Ok(());
+        }
+        let unreadable = |source| DeliverError::Read { path: path.clone(), source };
+        let source = File::open(&path).map_err(unreadable)?;
+        let mut out = PrivateFile::create(&target, replace)?;
+        let copy = out.as_file().try_clone().map_err(unreadable)?;
+        let progress =
+            Progress::bytes("delivering a payload", source.metadata().ok().map(|found| found.len()));
+        let copied = copy_payload_file(&source, &copy, |bytes, shared| {
+            progress.advance(bytes.len() as u64);
+            if shared == Shared::Yes { Ok(()) } else { out.write_all(bytes) }
+        });
+        check_file(part, &path, copied)?;
         Ok(out.commit()?)
     }
 
@@ -163,6 +212,11 @@ impl Permit {
         let arguments = self.fill(command, values)?;
         let Some((program, arguments)) = arguments.split_first() else { return Err(DeliverError::NoProgram) };
         self.read_into(&mut io::sink(), &self.path)?;
+        for part in &self.files {
+            let path = folder_of(&self.path).join(part.file.as_deref().unwrap_or_default());
+            let unreadable = |source| DeliverError::Read { path: path.clone(), source };
+            check_file(part, &path, read_payload_file(File::open(&path).map_err(unreadable)?, |_| Ok(())))?;
+        }
         let mut child = Command::new(program);
         child.args(arguments).stdin(Stdio::null()).stdout(Stdio::from(io::stderr()));
         let status = child.status();
@@ -170,18 +224,18 @@ impl Permit {
         if status.success() { Ok(()) } else { Err(DeliverError::Failed { program: program.clone(), status }) }
     }
 
-    /// The program and its arguments, with every `{name}` replaced. No shell reads them, so a value with spaces
-    /// or quotes stays one argument.
+    /// The program and its arguments, with every `{name}` replaced, and an argument `{files}` by the paths of the
+    /// payload files, as many as there are. No shell reads them, so a value with spaces or quotes stays one argument.
     ///
     /// # Errors
-    /// Where a placeholder has no value.
+    /// Where a placeholder has no value, or payload files would be left behind.
     pub fn fill(
         &self,
         command: &[String],
         values: &BTreeMap<String, String>,
     ) -> Result<Vec<String>, DeliverError> {
         let facts = (self.round.session, self.recovery_timestamp, self.migration_id);
-        fill(command, &self.path, facts, values)
+        fill(command, &self.path, &self.files(), facts, values)
     }
 
     /// Reads the whole dump into `out`, and checks that it is the one attested.
@@ -217,16 +271,49 @@ impl Permit {
     }
 }
 
-/// The program and its arguments for a dump at `path`, of a session, a time and a migration id; see [`Permit::fill`].
+/// Whether a part's file is at `target`, whole and as attested.
+fn is_there(part: &Part, target: &Path) -> bool {
+    // A link is not followed: what it leads to is not beside the dump.
+    let is_file = target.symlink_metadata().is_ok_and(|found| found.is_file());
+    let found = || read_payload_file(File::open(target).ok()?, |_| Ok(())).ok();
+    is_file && found() == Some((part.size, part.digest))
+}
+
+/// What reading a part's file came to.
+fn check_file(
+    part: &Part,
+    path: &Path,
+    read: Result<(u64, Digest), PayloadFileError>,
+) -> Result<(), DeliverError> {
+    let (found_size, found) =
+        read.map_err(|source| DeliverError::Payload { path: path.to_owned(), source })?;
+    if (found_size, found) == (part.size, part.digest) {
+        return Ok(());
+    }
+    Err(DeliverError::OtherDump {
+        path: path.to_owned(),
+        expected: part.digest,
+        expected_size: part.size,
+        found,
+        found_size,
+    })
+}
+
+/// The program and its arguments for a dump at `path` with its payload files, of a session, a time and a migration id;
+/// see [`Permit::fill`].
 ///
 /// # Errors
-/// Where a placeholder has no value, or there is no program.
+/// Where a placeholder has no value, payload files would be left behind, or there is no program.
 pub fn fill(
     command: &[String],
     path: &Path,
+    files: &[PathBuf],
     (session, recovery_timestamp, migration_id): (SessionId, Timestamp, u64),
     values: &BTreeMap<String, String>,
 ) -> Result<Vec<String>, DeliverError> {
+    if command.is_empty() {
+        return Err(DeliverError::NoProgram);
+    }
     let mut known = values.clone();
     known.extend([
         (DUMP_PLACEHOLDER.to_owned(), path.display().to_string()),
@@ -234,10 +321,29 @@ pub fn fill(
         ("timestamp".to_owned(), recovery_timestamp.to_string()),
         ("migration_id".to_owned(), migration_id.to_string()),
     ]);
-    if command.is_empty() {
-        return Err(DeliverError::NoProgram);
+    let holds = |placeholder: &str| command.iter().any(|argument| argument.contains(placeholder));
+    if files.is_empty() && holds("{dump_dir}") {
+        return Err(DeliverError::OneFile { path: path.to_owned() });
     }
-    command.iter().map(|argument| filled(argument, &known)).collect()
+    if !files.is_empty() {
+        if !holds(FILES) && !holds("{dump_dir}") {
+            return Err(DeliverError::FilesLeft { files: files.to_vec() });
+        }
+        known.insert("dump_dir".to_owned(), folder_of(path).display().to_string());
+    }
+    let mut filled_in = Vec::new();
+    for argument in command {
+        match argument.as_str() {
+            FILES => filled_in.extend(files.iter().map(|file| file.display().to_string())),
+            _ => filled_in.push(filled(argument, &known)?),
+        }
+    }
+    Ok(filled_in)
+}
+
+/// The folder that a dump is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 fn filled(argument: &str, known: &BTreeMap<String, String>) -> Result<String, DeliverError> {

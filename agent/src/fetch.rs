@@ -5,13 +5,18 @@
 //! so little that a slow disk slows the network down instead of filling memory. A try that fails leaves nothing
 //! behind, and the next begins anew: the app makes a new document for every request, so there is nothing to resume.
 //!
+//! An SV app can also write its dump into its own volume, from where it is taken (`way.rs`).
+//!
 //! What is tried again: what [`Class::Retry`](crate::sv_app::Class::Retry) and `Class::Unauthorized` say, and a body that arrived whole but is
 //! no JSON document, because a proxy or a dying app cut it or spoke in its place. A sound document that is the wrong
 //! one (another timestamp, another migration) would be the same again, and is refused.
 
 mod error;
 mod keep;
+mod signs;
 pub(crate) mod tries;
+mod trigger;
+mod way;
 mod writer;
 
 use std::path::PathBuf;
@@ -33,6 +38,7 @@ pub use error::{FetchError, WriteError};
 pub(crate) use error::{in_one_line, is_damage};
 pub use keep::KeepOrder;
 use tries::Tries;
+pub use way::{Made, Mode, Way, fetch_dump};
 pub use writer::{Piece, Pieces};
 
 /// Pieces between the network and the disk. One piece is what a read of the socket gave, below a megabyte, so this
@@ -44,8 +50,8 @@ const PIECES_IN_FLIGHT: usize = 8;
 pub enum App {
     /// An SV app's: it is merged with the identities backup.
     Sv {
-        /// That backup.
-        identities: Arc<Identities>,
+        /// That backup; a dump that the app writes into its volume ([`Mode::Trigger`]) needs none.
+        identities: Option<Arc<Identities>>,
     },
     /// A validator app's: the dump is taken out of it.
     Validator,
@@ -62,7 +68,7 @@ pub struct Order {
     pub request_migration_id: Option<u64>,
     /// Whether the payloads are digested one by one.
     pub parts: Parts,
-    /// The dump's path.
+    /// The dump's path. One in several files is a folder, see [`set_folder`](crate::export::set_folder).
     pub out: PathBuf,
     /// Whether that may exist.
     pub replace: Replace,
@@ -176,6 +182,8 @@ async fn receive<O: Making>(snapshot: &mut Snapshot, order: &O) -> Result<O::Mad
         Ok(None) => FetchError::WriterStopped,
         Err(WriteError::Merge(source)) => FetchError::of_document(snapshot.url().to_owned(), source),
         Err(WriteError::File(source)) => FetchError::File(source),
+        Err(WriteError::NoIdentities) => FetchError::NoIdentities,
+        Err(WriteError::SeparateFiles) => FetchError::SeparateFiles { url: snapshot.url().to_owned() },
     };
     match passed {
         // A broken connection explains why the writer was given up or saw a cut document; not why a disk is full.

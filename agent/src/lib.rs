@@ -12,6 +12,7 @@ pub mod donor;
 pub mod driver;
 pub mod dump;
 pub mod envelope_lines;
+pub mod export;
 pub mod fetch;
 pub mod identity;
 pub mod link;

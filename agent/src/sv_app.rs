@@ -1,10 +1,10 @@
-//! The SV app as this agent sees it: one HTTPS call, answered by a stream of bytes or by a typed [`Failure`].
+//! The SV app as this agent sees it: HTTPS calls, each answered by what was asked for or by a typed [`Failure`].
 //!
 //! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. A validator app is reached in the same
 //! way, with the one call of its `validator-internal.yaml` that a recovery needs. Rules that hold for all of them:
 //!
 //! * The token goes to the configured address only. Redirects are not followed.
-//! * There is no limit on a whole download, which may take hours. There are limits on the connection, on the wait for
+//! * There is no limit on a whole download, which may take hours, nor on the wait for a dump that the app writes itself. There are limits on the connection, on the wait for
 //!   the first byte (the app makes the snapshot before it answers) and on the wait for each further one.
 //! * HTTP/1.1 only: one download at a time, where HTTP/2's flow control windows would cap the rate of a long line.
 //! * Proxies are taken from the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), as `curl` does.
@@ -54,6 +54,10 @@ pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Once the snapshot flows, it is in the app's memory: a minute of silence is a broken connection.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A connection whose other end is gone is noticed this long after it went silent, also where nothing is to come for
+/// a long time: while the app writes a dump into its volume.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// The app answers this from memory.
 pub const AUTHORIZATION_TIMEOUT: Duration = Duration::from_secs(20);
@@ -226,6 +230,83 @@ impl SvApp {
         })
     }
 
+    /// Has the app write its whole dump of `timestamp` for the migration `migration_id` into its own volume, and waits
+    /// for it to be done, however long that takes: only the connection and its life have limits.
+    ///
+    /// # Errors
+    /// [`Failure`] where the app does not say that it is done. It may be at work nevertheless, see
+    /// [`Failure::leaves_app_at_work`].
+    pub async fn migration_dump(&self, timestamp: Timestamp, migration_id: u64) -> Result<(), Failure> {
+        let url = self.url.migration_dump();
+        let token = self.tokens.token().await?;
+        let body = serde_json::json!({"migration_id": migration_id, "timestamp": timestamp}).to_string();
+        let mut response = match self.post(&url, &token, body).send().await {
+            Ok(response) => response,
+            Err(source) => return Err(unreachable(url.to_string(), source)),
+        };
+        if response.status() == StatusCode::OK && !is_page(&response) {
+            return Ok(());
+        }
+        let refusal = self.refusal(url.to_string(), &mut response, &token, Words::read).await;
+        if response.status() == StatusCode::OK {
+            let Refusal { url, status, words, .. } = refusal;
+            return Err(Failure::Page { url, status, words });
+        }
+        let failure = refusal.meaning();
+        if failure.class() == Class::Unauthorized {
+            self.tokens.forget().await;
+        }
+        Err(failure)
+    }
+
+    /// Asks whether the app has the call of [`SvApp::migration_dump`], without having it do anything: the request has
+    /// no body, which every release that knows the call refuses as malformed before it looks further.
+    ///
+    /// # Errors
+    /// [`Failure`] where the app does not answer, or answers otherwise than that.
+    pub async fn knows_migration_dump(&self) -> Result<bool, Failure> {
+        let url = self.url.migration_dump();
+        let token = self.tokens.token().await?;
+        let sent = self.post(&url, &token, String::new()).send();
+        let limit = self.timeouts.connect.saturating_add(AUTHORIZATION_TIMEOUT);
+        let mut response = match tokio::time::timeout(limit, sent).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(source)) => return Err(unreachable(url.to_string(), source)),
+            Err(_elapsed) => {
+                return Err(Failure::NoAnswer { url: url.to_string(), after: AUTHORIZATION_TIMEOUT });
+            }
+        };
+        match response.status() {
+            _ if is_page(&response) => {}
+            StatusCode::BAD_REQUEST
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY => {
+                return Ok(true);
+            }
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Ok(false),
+            _ => {}
+        }
+        let refusal = self.refusal(url.to_string(), &mut response, &token, Words::read).await;
+        Err(match refusal.status {
+            status if status.is_success() => {
+                let Refusal { url, words, .. } = refusal;
+                Failure::Unexpected { url, status, words }
+            }
+            _ => refusal.meaning(),
+        })
+    }
+
+    fn post(&self, url: &Url, token: &Secret, body: String) -> reqwest::RequestBuilder {
+        let request = self.http.post(url.clone()).header(ACCEPT, "application/json");
+        let request = request.header(CONTENT_TYPE, "application/json");
+        request.header(AUTHORIZATION, authorization(token)).body(body)
+    }
+
+    /// How long each part of a call may take.
+    pub const fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     /// Sends a request with the token, and waits at most so long for the head of the answer.
     async fn get(&self, url: &Url, first_byte: Duration) -> Result<(Response, Secret), Failure> {
         let token = self.tokens.token().await?;
@@ -335,6 +416,7 @@ fn client(url: &BaseUrl, ca_file: Option<&Path>, connect: Duration) -> Result<Cl
         .redirect(redirect::Policy::none())
         .referer(false)
         .connect_timeout(connect)
+        .tcp_keepalive(KEEP_ALIVE)
         .user_agent(concat!("svdr-agent/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|source| SetupError::Client { url: url.clone(), source })

@@ -1,7 +1,8 @@
 //! Where a test can stop a program: just before or just after the n-th flush of what it must not forget.
 //!
-//! These are the agent's store and the coordinator's journal. `SVDR_CRASH_AT=before:3` aborts before the third flush of the process begins, `after:3` once it is on the disk
-//! and before anything else happens. Programs built for release do not look at it.
+//! These are the agent's store, its sets of files and the coordinator's journal. `SVDR_CRASH_AT=before:3` aborts before
+//! the third flush of the process begins, `after:3` once it is on the disk and before anything else happens. Programs
+//! built for release do not look at it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -34,11 +34,13 @@ use std::path::{Path, PathBuf};
 
 mod error;
 mod flush;
+mod folder;
 mod partial;
 mod stale;
 
 pub use error::{FileError, Step};
 use flush::Flusher;
+pub use folder::{FolderFile, PrivateFolder};
 pub use partial::{PartialFile, PartialReader};
 
 /// Read and write for the owner, nothing for anybody else.
@@ -91,10 +93,7 @@ impl PrivateFile {
     pub fn create(path: impl AsRef<Path>, replace: Replace) -> Result<PrivateFile, FileError> {
         let target = path.as_ref();
         let name = file_name(target)?;
-        let folder = match target.parent() {
-            Some(folder) if folder != Path::new("") => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let folder = parent_of(target);
         check_target(target, replace)?;
         stale::remove_in(&folder);
         let (temporary, file) = create_temporary(target, &folder, name)?;
@@ -111,6 +110,11 @@ impl PrivateFile {
     /// The path that the file will have.
     pub fn path(&self) -> &Path {
         &self.target
+    }
+
+    /// The open file, to read back what was written, or to have the file system share another one's content.
+    pub fn as_file(&self) -> &File {
+        &self.file
     }
 
     /// Lets everybody read the file, for one that holds no secret: from now on its mode is 0644.
@@ -217,6 +221,14 @@ fn file_name(target: &Path) -> Result<&OsStr, FileError> {
     target.file_name().filter(|_| !names_folder).ok_or_else(|| FileError::NoName { path: target.to_owned() })
 }
 
+/// The folder that a path lies in.
+fn parent_of(target: &Path) -> PathBuf {
+    match target.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
 fn check_target(target: &Path, replace: Replace) -> Result<(), FileError> {
     let path = || target.to_owned();
     let kind = match fs::symlink_metadata(target) {
@@ -245,7 +257,8 @@ fn create_temporary(target: &Path, folder: &Path, name: &OsStr) -> Result<(PathB
     for _ in 0..MAX_TRIES {
         let random = getrandom::u64().map_err(|source| error(io::Error::other(source)))?;
         let path = folder.join(temporary_name(name, std::process::id(), random));
-        let file = match OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(&path) {
+        let file = match OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE).open(&path)
+        {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             Err(source) => return Err(error(source)),
@@ -266,6 +279,11 @@ fn create_temporary(target: &Path, folder: &Path, name: &OsStr) -> Result<(PathB
 fn lock(file: &File, path: &Path) -> io::Result<bool> {
     // The mode given at creation is cut by the umask.
     file.set_permissions(fs::Permissions::from_mode(PRIVATE))?;
+    lock_temporary(file, path)
+}
+
+/// Locks a new temporary file or folder; whether it is still there under its name.
+fn lock_temporary(file: &File, path: &Path) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => {}
         // Taken for stale by another process, which is removing it.

@@ -6,6 +6,7 @@
 
 mod api;
 pub mod document;
+pub mod export;
 mod fault;
 mod http;
 mod tls;
@@ -24,6 +25,7 @@ use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
 pub use document::SnapshotShape;
+pub use export::{DumpVolume, ExportFault};
 pub use fault::Fault;
 pub use tls::CertificateError;
 
@@ -76,6 +78,10 @@ pub struct Options {
     pub caught_up_to: Option<Timestamp>,
     /// What goes wrong, one fault for each request of a snapshot.
     pub faults: Vec<Fault>,
+    /// Where it writes dumps itself.
+    pub volume: DumpVolume,
+    /// What goes wrong with those, one fault for each request.
+    pub export_faults: Vec<ExportFault>,
     /// What goes wrong, one fault for each request of the identities.
     pub identities_faults: Vec<Fault>,
 }
@@ -100,6 +106,8 @@ impl Default for Options {
             pruned_until: None,
             caught_up_to: None,
             faults: Vec::new(),
+            volume: DumpVolume::Unknown,
+            export_faults: Vec::new(),
             identities_faults: Vec::new(),
         }
     }
@@ -125,6 +133,12 @@ pub struct Log {
     pub sent: u64,
     /// How often an answer has come to a stand for good.
     pub stalled: usize,
+    /// How often it was made to write a dump into its volume.
+    pub exports: usize,
+    /// Bytes of payloads written there.
+    pub exported: u64,
+    /// How many exports are over, in whatever way.
+    pub exports_ended: usize,
 }
 
 impl Log {
@@ -146,6 +160,7 @@ impl Log {
 struct Shared {
     options: Options,
     faults: Mutex<VecDeque<Fault>>,
+    export_faults: Mutex<VecDeque<ExportFault>>,
     identities_faults: Mutex<VecDeque<Fault>>,
     tokens: Mutex<Vec<String>>,
     log: Mutex<Log>,
@@ -165,6 +180,10 @@ impl Shared {
 
     fn next_fault(&self) -> Fault {
         lock(&self.faults).pop_front().unwrap_or(Fault::None)
+    }
+
+    fn next_export_fault(&self) -> ExportFault {
+        lock(&self.export_faults).pop_front().unwrap_or(ExportFault::None)
     }
 
     fn next_identities_fault(&self) -> Fault {
@@ -220,6 +239,7 @@ impl StandIn {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             faults: Mutex::new(options.faults.iter().cloned().collect()),
+            export_faults: Mutex::new(options.export_faults.iter().cloned().collect()),
             identities_faults: Mutex::new(options.identities_faults.iter().cloned().collect()),
             tokens: Mutex::new(vec![options.token.clone()]),
             options,

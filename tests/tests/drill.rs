@@ -92,6 +92,17 @@ fn sv_apps_that_are_pruned_take_another_round() {
 }
 
 #[test]
+fn dumps_too_large_for_an_answer_come_through_the_volumes_in_spite_of_everything() {
+    let told = told(&["--large", "--faults", "--svs", "5", "--lagging"]);
+    assert_told(&told, &["4 of 5 SVs together", "took them from there", "4 dumps were made and attested"]);
+}
+
+#[test]
+fn each_node_by_itself_takes_such_a_dump_too() {
+    told(&["--large", "--offline", "--mismatch=healed"]);
+}
+
+#[test]
 fn an_sv_without_logs_is_vouched_for() {
     let told = told(&["--vouch"]);
     assert_told(&told, &["4 of 4 SVs together", "Example-SV-4's logs are lost", "4 dumps were made"]);

@@ -18,7 +18,7 @@ use crate::roster_file;
 use crate::scan::input::{SourcePath, expand};
 
 /// Room for a dump beside its temporary copy; data snapshots of a Splice network have gigabytes.
-const ENOUGH_ROOM: u64 = 20_000_000_000;
+pub(super) const ENOUGH_ROOM: u64 = 20_000_000_000;
 /// How often the databases are to be backed up at least, by Splice's manual for SV operators
 /// (<https://docs.dev.sync.global/sv_operator/sv_backup.html>).
 const BACKUP_AGE: Duration = Duration::from_secs(4 * 60 * 60);

@@ -64,3 +64,26 @@ pub(super) async fn sv_app(settings: &Result<Settings, String>) -> Finding {
         Err(error) => Finding::failed(NAME, explained(&error)),
     }
 }
+
+/// Whether the SV app can write its dump into its volume. It is not made to.
+pub(super) async fn migration_dump(settings: &Result<Settings, String>) -> Finding {
+    const NAME: &str = "migration-dump call";
+    let Ok(settings) = settings.clone() else {
+        return Finding::failed(NAME, "it is not asked for before the SV app can be reached");
+    };
+    let url = settings.url.clone();
+    let app = match SvApp::new(settings).await {
+        Ok(app) => app,
+        Err(error) => return Finding::failed(NAME, explained(&error)),
+    };
+    match app.knows_migration_dump().await {
+        Ok(true) => Finding::passed(NAME, format!("{url} has it")),
+        Ok(false) => Finding::failed(
+            NAME,
+            format!(
+                "{url} does not have it: the release of the SV app is older; set mode = \"http\" under [sv_app]"
+            ),
+        ),
+        Err(error) => Finding::failed(NAME, explained(&error)),
+    }
+}

@@ -164,6 +164,13 @@ fn logs_have_to_hold_recent_commitments() {
 
 /// An SV app that answers one request with `head`; with the first line of the request.
 async fn answering(head: &'static str, folder: &Path) -> (Finding, String) {
+    let (settings, server) = app(head, folder).await;
+    let finding = reach::sv_app(&Ok(settings)).await;
+    (finding, server.await.unwrap().lines().next().unwrap_or_default().to_owned())
+}
+
+/// The settings of an SV app that answers one request with `head`, and the request.
+async fn app(head: &'static str, folder: &Path) -> (Settings, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/sv", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
@@ -171,7 +178,7 @@ async fn answering(head: &'static str, folder: &Path) -> (Finding, String) {
         let mut request = vec![0; 4096];
         let read = stream.read(&mut request).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
-        String::from_utf8_lossy(&request[..read]).lines().next().unwrap_or_default().to_owned()
+        String::from_utf8_lossy(&request[..read]).into_owned()
     });
     let settings = Settings {
         url: url.parse().unwrap(),
@@ -179,7 +186,52 @@ async fn answering(head: &'static str, folder: &Path) -> (Finding, String) {
         ca_file: None,
         timeouts: Timeouts::default(),
     };
-    (reach::sv_app(&Ok(settings)).await, server.await.unwrap())
+    (settings, server)
+}
+
+#[tokio::test]
+async fn the_app_is_asked_for_its_call_without_making_it_do_anything() {
+    let folder = TempDir::new().unwrap();
+    for (head, verdict, expected) in [
+        (
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            Verdict::Passed,
+            "has it",
+        ),
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            Verdict::Failed,
+            "is older",
+        ),
+        (
+            "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            Verdict::Failed,
+            "is older",
+        ),
+        (
+            "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            Verdict::Failed,
+            "administrator",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            Verdict::Failed,
+            "answered 200",
+        ),
+        (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: text/html\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            Verdict::Failed,
+            "HTML page",
+        ),
+    ] {
+        let (settings, server) = app(head, folder.path()).await;
+        let finding = reach::migration_dump(&Ok(settings)).await;
+        assert_eq!(finding.verdict, verdict, "{}", finding.text);
+        assert!(finding.text.contains(expected), "{}", finding.text);
+        let request = server.await.unwrap();
+        assert!(request.starts_with("POST /api/sv/v0/admin/domain/migration-dump HTTP/1.1\r\n"), "{request}");
+        assert!(request.ends_with("\r\n\r\n"), "it has a body: {request}");
+    }
 }
 
 #[tokio::test]

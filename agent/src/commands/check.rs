@@ -95,6 +95,8 @@ pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
         age_identity: args.backup.age_identity(&config),
         config: &config,
         sv_app,
+        mode: args.sv_app.mode(&config),
+        volume: args.sv_app.volume(&config),
         now: SystemTime::now(),
     };
     let report = block_on::<_, CheckError>(async { Ok(check::check(&subject).await) })?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -15,14 +15,17 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::time::Timestamp;
 
 use super::online::{Online, OnlineArgs, OnlineError, block_on};
-use crate::config::{ConfigError, Deliver, Missing};
+use crate::config::{AgentConfig, ConfigError, Deliver, Missing};
 use crate::deliver::{DeliverError, Permit};
+use crate::export;
 use crate::store::StoreError;
 
 /// Arguments of `deliver`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  svdr-agent deliver 4f3a\n  svdr-agent deliver 4f3a --set pod=sv-app-0 --yes\n\n\
+    A dump in several files goes as a whole: its payload files beside the dump, the dump last. A command gets them in\n\
+    the place of an argument {files}, or their folder as {dump_dir}.\n\n\
     Exit code 3 without a completion certificate, in a drill, and where the file is not what was attested."
 )]
 pub struct DeliverArgs {
@@ -105,6 +108,7 @@ struct Delivered {
     recovery_timestamp: Timestamp,
     dump: Digest,
     size: u64,
+    files: Vec<PathBuf>,
     from: PathBuf,
     to: Option<PathBuf>,
     command: Option<Vec<String>>,
@@ -137,6 +141,7 @@ pub fn run(args: &DeliverArgs, output: Output) -> Result<(), DeliverCommandError
         recovery_timestamp: permit.recovery_timestamp(),
         dump: permit.dump(),
         size: permit.size(),
+        files: permit.files(),
         from: permit.path().to_owned(),
         to: None,
         command: None,
@@ -144,7 +149,8 @@ pub fn run(args: &DeliverArgs, output: Output) -> Result<(), DeliverCommandError
     let question = "Deliver it?";
     match &way {
         Deliver::Path(path) => {
-            let words = words(&permit, &format!("copied to {}", path.display()));
+            let beside = beside(&permit, path, &online.config);
+            let words = words(&permit, &format!("copied to {}{beside}", path.display()));
             confirm::confirm(&words, &[question], Beforehand::from_yes(args.yes))?;
             permit.copy_to(path, Replace::from_force(args.force))?;
             delivered.to = Some(path.clone());
@@ -175,12 +181,30 @@ fn missing(online: &Online) -> OnlineError {
     ConfigError::Missing { missing }.into()
 }
 
+/// What is said of the payload files: the SV app looks for them where the dump names them.
+fn beside(permit: &Permit, path: &Path, config: &AgentConfig) -> String {
+    match permit.files().len() {
+        0 => String::new(),
+        count => {
+            format!(
+                ", and its {count} payload files beside it, which the SV app has to see as {}",
+                config.sv_app.app_dump_dir.as_deref().unwrap_or(export::APP_DIR)
+            ) + &match path.file_name() {
+                Some(name) if name != export::DUMP_FILE => {
+                    format!(" (the app imports {})", export::DUMP_FILE)
+                }
+                _ => String::new(),
+            }
+        }
+    }
+}
+
 fn words(permit: &Permit, where_to: &str) -> String {
     shown(&format!(
         "The dump of {} ({}, {}) is completed by {} and will be {where_to}.\n\
          It holds this SV's private keys. Once the SV app has imported it, this node has left the old network.",
         permit.recovery_timestamp(),
-        size(permit.size()),
+        size(permit.total_size()),
         permit.dump(),
         permit.round()
     ))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_cli::files::{FileError, PrivateFile, PrivateFolder, Replace};
 use svdr_cli::output::Output;
 use svdr_cli::span;
 use svdr_protocol::time::Timestamp;
@@ -17,9 +17,12 @@ use super::backup_args::BackupArgs;
 use super::merge::{self, MergeCommandError};
 use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError};
-use crate::dump::{Document, Expectations, MergeSummary, Parts};
-use crate::fetch::{self, App, FetchError, Order};
-use crate::sv_app::{RetryPolicy, SetupError, SvApp};
+use crate::dump::{Document, Expectations, Identities, Parts};
+use crate::export::{DUMP_FILE, set_folder};
+use crate::fetch::{self, App, FetchError, Made, Mode, Order, Way};
+use crate::identity;
+use crate::roster_file;
+use crate::sv_app::{RetryPolicy, Settings, SetupError, SvApp};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.
 const NETWORK_THREADS: usize = 2;
@@ -29,14 +32,16 @@ const NETWORK_THREADS: usize = 2;
 #[command(after_help = "Examples:\n  \
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out domain_migration_dump.json\n  \
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump.json --url http://sv-app.sv:5014/api/sv \\\n      \
-    --token-file token --migration-id 6 --identities identities.json\n\n\
+    --token-file token --migration-id 6 --identities identities.json\n  \
+    svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump --mode trigger --dump-dir /mnt/sv-dump\n\n\
     Reads [sv_app] and [backup] of agent.toml. Exit code 4 where the SV app says that the timestamp cannot be\n\
-    served: pruned beyond it (400), or not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured.")]
+    served: pruned beyond it (400), or not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured.\n\n\
+    A dump that the app writes into its volume comes in several files: --out, without .json, is then the folder of them.")]
 pub struct DumpArgs {
     /// The recovery timestamp, in RFC 3339 with Z
     #[arg(long, value_name = "TIME")]
     pub timestamp: Timestamp,
-    /// Where the migration dump goes
+    /// Where the migration dump goes; one in several files gets a folder
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Replace the output if it exists
@@ -111,12 +116,27 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     let (resolved, identities) = resolve(args, &config)?;
     let replace = Replace::from_force(args.force);
     // Everything on this machine is looked at before the first request: what is wrong with it is known at once.
-    let opened = merge::open(Document::Identities, &identities, &args.out).map_err(DumpError::Identities)?;
-    let age_identity = args.backup.age_identity(&config);
-    let parsed = merge::read_identities(opened, &identities, age_identity).map_err(DumpError::Identities)?;
-    drop(PrivateFile::create(&args.out, replace)?);
+    let read = |path: &PathBuf| {
+        let opened = merge::open(Document::Identities, path, &args.out)?;
+        merge::read_identities(opened, path, args.backup.age_identity(&config))
+    };
+    let identities = identities.as_ref().map(read).transpose().map_err(DumpError::Identities)?;
+    if resolved.way.mode != Mode::Trigger {
+        drop(PrivateFile::create(&args.out, replace)?);
+    }
+    if resolved.way.volume.is_some() && resolved.way.mode != Mode::Http {
+        drop(PrivateFolder::create(set_folder(&args.out), replace, DUMP_FILE)?);
+    }
+    let participant = participant(&config, identities.as_ref());
+    if participant.is_none() && resolved.way.mode == Mode::Trigger {
+        tracing::warn!(
+            "nothing here says which participant is this SV's (roster and identity key, or an identities backup), so \
+             that whose identities the dump holds is not checked"
+        );
+    }
+    let way = Way { participant, ..resolved.way.clone() };
     let order = Order {
-        app: App::Sv { identities: Arc::new(parsed) },
+        app: App::Sv { identities: identities.map(Arc::new) },
         expectations: Expectations { timestamp: args.timestamp, migration_id: Some(resolved.migration_id) },
         request_migration_id: resolved.request_migration_id.then_some(resolved.migration_id),
         parts: if args.part_digests { Parts::Digest } else { Parts::Skip },
@@ -129,36 +149,53 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
         .enable_all()
         .build()
         .map_err(DumpError::Runtime)?;
-    let taken = runtime.block_on(take(resolved, &order, RetryPolicy::lasting(args.retry_for)));
+    let taken = runtime.block_on(take(resolved.settings, &order, &way, RetryPolicy::lasting(args.retry_for)));
     // Waits for the writing thread, which removes its temporary file.
     drop(runtime);
-    merge::print(&args.out, &taken?, output).map_err(DumpError::Print)
+    let made = taken?;
+    merge::print(&made.path, &made.summary, output).map_err(DumpError::Print)
+}
+
+/// This SV's participant: as the roster has it, or else as the identities backup says.
+fn participant(config: &AgentConfig, identities: Option<&Identities>) -> Option<String> {
+    let rostered = || {
+        let roster = roster_file::read(config.roster.as_deref()?).ok()?;
+        let key = identity::read(config.identity_key.as_deref()?).ok()?;
+        let member = roster.member_by_key(&key.verifying_key().into())?;
+        Some(member.participant.to_string())
+    };
+    rostered().or_else(|| identities.and_then(Identities::participant).map(str::to_owned))
 }
 
 /// The settings of flags and file together, and the identities backup.
-fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, PathBuf), ConfigError> {
+fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, Option<PathBuf>), ConfigError> {
     let mut missing = Vec::new();
     let resolved = args.sv_app.resolve(config, &mut missing)?;
-    let identities = args.backup.identities(config, &mut missing);
-    match (resolved, identities) {
-        (Some(resolved), Some(identities)) => Ok((resolved, identities)),
+    // The app's own dump holds them: then they are used where they are, and not missed where they are not.
+    let mut lacking = Vec::new();
+    let identities = args.backup.identities(config, &mut lacking);
+    if args.sv_app.mode(config) != Mode::Trigger {
+        missing.append(&mut lacking);
+    }
+    match resolved {
+        Some(resolved) if missing.is_empty() => Ok((resolved, identities)),
         _ => Err(ConfigError::Missing { missing }),
     }
 }
 
 /// Fetches until done or stopped.
-async fn take(resolved: Resolved, order: &Order, policy: RetryPolicy) -> Result<MergeSummary, DumpError> {
+async fn take(settings: Settings, order: &Order, way: &Way, policy: RetryPolicy) -> Result<Made, DumpError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DumpError::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(DumpError::Runtime)?;
-    let url = resolved.settings.url.clone();
-    let app = SvApp::new(resolved.settings).await?;
+    let url = settings.url.clone();
+    let app = SvApp::new(settings).await?;
     if app.is_clear_text() {
         tracing::warn!(
             "{url} or the token endpoint is http: the token can be read on its way; use https outside a cluster"
         );
     }
     tokio::select! {
-        fetched = fetch::fetch(&app, order, policy) => Ok(fetched?),
+        fetched = fetch::fetch_dump(&app, order, way, policy) => Ok(fetched?),
         _ = interrupt.recv() => Err(DumpError::Interrupted),
         _ = terminate.recv() => Err(DumpError::Interrupted),
     }

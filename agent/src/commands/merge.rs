@@ -1,8 +1,8 @@
 //! `merge`: the migration dump out of two files, for runbooks that took the snapshot by other means.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +14,10 @@ use svdr_cli::progress::Progress;
 use svdr_protocol::time::Timestamp;
 
 use crate::backup::{self, BackupError};
-use crate::dump::{self, Document, Expectations, Identities, MergeError, MergeSummary, Parts, Payload};
+use crate::dump::{
+    self, CheckedFile, Document, Expectations, Identities, MergeError, MergeSummary, Parts, Payload,
+    PayloadFileError, PayloadPart,
+};
 
 /// Permission bits of anybody but the owner.
 const OTHERS: u32 = 0o077;
@@ -47,6 +50,9 @@ pub struct MergeArgs {
     /// Digest the active contracts, the genesis state and each DAR besides, to compare them with other members'
     #[arg(long)]
     pub part_digests: bool,
+    /// The folder of the payload files that the snapshot names, where it does: each has to be there and whole
+    #[arg(long, value_name = "DIR")]
+    pub payload_files: Option<PathBuf>,
     /// Where the migration dump goes
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -91,6 +97,22 @@ pub enum MergeCommandError {
         /// Why.
         source: MergeError,
     },
+    /// A payload file that the snapshot names is not what it should be.
+    #[error("the payload file {}: {source}", path.display())]
+    PayloadFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PayloadFileError,
+    },
+    /// The snapshot's path of a payload file names none.
+    #[error("{data} names {named:?} as the file of a payload, which is the path of no file; take the snapshot again", data = data.display())]
+    NoFile {
+        /// The snapshot.
+        data: PathBuf,
+        /// What it names.
+        named: String,
+    },
     /// The merge failed beside the documents.
     #[error(transparent)]
     Merge(MergeError),
@@ -109,6 +131,8 @@ impl CommandError for MergeCommandError {
             }
             MergeCommandError::Backup(error) => error.exit(),
             MergeCommandError::File(error) => error.exit(),
+            MergeCommandError::PayloadFile { source: PayloadFileError::Chunks(_), .. }
+            | MergeCommandError::NoFile { .. } => Exit::Refused,
             MergeCommandError::SameFile { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
@@ -142,12 +166,43 @@ pub fn run(args: &MergeArgs, output: Output) -> Result<(), MergeCommandError> {
     let expectations = Expectations { timestamp: args.timestamp, migration_id: args.migration_id };
     let parts = if args.part_digests { Parts::Digest } else { Parts::Skip };
     let progress = Progress::bytes("merging", len);
-    let summary =
+    let mut summary =
         dump::merge(&identities, source, expectations, parts, &mut out, |bytes| progress.advance(bytes))
             .map_err(|source| with_path(source, args))?;
-    out.commit()?;
     drop(progress);
+    if let Some(folder) = &args.payload_files {
+        check_payload_files(&mut summary, folder, &args.data)?;
+    }
+    out.commit()?;
     print(&args.out, &summary, output).map_err(MergeCommandError::Print)
+}
+
+/// Looks for the payload files that the snapshot names, by their names, in `folder`.
+fn check_payload_files(
+    summary: &mut MergeSummary,
+    folder: &Path,
+    data: &Path,
+) -> Result<(), MergeCommandError> {
+    for part in [PayloadPart::GenesisState, PayloadPart::AcsSnapshot] {
+        let Some(Payload::File { path: named, .. }) = summary.payload_mut(part) else { continue };
+        let no_file = || MergeCommandError::NoFile { data: data.to_owned(), named: named.clone() };
+        let name =
+            Path::new(named.as_str()).file_name().and_then(|name| name.to_str()).ok_or_else(no_file)?;
+        let (path, file) = (folder.join(name), name.to_owned());
+        let failed = |source| MergeCommandError::PayloadFile { path: path.clone(), source };
+        let opened =
+            OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path);
+        let opened = opened.map_err(|source| failed(PayloadFileError::Read { offset: 0, source }))?;
+        let progress =
+            Progress::bytes("checking a payload file", opened.metadata().ok().map(|found| found.len()));
+        let read = dump::read_payload_file(opened, |bytes| {
+            progress.advance(bytes.len() as u64);
+            Ok(())
+        });
+        let (size, sha256) = read.map_err(failed)?;
+        summary.set_checked(part, CheckedFile { file, size, sha256 });
+    }
+    Ok(())
 }
 
 /// Opens an input that the output may not replace.
@@ -192,8 +247,8 @@ fn with_path(source: MergeError, args: &MergeArgs) -> MergeCommandError {
     let path = match source.document() {
         Some(Document::Identities) => &args.identities,
         Some(Document::Snapshot) => &args.data,
-        // No validator's document is merged with anything.
-        Some(Document::Validator | Document::ValidatorDump) | None => {
+        // No validator's document is merged with anything, nor is a whole dump.
+        Some(Document::Dump | Document::Validator | Document::ValidatorDump) | None => {
             return MergeCommandError::Merge(source);
         }
     };
@@ -208,7 +263,10 @@ pub(super) fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::
     let mut table = output::table(&["migration dump", &path.display().to_string()]);
     let payload = |payload: &Payload| match payload {
         Payload::Inline { size, sha256 } => with_digest(*size, sha256.as_ref()),
-        Payload::File { path } => format!("in a file of its own: {path}"),
+        Payload::File { path, checked: None } => format!("in a file of its own: {path}"),
+        Payload::File { path, checked: Some(found) } => {
+            format!("{}, in a file of its own: {path}", with_digest(found.size, Some(&found.sha256)))
+        }
     };
     table.add_row(["size", &format!("{} bytes", summary.size)]);
     table.add_row(["digest", &summary.sha256.to_string()]);

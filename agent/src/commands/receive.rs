@@ -261,8 +261,7 @@ impl Receiving<'_> {
         else {
             return Ok(None);
         };
-        let is_there =
-            matches!(jobs::digest(&known.path, known.size), Ok(Some(digest)) if digest == known.sha256);
+        let is_there = matches!(known.is_on_disk(), Ok(true));
         match &known.received {
             Some(received) if received.donation == offered.digest && is_there => Ok(Some(known)),
             None if is_there && known.proposal == offered.proposal => {

@@ -24,6 +24,7 @@ use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
 use crate::driver::{self, DumpOrder, End, Ended, LogsOrder, RunError, Settings};
 use crate::dump::Document;
+use crate::fetch::Way;
 use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
 use crate::store::{Signer, Store, StoreError};
@@ -203,6 +204,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
     let paths = Paths::of(&config, args)?;
     let roster = Arc::new(roster_file::read(&paths.roster)?);
     let signer = signer(&roster, &paths)?;
+    let participant = roster.member(&signer.member).map(|member| member.participant.to_string());
     let opened = merge::open(Document::Identities, &paths.identities, &paths.output_dir.join("dump"))
         .map_err(RunCommandError::Identities)?;
     let age_identity = args.backup.age_identity(&config);
@@ -226,6 +228,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
             sv_app: paths.sv_app.settings,
             migration_id: paths.sv_app.migration_id,
             request_migration_id: paths.sv_app.request_migration_id,
+            way: Way { participant, ..paths.sv_app.way },
             identities: Arc::new(identities),
             folder: paths.output_dir,
         },

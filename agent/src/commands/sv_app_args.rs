@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::Args;
 use svdr_cli::span::{self, SpanError};
 
-use crate::config::{AgentConfig, ConfigError, Missing, OAuth2Section, SvAppSection};
+use crate::config::{self, AgentConfig, ConfigError, Missing, OAuth2Section, SvAppSection};
+use crate::export::{self, Volume};
+use crate::fetch::{Mode, Way};
 use crate::sv_app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
 
 /// How to reach the SV app, and for which migration.
@@ -25,6 +27,15 @@ pub struct SvAppArgs {
     /// Ask the app for that migration id, instead of only checking that it is its own + 1
     #[arg(long, env = "SVDR_REQUEST_MIGRATION_ID")]
     pub request_migration_id: bool,
+    /// By which way the app gives its dump [default: auto]
+    #[arg(long, value_name = "MODE", env = "SVDR_SV_APP_MODE")]
+    pub mode: Option<ModeArg>,
+    /// The app's dump volume on this machine, for mode trigger or auto
+    #[arg(long, value_name = "DIR", env = "SVDR_DUMP_DIR")]
+    pub dump_dir: Option<PathBuf>,
+    /// The same folder as the app sees it [default: /domain-upgrade-dump]
+    #[arg(long, value_name = "DIR", env = "SVDR_APP_DUMP_DIR", value_parser = app_dir)]
+    pub app_dump_dir: Option<String>,
 }
 
 /// How to reach the SV app.
@@ -69,6 +80,27 @@ pub struct AppArgs {
     pub idle_timeout: Option<Duration>,
 }
 
+/// By which way, as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ModeArg {
+    /// In one answer
+    Http,
+    /// The app writes it into its volume, from where it is taken
+    Trigger,
+    /// In one answer, or through the volume where it is too large for that
+    Auto,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Mode {
+        match mode {
+            ModeArg::Http => Mode::Http,
+            ModeArg::Trigger => Mode::Trigger,
+            ModeArg::Auto => Mode::Auto,
+        }
+    }
+}
+
 /// What the settings of one kind of app are called; the flags are the same for both.
 #[derive(Clone, Copy, Debug)]
 pub struct Names {
@@ -110,6 +142,9 @@ pub struct Resolved {
     pub migration_id: u64,
     /// Whether to ask for it.
     pub request_migration_id: bool,
+    /// By which way the app gives its dump; with a volume always where that is [`Mode::Trigger`]. The participant is
+    /// not among these settings.
+    pub way: Way,
 }
 
 impl SvAppArgs {
@@ -125,23 +160,41 @@ impl SvAppArgs {
         let section = &config.sv_app;
         let migration_id = self.migration_id.or(section.migration_id);
         if migration_id.is_none() {
-            let (line, flag, variable) = ("migration_id = N", "--migration-id", "SVDR_MIGRATION_ID");
-            missing.push(Missing {
-                section: SV_APP.section,
-                line,
-                flag,
-                variable,
-                file: config.file.clone(),
-            });
+            missing.push(lacking(config, "migration_id = N", "--migration-id", "SVDR_MIGRATION_ID"));
         }
         let settings = self.app.sv_app(config, missing)?;
         let request = self.request_migration_id || section.request_migration_id.unwrap_or(false);
+        let (mode, volume) = (self.mode(config), self.volume(config));
+        if mode == Mode::Trigger && volume.is_none() {
+            let line = "dump_dir = \"/domain-upgrade-dump\"";
+            missing.push(lacking(config, line, "--dump-dir", "SVDR_DUMP_DIR"));
+            return Ok(None);
+        }
         Ok(settings.zip(migration_id).map(|(settings, migration_id)| Resolved {
             settings,
             migration_id,
             request_migration_id: request,
+            way: Way { mode, volume, participant: None },
         }))
     }
+
+    /// By which way the app gives its dump.
+    pub fn mode(&self, config: &AgentConfig) -> Mode {
+        self.mode.map(Mode::from).or(config.sv_app.mode).unwrap_or_default()
+    }
+
+    /// The app's dump volume, where one is named.
+    pub fn volume(&self, config: &AgentConfig) -> Option<Volume> {
+        let section = &config.sv_app;
+        let dir = self.dump_dir.clone().or_else(|| section.dump_dir.clone())?;
+        let app_dir = self.app_dump_dir.clone().or_else(|| section.app_dump_dir.clone());
+        Some(Volume { dir, app_dir: app_dir.unwrap_or_else(|| export::APP_DIR.to_owned()) })
+    }
+}
+
+/// A setting of `[sv_app]` that is nowhere.
+fn lacking(config: &AgentConfig, line: &'static str, flag: &'static str, variable: &'static str) -> Missing {
+    Missing { section: SV_APP.section, line, flag, variable, file: config.file.clone() }
 }
 
 impl AppArgs {
@@ -244,6 +297,11 @@ impl AppArgs {
     }
 }
 
+/// A folder as the app sees it.
+fn app_dir(text: &str) -> Result<String, String> {
+    config::app_folder(text)
+}
+
 /// A span that something can happen in.
 pub(super) fn limit(text: &str) -> Result<Duration, LimitError> {
     let limit = span::parse(text)?;
@@ -303,7 +361,8 @@ mod tests {
             idle_timeout: Some(Duration::from_secs(5)),
             ..AppArgs::default()
         };
-        let args = SvAppArgs { app, migration_id: Some(7), request_migration_id: true };
+        let args =
+            SvAppArgs { app, migration_id: Some(7), request_migration_id: true, ..SvAppArgs::default() };
         let from_flags = resolve(&args, FILE).unwrap();
         assert_eq!(from_flags.settings.url.to_string(), "https://flag.example.com/");
         assert_eq!(from_flags.settings.credentials, Credentials::File("here".into()));
@@ -325,6 +384,25 @@ mod tests {
         assert_eq!(resolve(&args, oauth2).unwrap().settings.credentials, Credentials::File("here".into()));
         let incomplete = resolve(&SvAppArgs::default(), oauth2).unwrap_err();
         assert_eq!(incomplete, ["--client-secret-file oauth2.client_secret_file = \"…\""]);
+    }
+
+    #[test]
+    fn the_volume_is_needed_only_where_it_is_the_only_way() {
+        let resolved = resolve(&SvAppArgs::default(), FILE).unwrap();
+        assert_eq!((resolved.way.mode, resolved.way.volume), (Mode::Auto, None));
+        let volume = format!("{FILE}\ndump_dir = \"volume\"\napp_dump_dir = \"/dump/\"");
+        let resolved = resolve(&SvAppArgs::default(), &volume).unwrap();
+        let expected = Volume { dir: "/etc/svdr/volume".into(), app_dir: "/dump".to_owned() };
+        assert_eq!(resolved.way.volume, Some(expected));
+        let trigger = SvAppArgs { mode: Some(ModeArg::Trigger), ..SvAppArgs::default() };
+        assert_eq!(resolve(&trigger, FILE).unwrap_err(), ["--dump-dir dump_dir = \"/domain-upgrade-dump\""]);
+        let named = SvAppArgs { dump_dir: Some("/mnt".into()), ..trigger };
+        let resolved = resolve(&named, FILE).unwrap();
+        assert_eq!(resolved.way.mode, Mode::Trigger);
+        assert_eq!(
+            resolved.way.volume,
+            Some(Volume { dir: "/mnt".into(), app_dir: export::APP_DIR.to_owned() })
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::fetch::Mode;
 
 /// The example of the manual.
 const WHOLE: &str = r#"
@@ -22,6 +23,9 @@ ca_file = "/etc/ca.pem"
 connect_timeout = "5s"
 first_byte_timeout = "20m"
 idle_timeout = "2m"
+mode = "trigger"
+dump_dir = "volume"
+app_dump_dir = "/domain-upgrade-dump/"
 [sv_app.oauth2]
 token_url = "https://auth.example.com/oauth/token"
 client_id = "svdr"
@@ -72,6 +76,9 @@ fn every_section_is_read() {
     assert_eq!(evidence.logs, ["/var/log/canton/participant*.log*", "/etc/svdr/logs/*"]);
     assert_eq!(evidence.since, Some(Duration::from_secs(48 * 3600)));
     assert_eq!(config.sv_app.first_byte_timeout, Some(Duration::from_secs(1200)));
+    assert_eq!(config.sv_app.mode, Some(Mode::Trigger));
+    assert_eq!(config.sv_app.dump_dir, Some("/etc/svdr/volume".into()));
+    assert_eq!(config.sv_app.app_dump_dir.as_deref(), Some("/domain-upgrade-dump"));
     let oauth2 = config.sv_app.oauth2.as_ref().unwrap();
     assert_eq!(oauth2.client_secret_file, Some("/etc/svdr/secret".into()));
     assert_eq!(config.identities, Some("/secure/identities.json".into()));
@@ -104,9 +111,12 @@ fn every_section_is_read() {
 fn a_validator_app_is_configured_as_an_sv_app_is() {
     let text = WHOLE.replace("[sv_app", "[validator_app").replace("migration_id = 6\n", "");
     let text = text.replace("[deliver]", "[validator_app.deliver]");
-    let config = parse(&text).unwrap();
+    let volume = "mode = \"trigger\"\ndump_dir = \"volume\"\napp_dump_dir = \"/domain-upgrade-dump/\"\n";
+    let config = parse(&text.replace(volume, "")).unwrap();
     let whole = parse(WHOLE).unwrap();
-    assert_eq!(config.validator.app, SvAppSection { migration_id: None, ..whole.sv_app });
+    let expected =
+        SvAppSection { migration_id: None, mode: None, dump_dir: None, app_dump_dir: None, ..whole.sv_app };
+    assert_eq!(config.validator.app, expected);
     assert_eq!((config.validator.deliver, config.deliver), (whole.deliver, None));
     // The certificate says it, and nothing else.
     let known = "url, token_file, oauth2, request_migration_id, ca_file, connect_timeout, first_byte_timeout, idle_timeout, \
@@ -114,6 +124,11 @@ fn a_validator_app_is_configured_as_an_sv_app_is() {
     assert_eq!(
         mistakes("[validator_app]\nmigration_id = 6"),
         [format!("line 2: validator_app.migration_id is unknown; known here: {known}")]
+    );
+    // Only an SV app writes its dump into a volume when it is asked to.
+    assert_eq!(
+        mistakes("[validator_app]\nmode = \"trigger\""),
+        [format!("line 2: validator_app.mode is unknown; known here: {known}")]
     );
 }
 
@@ -185,6 +200,27 @@ fn one_place_for_one_thing() {
     assert!(mistakes("coordinator = [1]")[0].contains("expected sections, [[coordinator]], found integer"));
     assert!(mistakes("[evidence]\nlogs = []")[0].contains("expected a list of texts"));
     assert!(mistakes("[evidence]\nlogs = [1]")[0].contains("expected a list of texts"));
+}
+
+#[test]
+fn ways_are_named_and_the_apps_folder_is_absolute() {
+    for mode in [Mode::Http, Mode::Trigger, Mode::Auto] {
+        let config = parse(&format!("[sv_app]\nmode = \"{}\"", mode.name())).unwrap();
+        assert_eq!(config.sv_app.mode, Some(mode));
+    }
+    assert!(mistakes("[sv_app]\nmode = \"ftp\"")[0].contains("\"http\", \"trigger\" or \"auto\""));
+    for folder in ["dump", "./dump", "/dump\\n"] {
+        let found = mistakes(&format!("[sv_app]\napp_dump_dir = \"{folder}\""));
+        assert!(found[0].contains("as the SV app sees it"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_command_is_told_where_the_dump_is() {
+    let deliver = |command: &str| parse(&format!("[deliver]\ncommand = [{command}]"));
+    assert!(deliver("\"cp\", \"{dump}\", \"{files}\", \"/mnt\"").is_ok());
+    assert!(deliver("\"cp\", \"-r\", \"{dump_dir}/.\", \"/mnt\"").is_ok());
+    assert!(deliver("\"cp\", \"{files}\", \"/mnt\"").is_err());
 }
 
 #[test]

@@ -11,6 +11,8 @@ use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::{RoundOf, SessionId};
 use svdr_protocol::time::Timestamp;
 
+use crate::dump::PayloadFileError;
+
 /// Why a dump is not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
@@ -131,6 +133,34 @@ pub enum DeliverError {
         #[source]
         source: io::Error,
     },
+    /// A payload file is not whole, or cannot be read or copied.
+    #[error("the payload file {}: {source}", path.display())]
+    Payload {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PayloadFileError,
+    },
+    /// A command that takes only the dump.
+    #[error(
+        "the dump has payload files, which have to lie beside it ({}); the delivery command takes none of them: put \
+         {{files}} where their paths belong, as an argument of its own, or {{dump_dir}} for the folder that holds them \
+         all",
+        listed(files)
+    )]
+    FilesLeft {
+        /// The files.
+        files: Vec<PathBuf>,
+    },
+    /// A command that takes a folder, of a dump that has none of its own.
+    #[error(
+        "the dump {} is a single file in a folder with other things, so that {{dump_dir}} in the delivery command would take them \
+         along; use {{dump}}, and {{files}} for the payload files of other dumps", path.display()
+    )]
+    OneFile {
+        /// The dump.
+        path: PathBuf,
+    },
     /// A placeholder has no value.
     #[error(
         "the delivery command holds {{{name}}}, which nothing gives a value; known are {known}, or give it with \
@@ -177,6 +207,10 @@ pub enum DeliverError {
     },
 }
 
+fn listed(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
 impl CommandError for DeliverError {
     fn exit(&self) -> Exit {
         match self {
@@ -187,12 +221,16 @@ impl CommandError for DeliverError {
             | DeliverError::NotAttested { .. }
             | DeliverError::OtherRecovery { .. }
             | DeliverError::OtherDump { .. } => Exit::Refused,
-            DeliverError::Placeholder { .. } | DeliverError::OpenBrace { .. } | DeliverError::NoProgram => {
-                Exit::Usage
-            }
+            DeliverError::Payload { source: PayloadFileError::Chunks(_), .. } => Exit::Refused,
+            DeliverError::FilesLeft { .. }
+            | DeliverError::OneFile { .. }
+            | DeliverError::Placeholder { .. }
+            | DeliverError::OpenBrace { .. }
+            | DeliverError::NoProgram => Exit::Usage,
             DeliverError::Write(error) => error.exit(),
             DeliverError::NoRecord { .. }
             | DeliverError::Read { .. }
+            | DeliverError::Payload { .. }
             | DeliverError::Copy { .. }
             | DeliverError::Start { .. }
             | DeliverError::Failed { .. } => Exit::Failed,

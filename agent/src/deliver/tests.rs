@@ -147,6 +147,86 @@ fn a_dump_that_is_not_the_one_attested_never_gets_its_name() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+/// A permit for [`DUMP`] with a payload in a file of chunks, and that file's name.
+fn with_payload(meeting: &Meeting, dump: &Path) -> (Permit, &'static str) {
+    const FILE: &str = "acs_snapshot-1";
+    fs::write(dump.with_file_name(FILE), b"\0\0\0\x03abc\0\0\0\x01d").unwrap();
+    let permit = permit(meeting, &[], dump).unwrap();
+    let name = "acs_snapshot".to_owned();
+    let part = Part { name, digest: Digest::of(b"abcd"), size: 4, file: Some(FILE.to_owned()) };
+    (Permit { files: vec![part], ..permit }, FILE)
+}
+
+#[test]
+fn payload_files_go_beside_the_dump_which_comes_last() {
+    let (folder, dump) = folder();
+    let (meeting, _) = completed(false);
+    let (permit, file) = with_payload(&meeting, &dump);
+    let volume = folder.path().join("volume");
+    fs::create_dir(&volume).unwrap();
+    let (target, payload) = (volume.join("import.json"), volume.join(file));
+    permit.copy_to(&target, Replace::Never).unwrap();
+    assert_eq!(fs::read(&payload).unwrap(), fs::read(dump.with_file_name(file)).unwrap());
+    assert_eq!(fs::metadata(&payload).unwrap().permissions().mode() & 0o777, 0o600);
+    // Interrupted before the dump had its name: the payload that is there is enough.
+    fs::remove_file(&target).unwrap();
+    permit.copy_to(&target, Replace::Never).unwrap();
+    // Something else of that name is not replaced unasked, and the dump does not come without it.
+    fs::remove_file(&target).unwrap();
+    fs::write(&payload, "something else").unwrap();
+    let taken = permit.copy_to(&target, Replace::Never).unwrap_err();
+    assert!(matches!(taken, DeliverError::Write(FileError::Exists { .. })), "{taken}");
+    assert!(!target.exists());
+    permit.copy_to(&target, Replace::Force).unwrap();
+    assert_eq!(permit.total_size(), DUMP.len() as u64 + 4);
+}
+
+#[test]
+fn a_payload_that_is_not_the_one_attested_stops_everything() {
+    let (folder, dump) = folder();
+    let (meeting, _) = completed(false);
+    let (permit, file) = with_payload(&meeting, &dump);
+    let volume = folder.path().join("volume");
+    fs::create_dir(&volume).unwrap();
+    let target = volume.join("import.json");
+    let copy = ["touch", "{dump}", "{files}", &target.display().to_string()].map(str::to_owned);
+    for (content, is_torn) in
+        [(&b"\0\0\0\x04abcx"[..], false), (b"\0\0\0\x04abc", true), (b"\0\0\0\x04abcd\0", true)]
+    {
+        fs::write(dump.with_file_name(file), content).unwrap();
+        for error in [
+            permit.copy_to(&target, Replace::Never).unwrap_err(),
+            permit.run(&copy, &BTreeMap::new()).unwrap_err(),
+        ] {
+            assert_eq!(matches!(error, DeliverError::Payload { .. }), is_torn, "{error}");
+            assert_eq!(error.exit(), Exit::Refused, "{error}");
+            assert!(error.to_string().contains(file), "{error}");
+        }
+        assert_eq!(fs::read_dir(&volume).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_command_takes_the_payload_files_or_their_folder_along() {
+    let (_folder, dump) = folder();
+    let (meeting, _) = completed(false);
+    let (permit, file) = with_payload(&meeting, &dump);
+    let fill = |permit: &Permit, command: &[&str]| {
+        let command: Vec<String> = command.iter().map(|one| (*one).to_owned()).collect();
+        permit.fill(&command, &BTreeMap::new())
+    };
+    let (path, payload) = (dump.display().to_string(), dump.with_file_name(file).display().to_string());
+    let both = fill(&permit, &["cp", "{dump}", "{files}", "/mnt"]).unwrap();
+    assert_eq!(both, ["cp", &path, &payload, "/mnt"]);
+    let folder = fill(&permit, &["cp", "-r", "{dump_dir}/.", "/mnt"]).unwrap();
+    assert_eq!(folder[2], format!("{}/.", dump.parent().unwrap().display()));
+    assert!(matches!(fill(&permit, &["cp", "{dump}", "/mnt"]), Err(DeliverError::FilesLeft { .. })));
+    assert!(matches!(fill(&permit, &["cp", "{dump}", "x={files}"]), Err(DeliverError::Placeholder { .. })));
+    let single = Permit { files: Vec::new(), ..permit };
+    assert_eq!(fill(&single, &["cp", "{dump}", "{files}", "/mnt"]).unwrap(), ["cp", &path, "/mnt"]);
+    assert!(matches!(fill(&single, &["cp", "-r", "{dump_dir}", "/mnt"]), Err(DeliverError::OneFile { .. })));
+}
+
 #[test]
 fn nothing_of_a_drill_is_delivered() {
     let (_folder, dump) = folder();

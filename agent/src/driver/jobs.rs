@@ -4,16 +4,12 @@
 //! something need not restart anything, and what cannot be repaired is only asked for, never signed. Jobs end with
 //! the driver: an abandoned download leaves nothing behind (see [`crate::fetch`]).
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest as _, Sha256};
 use svdr_cli::files::Replace;
-use svdr_protocol::digest::Digest;
 use svdr_protocol::evidence::{Evidence, EvidenceError};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
@@ -24,7 +20,7 @@ use tokio::time::Instant;
 
 use super::Wanted;
 use crate::dump::{Expectations, Identities, Parts};
-use crate::fetch::{self, App, FetchError, Order};
+use crate::fetch::{self, App, FetchError, Order, Way};
 use crate::scan::feed::Effort;
 use crate::scan::{self, Bound, ScanError, ScanRequest};
 use crate::store::{DumpRecord, Store, StoreError};
@@ -36,8 +32,6 @@ const RETRY_FOR: Duration = Duration::from_secs(10 * 60);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two tries of a job.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Bytes read at once when a dump is checked.
-const CHUNK: usize = 1 << 20;
 
 /// Which logs to read.
 #[derive(Clone, Debug)]
@@ -57,6 +51,8 @@ pub struct DumpOrder {
     pub migration_id: u64,
     /// Whether to ask the app for it.
     pub request_migration_id: bool,
+    /// By which way the app gives its dump.
+    pub way: Way,
     /// The identities backup.
     pub identities: Arc<Identities>,
     /// The folder that dumps are made in.
@@ -208,11 +204,10 @@ pub(super) async fn make_dump(
     if let Some(made) = store.dump(session, wanted.round)?
         && is_of(&made, &wanted)
     {
-        let (path, size) = (made.path.clone(), made.size);
-        let found = tokio::task::spawn_blocking(move || digest(&path, size)).await?;
-        match found {
-            Ok(Some(digest)) if digest == made.sha256 => return Ok(made),
-            Ok(_) => tracing::warn!(
+        let record = made.clone();
+        match tokio::task::spawn_blocking(move || record.is_on_disk()).await? {
+            Ok(true) => return Ok(made),
+            Ok(false) => tracing::warn!(
                 "{} is not the dump that was made any more; making it again",
                 made.path.display()
             ),
@@ -223,23 +218,24 @@ pub(super) async fn make_dump(
     }
     let path = order.folder.join(file_name(session, wanted.round));
     let app = SvApp::new(order.sv_app).await?;
+    let way = order.way;
     let fetch_order = Order {
-        app: App::Sv { identities: order.identities },
+        app: App::Sv { identities: Some(order.identities) },
         expectations: Expectations {
             timestamp: wanted.recovery_timestamp,
             migration_id: Some(wanted.migration_id),
         },
         request_migration_id: order.request_migration_id.then_some(wanted.migration_id),
         parts: Parts::Digest,
-        out: path.clone(),
+        out: path,
         // Only this member's earlier tries for the same round can be there.
         replace: Replace::Force,
         received: Arc::clone(&received),
     };
     received.store(0, Ordering::Relaxed);
     let started = now();
-    let summary = fetch::fetch(&app, &fetch_order, RetryPolicy::lasting(RETRY_FOR)).await?;
-    let record = DumpRecord::new((wanted.round, wanted.proposal), path, &summary, (started, now()));
+    let made = fetch::fetch_dump(&app, &fetch_order, &way, RetryPolicy::lasting(RETRY_FOR)).await?;
+    let record = DumpRecord::new((wanted.round, wanted.proposal), made.path, &made.summary, (started, now()));
     let locked = store.lock()?;
     // A person has received one meanwhile: that is the one that is attested, and it stays.
     if let Some(received) = store.dump(session, wanted.round)?
@@ -263,23 +259,6 @@ fn is_of(made: &DumpRecord, wanted: &Wanted) -> bool {
 pub(crate) fn file_name(session: SessionId, round: u32) -> String {
     let session = session.to_string();
     format!("domain_migration_dump-{}-r{round}.json", session.get(..8).unwrap_or(&session))
-}
-
-/// SHA-256 of a file of that size; `None` where it has another.
-pub(crate) fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() != size {
-        return Ok(None);
-    }
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; CHUNK]);
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(Some(Digest::from_bytes(hash.finalize().into()))),
-            Ok(read) => hash.update(buffer.get(..read).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// This machine's clock; for the record only.

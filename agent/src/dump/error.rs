@@ -11,7 +11,7 @@ use svdr_protocol::time::{Timestamp, TimestampError};
 use super::base64::Base64Defect;
 use super::limits::{
     MAX_DARS, MAX_DEPTH, MAX_IDENTITIES_LEN, MAX_KEY_LEN, MAX_PATH_LEN, MAX_SHORT_LEN, MAX_SHOWN_LEN,
-    MAX_UNIQUE_KEYS,
+    MAX_SHOWN_PATH_LEN, MAX_UNIQUE_KEYS,
 };
 
 /// Which document.
@@ -21,6 +21,8 @@ pub enum Document {
     Identities,
     /// The data snapshot of the SV app.
     Snapshot,
+    /// The whole dump that the SV app has exported: private keys too.
+    Dump,
     /// The answer of a validator app, which has the dump in its field `data_snapshot`: private keys.
     Validator,
     /// A validator's migration dump, as it was taken out of that: private keys.
@@ -32,6 +34,7 @@ impl fmt::Display for Document {
         f.write_str(match self {
             Document::Identities => "identities document",
             Document::Snapshot => "data snapshot",
+            Document::Dump => "exported dump",
             Document::Validator => "validator's data snapshot",
             Document::ValidatorDump => "validator's migration dump",
         })
@@ -117,6 +120,15 @@ impl Found {
 pub(super) fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(MAX_SHOWN_LEN).collect();
     if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A path, cut to what a message can carry; longer than other values, because its end says most.
+pub(super) fn shown_path(path: &str) -> String {
+    let mut shown: String = path.chars().take(MAX_SHOWN_PATH_LEN).collect();
+    if shown.len() < path.len() {
         shown.push('…');
     }
     shown
@@ -264,6 +276,23 @@ pub enum Defect {
     /// `separate_payload_files` is true, but this is too long for a path.
     #[error("the path of a separate payload file is longer than {MAX_PATH_LEN} bytes; expected a path")]
     PathTooLong,
+    /// An export whose payloads stand in the document.
+    #[error("the payload is in the dump itself; expected one that names a file (separate_payload_files)")]
+    NotSeparate,
+    /// An export that names a file elsewhere.
+    #[error("expected the path of a file in {expected}; found {found:?}")]
+    OtherPath {
+        /// The folder of the export, as the app sees it.
+        expected: String,
+        /// The path.
+        found: String,
+    },
+    /// An export that names one file twice.
+    #[error("expected a file for each payload; found {found:?} for both")]
+    SamePath {
+        /// The path.
+        found: String,
+    },
     /// A snapshot that is to be passed on holds identities.
     #[error("identities stand in it, and they hold private keys; expected a data snapshot alone")]
     Identities,
@@ -295,12 +324,22 @@ impl Refusal {
                 "Give the identities dump and the data snapshot as the SV app answered them; one of the two looks \
                  like a dump that is already merged"
             }
+            (Document::Dump, Defect::OtherTimestamp { .. } | Defect::OtherMigrationId { .. }) => {
+                "Move the export's folder away, and have the SV app export it again as it was asked for"
+            }
             (_, Defect::OtherTimestamp { .. }) => {
                 "Take the data snapshot again at the timestamp agreed on, or give the timestamp that this one was \
                  taken for"
             }
             (_, Defect::OtherMigrationId { .. }) => {
                 "Take the data snapshot again with this migration id, or correct the id that was asked for"
+            }
+            (Document::Dump, Defect::OtherPath { .. }) => {
+                "If the SV app sees its dump volume elsewhere, say where with app_dump_dir; otherwise do not import \
+                 this dump"
+            }
+            (Document::Dump, Defect::NotSeparate) => {
+                "The release of the SV app writes its payloads into the dump; use mode = \"http\""
             }
             (_, Defect::ByteOrderMark) => "Save the document again as UTF-8 without a byte order mark",
             (_, Defect::Trailing { .. }) => "Give exactly one document a file, as the SV app answered it",
@@ -329,6 +368,9 @@ impl Refusal {
             }
             (Document::Snapshot, _) => {
                 "Take the data snapshot again from the SV app, and check that all of it arrived"
+            }
+            (Document::Dump, _) => {
+                "Have the SV app export it again, and look at its log and at the room on its volume"
             }
         }
     }

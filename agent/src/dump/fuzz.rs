@@ -1,4 +1,4 @@
-//! What must hold for any two documents, however they arrive: the body of the fuzz target and of a property test.
+//! What must hold for any documents and files, however they arrive: the bodies of fuzz targets, and of property tests.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,10 @@ use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Value};
 use zeroize::Zeroizing;
 
-use super::{Expectations, Extractor, Identities, MergeError, Merger, Parts, check_validator_dump};
+use super::{
+    ChunkCheck, DumpCopy, Expectations, Extractor, Identities, MergeError, Merger, Parts, Relocation,
+    check_validator_dump,
+};
 
 /// Separates the documents in the input: a byte that no JSON document holds.
 const SEPARATOR: u8 = 0xff;
@@ -125,4 +128,81 @@ fn members(text: &[u8]) -> Option<Vec<(String, String)>> {
         }
         rest = rest.strip_prefix(',')?;
     }
+}
+
+/// Takes `PIECE_LEN FILE`, reads the file as chunks, and panics where a law is broken: where it is cut into pieces
+/// does not matter, and what is accepted is what a reader makes of it that has it whole.
+#[expect(clippy::panic, reason = "a broken law is reported by a panic, which the fuzzer looks for")]
+pub fn chunks_are_chunks(input: &[u8]) {
+    let Some((&piece, file)) = input.split_first() else { return };
+    let read = |piece: usize| {
+        let (mut check, mut content) = (ChunkCheck::new(), Vec::<u8>::new());
+        file.chunks(piece.max(1)).try_for_each(|piece| check.push(piece, |bytes| content.extend(bytes)))?;
+        check.finish().map(|size| (size, content))
+    };
+    let whole = read(file.len());
+    assert_eq!(whole, read(usize::from(piece)));
+    let (mut rest, mut content) = (file, Some(Vec::new()));
+    while let (Some(so_far), false) = (&mut content, rest.is_empty()) {
+        let chunk = rest.split_first_chunk::<4>().and_then(|(length, rest)| {
+            let length = usize::try_from(i32::from_be_bytes(*length)).ok().filter(|length| *length > 0)?;
+            rest.split_at_checked(length)
+        });
+        match chunk {
+            Some((chunk, behind)) => {
+                so_far.extend_from_slice(chunk);
+                rest = behind;
+            }
+            None => content = None,
+        }
+    }
+    match (whole, content.filter(|_| !file.is_empty())) {
+        (Ok((size, found)), Some(expected)) => {
+            assert_eq!(size, found.len() as u64);
+            assert!(found == expected, "another content");
+        }
+        (Err(_), None) => {}
+        (whole, _) => panic!("accepted or refused otherwise: {:?}", whole.map(|(size, _)| size)),
+    }
+}
+
+/// Takes `PIECE_LEN DUMP`, copies the dump of an export at the start of 1970, and panics where a law is broken:
+///
+/// * where it is cut into pieces does not matter;
+/// * what is accepted is JSON, and the copy is the same JSON but for the paths of the payload files, which all lay in
+///   the export's folder and are new ones beside the dump.
+#[expect(clippy::panic, reason = "a broken law is reported by a panic, which the fuzzer looks for")]
+pub fn exports_are_copied(input: &[u8]) {
+    let Some((&piece, dump)) = input.split_first() else { return };
+    let whole = copied(dump, dump.len().max(1));
+    match (&whole, copied(dump, usize::from(piece).max(1))) {
+        (Ok(whole), Ok(cut)) => assert_eq!(*whole, cut),
+        (Err(whole), Err(cut)) => assert_eq!(whole.to_string(), cut.to_string()),
+        _ => panic!("accepted or refused depending on the pieces"),
+    }
+    let Ok((copy, files)) = whole else { return };
+    assert!(!files.is_empty() && files.iter().all(|file| !file.contains('/') && file != ".."));
+    // Where serde_json can hold the numbers, and what it does with keys that stand twice is the same in both.
+    if let [Ok(mut before), Ok(mut after)] = [dump, copy.as_slice()].map(serde_json::from_slice::<Value>) {
+        for part in ["acs_snapshot", "genesis_state"] {
+            let [old, new] = [&mut before, &mut after].map(|dump| dump["data_snapshot"][part].take());
+            let paths = [old, new].map(|path| path.as_str().unwrap_or_default().to_owned());
+            if !paths.iter().all(String::is_empty) {
+                assert!(paths[0].starts_with("/dump/export_at_0/") && paths[1] == format!("/dump/{part}-0"));
+            }
+        }
+        assert_eq!(before, after);
+    }
+}
+
+fn copied(dump: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<String>), MergeError> {
+    let mut out = Vec::new();
+    let timestamp =
+        svdr_protocol::time::Timestamp::from_micros(0).unwrap_or(svdr_protocol::time::Timestamp::MIN);
+    let expectations = Expectations { timestamp, migration_id: None };
+    let mut copy = DumpCopy::new(expectations, Relocation::new("/dump", timestamp), Parts::Skip, &mut out)?;
+    dump.chunks(piece).try_for_each(|piece| copy.push(piece))?;
+    let read = copy.finish()?;
+    assert_eq!(read.summary.sha256, svdr_protocol::digest::Digest::of(&out));
+    Ok((out, read.files.into_iter().map(|named| named.file).collect()))
 }

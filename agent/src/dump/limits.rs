@@ -31,6 +31,10 @@ pub const MAX_SHORT_LEN: usize = 512;
 /// be a path and has to be base64.
 pub const MAX_PATH_LEN: usize = 4096;
 
+/// The longest chunk of a separate payload file, in bytes: the longest array of a Java machine, in which the SV app
+/// holds each.
+pub const MAX_CHUNK_LEN: u32 = i32::MAX as u32 - 8;
+
 /// What an error shows of a value it found in the snapshot, in characters; more would bury the message.
 pub const MAX_SHOWN_LEN: usize = 60;
 

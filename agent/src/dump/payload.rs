@@ -44,6 +44,11 @@ impl PayloadReader {
         self.flaw.is_none()
     }
 
+    /// Bytes of its text so far.
+    pub(super) const fn len(&self) -> u64 {
+        self.len
+    }
+
     /// Takes the next piece; with `alphabet`, it is known to consist of the base64 alphabet.
     pub(super) fn push(&mut self, at: Position, piece: &[u8], alphabet: bool) -> Result<(), Fault> {
         if self.flaw.is_none() {
@@ -82,6 +87,11 @@ impl PayloadReader {
 }
 
 impl ReadPayload {
+    /// The text, where it may be a path.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
     /// The bytes it encodes, now that it is known to be base64 or nothing.
     pub(super) fn into_size(self, path: &'static str) -> Result<u64, Fault> {
         self.base64.map_err(|(position, defect)| Fault {

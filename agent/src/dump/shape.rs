@@ -21,6 +21,7 @@ pub(super) enum Node {
     Participant,
     ParticipantId,
     PrivateIdentities,
+    DumpDocument,
     SnapshotDocument,
     ValidatorDocument,
     ValidatorSnapshot,
@@ -66,7 +67,15 @@ static IDENTITIES: &[Field] = &[
     required("sequencer", Node::PrivateIdentities),
     required("mediator", Node::PrivateIdentities),
 ];
+// Of a node's identities nothing is looked at but whose they are.
 static PARTICIPANT: &[Field] = &[optional("id", Node::ParticipantId)];
+static DUMP_DOCUMENT: &[Field] = &[
+    required("identities", Node::Identities),
+    required("created_at", Node::MadeAt),
+    required("migration_id", Node::MigrationId),
+    required("data_snapshot", Node::DataSnapshot),
+    optional("participant_users", Node::ParticipantUsers),
+];
 static SNAPSHOT_DOCUMENT: &[Field] = &[
     required("created_at", Node::CreatedAt),
     required("migration_id", Node::MigrationId),
@@ -104,6 +113,7 @@ impl Node {
             Node::IdentitiesDocument => Some(IDENTITIES_DOCUMENT),
             Node::Identities => Some(IDENTITIES),
             Node::Participant => Some(PARTICIPANT),
+            Node::DumpDocument => Some(DUMP_DOCUMENT),
             Node::SnapshotDocument => Some(SNAPSHOT_DOCUMENT),
             Node::ValidatorDocument => Some(VALIDATOR_DOCUMENT),
             Node::ValidatorSnapshot => Some(VALIDATOR_SNAPSHOT),
@@ -122,6 +132,9 @@ impl Node {
             Node::PartyOrDomain => "the id of a party or synchronizer, or an alias, as a string",
             Node::Participant | Node::PrivateIdentities => "an object with the identities of a node",
             Node::ParticipantId => "the id of the participant (PAR::…), as a string",
+            Node::DumpDocument => {
+                "an object with the fields identities, created_at, migration_id and data_snapshot"
+            }
             Node::SnapshotDocument => "an object with the fields created_at, migration_id and data_snapshot",
             Node::ValidatorDocument => "an object with the field data_snapshot",
             Node::ValidatorSnapshot => {
@@ -150,6 +163,7 @@ impl Node {
             | Node::Identities
             | Node::Participant
             | Node::PrivateIdentities
+            | Node::DumpDocument
             | Node::SnapshotDocument
             | Node::ValidatorDocument
             | Node::ValidatorSnapshot
@@ -194,6 +208,7 @@ impl Shape {
         let root = match document {
             Document::Identities => Node::IdentitiesDocument,
             Document::Snapshot => Node::SnapshotDocument,
+            Document::Dump => Node::DumpDocument,
             Document::Validator => Node::ValidatorDocument,
             Document::ValidatorDump => Node::ValidatorSnapshot,
         };

@@ -6,13 +6,15 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::time::Timestamp;
 
 use super::digest::DigestThread;
-use super::error::{Defect, Document, Found, MergeError, Position, shown};
+use super::error::{Defect, Document, Found, MergeError, Position, shown, shown_path};
 use super::json::{Content, Fault, Kind, Visitor};
-use super::limits::{MAX_DARS, MAX_SHORT_LEN};
+use super::limits::{MAX_DARS, MAX_PATH_LEN, MAX_SHORT_LEN};
 use super::merger::Expectations;
 use super::payload::{PayloadReader, ReadPayload};
+use super::relocation::{PayloadPart, Relocation};
 use super::shape::{Node, Shape};
 use super::summary::{Dar, MergeSummary, Payload};
+use super::whole::{NamedFile, Span};
 
 /// The largest migration id: Splice counts them in a signed 64-bit integer.
 const MAX_MIGRATION_ID: u64 = i64::MAX as u64;
@@ -55,9 +57,18 @@ enum Placed {
     File { path: String },
 }
 
-/// Checks a snapshot, an SV's or a validator's, against what was asked for.
+/// What is looked for in a whole dump besides.
+struct Export {
+    relocation: Relocation,
+    participant: Vec<u8>,
+    files: Vec<NamedFile>,
+    spans: Vec<Span>,
+}
+
+/// Checks a snapshot, an SV's or a validator's, against what was asked for; also where it is part of a whole dump.
 pub(super) struct SnapshotVisitor {
     document: Document,
+    export: Option<Export>,
     shape: Shape,
     expectations: Expectations,
     taken_keys: HashSet<String>,
@@ -68,6 +79,8 @@ pub(super) struct SnapshotVisitor {
     start: Position,
     short: Vec<u8>,
     payload: PayloadReader,
+    /// Whether that is a payload whose end has not been seen.
+    is_open: bool,
     facts: Facts,
     parts: Option<DigestThread>,
     /// Digests begun in `parts`.
@@ -89,6 +102,7 @@ impl SnapshotVisitor {
     ) -> SnapshotVisitor {
         SnapshotVisitor {
             document,
+            export: None,
             shape: Shape::new(document),
             expectations,
             taken_keys,
@@ -97,12 +111,25 @@ impl SnapshotVisitor {
             start: Position { offset: 0, line: 1, column: 1 },
             short: Vec::new(),
             payload: PayloadReader::new(false),
+            is_open: false,
             facts: Facts::default(),
             parts,
             cuts: 0,
             value: (None, None),
             broken: None,
         }
+    }
+
+    /// The same for a whole dump, whose payloads are files that are going to be moved; `parts`, where given,
+    /// digests the DARs.
+    pub(super) fn of_dump(
+        expectations: Expectations,
+        relocation: Relocation,
+        parts: Option<DigestThread>,
+    ) -> SnapshotVisitor {
+        let export = Export { relocation, participant: Vec::new(), files: Vec::new(), spans: Vec::new() };
+        let visitor = SnapshotVisitor::new(Document::Dump, expectations, HashSet::new(), parts);
+        SnapshotVisitor { export: Some(export), ..visitor }
     }
 
     /// The offset of the first byte of a validator's dump in its document, once it was seen, and of the first byte
@@ -128,7 +155,7 @@ impl SnapshotVisitor {
         let digest = |at: usize| digests.get(at).copied().flatten();
         let place = |part: Part<Placed>| match part.payload {
             Placed::Here { size } => Payload::Inline { size, sha256: digest(part.digest) },
-            Placed::File { path } => Payload::File { path },
+            Placed::File { path } => Payload::File { path, checked: None },
         };
         // Where a validator's dump does not name it, it is the one that was asked for.
         let migration_id = self.facts.migration_id.or(self.expectations.migration_id);
@@ -153,18 +180,60 @@ impl SnapshotVisitor {
         }))
     }
 
+    /// Where the path begins that is being read, of a dump whose paths are rewritten.
+    pub(super) fn open_path(&self) -> Option<u64> {
+        (self.export.is_some() && self.is_open && self.part().is_some()).then_some(self.start.offset)
+    }
+
+    /// The paths that have been read since they were last asked for.
+    pub(super) fn take_spans(&mut self) -> Vec<Span> {
+        self.export.as_mut().map(|export| std::mem::take(&mut export.spans)).unwrap_or_default()
+    }
+
+    /// The files that a dump names.
+    pub(super) fn take_files(&mut self) -> Vec<NamedFile> {
+        self.export.as_mut().map(|export| std::mem::take(&mut export.files)).unwrap_or_default()
+    }
+
+    /// The participant of a dump's identities.
+    pub(super) fn take_participant(&mut self) -> Option<String> {
+        let id = self.export.as_mut().map(|export| std::mem::take(&mut export.participant))?;
+        String::from_utf8(id).ok().filter(|id| !id.is_empty())
+    }
+
+    /// The payload being read, where it can be a file.
+    const fn part(&self) -> Option<PayloadPart> {
+        match self.node {
+            Node::AcsSnapshot => Some(PayloadPart::AcsSnapshot),
+            Node::GenesisState => Some(PayloadPart::GenesisState),
+            _ => None,
+        }
+    }
+
+    /// Whether the payload being read is digested where it stands.
+    const fn is_digested(&self) -> bool {
+        self.export.is_none() || matches!(self.node, Node::DarContent)
+    }
+
     const fn reads_payload(&self) -> bool {
         matches!(self.node, Node::AcsSnapshot | Node::GenesisState | Node::DarContent)
     }
 
     const fn reads_short(&self) -> bool {
-        matches!(self.node, Node::CreatedAt | Node::MadeAt | Node::AcsTimestamp | Node::DarHash)
+        matches!(
+            self.node,
+            Node::CreatedAt | Node::MadeAt | Node::AcsTimestamp | Node::DarHash | Node::ParticipantId
+        )
     }
 
     fn payload_piece(&mut self, at: Position, piece: &[u8], alphabet: bool) -> Result<(), Fault> {
         self.payload.push(at, piece, alphabet)?;
+        if self.export.is_some() && self.part().is_some() && self.payload.len() > MAX_PATH_LEN as u64 {
+            return Err(Fault::at(self.start, Defect::NotSeparate));
+        }
+        let is_digested = self.is_digested();
         match &mut self.parts {
-            Some(parts) if self.payload.is_base64() => {
+            Some(parts) if is_digested && self.payload.is_base64() => {
                 if let Err(error) = parts.push(piece) {
                     self.broken = Some(error);
                 }
@@ -176,8 +245,10 @@ impl SnapshotVisitor {
 
     fn payload_end(&mut self, at: Position) -> Result<(), Fault> {
         let payload = std::mem::replace(&mut self.payload, PayloadReader::new(false));
+        self.is_open = false;
         let digest = self.cuts;
-        if let Some(parts) = &mut self.parts {
+        let is_digested = self.is_digested();
+        if let Some(parts) = self.parts.as_mut().filter(|_| is_digested) {
             if let Err(error) = parts.cut() {
                 self.broken = Some(error);
             }
@@ -188,6 +259,9 @@ impl SnapshotVisitor {
             return Err(Fault::at(at, Defect::EmptyValue { expected: self.node.expected() }));
         }
         let payload = payload.finish(self.start, at)?;
+        if let Some(part) = self.part() {
+            self.relocate(part, &payload, at)?;
+        }
         match self.node {
             Node::AcsSnapshot => self.facts.acs_snapshot = Some(Part { payload, digest }),
             Node::GenesisState => self.facts.genesis_state = Some(Part { payload, digest }),
@@ -202,7 +276,29 @@ impl SnapshotVisitor {
         Ok(())
     }
 
+    /// Notes the file that a dump's payload is in, and what the copy says of it.
+    fn relocate(&mut self, part: PayloadPart, payload: &ReadPayload, end: Position) -> Result<(), Fault> {
+        let Some(export) = &mut self.export else { return Ok(()) };
+        let path = payload.path().unwrap_or_default();
+        let found = || shown_path(path);
+        let Some(file) = export.relocation.file(path) else {
+            let expected = export.relocation.app_folder();
+            return Err(Fault::at(self.start, Defect::OtherPath { expected, found: found() }));
+        };
+        if export.files.iter().any(|named| named.file == file) {
+            return Err(Fault::at(self.start, Defect::SamePath { found: found() }));
+        }
+        export.files.push(NamedFile { part, file: file.to_owned() });
+        let text = serde_json::Value::String(export.relocation.new_path(part)).to_string();
+        export.spans.push(Span { start: self.start.offset, end: end.offset + 1, text });
+        Ok(())
+    }
+
     fn short_end(&mut self, at: Position) -> Result<(), Fault> {
+        if let (Node::ParticipantId, Some(export)) = (self.node, &mut self.export) {
+            export.participant.clone_from(&self.short);
+            return Ok(());
+        }
         let text = String::from_utf8_lossy(&self.short);
         if self.node == Node::DarHash {
             if text.is_empty() {
@@ -213,12 +309,15 @@ impl SnapshotVisitor {
             }
             return Ok(());
         }
-        let found: Timestamp = shown(&text).parse().map_err(|error| {
+        let is_made_at = self.node == Node::MadeAt;
+        // When the app made it is not a time of Canton's: Java may print it to the nanosecond.
+        let parse = if is_made_at { Timestamp::parse_truncating } else { str::parse };
+        let found = parse(&shown(&text)).map_err(|error| {
             let private = self.document.is_private();
             Fault::at(self.start, if private { Defect::NoTimestamp } else { Defect::NotATimestamp(error) })
         })?;
         let expected = self.expectations.timestamp;
-        if found != expected && self.node != Node::MadeAt {
+        if found != expected && !is_made_at {
             return Err(Fault::at(self.start, Defect::OtherTimestamp { expected, found }));
         }
         Ok(())
@@ -248,20 +347,29 @@ impl SnapshotVisitor {
     }
 
     /// The object `data_snapshot` has ended, so it is known where the payloads are.
-    fn place_payloads(&mut self) -> Result<(), Fault> {
+    fn place_payloads(&mut self, at: Position) -> Result<(), Fault> {
         let separate = self.facts.separate.unwrap_or(false);
-        let place = |part: Part<ReadPayload>, path| -> Result<Part<Placed>, Fault> {
+        if self.export.is_some() && !separate {
+            return Err(Fault::at(at, Defect::NotSeparate));
+        }
+        let export = self.export.as_ref();
+        let place = |part: Part<ReadPayload>, which: PayloadPart, path| -> Result<Part<Placed>, Fault> {
             let payload = match separate {
-                true => Placed::File { path: part.payload.into_path(path)? },
+                true => {
+                    let named = part.payload.into_path(path)?;
+                    Placed::File { path: export.map_or(named, |export| export.relocation.new_path(which)) }
+                }
                 false => Placed::Here { size: part.payload.into_size(path)? },
             };
             Ok(Part { payload, digest: part.digest })
         };
         let genesis_state = self.facts.genesis_state.take();
-        let genesis_state =
-            genesis_state.map(|part| place(part, self.path("data_snapshot.genesis_state"))).transpose()?;
+        let genesis_state = genesis_state
+            .map(|part| place(part, PayloadPart::GenesisState, self.path("data_snapshot.genesis_state")))
+            .transpose()?;
         if let Some(part) = self.facts.acs_snapshot.take() {
-            let acs_snapshot = place(part, self.path("data_snapshot.acs_snapshot"))?;
+            let path = self.path("data_snapshot.acs_snapshot");
+            let acs_snapshot = place(part, PayloadPart::AcsSnapshot, path)?;
             self.facts.payloads = Some(Payloads { acs_snapshot, genesis_state });
         }
         Ok(())
@@ -298,6 +406,7 @@ impl Visitor for SnapshotVisitor {
         // A DAR is always in the document; the others are where the flag says, if it has been seen.
         let may_be_path = self.node != Node::DarContent && self.facts.separate != Some(false);
         self.payload = PayloadReader::new(may_be_path);
+        self.is_open = true;
         Ok(Content::Base64)
     }
 
@@ -349,10 +458,10 @@ impl Visitor for SnapshotVisitor {
     fn close(&mut self, at: Position) -> Result<(), Fault> {
         let (node, _keys) = self.shape.close(at)?;
         match node {
-            Node::DataSnapshot => self.place_payloads(),
+            Node::DataSnapshot => self.place_payloads(at),
             Node::ValidatorSnapshot => {
                 self.value.1 = Some(at.offset + 1);
-                self.place_payloads()
+                self.place_payloads(at)
             }
             _ => Ok(()),
         }

@@ -4,6 +4,8 @@ use serde::Serialize;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::time::Timestamp;
 
+use super::relocation::PayloadPart;
+
 /// A merged dump. As JSON its keys are those of the fields below.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MergeSummary {
@@ -40,9 +42,40 @@ pub enum Payload {
     },
     /// It is a file beside the dump.
     File {
-        /// The path, as the SV app wrote it.
+        /// The path, as the dump has it: as the SV app sees it.
         path: String,
+        /// The file that was found there and is whole; `None` where it was not looked for.
+        #[serde(flatten)]
+        checked: Option<CheckedFile>,
     },
+}
+
+/// A payload's file that has been read to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckedFile {
+    /// Its name.
+    pub file: String,
+    /// Bytes of the payload: of the chunks' contents.
+    pub size: u64,
+    /// SHA-256 of the chunks' contents, one after the other: that of the same payload in a document, decoded.
+    pub sha256: Digest,
+}
+
+impl MergeSummary {
+    /// The payload of that name.
+    pub const fn payload_mut(&mut self, part: PayloadPart) -> Option<&mut Payload> {
+        match part {
+            PayloadPart::AcsSnapshot => Some(&mut self.acs_snapshot),
+            PayloadPart::GenesisState => self.genesis_state.as_mut(),
+        }
+    }
+
+    /// Notes that the file of a payload is whole.
+    pub fn set_checked(&mut self, part: PayloadPart, found: CheckedFile) {
+        if let Some(Payload::File { checked, .. }) = self.payload_mut(part) {
+            *checked = Some(found);
+        }
+    }
 }
 
 /// A DAR of the snapshot.

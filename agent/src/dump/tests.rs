@@ -4,6 +4,7 @@ mod laws;
 mod refusals;
 mod results;
 mod validator;
+mod whole;
 
 use svdr_protocol::time::Timestamp;
 use zeroize::Zeroizing;

@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 
 use super::tries::TryError;
 use crate::dump::{Defect, Document, MergeError};
+use crate::export::ExportError;
 use crate::sv_app::{Class, Failure};
 
 /// Why the writer stopped.
@@ -20,6 +21,12 @@ pub enum WriteError {
     /// The file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// There is nothing to merge the snapshot with.
+    #[error("no identities backup is configured; only mode = \"trigger\" does without")]
+    NoIdentities,
+    /// The payloads are not in the snapshot.
+    #[error("the payloads are files on the SV app's own volume")]
+    SeparateFiles,
 }
 
 /// Why there is no dump.
@@ -67,6 +74,39 @@ pub enum FetchError {
     /// The file cannot be written.
     #[error(transparent)]
     File(FileError),
+    /// What the SV app wrote into its volume was not taken.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// There is no identities backup.
+    #[error(
+        "the snapshot of the SV app has to be merged with the identities backup, and none is configured; add \
+         identities = \"/secure/identities.json\" under [backup], or have the app write the whole dump with mode = \
+         \"trigger\""
+    )]
+    NoIdentities,
+    /// The answer names files of the app's volume.
+    #[error(
+        "{url} answered with a data snapshot whose payloads are files on the SV app's own volume. Take the dump from \
+         there: set mode = \"trigger\" and dump_dir, the volume as this machine sees it, under [sv_app] (--mode, \
+         --dump-dir)"
+    )]
+    SeparateFiles {
+        /// What was asked for.
+        url: String,
+    },
+    /// The snapshot does not fit into an answer, and there is no volume to take it from.
+    #[error(
+        "the data snapshot is too large for one answer of the SV app ({sign}). Have the app write it into its dump \
+         volume instead: mount that here, and say where with dump_dir = \"{}\" under [sv_app], or --dump-dir, or \
+         SVDR_DUMP_DIR",
+        crate::export::APP_DIR
+    )]
+    TooLarge {
+        /// What shows it.
+        sign: &'static str,
+        /// What the try failed with.
+        source: Box<FetchError>,
+    },
     /// The last of several tries.
     #[error("gave up after {tries} tries; the last: {source}")]
     GaveUp {
@@ -104,7 +144,11 @@ impl FetchError {
         match self {
             FetchError::SvApp(failure) => failure.is_worth_retrying(),
             FetchError::Damaged { .. } => true,
-            FetchError::Refused { .. }
+            FetchError::Export(error) => error.is_worth_retrying(),
+            FetchError::NoIdentities
+            | FetchError::SeparateFiles { .. }
+            | FetchError::TooLarge { .. }
+            | FetchError::Refused { .. }
             | FetchError::OtherMigrationId { .. }
             | FetchError::Merge(_)
             | FetchError::File(_)
@@ -158,8 +202,12 @@ impl CommandError for FetchError {
             FetchError::Refused { .. } | FetchError::OtherMigrationId { .. } => Exit::Refused,
             FetchError::Merge(error) if error.is_refusal() => Exit::Refused,
             FetchError::File(error) => error.exit(),
+            FetchError::Export(error) => error.exit(),
             FetchError::GaveUp { source, .. } => source.exit(),
             FetchError::Damaged { .. }
+            | FetchError::NoIdentities
+            | FetchError::SeparateFiles { .. }
+            | FetchError::TooLarge { .. }
             | FetchError::Merge(_)
             | FetchError::WriterDied(_)
             | FetchError::WriterStopped => Exit::Failed,

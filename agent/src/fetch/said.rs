@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use svdr_cli::exit::explain;
+use svdr_cli::exit::{CommandError as _, explain};
 
 use super::error::{FetchError, in_one_line};
+use crate::dump::{ChunkDefect, Defect, Document, PayloadFileError, Position, Refusal};
+use crate::export::{DUMP_FILE, ExportError};
 use crate::sv_app::{Failure, SetupError, TokenError, TrustError, Words};
 
 const SNAPSHOT: &str =
@@ -106,7 +108,69 @@ fn fetch_errors() -> Vec<FetchError> {
         FetchError::OtherMigrationId { url: url(), expected: 7, found: 6 },
         FetchError::GaveUp { tries: 12, source: Box::new(lost()) },
         FetchError::WriterStopped,
+        FetchError::NoIdentities,
+        FetchError::SeparateFiles { url: url() },
+        FetchError::TooLarge { sign: "413 Payload Too Large", source: Box::new(lost()) },
     ]
+}
+
+fn export_errors() -> Vec<ExportError> {
+    let export = || PathBuf::from("/mnt/sv-dump/export_at_1776813000000");
+    let dump = || export().join(DUMP_FILE);
+    let acs = || export().join("2026-04-21T23:10:00Z-acs-snapshot");
+    let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let torn = ChunkDefect::Torn { offset: 49_156, expected: 49_152, found: 12 };
+    let refusal = Refusal {
+        document: Document::Dump,
+        position: Position { offset: 79, line: 1, column: 80 },
+        path: "data_snapshot.acs_snapshot".to_owned(),
+        defect: Defect::OtherPath {
+            expected: "/domain-upgrade-dump/export_at_1776813000000".to_owned(),
+            found: "/etc/passwd".to_owned(),
+        },
+    };
+    vec![
+        ExportError::Volume { path: "/mnt/sv-dump".into(), source: std::io::ErrorKind::NotFound.into() },
+        ExportError::Absent { path: export() },
+        ExportError::Missing { path: dump() },
+        ExportError::Foreign { path: acs(), expected: "the file", found: "a symbolic link" },
+        ExportError::OtherOwner { path: acs(), expected: 1001, found: 0 },
+        ExportError::Writable { path: dump(), mode: 0o666 },
+        ExportError::Read { path: dump(), source: denied() },
+        ExportError::Document { path: dump(), source: refusal.into() },
+        ExportError::Payload { path: acs(), source: PayloadFileError::Chunks(torn) },
+        ExportError::Payload {
+            path: acs(),
+            source: PayloadFileError::Read { offset: 4096, source: denied() },
+        },
+        ExportError::Payload {
+            path: acs(),
+            source: PayloadFileError::Write { offset: 4096, source: denied() },
+        },
+        ExportError::Newer { path: acs() },
+        ExportError::Changed { path: acs() },
+        ExportError::OtherParticipant {
+            path: dump(),
+            expected: "PAR::Digital-Asset-1::1220e1".to_owned(),
+            found: "PAR::Digital-Asset-2::1220ab".to_owned(),
+        },
+        ExportError::GivenUp,
+        ExportError::Unfinished {
+            path: export(),
+            waited: Duration::from_secs(60),
+            source: Box::new(ExportError::Missing { path: dump() }),
+        },
+    ]
+}
+
+#[test]
+fn every_export_that_is_not_taken_says_why_and_what_to_do() {
+    let mut said = String::new();
+    for error in export_errors() {
+        let settles = if error.may_settle() { "waited for" } else { "not waited for" };
+        said.push_str(&format!("{:?}, {settles}\n{}\n\n", error.exit(), explain(&error)));
+    }
+    insta::assert_snapshot!(said);
 }
 
 #[test]

@@ -26,11 +26,14 @@ enum Maker<'f> {
 }
 
 impl<'f> Maker<'f> {
-    fn new(order: &Order, file: &'f mut PrivateFile) -> Result<Maker<'f>, MergeError> {
+    fn new(order: &Order, file: &'f mut PrivateFile) -> Result<Maker<'f>, WriteError> {
         let Order { expectations, parts, .. } = *order;
         match &order.app {
-            App::Sv { identities } => Merger::new(identities, expectations, parts, file).map(Maker::Merge),
-            App::Validator => Extractor::new(expectations, parts, file).map(Maker::Extract),
+            App::Sv { identities } => {
+                let identities = identities.as_ref().ok_or(WriteError::NoIdentities)?;
+                Ok(Maker::Merge(Merger::new(identities, expectations, parts, file)?))
+            }
+            App::Validator => Ok(Maker::Extract(Extractor::new(expectations, parts, file)?)),
         }
     }
 
@@ -62,6 +65,10 @@ pub(super) fn write(order: &Order, mut pieces: Pieces) -> Result<Option<MergeSum
         }
     }
     let summary = maker.finish()?;
+    // An SV app gives those in its volume instead; what an answer names is nowhere here.
+    if summary.separate_payload_files && matches!(order.app, App::Sv { .. }) {
+        return Err(WriteError::SeparateFiles);
+    }
     file.commit()?;
     Ok(Some(summary))
 }

@@ -335,7 +335,7 @@ fn known(configured: Option<&str>, name: &str, meaning: &'static str) -> Piece {
 
 /// The names in braces of a command, but those that `deliver` fills in by itself.
 fn placeholders(command: &[String]) -> Vec<String> {
-    const KNOWN: [&str; 4] = ["dump", "session", "timestamp", "migration_id"];
+    const KNOWN: [&str; 6] = ["dump", "files", "dump_dir", "session", "timestamp", "migration_id"];
     let mut names: Vec<String> = Vec::new();
     for argument in command {
         for (begin, _) in argument.match_indices('{') {
@@ -349,4 +349,18 @@ fn placeholders(command: &[String]) -> Vec<String> {
         }
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_deliver_does_not_know_by_itself_is_asked_for() {
+        let words = ["copy", "{dump}", "{files}", "{dump_dir}/.", "{session}-{timestamp}-{migration_id}"];
+        let command =
+            |more: &[&str]| words.iter().chain(more).map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(placeholders(&command(&[])), Vec::<String>::new());
+        assert_eq!(placeholders(&command(&["{pod}:{pod}", "{namespace"])), ["pod"]);
+    }
 }

@@ -3,11 +3,12 @@
 //! It is written after the dump has its name and is flushed, so its presence means that the dump was complete.
 //! Whether the file is still what it was is checked again before anything is signed.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use svdr_cli::crash::around_flush;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::digest::Digest;
@@ -17,7 +18,10 @@ use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote;
 
 use super::StoreError;
-use crate::dump::{MergeSummary, Payload};
+use crate::dump::{CheckedFile, MergeSummary, Payload, PayloadFileError, PayloadPart, read_payload_file};
+
+/// Bytes read at once when a dump is checked.
+const BUFFER_LEN: usize = 1 << 20;
 
 /// A finished dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +69,9 @@ pub struct PartRecord {
     pub size: u64,
     /// SHA-256 of the decoded bytes.
     pub sha256: Digest,
+    /// Name of the file beside the dump that holds it in chunks; `None` where it stands in the dump itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 impl DumpRecord {
@@ -88,6 +95,30 @@ impl DumpRecord {
             finished,
             received: None,
         }
+    }
+
+    /// Whether the dump is on the disk as it was made: it and each of its payload files, read to the end.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn is_on_disk(&self) -> io::Result<bool> {
+        if digest(&self.path, self.size)? != Some(self.sha256) {
+            return Ok(false);
+        }
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        for (part, file) in self.parts.iter().filter_map(|part| part.file.as_ref().map(|file| (part, file))) {
+            let found = match read_payload_file(File::open(folder.join(file))?, |_| Ok(())) {
+                Ok(found) => found,
+                Err(PayloadFileError::Chunks(_)) => return Ok(false),
+                Err(PayloadFileError::Read { source, .. } | PayloadFileError::Write { source, .. }) => {
+                    return Err(source);
+                }
+            };
+            if found != (part.size, part.sha256) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The same, made of another member's snapshot.
@@ -133,9 +164,26 @@ impl DumpRecord {
     }
 }
 
+/// SHA-256 of a file of that size; `None` where it has another.
+fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() != size {
+        return Ok(None);
+    }
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; BUFFER_LEN]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(Some(Digest::from_bytes(hash.finalize().into()))),
+            Ok(read) => hash.update(buffer.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 impl From<&PartRecord> for Part {
     fn from(part: &PartRecord) -> Part {
-        Part { name: part.name.clone(), digest: part.sha256, size: part.size, file: None }
+        Part { name: part.name.clone(), digest: part.sha256, size: part.size, file: part.file.clone() }
     }
 }
 
@@ -143,15 +191,89 @@ impl From<&PartRecord> for Part {
 pub(crate) fn parts(summary: &MergeSummary) -> Vec<PartRecord> {
     let payload = |name: &str, payload: &Payload| match payload {
         Payload::Inline { size, sha256: Some(sha256) } => {
-            Some(PartRecord { name: name.to_owned(), size: *size, sha256: *sha256 })
+            Some(PartRecord { name: name.to_owned(), size: *size, sha256: *sha256, file: None })
         }
-        Payload::Inline { sha256: None, .. } | Payload::File { .. } => None,
+        Payload::File { checked: Some(CheckedFile { file, size, sha256 }), .. } => {
+            Some(PartRecord { name: name.to_owned(), size: *size, sha256: *sha256, file: Some(file.clone()) })
+        }
+        Payload::Inline { sha256: None, .. } | Payload::File { checked: None, .. } => None,
     };
-    let genesis = summary.genesis_state.as_ref().and_then(|genesis| payload("genesis_state", genesis));
-    let acs = payload("acs_snapshot", &summary.acs_snapshot);
+    let genesis =
+        summary.genesis_state.as_ref().and_then(|genesis| payload(PayloadPart::GenesisState.name(), genesis));
+    let acs = payload(PayloadPart::AcsSnapshot.name(), &summary.acs_snapshot);
     let dars = summary.dars.iter().filter_map(|dar| {
         let sha256 = dar.sha256?;
-        Some(PartRecord { name: format!("dar:{}", dar.hash), size: dar.size, sha256 })
+        Some(PartRecord { name: format!("dar:{}", dar.hash), size: dar.size, sha256, file: None })
     });
     genesis.into_iter().chain(acs).chain(dars).take(MAX_PARTS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros).unwrap()
+    }
+
+    fn record(folder: &Path) -> DumpRecord {
+        let path = folder.join("dump.json");
+        fs::write(&path, "{}").unwrap();
+        fs::write(folder.join("acs"), b"\0\0\0\x03abc").unwrap();
+        let part = |name: &str, bytes: &[u8], file: Option<&str>| PartRecord {
+            name: name.to_owned(),
+            size: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+            file: file.map(str::to_owned),
+        };
+        DumpRecord {
+            round: 1,
+            proposal: Digest::of(b""),
+            path,
+            recovery_timestamp: at(0),
+            migration_id: 6,
+            size: 2,
+            sha256: Digest::of(b"{}"),
+            parts: vec![part("acs_snapshot", b"abc", Some("acs")), part("dar:1220", b"x", None)],
+            started: at(1),
+            finished: at(2),
+            received: None,
+        }
+    }
+
+    #[test]
+    fn a_dump_is_on_disk_with_every_file_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = record(folder.path());
+        assert!(record.is_on_disk().unwrap());
+        for (name, content) in [
+            ("acs", &b"\0\0\0\x03abx"[..]),
+            ("acs", b"\0\0\0\x03ab"),
+            ("acs", b""),
+            ("dump.json", b"{ }"),
+            ("dump.json", b"[]"),
+        ] {
+            let whole = fs::read(folder.path().join(name)).unwrap();
+            fs::write(folder.path().join(name), content).unwrap();
+            assert!(!record.is_on_disk().unwrap(), "{name} {content:?}");
+            fs::write(folder.path().join(name), whole).unwrap();
+        }
+        fs::remove_file(folder.path().join("acs")).unwrap();
+        assert!(record.is_on_disk().is_err());
+    }
+
+    #[test]
+    fn the_attestation_names_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = record(folder.path());
+        let files: Vec<_> = record.to_vote().parts.into_iter().map(|part| part.file).collect();
+        assert_eq!(files, [Some("acs".to_owned()), None]);
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<DumpRecord>(&json).unwrap(), record);
+        // A record of before there were such files.
+        let before = json.replace(",\"file\":\"acs\"", "");
+        assert_eq!(serde_json::from_str::<DumpRecord>(&before).unwrap().parts[0].file, None);
+    }
 }

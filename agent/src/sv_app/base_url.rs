@@ -92,6 +92,11 @@ impl BaseUrl {
         url
     }
 
+    /// `POST …/v0/admin/domain/migration-dump`: has the app write a dump into its own volume.
+    pub fn migration_dump(&self) -> Url {
+        self.below("v0/admin/domain/migration-dump")
+    }
+
     /// `GET …/v0/admin/domain/identities-dump`.
     pub fn identities_dump(&self) -> Url {
         self.below("v0/admin/domain/identities-dump")

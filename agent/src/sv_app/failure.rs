@@ -219,6 +219,18 @@ impl Failure {
         }
     }
 
+    /// Whether the app may be at work on the request nevertheless: it was sent, and the app itself has not said no.
+    /// An ingress that has waited long enough answers in its place, and the app goes on.
+    pub fn leaves_app_at_work(&self) -> bool {
+        match self {
+            Failure::Dropped { .. } | Failure::NoAnswer { .. } | Failure::Page { .. } => true,
+            Failure::Server { status, words, .. } => {
+                !matches!(words, Words::App(_)) && *status != StatusCode::SERVICE_UNAVAILABLE
+            }
+            _ => false,
+        }
+    }
+
     /// Whether another try can help: also where the token is wrong, since whoever renews it does so meanwhile.
     pub fn is_worth_retrying(&self) -> bool {
         matches!(self.class(), Class::Retry | Class::Unauthorized)

@@ -72,6 +72,23 @@ pub enum FileError {
         /// The path.
         path: PathBuf,
     },
+    /// There is something else of the name that a folder is to have.
+    #[error("{} is no folder; give the name of a new folder, or remove it first", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// There is a folder of this name, and it is not one that may be replaced.
+    #[error(
+        "{} is a folder that holds other things than one made by this program (a file {mark}, and no folders); give \
+         the name of a new folder, or move it away", path.display()
+    )]
+    ForeignFolder {
+        /// The path.
+        path: PathBuf,
+        /// The file that a folder of ours holds.
+        mark: &'static str,
+    },
     /// There is a symbolic link of this name.
     #[error("{} is a symbolic link to {}; give the path of the file itself", path.display(), to.display())]
     SymbolicLink {
@@ -110,6 +127,8 @@ impl CommandError for FileError {
             FileError::Exists { .. } | FileError::Busy { .. } | FileError::Io { .. } => Exit::Failed,
             FileError::NoName { .. }
             | FileError::Folder { .. }
+            | FileError::NotAFolder { .. }
+            | FileError::ForeignFolder { .. }
             | FileError::SymbolicLink { .. }
             | FileError::Special { .. } => Exit::Usage,
         }

@@ -1,4 +1,4 @@
-//! Temporary files of processes that were killed: recognised by their name and by the lock nobody holds.
+//! Temporary files and folders of processes that were killed: recognised by their name and by the lock nobody holds.
 //!
 //! The lock belongs to the open file, so the system drops it with the process. A living writer's file is locked
 //! from the instant after its creation; a writer that loses that race finds its file gone, and makes another.
@@ -31,12 +31,12 @@ pub(super) fn remove_in(folder: &Path) {
         let path = entry.path();
         match remove_if_stale(&path) {
             Ok(true) => {
-                tracing::info!(path = %path.display(), "removed the temporary file of a run that was killed")
+                tracing::info!(path = %path.display(), "removed what a run that was killed left half-made")
             }
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(%error, path = %path.display(), "a temporary file that may hold secrets stays; remove it by hand");
+                tracing::warn!(%error, path = %path.display(), "a temporary file or folder that may hold secrets stays; remove it by hand");
             }
         }
     }
@@ -60,14 +60,19 @@ fn is_temporary(name: &[u8]) -> bool {
         && random.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Removes the file unless it is in use, or is no regular file.
+/// Removes the file or folder unless it is in use, or is neither.
 fn remove_if_stale(path: &Path) -> io::Result<bool> {
-    if !fs::symlink_metadata(path)?.is_file() {
+    let kind = fs::symlink_metadata(path)?.file_type();
+    let mut options = OpenOptions::new();
+    let file = if kind.is_dir() {
+        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_DIRECTORY).open(path)?
+    } else if kind.is_file() {
+        // Writable, because some network file systems lock only those; neither following a link nor waiting for a
+        // pipe, should the file have been exchanged by now.
+        options.write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?
+    } else {
         return Ok(false);
-    }
-    // Writable, because some network file systems lock only those; neither following a link nor waiting for a
-    // pipe, should the file have been exchanged by now.
-    let file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    };
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(false),
@@ -76,7 +81,12 @@ fn remove_if_stale(path: &Path) -> io::Result<bool> {
     if !is_named(&file, path)? {
         return Ok(false);
     }
-    fs::remove_file(path)?;
+    // Neither follows a link.
+    if kind.is_dir() {
+        fs::remove_dir_all(path)?
+    } else {
+        fs::remove_file(path)?
+    }
     Ok(true)
 }
 

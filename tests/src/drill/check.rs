@@ -13,6 +13,7 @@ use super::receiving::RECEIVED;
 use super::steps::{Chosen, Dump, unexpected};
 use super::{DrillError, Options};
 use crate::sv_app::document::{self, Flaw};
+use crate::sv_app::export;
 
 /// Snapshots up to this size, in megabytes, are compared as JSON documents, in memory.
 const COMPARED_MEGABYTES: u32 = 64;
@@ -37,11 +38,43 @@ pub(super) fn dumps(
         let size = io::copy(&mut File::open(&path).map_err(&reading)?, &mut hash).map_err(&reading)?;
         expect(&dump.path, "size", &dump.size.to_string(), &size.to_string())?;
         expect(&dump.path, "digest", &dump.sha256, &format!("sha256:{}", hex::encode(hash.0.finalize())))?;
+        let is_set = network.large && !["merge", RECEIVED].contains(&dump.how);
         let is_compared = nth < COMPARED || dump.how == RECEIVED;
         if is_compared && options.snapshot_megabytes <= COMPARED_MEGABYTES {
-            union(network, chosen, dump)?;
+            if is_set { set(network, chosen, dump)? } else { union(network, chosen, dump)? }
         }
-        println!("    {}  private, complete, and what its summary says", dump.path);
+        let files = if is_set { ", with its payload files" } else { "" };
+        println!("    {}{files}  private, complete, and what its summary says", dump.path);
+    }
+    Ok(())
+}
+
+/// The dump and the files beside it are what the SV app has written into its volume, as they are to be delivered.
+fn set(network: &Network, chosen: &Chosen, dump: &Dump) -> Result<(), DrillError> {
+    let path = network.folder.join(&dump.path);
+    let reading = failed(&path, "reading the dump");
+    let sv = network.sv(dump.member)?;
+    let Some(app) = &sv.app else { return Err(unexpected(&dump.path, "an SV with an app", &dump.name)) };
+    let (shape, id) = (app.options().snapshot, super::network::MIGRATION_ID + 1);
+    let (expected, files) =
+        export::taken(shape, &sv.identities, chosen.recovery_timestamp, id, super::network::APP_DIR);
+    let found: Value = serde_json::from_slice(&fs::read(&path).map_err(&reading)?)
+        .map_err(|error| unexpected(&dump.path, "JSON", &error.to_string()))?;
+    if found != expected {
+        return Err(unexpected(&dump.path, "the dump that the SV app wrote", "another document"));
+    }
+    for (name, content) in files {
+        let path = path.with_file_name(&name);
+        let reading = failed(&path, "reading the payload file");
+        let mode = fs::metadata(&path).map_err(&reading)?.permissions().mode() & 0o7777;
+        expect(&path.display().to_string(), "mode", "0600", &format!("{mode:04o}"))?;
+        if export::unchunked(&fs::read(&path).map_err(&reading)?) != Some(content) {
+            return Err(unexpected(
+                &path.display().to_string(),
+                "the payload that the SV app wrote",
+                "another",
+            ));
+        }
     }
     Ok(())
 }
@@ -52,9 +85,7 @@ fn union(network: &Network, chosen: &Chosen, dump: &Dump) -> Result<(), DrillErr
     let reading = failed(&path, "reading the dump");
     let found: Value = serde_json::from_reader(BufReader::new(File::open(&path).map_err(&reading)?))
         .map_err(|error| unexpected(&dump.path, "JSON", &error.to_string()))?;
-    let Some(sv) = network.svs.get(dump.member) else {
-        return Err(unexpected(&dump.path, "an SV of the drill", &dump.name));
-    };
+    let sv = network.sv(dump.member)?;
     let shape = sv.app.as_ref().map(|app| app.options().snapshot);
     let Some(shape) = shape else { return Err(unexpected(&dump.path, "an SV with an app", &dump.name)) };
     let shape = if dump.how == RECEIVED { shape.of_the_dso_party() } else { shape };

@@ -12,7 +12,7 @@ use super::{DrillError, Options};
 use crate::log_writer::traffic::{Outcome, Traffic};
 use crate::log_writer::{Format, LogWriter, Style};
 use crate::members::{SYNCHRONIZER, TestMember, members};
-use crate::sv_app::{self, Fault, SnapshotShape, StandIn};
+use crate::sv_app::{self, DumpVolume, ExportFault, Fault, SnapshotShape, StandIn};
 
 /// Participants outside of the roster that send commitments too.
 const VALIDATORS: usize = 20;
@@ -35,6 +35,8 @@ pub(super) struct Network {
     pub(super) folder: PathBuf,
     pub(super) svs: Vec<Sv>,
     pub(super) story: Story,
+    /// Whether the SV apps write their dumps themselves.
+    pub(super) large: bool,
     validators: Vec<TestMember>,
     seed: u64,
 }
@@ -64,7 +66,14 @@ impl Network {
                 Sv { member, format, gzip, app: None, identities }
             })
             .collect();
-        let network = Network { folder: folder.to_owned(), svs, story, validators, seed: options.seed };
+        let network = Network {
+            folder: folder.to_owned(),
+            svs,
+            story,
+            large: options.large,
+            validators,
+            seed: options.seed,
+        };
         for sv in &network.svs {
             for name in ["logs", "dumps", "volume"] {
                 let folder = network.folder.join(&sv.member.name).join(name);
@@ -170,14 +179,42 @@ impl Network {
                 caught_up_to: if story.lagging().contains(&place) { story.stuck_at() } else { None },
                 pruned_until: if story.pruned().contains(&place) { story.pruned_until() } else { None },
                 faults: if options.faults { faults(place) } else { Vec::new() },
+                volume: match options.large {
+                    true => DumpVolume::At {
+                        folder: self.folder.join(&sv.member.name).join("volume"),
+                        app_dir: APP_DIR.to_owned(),
+                    },
+                    false => DumpVolume::Unknown,
+                },
+                export_faults: if options.faults { vec![export_fault(place)] } else { Vec::new() },
                 ..sv_app::Options::default()
             })
             .map_err(|source| DrillError::StandIn { member: sv.member.name.clone(), source })?;
             println!("    {}  {}", sv.member.name, app.url());
-            write_config(&self.folder, sv, &app, settings, story.vouched() != Some(place))?;
+            let evidence = if story.vouched() == Some(place) { "" } else { EVIDENCE };
+            let way = if options.large { TRIGGER } else { "" };
+            write_config(&self.folder, sv, &app, settings, [evidence, way])?;
             sv.app = Some(app);
         }
         Ok(())
+    }
+}
+
+/// Where a configuration says that the logs are.
+const EVIDENCE: &str = "[evidence]\nlogs = [\"logs\"]\n\n";
+/// What one says of an SV app that writes its dump itself. The app is on this machine: a second of silence is enough.
+const TRIGGER: &str = "mode = \"trigger\"\ndump_dir = \"volume\"\nidle_timeout = \"1s\"\n";
+/// Where the SV apps say that their volumes are.
+pub(super) const APP_DIR: &str = "/domain-upgrade-dump";
+
+/// What goes wrong with the first dump that the SV app at this place writes itself.
+fn export_fault(place: usize) -> ExportFault {
+    match place % 5 {
+        0 => ExportFault::GatewayTimeout,
+        1 => ExportFault::KilledAt(700_000),
+        2 => ExportFault::Silent,
+        3 => ExportFault::Status(503, "starting up".to_owned()),
+        _ => ExportFault::CutAt(500_000),
     }
 }
 
@@ -209,18 +246,17 @@ fn write_config(
     sv: &Sv,
     app: &StandIn,
     settings: &Settings<'_>,
-    has_logs: bool,
+    [evidence, way]: [&str; 2],
 ) -> Result<(), DrillError> {
     let folder = folder.join(&sv.member.name);
     let coordinator = settings
         .coordinator
         .map(|(url, key)| format!("[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n\n"))
         .unwrap_or_default();
-    let evidence = if has_logs { "[evidence]\nlogs = [\"logs\"]\n\n" } else { "" };
     let config = format!(
         "roster = \"../roster.toml\"\napproval = \"{}\"\n\n[identity]\nkey = \"identity.key\"\n\n\
-         {coordinator}{evidence}[donor]\ndso_party = \"{}\"\n\n[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\n\
-         [backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\n\n\
+         {coordinator}{evidence}[donor]\ndso_party = \"{}\"\n\n[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\
+         {way}\n[backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\n\n\
          [deliver]\npath = \"volume/domain_migration_dump.json\"\n",
         settings.approval,
         sv.identities["identities"]["dso_party_id"].as_str().unwrap_or_default(),

@@ -13,6 +13,7 @@ use clap::Parser;
     drill                                   one SV lags behind, and two did not agree for a minute\n  \
     drill --pruned --svs 13                 the SV apps of some cannot serve the first proposal's time\n  \
     drill --vouch --lagging                 one SV's logs are lost, and another one lags behind\n  \
+    drill --large --faults                  dumps come through the SV apps' own volumes, in spite of everything\n  \
     drill --validators 3                    validators make their dumps by the certificate that comes out\n  \
     drill --left-behind 2 --svs 7           two SVs are left behind, and recover with a donor's snapshot\n  \
     drill --chaos 7                         processes and connections die while the session goes on\n  \
@@ -40,6 +41,10 @@ pub struct Options {
     /// One SV's logs are lost: the others' matches with it stand in for them
     #[arg(long, conflicts_with = "offline")]
     pub vouch: bool,
+    /// The snapshots are too large for one answer: the SV apps write their dumps into their own volumes, and the agents
+    /// take them from there
+    #[arg(long)]
+    pub large: bool,
     /// So many validators follow once the session is completed; of several, the last one's app is pruned beyond its time
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["offline", "serve"],
         value_parser = clap::value_parser!(u16).range(0..=20))]

@@ -284,6 +284,13 @@ impl<'a> Completed<'a> {
                 network.names(&stuck).join(", ")
             ));
         }
+        if network.large {
+            told.push(
+                "The SV apps wrote their dumps into their own volumes, and the agents took them from there: the dump, \
+                 and each large payload in a file of its own beside it."
+                    .to_owned(),
+            );
+        }
         if let Some(place) = story.vouched() {
             told.push(format!(
                 "{}'s logs are lost: what the others saw of it stood in for them.",

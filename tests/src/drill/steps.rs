@@ -163,7 +163,10 @@ pub(super) fn dump(network: &Network, options: &Options, chosen: &Chosen) -> Res
         println!("\n  $ {}", agent.line());
         let printed = Program::agent(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
         show(&printed.stderr);
-        dumps.push(made(place, network, "dump", &out, &printed.stdout, started.elapsed())?);
+        let summary: Value = serde_json::from_str(&printed.stdout).unwrap_or_default();
+        // One in several files is a folder, and the dump a file in it.
+        let path = text(&summary, "/path")?;
+        dumps.push(made(place, network, "dump", &path, &printed.stdout, started.elapsed())?);
     }
     Ok(dumps)
 }

@@ -1,6 +1,7 @@
 //! The calls of the SV app's API (`sv-internal.yaml`) and of the validator app's (`validator-internal.yaml`), answered from what the stand-in is set to be.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -9,6 +10,7 @@ use svdr_protocol::time::Timestamp;
 use tokio::io::BufReader;
 
 use super::document::{self, Flaw};
+use super::export::{DumpVolume, Export, ExportFault};
 use super::fault::Fault;
 use super::http::{Answerer, Break, Delivery, Framing, Head, KeepAlive, Request, Wire};
 use super::{Kind, Recorded, Shared, TOKEN_PATH, validator};
@@ -17,7 +19,7 @@ use super::{Kind, Recorded, Shared, TOKEN_PATH, validator};
 const IDENTITIES_PIECE: usize = 48 * 1024;
 
 /// Answers the requests of one connection until it ends.
-pub(super) async fn serve(wire: Box<dyn Wire>, shared: &Shared) -> io::Result<()> {
+pub(super) async fn serve(wire: Box<dyn Wire>, shared: &Arc<Shared>) -> io::Result<()> {
     let mut wire = BufReader::new(wire);
     while let Some(request) = Request::read(&mut wire).await? {
         let sent = |bytes| shared.record(|log| log.sent += bytes);
@@ -30,7 +32,7 @@ pub(super) async fn serve(wire: Box<dyn Wire>, shared: &Shared) -> io::Result<()
     Ok(())
 }
 
-async fn answer(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> io::Result<KeepAlive> {
+async fn answer(request: &Request, shared: &Arc<Shared>, out: &mut Answerer<'_>) -> io::Result<KeepAlive> {
     let authorized = shared.is_authorized(request.header("authorization"));
     shared.record(|log| {
         log.requests.push(Recorded {
@@ -68,6 +70,9 @@ async fn answer(request: &Request, shared: &Shared, out: &mut Answerer<'_>) -> i
         _ if !authorized => refuse(out, 401, "the supplied authentication is invalid").await,
         ("GET", "/v0/admin/authorization") if shared.options.kind == Kind::Sv => {
             out.small(head(200), b"").await
+        }
+        ("POST", "/v0/admin/domain/migration-dump") if shared.options.kind == Kind::Sv => {
+            export(request, shared, out).await
         }
         _ => refuse(out, 404, "no such call").await,
     }
@@ -178,11 +183,8 @@ async fn snapshot(
     if shared.options.kind == Kind::Validator && request.query("force").as_deref() != Some("true") {
         return refuse(out, 400, "the synchronizer is not paused; force the export").await;
     }
-    if let Some(pruned_until) = shared.options.pruned_until.filter(|until| timestamp < *until) {
-        return refuse(out, 400, &format!("participant has been pruned up to {pruned_until}")).await;
-    }
-    if let Some(caught_up_to) = shared.options.caught_up_to.filter(|until| timestamp > *until) {
-        return refuse(out, 429, &format!("participant has only caught up to {caught_up_to}")).await;
+    if let Some((status, error)) = cannot_serve(shared, timestamp) {
+        return refuse(out, status, &error).await;
     }
     let migration_id = match request.query("migration_id").map(|id| id.parse::<u64>()) {
         None => shared.options.migration_id + 1,
@@ -197,6 +199,87 @@ async fn snapshot(
     };
     let document = Document { timestamp, migration_id, flaw: Flaw::Sound, of_party };
     send(document.with(&fault), shared, out, &fault).await
+}
+
+/// Writes a dump into the volume, with a fault, or soundly.
+async fn export(request: &Request, shared: &Arc<Shared>, out: &mut Answerer<'_>) -> io::Result<KeepAlive> {
+    let (folder, app_dir) = match &shared.options.volume {
+        DumpVolume::Unknown => return refuse(out, 404, "no such call").await,
+        DumpVolume::Unconfigured => {
+            return refuse(
+                out,
+                500,
+                "Could not trigger DomainMigrationDump because dump path is not configured",
+            )
+            .await;
+        }
+        DumpVolume::At { folder, app_dir } => (folder.clone(), app_dir.clone()),
+    };
+    let asked: Option<Asked> = serde_json::from_slice(&request.body).ok();
+    let Some(Asked { migration_id, timestamp }) = asked else {
+        return refuse(out, 400, "The request content was malformed").await;
+    };
+    let fault = shared.next_export_fault();
+    shared.record(|log| log.exports += 1);
+    if let ExportFault::Status(status, error) = &fault {
+        shared.record(|log| log.exports_ended += 1);
+        return refuse(out, *status, error).await;
+    }
+    if let Some((status, error)) = cannot_serve(shared, timestamp) {
+        shared.record(|log| log.exports_ended += 1);
+        return refuse(out, status, &error).await;
+    }
+    let (at_work, of) = (Arc::clone(shared), fault.clone());
+    let written = tokio::task::spawn_blocking(move || {
+        let options = &at_work.options;
+        let export = Export {
+            folder: &folder,
+            app_dir: &app_dir,
+            shape: options.snapshot,
+            identities: &options.identities,
+            timestamp,
+            migration_id,
+            fault: &of,
+            written: &|bytes| at_work.record(|log| log.exported += bytes),
+        };
+        let written = export.write();
+        at_work.record(|log| log.exports_ended += 1);
+        written
+    });
+    match fault {
+        ExportFault::GatewayTimeout => {
+            let page = b"<html><head><title>504 Gateway Time-out</title></head><body>nginx</body></html>";
+            return out.small(typed_head(504, "text/html"), page).await;
+        }
+        ExportFault::AnswerFirst(_) => return out.small(head(200), b"").await,
+        _ => {}
+    }
+    let is_whole = written.await.map_err(io::Error::other)??;
+    if !is_whole {
+        out.break_off(Break::Reset).await?;
+        return Ok(false);
+    }
+    if fault == ExportFault::Silent {
+        out.break_off(Break::Stall).await?;
+        return Ok(false);
+    }
+    out.small(head(200), b"").await
+}
+
+/// The body of a request for an export.
+#[derive(serde::Deserialize)]
+struct Asked {
+    migration_id: u64,
+    timestamp: Timestamp,
+}
+
+/// Why the participant cannot serve a timestamp, as a status and an error.
+fn cannot_serve(shared: &Shared, timestamp: Timestamp) -> Option<(u16, String)> {
+    if let Some(pruned_until) = shared.options.pruned_until.filter(|until| timestamp < *until) {
+        return Some((400, format!("participant has been pruned up to {pruned_until}")));
+    }
+    let caught_up_to = shared.options.caught_up_to.filter(|until| timestamp > *until)?;
+    Some((429, format!("participant has only caught up to {caught_up_to}")))
 }
 
 /// The document that is about to be sent.

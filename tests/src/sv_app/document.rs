@@ -109,12 +109,17 @@ pub fn snapshot_len(shape: SnapshotShape, timestamp: Timestamp, migration_id: u6
     snapshot(shape, timestamp, migration_id, flaw).map(|piece| piece.len() as u64).sum()
 }
 
-pub(super) fn payload(noise: Noise, len: u64) -> Payload {
+pub(super) fn payload(noise: Noise, len: u64) -> impl Iterator<Item = Vec<u8>> + Send {
+    raw(noise, len).map(|bytes| STANDARD.encode(bytes).into_bytes())
+}
+
+/// `len` bytes of a payload, a piece at a time.
+pub(super) fn raw(noise: Noise, len: u64) -> impl Iterator<Item = Vec<u8>> + Send {
     Payload { noise, left: len }
 }
 
-/// Base64 of `left` bytes of noise, a chunk at a time.
-pub(super) struct Payload {
+/// `left` bytes of noise, a piece at a time.
+struct Payload {
     noise: Noise,
     left: u64,
 }
@@ -128,7 +133,7 @@ impl Iterator for Payload {
             return None;
         }
         self.left -= len as u64;
-        Some(STANDARD.encode(self.noise.bytes(len)).into_bytes())
+        Some(self.noise.bytes(len))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -147,9 +152,13 @@ pub(super) fn dars(shape: SnapshotShape) -> Value {
     Value::Array(dars.collect())
 }
 
+/// The participant's users.
+pub(super) fn users() -> Value {
+    json!({"users": [{"id": "ledger-api-user", "annotations": {}}]})
+}
+
 fn tail(shape: SnapshotShape, timestamp: Timestamp) -> Vec<u8> {
-    let dars = dars(shape);
-    let users = json!({"users": [{"id": "ledger-api-user", "annotations": {}}]});
+    let (dars, users) = (dars(shape), users());
     format!(
         r#"","acs_timestamp":"{timestamp}","dars":{dars},"synchronizer_was_paused":true}},"participant_users":{users}}}"#
     )

@@ -106,3 +106,24 @@ fn another_migration_is_refused() {
     let error = Files::new().merge("data.json", "out.json", &["--migration-id=7"]).unwrap_err();
     assert_eq!(error.exit(), Exit::Refused);
 }
+
+#[test]
+fn payload_files_are_looked_for_by_their_names_and_have_to_be_whole() {
+    let files = Files::new();
+    let separate = DATA.replace("\"AAEC\"", "\"/domain-upgrade-dump/export_at_1/acs\"");
+    let separate = separate.replace("\"dars\":[]", "\"dars\":[],\"separate_payload_files\":true");
+    fs::write(files.path("data.json"), &separate).unwrap();
+    let folder = files.0.path().display().to_string();
+    let merge = |out| files.merge("data.json", out, &["--payload-files", &folder]);
+    assert_eq!(merge("out.json").unwrap_err().exit(), Exit::Failed);
+    fs::write(files.path("acs"), b"\0\0\0\x02a").unwrap();
+    assert_eq!(merge("out.json").unwrap_err().exit(), Exit::Refused);
+    assert!(!files.path("out.json").exists());
+    fs::write(files.path("acs"), b"\0\0\0\x01a").unwrap();
+    merge("out.json").unwrap();
+    std::os::unix::fs::symlink(files.path("acs"), files.path("link")).unwrap();
+    fs::write(files.path("data.json"), separate.replace("export_at_1/acs", "link")).unwrap();
+    assert_eq!(merge("other.json").unwrap_err().exit(), Exit::Failed);
+    fs::write(files.path("data.json"), separate.replace("/export_at_1/acs", "/..")).unwrap();
+    assert!(matches!(merge("other.json"), Err(MergeCommandError::NoFile { .. })));
+}

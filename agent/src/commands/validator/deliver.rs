@@ -81,7 +81,7 @@ impl WayArgs {
                 let values: BTreeMap<String, String> = self.set.iter().cloned().collect();
                 let facts =
                     (recovery.round().session, recovery.recovery_timestamp(), recovery.migration_id());
-                let filled = deliver::fill(&command, path, facts, &values)?;
+                let filled = deliver::fill(&command, path, &[], facts, &values)?;
                 Ok(DeliverWay::Command { command, values, filled })
             }
             None => Err(missing(

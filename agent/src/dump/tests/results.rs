@@ -45,8 +45,9 @@ fn the_flag_makes_payloads_paths_before_and_after_them() {
     let flag = r#""separate_payload_files":true"#;
     for data in [format!("{flag},{payloads}"), format!("{payloads},{flag}")] {
         let (_, summary) = merge(&id, snapshot_text(&data, "").as_bytes()).unwrap();
-        assert_eq!(summary.acs_snapshot, Payload::File { path: "export_at_1/acs snapshot.bin".to_owned() });
-        assert_eq!(summary.genesis_state, Some(Payload::File { path: "AAAA".to_owned() }));
+        let file = |path: &str| Payload::File { path: path.to_owned(), checked: None };
+        assert_eq!(summary.acs_snapshot, file("export_at_1/acs snapshot.bin"));
+        assert_eq!(summary.genesis_state, Some(file("AAAA")));
         assert!(summary.separate_payload_files);
     }
 }

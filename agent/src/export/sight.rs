@@ -1,0 +1,61 @@
+//! How far an export is, seen from outside: names, sizes and times, without reading anything.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+
+use svdr_protocol::time::Timestamp;
+
+use super::{DUMP_FILE, Volume};
+
+/// What lies in an export's folder at a moment. Two that are equal mean that nothing was written between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Of each file: its inode, its size, and when it was last written.
+    files: BTreeMap<OsString, (u64, u64, i64, i64)>,
+}
+
+impl Sight {
+    /// Looks at the folder of the export at `timestamp`; one that is not there is empty.
+    ///
+    /// # Errors
+    /// Where the volume cannot be looked at.
+    pub fn of(volume: &Volume, timestamp: Timestamp) -> io::Result<Sight> {
+        let mut files = BTreeMap::new();
+        let entries = match fs::read_dir(volume.export(timestamp)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Sight::default()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            match entry.metadata() {
+                Ok(metadata) => {
+                    let state = (metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec());
+                    files.insert(entry.file_name(), state);
+                }
+                // Gone since the folder was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Sight { files })
+    }
+
+    /// Bytes of all its files.
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|(_, size, _, _)| size).sum()
+    }
+
+    /// Whether the dump itself is there, which the app writes last.
+    pub fn has_dump(&self) -> bool {
+        self.files.keys().any(|name| name == DUMP_FILE)
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
