@@ -148,7 +148,8 @@ fn what_cannot_end_well_is_not_begun() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        stderr.contains("leaves out too many for the session to end well") && stderr.contains("use more --svs"),
+        stderr.contains("leaves out too many for the session to end well")
+            && stderr.contains("use more --svs"),
         "{stderr}"
     );
 }

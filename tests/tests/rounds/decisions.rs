@@ -104,7 +104,12 @@ fn who_is_left_behind_is_told_so_and_the_others_go_without() {
     let said = operate(&town, 4, &["review", &id]);
     assert!(said.contains("Example-SV-4 is LEFT BEHIND by this proposal"), "{said}");
     let said = operate(&town, 4, &["status", &id]);
-    assert!(said.contains("Ask one of") && said.contains("svdr-agent merge"), "{said}");
+    assert!(
+        said.contains("Ask one of")
+            && said.contains("svdr-agent donate")
+            && said.contains("svdr-agent receive"),
+        "{said}"
+    );
     let report = town.transcript(session);
     assert!(report.holds());
     assert_eq!(report.sessions[0].phase, Phase::Completed(1));
