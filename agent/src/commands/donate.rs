@@ -3,7 +3,7 @@
 //! 1. Look at the session: only a covered member that has agreed to the certified round donates.
 //! 2. Take the snapshot, as the SV app sends it; or take the one of an earlier run, if it is what it was.
 //! 3. Write down where it is, flushed.
-//! 4. Show what is signed, ask, sign, flush, submit, as [`decide`](super::decide) does.
+//! 4. Show what is signed, ask, sign, flush, submit, as [`decide`] does.
 //! 5. Serve, until stopped. Stopped anywhere, in any way, the next run goes on there and signs nothing new.
 
 use std::io;
