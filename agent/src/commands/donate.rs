@@ -28,7 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::decide::{self, DecideError, Wish, any};
 use super::donor_args::{DonorArgs, DonorSettings};
 use super::online::{Online, OnlineArgs, OnlineError, Seen};
-use super::sv_app_args::{Resolved, SvAppArgs};
+use super::sv_app_args::AppArgs;
 use crate::config::donor::DonorTextError;
 use crate::config::{ConfigError, Missing};
 use crate::donor::{self, Offer, OfferError, ServeError};
@@ -36,7 +36,7 @@ use crate::dump::Expectations;
 use crate::fetch::{self, FetchError, KeepOrder};
 use crate::screen::signing;
 use crate::store::{DonationRecord, StoreError};
-use crate::sv_app::{RetryPolicy, SetupError, SvApp};
+use crate::sv_app::{self, RetryPolicy, SetupError, SvApp};
 
 /// Threads that run the network: what is sent, and what watches for signals. Reading the disk has threads of its own.
 const NETWORK_THREADS: usize = 2;
@@ -77,7 +77,10 @@ pub struct DonateArgs {
     pub online: OnlineArgs,
     /// How to reach the SV app
     #[command(flatten)]
-    pub sv_app: SvAppArgs,
+    pub app: AppArgs,
+    /// Ask the app for the agreed migration id, instead of only checking that it is its own + 1
+    #[arg(long, env = "SVDR_REQUEST_MIGRATION_ID", help_heading = "SV app (instead of agent.toml)")]
+    pub request_migration_id: bool,
 }
 
 /// Why nothing is donated, or no more.
@@ -174,7 +177,9 @@ pub fn run(args: &DonateArgs, output: Output) -> Result<(), DonateError> {
 /// What has to be configured.
 struct Settings {
     donor: DonorSettings,
-    sv_app: Resolved,
+    sv_app: sv_app::Settings,
+    /// Whether to ask the app for the agreed migration id.
+    request_migration_id: bool,
     folder: PathBuf,
 }
 
@@ -182,7 +187,10 @@ impl Settings {
     fn of(args: &DonateArgs, online: &Online) -> Result<Settings, DonateError> {
         let (config, mut missing) = (&online.config, Vec::new());
         let donor = args.donor.resolve(config, &mut missing)?;
-        let sv_app = args.sv_app.resolve(config, &mut missing)?;
+        // A donation is one answer, by whichever way this SV's own dump comes.
+        let sv_app = args.app.sv_app(config, &mut missing)?;
+        let request_migration_id =
+            args.request_migration_id || config.sv_app.request_migration_id.unwrap_or(false);
         if config.output_dir.is_none() {
             missing.push(Missing {
                 section: "output",
@@ -194,7 +202,9 @@ impl Settings {
         }
         let folder = args.out.as_ref().map(|_| PathBuf::new()).or_else(|| config.output_dir.clone());
         match (donor, sv_app, folder) {
-            (Some(donor), Some(sv_app), Some(folder)) => Ok(Settings { donor, sv_app, folder }),
+            (Some(donor), Some(sv_app), Some(folder)) => {
+                Ok(Settings { donor, sv_app, request_migration_id, folder })
+            }
             _ => Err(ConfigError::Missing { missing }.into()),
         }
     }
@@ -310,7 +320,7 @@ impl Donating<'_> {
     }
 
     async fn take(&self, session: SessionId, agreed: &Agreed) -> Result<DonationRecord, DonateError> {
-        let Settings { donor, sv_app, folder } = &self.settings;
+        let Settings { donor, sv_app, request_migration_id, folder } = &self.settings;
         let timestamp = agreed.plan.recovery_timestamp();
         let (out, replace) = match &self.args.out {
             Some(out) => (
@@ -320,11 +330,11 @@ impl Donating<'_> {
             // Only this member's earlier tries for the same round can be there.
             None => (folder.join(file_name(session, agreed.round)), Replace::Force),
         };
-        let app = SvApp::new(sv_app.settings.clone()).await?;
+        let app = SvApp::new(sv_app.clone()).await?;
         let migration_id = agreed.plan.migration_id();
         let order = KeepOrder {
             expectations: Expectations { timestamp, migration_id: Some(migration_id) },
-            request_migration_id: sv_app.request_migration_id.then_some(migration_id),
+            request_migration_id: request_migration_id.then_some(migration_id),
             party: donor.dso_party.clone(),
             out: out.clone(),
             replace,

@@ -75,3 +75,14 @@ fn who_donates_twice_signs_once() {
     let received = stage.received(stage.receive(&[]));
     stage.assert_received(&received);
 }
+
+#[test]
+fn a_donor_whose_own_dumps_come_through_a_volume_donates_in_one_answer() {
+    let stage = Stage::left_behind();
+    let config = stage.town.agents.config(DONOR);
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("[sv_app]\n", "[sv_app]\nmode = \"trigger\"\n")).unwrap();
+    let output = stage.donate_once(DONOR, &["--no-serve"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(stage.donations().len(), 1);
+}
