@@ -5,8 +5,10 @@
 //! but what people read.
 //!
 //! * Confirmations of the completed round count, the latest of each member.
-//! * Only ticks behind the newest that any evidence of the round's proposal reports count: whatever stands before them
-//!   is the old synchronizer's, which may be in the same files.
+//! * Whatever the evidence of the round's proposal reports is the old synchronizer's, which may be in the same files. Only
+//!   ticks count that are newer than the newest that more than a third of the members' evidence reaches, and newer than
+//!   the newest of both members' own. So an evidence that reports ticks of the future takes its own member out, and
+//!   nobody else.
 //! * Two members agree with each other where both report a match at one such tick, and neither reports a mismatch with
 //!   the other at that tick or a later one. They disagree where one of them reports a mismatch that no such tick
 //!   follows.
@@ -33,7 +35,7 @@ const SEARCH_STEPS: u64 = 1_000_000;
 pub struct Restoration {
     /// The completed round.
     pub round: RoundOf,
-    /// The last tick of the old synchronizer; only later ones count.
+    /// The last tick of the old synchronizer; only later ones count. A member's own evidence may reach further.
     pub after: Tick,
     /// Whose confirmation counts, with the newest tick that each reports a match at.
     pub confirmed: BTreeMap<MemberName, Option<Tick>>,
@@ -115,7 +117,8 @@ impl Session {
             return Err(NotConfirmable::NotCompleted { session: self.id, phase: self.phase() });
         };
         let proposal = completed.agreement().proposal();
-        let (after, newest) = (self.last_old_tick(proposal), newest_report(&evidence));
+        let old = self.old_ticks(proposal);
+        let (after, newest) = (old.floor(&evidence.member), newest_report(&evidence));
         let later = |ticks: &Ticks| ticks.iter().filter(|tick| *tick > after).collect();
         for about in evidence.about.values_mut() {
             (about.matches, about.mismatches) = (later(&about.matches), later(&about.mismatches));
@@ -141,33 +144,56 @@ impl Session {
             _ => None,
         });
         let (mut of, evidence): (Vec<Digest>, Vec<&Evidence>) = confirmed.unzip();
-        // What the proposal was computed from may still be arriving, and moves the last tick of the old synchronizer.
-        let after = self.last_old_tick(proposal);
-        of.extend([proposal.digest(), Digest::of(&after.0.micros().to_be_bytes())]);
+        // What the proposal was computed from may still be arriving, and moves the ticks of the old synchronizer.
+        let old = self.old_ticks(proposal);
+        of.extend(old.evidence.iter().copied().chain([proposal.digest()]));
         let mut last = self.restored.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, answer)) = last.as_ref()
             && *known == of
         {
             return Arc::clone(answer);
         }
-        let answer = Arc::new(restoration(round, after, &evidence, self.roster.threshold()));
+        let answer = Arc::new(restoration(round, &old, &evidence, self.roster.threshold()));
         *last = Some((of, Arc::clone(&answer)));
         answer
     }
 
-    /// The newest tick that anything the proposal was computed from reports.
-    fn last_old_tick(&self, proposal: &Verified) -> Tick {
-        let Body::Proposal(body) = proposal.body() else { return Tick(Timestamp::MIN) };
-        let lost = body.candidate.history_lost_seconds.saturating_mul(1_000_000);
-        let recovery = body.plan.recovery_timestamp();
-        let newest_matched = Timestamp::from_micros(recovery.micros().saturating_add(lost));
-        let of = body.evidence.iter().filter_map(|digest| match self.statement(digest)?.body() {
-            Body::Evidence(evidence) => newest_report(evidence),
-            _ => None,
-        });
-        of.chain([body.candidate.tick, Tick(newest_matched.unwrap_or(recovery))])
-            .max()
-            .unwrap_or(Tick(recovery))
+    /// How far the old synchronizer's ticks go, as what the proposal was computed from says.
+    fn old_ticks(&self, proposal: &Verified) -> OldTicks {
+        let mut old = OldTicks { after: Tick(Timestamp::MIN), own: BTreeMap::new(), evidence: Vec::new() };
+        let Body::Proposal(body) = proposal.body() else { return old };
+        for digest in &body.evidence {
+            if let Some(Body::Evidence(evidence)) = self.statement(digest).map(|one| one.body()) {
+                old.evidence.push(*digest);
+                if let Some(newest) = newest_report(evidence) {
+                    old.own.insert(evidence.member.clone(), newest);
+                }
+            }
+        }
+        let mut newest: Vec<Tick> = old.own.values().copied().collect();
+        newest.sort_unstable_by(|one, other| other.cmp(one));
+        // Behind those that may all lie, as many as the protocol's threshold allows for, somebody honest comes.
+        let liars = self.roster.members().len().saturating_sub(1) / 3;
+        let reached = newest.get(liars).or(newest.last()).copied();
+        old.after = reached.map_or(body.candidate.tick, |reached| reached.max(body.candidate.tick));
+        old
+    }
+}
+
+/// How far the old synchronizer's ticks go.
+struct OldTicks {
+    /// For everybody.
+    after: Tick,
+    /// The newest that each member's own evidence reports.
+    own: BTreeMap<MemberName, Tick>,
+    /// The evidence that says so, as far as it has arrived.
+    evidence: Vec<Digest>,
+}
+
+impl OldTicks {
+    /// Only later ticks count in what this member says.
+    fn floor(&self, member: &MemberName) -> Tick {
+        self.own.get(member).map_or(self.after, |own| self.after.max(*own))
     }
 }
 
@@ -176,13 +202,13 @@ fn newest_report(evidence: &Evidence) -> Option<Tick> {
     about.flat_map(|about| [about.matches.newest(), about.mismatches.newest()]).flatten().max()
 }
 
-/// The rule: `evidence`, at most one of a member, after a tick.
-fn restoration(round: RoundOf, after: Tick, evidence: &[&Evidence], threshold: usize) -> Restoration {
+/// The rule: `evidence`, at most one of a member, after the old synchronizer's ticks.
+fn restoration(round: RoundOf, old: &OldTicks, evidence: &[&Evidence], threshold: usize) -> Restoration {
     let mut sorted = evidence.to_vec();
     sorted.sort_by(|a, b| a.member.cmp(&b.member));
     let mut restoration = Restoration {
         round,
-        after,
+        after: old.after,
         confirmed: BTreeMap::new(),
         matching: BTreeMap::new(),
         mismatching: BTreeMap::new(),
@@ -192,10 +218,11 @@ fn restoration(round: RoundOf, after: Tick, evidence: &[&Evidence], threshold: u
     let mut graph = Graph::new();
     for (b, other) in sorted.iter().enumerate() {
         let newest = other.about.values().filter_map(|about| about.matches.newest());
-        let newest = newest.max().filter(|tick| *tick > after);
+        let newest = newest.max().filter(|tick| *tick > old.floor(&other.member));
         restoration.confirmed.insert(other.member.clone(), newest);
         for (a, one) in sorted.iter().enumerate().take(b) {
             let pair = || (one.member.clone(), other.member.clone());
+            let after = old.floor(&one.member).max(old.floor(&other.member));
             match standing(one, other, after) {
                 Standing::Matching(tick) => {
                     graph.connect(a, b);

@@ -132,6 +132,49 @@ fn a_mismatch_at_the_same_tick_counts() {
 }
 
 #[test]
+fn evidence_of_the_future_takes_its_own_member_out_and_nobody_else() {
+    let net = Net::new(4);
+    let mut session = net.open();
+    for (member, seconds) in [(0, 7200), (1, 7200), (2, 7200), (3, 90_000_000)] {
+        let body = net.evidence(member, &[0, 3600, 7200, seconds]);
+        net.say(member, &mut session, body);
+    }
+    let proposal = net.propose(&mut session);
+    for member in 0..3 {
+        net.agree(member, &mut session, &proposal);
+    }
+    for member in 0..3 {
+        net.attest(member, &mut session, 1);
+    }
+    all_match(&net, &mut session, proposal, &[0, 1, 2, 3], &[9000]);
+    let restoration = session.restoration().unwrap();
+    assert_eq!(restoration.after, Tick(at(7200)));
+    assert_eq!(restoration.together, [0, 1, 2].map(|member| net.name(member)).into());
+    assert_eq!(restoration.confirmed[&net.name(3)], None);
+    assert_eq!(session.phase(), Phase::Verified(1));
+}
+
+#[test]
+fn what_one_members_evidence_still_had_of_the_old_does_not_count_for_its_pairs() {
+    let net = Net::new(4);
+    let mut session = net.open();
+    for (member, seconds) in [(0, 9000), (1, 7200), (2, 7200), (3, 7200)] {
+        let body = net.evidence(member, &[0, 3600, 7200, seconds]);
+        net.say(member, &mut session, body);
+    }
+    let proposal = net.propose(&mut session);
+    for member in 0..3 {
+        net.agree(member, &mut session, &proposal);
+    }
+    for member in 0..3 {
+        net.attest(member, &mut session, 1);
+    }
+    all_match(&net, &mut session, proposal, &[0, 1, 2], &[9000]);
+    let restoration = session.restoration().unwrap();
+    assert_eq!(restoration.matching.keys().collect::<Vec<_>>(), [&pair(&net, 1, 2)]);
+}
+
+#[test]
 fn only_what_is_said_after_the_old_synchronizer_is_confirmed() {
     let net = Net::new(4);
     let evidence = |seconds: &[i64]| match net.evidence(0, seconds) {
