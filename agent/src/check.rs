@@ -137,8 +137,9 @@ pub async fn check(subject: &Subject<'_>) -> Report {
     checks.push(logs::logs(subject.config.evidence.as_ref(), roster.as_deref(), me, subject.now));
     checks.push(reach::sv_app(&subject.sv_app).await);
     checks.push(identities::identities(subject.identities, subject.age_identity, me, subject.now));
-    checks.push(files::room(subject.config.output_dir.as_deref()));
-    checks.push(volume::volume(subject.mode, subject.volume.as_ref(), subject.config.output_dir.as_deref()));
+    let (output, room) = (subject.config.output_dir.as_deref(), subject.config.room());
+    checks.push(files::room(output, room));
+    checks.push(volume::volume(subject.mode, subject.volume.as_ref(), output, room));
     if volume::is_used(subject.mode, subject.volume.as_ref()) {
         checks.push(reach::migration_dump(&subject.sv_app).await);
     }

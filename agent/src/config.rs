@@ -34,6 +34,10 @@ pub const DEFAULT_FILE: &str = "agent.toml";
 /// The longest configuration file that is read, in bytes.
 pub const MAX_CONFIG_LEN: u64 = 1024 * 1024;
 
+/// Bytes that have to be free where dumps are made, unless `output.room` says otherwise: room for a dump beside its
+/// temporary copy; data snapshots of a Splice network have gigabytes.
+pub const DEFAULT_ROOM: u64 = 20_000_000_000;
+
 /// Who decides whether this SV signs a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Approval {
@@ -119,6 +123,8 @@ pub struct AgentConfig {
     pub databases: DatabaseBackups,
     /// `output.dir`: where dumps are made.
     pub output_dir: Option<PathBuf>,
+    /// `output.room`: bytes that have to be free where dumps are made; see [`AgentConfig::room`].
+    pub room: Option<u64>,
     /// `output.state`: where the agent keeps what it signed; without it, the folder `state` beside the dumps.
     pub state_dir: Option<PathBuf>,
     /// `[deliver]`.
@@ -312,15 +318,22 @@ impl AgentConfig {
             },
             age_identity: of_backup.age_identity,
             output_dir: None,
+            room: None,
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
             donor: root.section("donor").map(donor).unwrap_or_default(),
             runbook: root.section("runbook").map(RunbookSection::read).unwrap_or_default(),
             databases: of_backup.databases,
         };
-        let (output_dir, state_dir) = root.section("output").map(output).unwrap_or_default();
+        let output = root.section("output").map(output).unwrap_or_default();
         root.finish();
-        AgentConfig { output_dir, state_dir, ..config }
+        let OutputSection { dir: output_dir, state: state_dir, room } = output;
+        AgentConfig { output_dir, state_dir, room, ..config }
+    }
+
+    /// How many bytes have to be free where dumps are made, for `check` to call this node ready.
+    pub fn room(&self) -> u64 {
+        self.room.unwrap_or(DEFAULT_ROOM)
     }
 
     /// The folder that the agent keeps its statements in: `output.state`, or else `state` inside `output.dir`.
@@ -359,10 +372,19 @@ fn backup(mut section: Section<'_, '_>) -> BackupSection {
     BackupSection { identities, age_identity, databases }
 }
 
-fn output(mut section: Section<'_, '_>) -> (Option<PathBuf>, Option<PathBuf>) {
-    let paths = (section.path("dir"), section.path("state"));
+/// `[output]`.
+#[derive(Default)]
+struct OutputSection {
+    dir: Option<PathBuf>,
+    state: Option<PathBuf>,
+    room: Option<u64>,
+}
+
+fn output(mut section: Section<'_, '_>) -> OutputSection {
+    let (dir, state) = (section.path("dir"), section.path("state"));
+    let output = OutputSection { dir, state, room: section.size("room") };
     section.finish();
-    paths
+    output
 }
 
 fn coordinator(mut section: Section<'_, '_>) -> Option<Coordinator> {

@@ -17,8 +17,6 @@ use crate::identity;
 use crate::roster_file;
 use crate::scan::input::{SourcePath, expand};
 
-/// Room for a dump beside its temporary copy; data snapshots of a Splice network have gigabytes.
-pub(super) const ENOUGH_ROOM: u64 = 20_000_000_000;
 /// How often the databases are to be backed up at least, by Splice's manual for SV operators
 /// (<https://docs.dev.sync.global/sv_operator/sv_backup.html>).
 const BACKUP_AGE: Duration = Duration::from_secs(4 * 60 * 60);
@@ -82,8 +80,8 @@ pub(super) fn identity(path: Option<&Path>, roster: Option<&Roster>) -> (Option<
     (Some(key), finding)
 }
 
-/// The folder for dumps: writable, with room.
-pub(super) fn room(folder: Option<&Path>) -> Finding {
+/// The folder for dumps: writable, with at least `enough` bytes free.
+pub(super) fn room(folder: Option<&Path>, enough: u64) -> Finding {
     const NAME: &str = "room for the dump";
     let Some(folder) = folder else {
         return Finding::failed(
@@ -99,20 +97,26 @@ pub(super) fn room(folder: Option<&Path>) -> Finding {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             let text = format!("{} free in {}", size(free), folder.display());
-            match free >= ENOUGH_ROOM {
-                true => Finding::passed(NAME, text),
-                false => Finding::failed(
-                    NAME,
-                    format!(
-                        "{text}; a dump can take gigabytes, make room for at least {}",
-                        size(ENOUGH_ROOM)
-                    ),
-                ),
-            }
+            enough_room(NAME, text, free, enough)
         }
         Err(error) => {
             Finding::failed(NAME, format!("{}: its disk cannot be looked at: {error}", folder.display()))
         }
+    }
+}
+
+/// Whether what is free on a disk is enough for a dump; `text` says how much that is, and where.
+pub(super) fn enough_room(name: &'static str, text: String, free: u64, enough: u64) -> Finding {
+    match free >= enough {
+        true => Finding::passed(name, text),
+        false => Finding::failed(
+            name,
+            format!(
+                "{text}; a dump can take gigabytes, make room for at least {}, or set room under [output] to twice what \
+                 your last dump took",
+                size(enough)
+            ),
+        ),
     }
 }
 

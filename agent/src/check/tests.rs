@@ -94,11 +94,15 @@ fn nothing_of_an_identities_backup_is_repeated() {
 #[test]
 fn dumps_need_a_folder_that_can_be_written() {
     let folder = TempDir::new().unwrap();
-    let finding = files::room(Some(folder.path()));
+    let finding = files::room(Some(folder.path()), 1);
+    assert_eq!(finding.verdict, Verdict::Passed);
     assert!(finding.text.contains(" free in "), "{}", finding.text);
+    let finding = files::room(Some(folder.path()), u64::MAX);
+    assert_eq!(finding.verdict, Verdict::Failed);
+    assert!(finding.text.contains("make room for at least 18446.7 PB, or set room"), "{}", finding.text);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    assert_eq!(files::room(Some(&folder.path().join("absent"))).verdict, Verdict::Failed);
-    assert_eq!(files::room(None).verdict, Verdict::Failed);
+    assert_eq!(files::room(Some(&folder.path().join("absent")), 1).verdict, Verdict::Failed);
+    assert_eq!(files::room(None, 1).verdict, Verdict::Failed);
 }
 
 #[test]

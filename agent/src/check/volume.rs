@@ -7,7 +7,7 @@ use std::path::Path;
 use svdr_cli::session::size;
 
 use super::Finding;
-use super::files::ENOUGH_ROOM;
+use super::files::enough_room;
 use crate::export::Volume;
 use crate::fetch::Mode;
 
@@ -22,8 +22,8 @@ pub(super) fn is_used(mode: Mode, volume: Option<&Volume>) -> bool {
     }
 }
 
-/// The volume. `output` is the folder that dumps are taken to.
-pub(super) fn volume(mode: Mode, volume: Option<&Volume>, output: Option<&Path>) -> Finding {
+/// The volume, with at least `enough` bytes free. `output` is the folder that dumps are taken to.
+pub(super) fn volume(mode: Mode, volume: Option<&Volume>, output: Option<&Path>, enough: u64) -> Finding {
     let volume = match (mode, volume) {
         (Mode::Http, _) => return Finding::left_out(NAME, "not used with mode = \"http\""),
         (Mode::Auto, None) => {
@@ -60,13 +60,7 @@ pub(super) fn volume(mode: Mode, volume: Option<&Volume>, output: Option<&Path>)
         false => "on another disk than output.dir",
     };
     let text = format!("{dir}, which the SV app sees as {}, is {place}; {} free", volume.app_dir, size(free));
-    match free >= ENOUGH_ROOM {
-        true => Finding::passed(NAME, text),
-        false => Finding::failed(
-            NAME,
-            format!("{text}; a dump can take gigabytes, make room for at least {}", size(ENOUGH_ROOM)),
-        ),
-    }
+    enough_room(NAME, text, free, enough)
 }
 
 #[cfg(test)]
@@ -83,13 +77,13 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let named = |dir: &Path| Volume { dir: dir.to_owned(), app_dir: "/dump".to_owned() };
         let (here, absent) = (named(folder.path()), named(&folder.path().join("absent")));
-        assert_eq!(volume(Mode::Http, Some(&absent), None).verdict, Verdict::LeftOut);
-        assert_eq!(volume(Mode::Auto, None, None).verdict, Verdict::LeftOut);
-        assert_eq!(volume(Mode::Trigger, None, None).verdict, Verdict::Failed);
+        assert_eq!(volume(Mode::Http, Some(&absent), None, 1).verdict, Verdict::LeftOut);
+        assert_eq!(volume(Mode::Auto, None, None, 1).verdict, Verdict::LeftOut);
+        assert_eq!(volume(Mode::Trigger, None, None, 1).verdict, Verdict::Failed);
         for mode in [Mode::Trigger, Mode::Auto] {
-            let found = volume(mode, Some(&absent), None);
+            let found = volume(mode, Some(&absent), None, 1);
             assert!(found.verdict == Verdict::Failed && found.text.contains("mount"), "{}", found.text);
-            let found = volume(mode, Some(&here), Some(folder.path()));
+            let found = volume(mode, Some(&here), Some(folder.path()), 1);
             assert!(found.text.contains("on the disk of output.dir"), "{}", found.text);
             assert!(found.text.contains("sees as /dump"), "{}", found.text);
         }

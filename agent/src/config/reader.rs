@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -143,6 +144,17 @@ impl<'s, 't> Section<'s, 't> {
                 .ok()
                 .filter(|span| !span.is_zero())
                 .ok_or_else(|| format!("{text:?} is not a time span; write it like 60s, 15m or 48h"))
+        })
+    }
+
+    /// A number of bytes: at least one.
+    pub(super) fn size(&mut self, key: &'static str) -> Option<u64> {
+        self.parsed(key, |text| {
+            text.parse()
+                .ok()
+                .filter(|size: &ByteSize| size.as_u64() > 0)
+                .map(|size| size.as_u64())
+                .ok_or_else(|| format!("{text:?} is not a size; write it like 500 MB or 20 GB"))
         })
     }
 

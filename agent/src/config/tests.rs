@@ -39,6 +39,7 @@ apps = ["/backups/apps-*.dump"]
 participant = ["backups/participant-*.dump"]
 [output]
 dir = "dumps"
+room = "1.5 GB"
 [donor]
 dso_party = "DSO::1220be58"
 listen = "0.0.0.0:7444"
@@ -90,6 +91,7 @@ fn every_section_is_read() {
     assert_eq!(config.donor.url.as_deref(), Some("https://sv-1.example.com:7444"));
     assert_eq!(config.output_dir, Some("/etc/svdr/dumps".into()));
     assert_eq!(config.state(), Some("/etc/svdr/dumps/state".into()));
+    assert_eq!((config.room(), parse("").unwrap().room()), (1_500_000_000, DEFAULT_ROOM));
     let named = parse("[output]\ndir = \"/dumps\"\nstate = \"/state\"").unwrap();
     assert_eq!(named.state(), Some("/state".into()));
     assert!(matches!(config.deliver, Some(Deliver::Command(command)) if command.len() == 4));
@@ -155,7 +157,8 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
         [deliver]\n\
         command = [\"cp\", \"dump\"]\n\
         [output]\n\
-        folder = \"x\"\n";
+        folder = \"x\"\n\
+        room = \"-1 GB\"\n";
     assert_eq!(
         mistakes(text),
         [
@@ -168,7 +171,8 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
             "line 10: backup.identities is empty; give it a value, or take it out",
             "line 11: [coordinator]: key is missing",
             "line 13: [deliver]: command has no {dump}; put it where the dump's path belongs",
-            "line 16: output.folder is unknown; known here: dir, state",
+            "line 16: output.folder is unknown; known here: dir, state, room",
+            "line 17: output.room: \"-1 GB\" is not a size; write it like 500 MB or 20 GB",
         ]
     );
 }

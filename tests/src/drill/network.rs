@@ -18,6 +18,8 @@ use crate::sv_app::{self, DumpVolume, ExportFault, Fault, SnapshotShape, StandIn
 const VALIDATORS: usize = 20;
 /// What a line of a log takes on average, in bytes; only to reach about the size asked for.
 const LINE: usize = 260;
+/// What identities and the edges of a dump take at most, in bytes.
+const SMALL_ROOM: u64 = 10_000_000;
 /// The migration id that the network had.
 pub(super) const MIGRATION_ID: u64 = 5;
 
@@ -253,10 +255,12 @@ fn write_config(
         .coordinator
         .map(|(url, key)| format!("[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n\n"))
         .unwrap_or_default();
+    // What the largest of its dumps takes beside the temporary copy, so that the drill needs no more of a disk.
+    let room = 2 * app.options().snapshot.acs_len + SMALL_ROOM;
     let config = format!(
         "roster = \"../roster.toml\"\napproval = \"{}\"\n\n[identity]\nkey = \"identity.key\"\n\n\
          {coordinator}{evidence}[donor]\ndso_party = \"{}\"\n\n[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\
-         {way}\n[backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\n\n\
+         {way}\n[backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\nroom = \"{room} B\"\n\n\
          [deliver]\npath = \"volume/domain_migration_dump.json\"\n",
         settings.approval,
         sv.identities["identities"]["dso_party_id"].as_str().unwrap_or_default(),
