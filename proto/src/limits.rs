@@ -54,8 +54,9 @@ pub const MAX_SNAPSHOT_MESSAGE_LEN: usize = SNAPSHOT_CHUNK_LEN + 1024;
 /// receiver holds at most of a donor that sends faster than its disk writes.
 pub const TRANSFER_WINDOW: u32 = 4 << 20;
 
-/// Bytes of a transfer in one HTTP/2 frame: few heads, and no more than a chunk.
-pub const TRANSFER_FRAME_LEN: u32 = 256 << 10;
+/// Bytes of a transfer in one HTTP/2 frame: few heads, and small enough that the allocator keeps what the receiving end
+/// allocates for each, instead of giving it back to the system and taking new pages.
+pub const TRANSFER_FRAME_LEN: u32 = 32 << 10;
 
 /// Bytes that the receiving end of a transfer reads from its socket at once. The TLS library itself reads 4 kB at a
 /// time, which would make a system call of each.

@@ -23,8 +23,8 @@ use tokio::net::TcpListener;
 
 use crate::members::{members, roster_toml};
 
-/// Threads of each end, as the agent's commands have them.
-const NETWORK_THREADS: usize = 2;
+/// Threads of the donor's network, as `donate` has them; what is fetched has a thread of its own.
+const NETWORK_THREADS: usize = 1;
 
 /// One end of a transfer.
 #[derive(Debug, Parser)]
@@ -61,7 +61,7 @@ pub fn run(part: &Part) -> Result<(), Failure> {
     runtime.block_on(async {
         match part {
             Part::Serve { file } => serve(file).await,
-            Part::Fetch { address, size, sha256, out } => fetch(*address, (*size, *sha256), out).await,
+            Part::Fetch { address, size, out, .. } => fetch(*address, *size, out).await,
         }
     })
 }
@@ -104,7 +104,7 @@ fn digest(path: &Path) -> Result<Digest, Failure> {
     }
 }
 
-async fn fetch(address: SocketAddr, (size, sha256): (u64, Digest), out: &Path) -> Result<(), Failure> {
+async fn fetch(address: SocketAddr, size: u64, out: &Path) -> Result<(), Failure> {
     let roster = roster()?;
     let [donor, _] = roster.members() else { return Err("the roster has two members".into()) };
     let source = Source {
@@ -114,9 +114,8 @@ async fn fetch(address: SocketAddr, (size, sha256): (u64, Digest), out: &Path) -
         key: donor.key.verifying_key().to_bytes(),
         url: format!("https://{address}"),
         size,
-        sha256,
     };
     let policy = RetryPolicy::lasting(std::time::Duration::ZERO);
-    transfer(&source, &TlsIdentity::new(&key(2))?, PartialFile::open(out)?, policy).await?;
+    transfer(source, TlsIdentity::new(&key(2))?, PartialFile::open(out)?, policy).await?;
     Ok(())
 }

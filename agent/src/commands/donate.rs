@@ -38,8 +38,9 @@ use crate::screen::signing;
 use crate::store::{DonationRecord, StoreError};
 use crate::sv_app::{self, RetryPolicy, SetupError, SvApp};
 
-/// Threads that run the network: what is sent, and what watches for signals. Reading the disk has threads of its own.
-const NETWORK_THREADS: usize = 2;
+/// Threads that run the network: with one, what is sent is never handed from processor to processor, and the others are
+/// left to this node's own recovery. Reading the disk has threads of its own.
+const NETWORK_THREADS: usize = 1;
 
 /// Arguments of `donate`.
 #[derive(Debug, Args)]

@@ -10,45 +10,39 @@
 //!
 //! Stopped anywhere, in any way, the next run goes on there.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use svdr_cli::confirm::{self, Beforehand};
 use svdr_cli::exit::shown;
-use svdr_cli::files::PartialFile;
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::{shown_round, size};
 use svdr_cli::span;
-use svdr_proto::tls::TlsIdentity;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::listed;
 use svdr_protocol::statement::{Agreement, Body, Donation, SessionId};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::backup_args::BackupArgs;
 use super::decide::{self, DecideError, any};
 use super::merge;
 use super::online::{Online, OnlineArgs, Seen};
 use crate::config::{ConfigError, Missing};
-use crate::driver::jobs;
 use crate::dump::{Document, Identities};
-use crate::receive::{self, Partial, ReceiveError, Source, Stop};
 use crate::screen::signing;
 use crate::store::DumpRecord;
-use crate::sv_app::RetryPolicy;
 
 mod error;
+mod making;
 mod snapshot;
 
 pub use error::ReceiveCommandError;
-use snapshot::Snapshot;
 
-/// Threads that run the network: a transfer, and what watches for signals. Writing, hashing and merging have threads of
+/// Threads that run the network: the session, and what watches for signals. The transfer and the merge have threads of
 /// their own.
 const NETWORK_THREADS: usize = 2;
 
@@ -297,104 +291,6 @@ impl Receiving<'_> {
         Ok(())
     }
 
-    /// Makes the dump, until done or stopped by a signal.
-    async fn stoppable(
-        &self,
-        offered: &Offered,
-        identities: Identities,
-    ) -> Result<DumpRecord, ReceiveCommandError> {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(ReceiveCommandError::Runtime)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(ReceiveCommandError::Runtime)?;
-        tokio::select! {
-            made = self.make(offered, identities) => made,
-            _ = interrupt.recv() => Err(ReceiveCommandError::Interrupted),
-            _ = terminate.recv() => Err(ReceiveCommandError::Interrupted),
-        }
-    }
-
-    async fn make(
-        &self,
-        offered: &Offered,
-        identities: Identities,
-    ) -> Result<DumpRecord, ReceiveCommandError> {
-        let started = jobs::now();
-        let out = match &self.args.out {
-            Some(out) => std::path::absolute(out).unwrap_or_else(|_| out.clone()),
-            None => self.settings.folder.join(file_name(offered)),
-        };
-        let (from, donation) = (self.args.from.clone(), offered.donation.clone());
-        let partial = match &self.args.file {
-            Some(_) => None,
-            None => Some(self.transfer(offered).await?),
-        };
-        let given = self.args.file.clone();
-        let (target, stop) = (out.clone(), Stop::default());
-        let switch = stop.switch();
-        let made = tokio::task::spawn_blocking(move || {
-            let snapshot = match (&partial, &given) {
-                (Some(partial), _) => Snapshot::Partial(partial),
-                (None, given) => Snapshot::Given(given.as_deref().unwrap_or(Path::new(""))),
-            };
-            let made = snapshot.merged(&identities, (&from, &donation), &target, &switch);
-            (partial, made)
-        });
-        let (partial, made) = made.await?;
-        let summary = match made {
-            Ok(summary) => summary,
-            Err(error) => {
-                // What the donor signed is no snapshot: no other try would bring another.
-                if let (Some(partial), ReceiveError::Refused { .. } | ReceiveError::Transfer(_)) =
-                    (partial, &error)
-                {
-                    partial.remove().map_err(ReceiveError::File)?;
-                }
-                return Err(error.into());
-            }
-        };
-        let of = (offered.round, offered.proposal);
-        let record = DumpRecord::new(of, out, &summary, (started, jobs::now()))
-            .received_from(self.args.from.clone(), offered.digest);
-        self.keep(offered, &record)?;
-        if let Some(partial) = partial {
-            partial.remove().map_err(ReceiveError::File)?;
-        }
-        receive::remove_others(&self.settings.folder, offered.session);
-        Ok(record)
-    }
-
-    /// Writes the record down, unless this member has made and attested a dump of its own meanwhile.
-    fn keep(&self, offered: &Offered, record: &DumpRecord) -> Result<(), ReceiveCommandError> {
-        let locked = self.online.store.lock().map_err(DecideError::from)?;
-        let known = self.online.store.dump(offered.session, offered.round).map_err(DecideError::from)?;
-        let own = known.filter(|known| known.received.is_none() && known.proposal == offered.proposal);
-        if let Some(own) = own.filter(|own| own.path.exists()) {
-            return Err(ReceiveCommandError::OwnDump { path: own.path, round: offered.round });
-        }
-        locked.keep_dump(offered.session, record).map_err(DecideError::from)?;
-        Ok(())
-    }
-
-    async fn transfer(&self, offered: &Offered) -> Result<Partial, ReceiveCommandError> {
-        let (from, donation) = (&self.args.from, &offered.donation);
-        let no_url = || ReceiveCommandError::NoUrl { from: from.clone(), session: offered.session };
-        let member = self.online.roster.member(from);
-        let member = member.ok_or_else(|| ReceiveCommandError::NoSuchMember { name: from.clone() })?;
-        let source = Source {
-            session: offered.session,
-            donation: offered.digest,
-            donor: from.clone(),
-            key: member.key.verifying_key().to_bytes(),
-            url: donation.url.clone().ok_or_else(no_url)?,
-            size: donation.snapshot.size,
-            sha256: donation.snapshot.digest,
-        };
-        let name = receive::partial_name(offered.session, &donation.snapshot.digest);
-        let file = PartialFile::open(self.settings.folder.join(name)).map_err(ReceiveError::File)?;
-        let identity = TlsIdentity::new(&self.online.signer.key).map_err(ReceiveCommandError::Tls)?;
-        let policy = RetryPolicy::lasting(self.args.retry_for);
-        Ok(receive::transfer(&source, &identity, file, policy).await.map_err(ReceiveError::Transfer)?)
-    }
-
     /// Step 5.
     async fn sign(
         &self,
@@ -435,13 +331,6 @@ impl Receiving<'_> {
             completed: completed.is_some(),
         })
     }
-}
-
-/// The name that `run` gives its own dump, and whose snapshot it is made of: the two never replace each other.
-fn file_name(offered: &Offered) -> String {
-    let own = jobs::file_name(offered.session, offered.round);
-    let donation: String = hex::encode(offered.digest.as_bytes()).chars().take(8).collect();
-    own.replace(".json", &format!("-received-{donation}.json"))
 }
 
 fn text(received: &Received) -> String {

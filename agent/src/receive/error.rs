@@ -104,20 +104,20 @@ pub enum TransferError {
     /// The partial file cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It cannot be read again.
-    #[error("the partial file {} cannot be read again; remove it, and receive from the beginning", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
+    /// The system gives no thread to transfer with.
+    #[error("this process cannot start another thread; look at the limits of the user it runs as")]
+    Runtime {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A thread is lost.
-    #[error("the thread that {what} has died; run this again, and report it if it happens again")]
-    Thread {
-        /// What it did.
-        what: &'static str,
-    },
+    /// Nobody waits for it any more.
+    #[error("the transfer was stopped; what has arrived is kept, and the next `receive` goes on there")]
+    Stopped,
+    /// The thread is lost.
+    #[error(
+        "the thread that transfers the snapshot has died; run this again, and report it if it happens again"
+    )]
+    Thread,
     /// The last of several tries.
     #[error(
         "gave up after {tries} tries; what has arrived is kept, and the next `receive` goes on there. The last: {source}"
@@ -156,8 +156,9 @@ impl TransferError {
             TransferError::Broken { .. } | TransferError::Silent { .. } => true,
             TransferError::Lied { .. }
             | TransferError::File(_)
-            | TransferError::Read { .. }
-            | TransferError::Thread { .. }
+            | TransferError::Runtime { .. }
+            | TransferError::Stopped
+            | TransferError::Thread
             | TransferError::GaveUp { .. } => false,
         }
     }
@@ -181,8 +182,9 @@ impl CommandError for TransferError {
             TransferError::Status { .. }
             | TransferError::Broken { .. }
             | TransferError::Silent { .. }
-            | TransferError::Read { .. }
-            | TransferError::Thread { .. } => Exit::Failed,
+            | TransferError::Runtime { .. }
+            | TransferError::Stopped
+            | TransferError::Thread => Exit::Failed,
         }
     }
 }
@@ -222,6 +224,11 @@ pub enum ReceiveError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// It cannot be read a second time.
+    #[error(
+        "the snapshot cannot be read again to be compared with what its donor signed; look at the disk, and receive again"
+    )]
+    Again(#[source] std::io::Error),
     /// Reading or merging failed on this machine.
     #[error(transparent)]
     Merge(MergeError),
@@ -237,7 +244,7 @@ impl CommandError for ReceiveError {
             ReceiveError::Refused { .. } | ReceiveError::OtherFile { .. } => Exit::Refused,
             ReceiveError::Merge(error) if error.is_refusal() => Exit::Refused,
             ReceiveError::File(error) => error.exit(),
-            ReceiveError::Open { .. } | ReceiveError::Merge(_) => Exit::Failed,
+            ReceiveError::Open { .. } | ReceiveError::Again(_) | ReceiveError::Merge(_) => Exit::Failed,
         }
     }
 }

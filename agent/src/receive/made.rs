@@ -1,15 +1,19 @@
 //! From a snapshot that has arrived to a dump: looked through, then merged with this member's own identities.
 
+use std::cmp::Ordering;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{self, AtomicBool};
 
+use sha2::{Digest as _, Sha256};
 use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::progress::Progress;
+use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::{Donation, Part};
 
+use super::limits::READ_LEN;
 use super::{Lie, ReceiveError};
 use crate::dump::{self, Document, Expectations, Identities, MergeError, MergeSummary, Parts};
 use crate::store::parts;
@@ -34,7 +38,7 @@ impl Stop {
 
 impl Drop for Stop {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.store(true, atomic::Ordering::Relaxed);
     }
 }
 
@@ -47,40 +51,69 @@ impl<R> Stoppable<R> {
 
 impl<R: Read> Read for Stoppable<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.is_stopped.load(Ordering::Relaxed) {
+        if self.is_stopped.load(atomic::Ordering::Relaxed) {
             return Err(io::Error::other("stopped by a signal"));
         }
         self.source.read(buffer)
     }
 }
 
-/// Looks the whole snapshot through: is it what `donor` signed in `donation`, and a sound snapshot?
+/// Looks the whole snapshot through: is it what `donor` signed in `donation`, and a sound snapshot? `open` gives it from
+/// its first byte; it is read a second time where it is no sound snapshot, to tell a donor that signed such a thing from
+/// other bytes than the signed ones.
 ///
 /// # Errors
-/// [`ReceiveError::Refused`] where it is no such snapshot, a [`Lie`] in `or_else` where it is another one, and
-/// [`ReceiveError::Merge`] where it cannot be read.
-pub fn inspect(
-    source: impl Read,
+/// [`ReceiveError::Refused`] where the signed bytes are no such snapshot, what `or_else` makes of a [`Lie`] where the bytes
+/// are others, and [`ReceiveError::Merge`] or what `open` says where it cannot be read.
+pub fn inspect<R: Read>(
+    open: impl Fn() -> Result<R, ReceiveError>,
     donor: &MemberName,
     donation: &Donation,
     or_else: impl FnOnce(Lie) -> ReceiveError,
 ) -> Result<(), ReceiveError> {
-    let progress = Progress::bytes("checking the snapshot", Some(donation.snapshot.size));
-    // One byte more than there should be shows that there are more, without reading all of them.
-    let limited = source.take(donation.snapshot.size.saturating_add(1));
-    let summary = dump::inspect(limited, expectations(donation), |bytes| progress.advance(bytes))
-        .map_err(|error| refused(error, donor))?;
     let signed = &donation.snapshot;
-    if summary.size > signed.size {
-        return Err(or_else(Lie::More { expected: signed.size }));
+    // One byte more than there should be shows that there are more, without reading all of them.
+    let limited = || Ok::<_, ReceiveError>(open()?.take(signed.size.saturating_add(1)));
+    let progress = Progress::bytes("checking the snapshot", Some(signed.size));
+    let found = dump::inspect(limited()?, expectations(donation), |bytes| progress.advance(bytes));
+    let summary = match found.map_err(|error| refused(error, donor)) {
+        Ok(summary) => summary,
+        Err(ReceiveError::Refused { donor, source }) => {
+            let found = digest(limited()?).map_err(ReceiveError::Again)?;
+            return Err(lie(found, signed).map_or(ReceiveError::Refused { donor, source }, or_else));
+        }
+        Err(error) => return Err(error),
+    };
+    match lie((summary.size, summary.sha256), signed) {
+        Some(lie) => Err(or_else(lie)),
+        None => same_parts(&summary, donation).map_err(or_else),
     }
-    if summary.size < signed.size {
-        return Err(or_else(Lie::Fewer { expected: signed.size, found: summary.size }));
+}
+
+/// What is wrong with a snapshot of that size and digest, if it is not the signed one.
+fn lie((size, digest): (u64, Digest), signed: &Part) -> Option<Lie> {
+    match size.cmp(&signed.size) {
+        Ordering::Greater => Some(Lie::More { expected: signed.size }),
+        Ordering::Less => Some(Lie::Fewer { expected: signed.size, found: size }),
+        Ordering::Equal if digest == signed.digest => None,
+        Ordering::Equal => Some(Lie::Digest { expected: signed.digest, found: digest }),
     }
-    if summary.sha256 != signed.digest {
-        return Err(or_else(Lie::Digest { expected: signed.digest, found: summary.sha256 }));
+}
+
+/// Size and digest of what `source` gives.
+fn digest(mut source: impl Read) -> io::Result<(u64, Digest)> {
+    let (mut size, mut hash, mut buffer) = (0, Sha256::new(), vec![0; READ_LEN]);
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return Ok((size, Digest::from_bytes(hash.finalize().into()))),
+            Ok(read) => {
+                hash.update(buffer.get(..read).unwrap_or_default());
+                size += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
-    same_parts(&summary, donation).map_err(or_else)
 }
 
 /// Merges the snapshot with `identities` into a dump at `out`, which may exist. Nothing is there afterwards unless all of

@@ -1,24 +1,24 @@
 //! Files that arrive bit by bit, and outlive the process that writes them: a transfer that breaks goes on where it was.
 //!
-//! A partial file has the name that it is given, mode 0600, and is locked by the one process that writes it. What is
-//! written is flushed to the disk now and then. After a crash of the process its bytes are all there; after a loss of
-//! power the last of them, since the last flush, may be missing or wrong: whoever goes on has to check the whole once
-//! it is complete.
+//! A partial file has the name that it is given, mode 0600, and is locked by the one process that writes it. It is never
+//! flushed: after a crash of the process its bytes are all there; after a loss of power some of them may be missing or
+//! wrong. Whoever goes on with it has to check the whole once it is complete, before anything is made of it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::flush::Flusher;
-use super::{FileError, PRIVATE, Replace, Step, check_target, file_name, flush_folder};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
+use super::{FileError, PRIVATE, Replace, Step, check_target, file_name};
 
 /// A private file that is continued where an earlier process left it.
 #[derive(Debug)]
 pub struct PartialFile {
     path: PathBuf,
     len: u64,
-    flusher: Flusher,
     /// Holds the lock.
     file: File,
 }
@@ -55,7 +55,7 @@ impl PartialFile {
         }
         file.set_permissions(fs::Permissions::from_mode(PRIVATE)).map_err(error)?;
         let len = file.metadata().map_err(error)?.len();
-        Ok(PartialFile { path: path.to_owned(), len, flusher: Flusher::new(), file })
+        Ok(PartialFile { path: path.to_owned(), len, file })
     }
 
     /// Its path.
@@ -92,6 +92,20 @@ impl PartialFile {
         Ok(())
     }
 
+    /// Reserves room on the disk for it to become `len` bytes long: a disk that is too small is noticed before the first
+    /// byte arrives, and writing takes less of the processor. Its length stays what it is. Where the file system cannot do
+    /// that, or is interrupted, nothing happens.
+    ///
+    /// # Errors
+    /// Where there is no room.
+    pub fn reserve(&mut self, len: u64) -> Result<(), FileError> {
+        let Some(more) = len.checked_sub(self.len).filter(|more| *more > 0) else { return Ok(()) };
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.len, more) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => Ok(()),
+            Err(errno) => Err(self.error(Step::Write, errno.into())),
+        }
+    }
+
     /// Adds bytes at its end.
     ///
     /// # Errors
@@ -99,19 +113,7 @@ impl PartialFile {
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         self.file.write_all_at(bytes, self.len).map_err(|source| self.error(Step::Write, source))?;
         self.len += bytes.len() as u64;
-        self.flusher.written(bytes.len() as u64, &self.file);
         Ok(())
-    }
-
-    /// Flushes all of it, and its name: from here on it survives a loss of power.
-    ///
-    /// # Errors
-    /// Where the disk says no.
-    pub fn flush(&mut self) -> Result<(), FileError> {
-        let flushed = self.flusher.finish().and_then(|()| self.file.sync_all());
-        flushed.map_err(|source| self.error(Step::Flush, source))?;
-        let folder = self.path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        flush_folder(folder).map_err(|source| self.error(Step::FlushFolder, source))
     }
 
     /// Removes it.
@@ -124,17 +126,6 @@ impl PartialFile {
 
     fn error(&self, step: Step, source: io::Error) -> FileError {
         FileError::Io { path: self.path.clone(), step, source }
-    }
-}
-
-impl Write for PartialFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.append(bytes).map_err(io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        PartialFile::flush(self).map_err(io::Error::other)
     }
 }
 
@@ -172,7 +163,6 @@ mod tests {
         let mut file = PartialFile::open(&path).unwrap();
         assert_eq!((file.len(), text(&file).as_str()), (4, "one "));
         file.append(b"two").unwrap();
-        file.flush().unwrap();
         assert_eq!(text(&file), "one two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, PRIVATE);
         file.restart().unwrap();
@@ -180,6 +170,21 @@ mod tests {
         assert_eq!(text(&file), "x");
         file.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn reserved_room_is_not_part_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = PartialFile::open(folder.path().join("a.partial")).unwrap();
+        file.reserve(1 << 20).unwrap();
+        file.append(b"one").unwrap();
+        file.reserve(2).unwrap();
+        assert_eq!((file.len(), text(&file).as_str()), (3, "one"));
+        assert_eq!(fs::metadata(file.path()).unwrap().len(), 3);
+        // More than any disk has.
+        let refused = file.reserve(1 << 60).unwrap_err();
+        assert!(refused.to_string().contains("a.partial"), "{refused}");
+        assert_eq!(text(&file), "one");
     }
 
     #[test]

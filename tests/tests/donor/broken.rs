@@ -5,9 +5,9 @@ use std::fs;
 use crate::stage::{DONOR_NAME, RECEIVER, Stage};
 
 /// Bytes of the stream after which it stands still: some messages, and less than the snapshot.
-const SOME: u64 = 1_500_000;
+pub(crate) const SOME: u64 = 1_500_000;
 /// Bytes of the snapshot that have arrived by then at least.
-const ARRIVED: u64 = 1 << 20;
+pub(crate) const ARRIVED: u64 = 1 << 20;
 
 #[test]
 fn a_torn_transfer_goes_on_at_the_byte_where_it_broke() {

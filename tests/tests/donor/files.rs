@@ -27,10 +27,10 @@ fn a_file_that_is_passed_on_is_checked_like_a_transfer() {
     // One character of a payload, and the document is as sound as before.
     let at = String::from_utf8_lossy(&other).find("\"acs_snapshot\":\"").unwrap() + 1000;
     other[at] = if other[at] == b'A' { b'B' } else { b'A' };
-    for wrong in [&more, &fewer, &other] {
+    for wrong in [&more, &fewer, &other, &b"<html>".to_vec(), &snapshot[..1000].to_vec()] {
         fs::write(&given, wrong).unwrap();
         let log = stage.refused(stage.receive(&["--file", file]), 3);
-        assert!(log.contains("Example-SV-1"), "{log}");
+        assert!(log.contains("given.json is not the snapshot that Example-SV-1 signed: it is "), "{log}");
         stage.assert_nothing();
     }
     fs::write(&given, &snapshot).unwrap();

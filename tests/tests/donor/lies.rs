@@ -7,6 +7,7 @@ use svdr_protocol::statement::{Body, Donation, Part};
 use svdr_tests::donor_liar::{DonorLiar, Says};
 use svdr_tests::sv_app::Fault;
 
+use crate::broken::{ARRIVED, SOME};
 use crate::stage::{DONOR, DONOR_NAME, Stage};
 
 /// The donor's key in a liar's hands, behind the relay.
@@ -42,6 +43,28 @@ fn a_donor_that_sends_something_else_is_named_and_nothing_is_kept() {
     liar.say(Says::Bytes(snapshot));
     let received = stage.received(stage.receive(&[]));
     stage.assert_received(&received);
+}
+
+#[test]
+fn a_donor_that_lies_to_a_receiver_that_was_killed_is_named_too() {
+    let stage = Stage::left_behind();
+    let donor = stage.donate();
+    stage.relay.allow(Some(SOME));
+    let receiver = stage.receive(&[]);
+    stage.arrived(ARRIVED);
+    receiver.kill().unwrap();
+    donor.kill().unwrap();
+    stage.relay.allow(None);
+    let mut other = stage.snapshot();
+    let last = other.len() - 2;
+    other[last] ^= 1;
+    let _liar = liar(&stage, Says::Bytes(other));
+    let log = stage.refused(stage.receive(&[]), 3);
+    // What was there may have been torn, so that it begins again; what comes then is the donor's alone.
+    assert!(log.contains("beginning again"), "{log}");
+    assert!(log.contains(&format!("{DONOR_NAME} sends ")), "{log}");
+    stage.assert_nothing();
+    assert!(stage.left_in_dumps(".partial").is_empty());
 }
 
 /// Signs and submits a donation of `snapshot` with the donor's key, as no agent would.

@@ -30,9 +30,9 @@ impl Snapshot<'_> {
         switch: &Arc<AtomicBool>,
     ) -> Result<MergeSummary, ReceiveError> {
         let lied = |lie| self.lied(from, lie);
-        receive::inspect(Stoppable::new(self.open()?, switch), from, donation, lied)?;
-        let again = Stoppable::new(self.open()?, switch);
-        receive::merge(again, identities, (from, donation), out, lied)
+        let open = || Ok(Stoppable::new(self.open()?, switch));
+        receive::inspect(open, from, donation, lied)?;
+        receive::merge(open()?, identities, (from, donation), out, lied)
     }
 
     fn open(&self) -> Result<Box<dyn Read>, ReceiveError> {

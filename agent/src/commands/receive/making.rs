@@ -1,0 +1,144 @@
+//! Steps 3 and 4: from a donation to a dump on the disk that is written down.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use svdr_cli::files::PartialFile;
+use svdr_proto::tls::TlsIdentity;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::snapshot::Snapshot;
+use super::{Offered, ReceiveCommandError, Receiving};
+use crate::commands::decide::DecideError;
+use crate::driver::jobs;
+use crate::dump::{Identities, MergeSummary};
+use crate::receive::{self, Partial, ReceiveError, Source, Stop, TransferError};
+use crate::store::DumpRecord;
+use crate::sv_app::RetryPolicy;
+
+impl Receiving<'_> {
+    /// Makes the dump, until done or stopped by a signal.
+    pub(super) async fn stoppable(
+        &self,
+        offered: &Offered,
+        identities: Identities,
+    ) -> Result<DumpRecord, ReceiveCommandError> {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(ReceiveCommandError::Runtime)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(ReceiveCommandError::Runtime)?;
+        tokio::select! {
+            made = self.make(offered, identities) => made,
+            _ = interrupt.recv() => Err(ReceiveCommandError::Interrupted),
+            _ = terminate.recv() => Err(ReceiveCommandError::Interrupted),
+        }
+    }
+
+    async fn make(
+        &self,
+        offered: &Offered,
+        identities: Identities,
+    ) -> Result<DumpRecord, ReceiveCommandError> {
+        let started = jobs::now();
+        let out = match &self.args.out {
+            Some(out) => std::path::absolute(out).unwrap_or_else(|_| out.clone()),
+            None => self.settings.folder.join(file_name(offered)),
+        };
+        let identities = Arc::new(identities);
+        let (partial, summary) = loop {
+            let partial = match &self.args.file {
+                Some(_) => None,
+                None => Some(self.transfer(offered).await?),
+            };
+            let (partial, made) = self.merged(offered, &identities, &out, partial).await?;
+            let error = match made {
+                Ok(summary) => break (partial, summary),
+                Err(error) => error,
+            };
+            let Some(partial) = partial else { return Err(error.into()) };
+            let is_lie = matches!(error, ReceiveError::Transfer(TransferError::Lied { .. }));
+            let may_be_torn = is_lie && partial.is_continued();
+            if may_be_torn {
+                let path = partial.file().path().display();
+                tracing::warn!("what an earlier run left in {path} is not what was signed; beginning again");
+            }
+            // What the donor signed is no snapshot, or what it sends is not what it signed: no other try would bring
+            // another, unless it was this machine that lost bytes.
+            if is_lie || matches!(error, ReceiveError::Refused { .. }) {
+                partial.remove().map_err(ReceiveError::File)?;
+            }
+            if !may_be_torn {
+                return Err(error.into());
+            }
+        };
+        let of = (offered.round, offered.proposal);
+        let record = DumpRecord::new(of, out, &summary, (started, jobs::now()))
+            .received_from(self.args.from.clone(), offered.digest);
+        self.keep(offered, &record)?;
+        if let Some(partial) = partial {
+            partial.remove().map_err(ReceiveError::File)?;
+        }
+        receive::remove_others(&self.settings.folder, offered.session);
+        Ok(record)
+    }
+
+    /// Looks what has arrived, or the file that was given, through, and merges it.
+    async fn merged(
+        &self,
+        offered: &Offered,
+        identities: &Arc<Identities>,
+        out: &Path,
+        partial: Option<Partial>,
+    ) -> Result<(Option<Partial>, Result<MergeSummary, ReceiveError>), ReceiveCommandError> {
+        let (from, donation) = (self.args.from.clone(), offered.donation.clone());
+        let (given, identities, out) = (self.args.file.clone(), Arc::clone(identities), out.to_owned());
+        let stop = Stop::default();
+        let switch = stop.switch();
+        let merging = tokio::task::spawn_blocking(move || {
+            let snapshot = match (&partial, &given) {
+                (Some(partial), _) => Snapshot::Partial(partial),
+                (None, given) => Snapshot::Given(given.as_deref().unwrap_or(Path::new(""))),
+            };
+            let made = snapshot.merged(&identities, (&from, &donation), &out, &switch);
+            (partial, made)
+        });
+        Ok(merging.await?)
+    }
+
+    /// Writes the record down, unless this member has made and attested a dump of its own meanwhile.
+    fn keep(&self, offered: &Offered, record: &DumpRecord) -> Result<(), ReceiveCommandError> {
+        let locked = self.online.store.lock().map_err(DecideError::from)?;
+        let known = self.online.store.dump(offered.session, offered.round).map_err(DecideError::from)?;
+        let own = known.filter(|known| known.received.is_none() && known.proposal == offered.proposal);
+        if let Some(own) = own.filter(|own| own.path.exists()) {
+            return Err(ReceiveCommandError::OwnDump { path: own.path, round: offered.round });
+        }
+        locked.keep_dump(offered.session, record).map_err(DecideError::from)?;
+        Ok(())
+    }
+
+    async fn transfer(&self, offered: &Offered) -> Result<Partial, ReceiveCommandError> {
+        let (from, donation) = (&self.args.from, &offered.donation);
+        let no_url = || ReceiveCommandError::NoUrl { from: from.clone(), session: offered.session };
+        let member = self.online.roster.member(from);
+        let member = member.ok_or_else(|| ReceiveCommandError::NoSuchMember { name: from.clone() })?;
+        let source = Source {
+            session: offered.session,
+            donation: offered.digest,
+            donor: from.clone(),
+            key: member.key.verifying_key().to_bytes(),
+            url: donation.url.clone().ok_or_else(no_url)?,
+            size: donation.snapshot.size,
+        };
+        let name = receive::partial_name(offered.session, &donation.snapshot.digest);
+        let file = PartialFile::open(self.settings.folder.join(name)).map_err(ReceiveError::File)?;
+        let identity = TlsIdentity::new(&self.online.signer.key).map_err(ReceiveCommandError::Tls)?;
+        let policy = RetryPolicy::lasting(self.args.retry_for);
+        Ok(receive::transfer(source, identity, file, policy).await.map_err(ReceiveError::Transfer)?)
+    }
+}
+
+/// The name that `run` gives its own dump, and whose snapshot it is made of: the two never replace each other.
+fn file_name(offered: &Offered) -> String {
+    let own = jobs::file_name(offered.session, offered.round);
+    let donation: String = hex::encode(offered.digest.as_bytes()).chars().take(8).collect();
+    own.replace(".json", &format!("-received-{donation}.json"))
+}
