@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use svdr_proto::accept::{ACCEPTED, Acceptor};
-use svdr_proto::limits::{CALL_TIMEOUT, MAX_HEADER_LIST_LEN, PING_INTERVAL, PING_TIMEOUT};
+use svdr_proto::limits::{
+    CALL_TIMEOUT, MAX_HEADER_LIST_LEN, PING_INTERVAL, PING_TIMEOUT, TRANSFER_WRITE_LEN,
+};
 use svdr_proto::tls::{KnownClients, TlsError, TlsIdentity, server_config};
 use svdr_proto::v1::donor_service_server::DonorServiceServer;
 use svdr_protocol::roster::Roster;
@@ -64,7 +66,8 @@ pub async fn serve(
     let tls = Arc::new(server_config(&TlsIdentity::new(key)?, members.keys())?);
     let known = Arc::new(KnownClients::new(members.keys()));
     let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
-    let acceptor = Acceptor { listener, tls, known, gate: members, connections };
+    let acceptor =
+        Acceptor { listener, tls, known, gate: members, write_len: TRANSFER_WRITE_LEN, connections };
     let accepting = tokio::spawn(acceptor.run());
     let (stopping, mut watching) = watch::channel(false);
     let told = async move {

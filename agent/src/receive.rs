@@ -10,6 +10,7 @@
 //! The donor is not trusted: wrong bytes, more bytes, fewer bytes or another snapshot than the signed one end it, with
 //! the donor's name, and nothing that looks finished stays behind.
 
+mod allocator;
 mod error;
 pub mod limits;
 mod made;

@@ -14,6 +14,7 @@ use ed25519_dalek::SigningKey;
 use svdr_proto::accept::{ACCEPTED, Acceptor};
 use svdr_proto::limits::{
     CALL_TIMEOUT, MAX_CERTIFICATE_LEN, MAX_HEADER_LIST_LEN, MAX_MESSAGE_LEN, PING_INTERVAL, PING_TIMEOUT,
+    WRITE_LEN,
 };
 use svdr_proto::tls::{KnownClients, TlsError, TlsIdentity, server_config};
 use svdr_proto::v1;
@@ -109,7 +110,7 @@ impl Server {
         let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
         let known = Arc::new(KnownClients::new(clients.keys()));
         let gate = Arc::new(Gate { clients, metrics: metrics.clone() });
-        let accepting = Acceptor { listener, tls, known, gate, connections };
+        let accepting = Acceptor { listener, tls, known, gate, write_len: WRITE_LEN, connections };
         let accepting = tokio::spawn(accepting.run());
         let page = metrics_listener.map(|listener| tokio::spawn(page::serve(listener, metrics)));
 

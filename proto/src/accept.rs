@@ -93,6 +93,8 @@ pub struct Acceptor<G: Gate> {
     pub known: Arc<KnownClients>,
     /// Who decides about them.
     pub gate: Arc<G>,
+    /// Bytes that are encrypted before they are written to a connection's socket at once.
+    pub write_len: usize,
     /// Where the connections go, as [`tonic`] takes them.
     pub connections: mpsc::Sender<io::Result<Connection<G>>>,
 }
@@ -125,10 +127,12 @@ impl<G: Gate> Acceptor<G> {
     fn prove(&self, stream: TcpStream, address: SocketAddr) -> AbortHandle {
         let (tls, known) = (TlsAcceptor::from(Arc::clone(&self.tls)), Arc::clone(&self.known));
         let (gate, connections) = (Arc::clone(&self.gate), self.connections.clone());
+        let write_len = self.write_len;
         let handshake = async move {
             // Without it small answers would wait for the client's acknowledgement; a failure costs only that.
             let _ = stream.set_nodelay(true);
-            let proved = match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+            let handshake = tls.accept_with(stream, |session| session.set_buffer_limit(Some(write_len)));
+            let proved = match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
                 Ok(Ok(proved)) => proved,
                 Ok(Err(error)) => return gate.refused(Some(address), Refused::Handshake, Some(&error)),
                 Err(_elapsed) => return gate.refused(Some(address), Refused::HandshakeTimeout, None),

@@ -43,9 +43,9 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an accept loop rests when the system has no file or memory left for another connection.
 pub const ACCEPT_REST: Duration = Duration::from_millis(100);
 
-/// Bytes of a donated snapshot in one message: large against the work that each message makes, small against what a
-/// transfer holds in memory.
-pub const SNAPSHOT_CHUNK_LEN: usize = 256 << 10;
+/// Bytes of a donated snapshot in one message, which fills two frames with its 9 bytes of framing: large against the work
+/// that each message makes, small against what a transfer holds in memory.
+pub const SNAPSHOT_CHUNK_LEN: usize = 2 * TRANSFER_FRAME_LEN as usize - 9;
 
 /// The longest message of a transfer: a chunk and its framing.
 pub const MAX_SNAPSHOT_MESSAGE_LEN: usize = SNAPSHOT_CHUNK_LEN + 1024;
@@ -54,9 +54,15 @@ pub const MAX_SNAPSHOT_MESSAGE_LEN: usize = SNAPSHOT_CHUNK_LEN + 1024;
 /// receiver holds at most of a donor that sends faster than its disk writes.
 pub const TRANSFER_WINDOW: u32 = 4 << 20;
 
-/// Bytes of a transfer in one HTTP/2 frame: few heads, and small enough that the allocator keeps what the receiving end
-/// allocates for each, instead of giving it back to the system and taking new pages.
-pub const TRANSFER_FRAME_LEN: u32 = 32 << 10;
+/// Bytes of a transfer in one HTTP/2 frame: few heads, and with them one read of [`TRANSFER_READ_LEN`].
+pub const TRANSFER_FRAME_LEN: u32 = 120 << 10;
+
+/// Bytes that the sending end of a transfer encrypts before it writes them to its socket at once: a whole frame. Each write
+/// wakes the receiver, and costs more than the bytes in it.
+pub const TRANSFER_WRITE_LEN: usize = 256 << 10;
+
+/// The same for connections with small messages: what the TLS library takes by itself.
+pub const WRITE_LEN: usize = 64 << 10;
 
 /// Bytes that the receiving end of a transfer reads from its socket at once. The TLS library itself reads 4 kB at a
 /// time, which would make a system call of each.

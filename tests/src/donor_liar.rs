@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use svdr_proto::accept::{ACCEPTED, Acceptor, Gate, Refused};
+use svdr_proto::limits::WRITE_LEN;
 use svdr_proto::tls::{KeyBytes, KnownClients, TlsIdentity, server_config};
 use svdr_proto::v1::donor_service_server::{DonorService, DonorServiceServer};
 use svdr_proto::v1::{FetchSnapshotRequest, FetchSnapshotResponse};
@@ -58,7 +59,9 @@ impl DonorLiar {
         let (address, says) = (listener.local_addr()?, Arc::new(Mutex::new(says)));
         let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
         let known = Arc::new(KnownClients::new(keys));
-        runtime.spawn(Acceptor { listener, tls, known, gate: Arc::new(Open), connections }.run());
+        runtime.spawn(
+            Acceptor { listener, tls, known, gate: Arc::new(Open), write_len: WRITE_LEN, connections }.run(),
+        );
         let service = DonorServiceServer::new(Service(Arc::clone(&says)));
         runtime.spawn(
             tonic::transport::Server::builder()

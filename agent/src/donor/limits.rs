@@ -23,7 +23,7 @@ pub const MAX_REQUEST_LEN: usize = 1024;
 /// Chunks that have been read from the disk and wait for the network: enough to even out the two.
 pub const CHUNKS_IN_FLIGHT: usize = 4;
 
-/// How long a receiver may take for one chunk of 256 KiB before its transfer is given up: a line of 64 kbit/s takes half
+/// How long a receiver may take for one chunk of 240 KiB before its transfer is given up: a line of 64 kbit/s takes half
 /// of that, and a snapshot over it a month.
 pub const SLOW_READER: Duration = Duration::from_secs(60);
 

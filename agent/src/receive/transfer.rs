@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tonic::{Code, Status, Streaming};
 
 use super::limits::IDLE_TIMEOUT;
-use super::{Lie, Partial, TransferError};
+use super::{Lie, Partial, TransferError, allocator};
 use crate::fetch::in_one_line;
 use crate::fetch::tries::rounded;
 use crate::sv_app::RetryPolicy;
@@ -57,6 +57,7 @@ pub async fn transfer(
 ) -> Result<Partial, TransferError> {
     let (waiting, gone) = oneshot::channel::<()>();
     let thread = tokio::task::spawn_blocking(move || {
+        allocator::keep_freed();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|source| TransferError::Runtime { source })?;
         runtime.block_on(async {
