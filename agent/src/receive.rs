@@ -1,10 +1,9 @@
 //! A left-behind member's way to a snapshot: from the donor's agent, or from a file, and never further than it is what
 //! the donor signed.
 //!
-//! 1. [`transfer()`] brings the bytes into a partial file, from where an earlier try stopped, and compares size and
-//!    digest with the donation.
-//! 2. [`inspect`] reads the whole once more, as the SV app's answer that it has to be: JSON, timestamp, migration id,
-//!    payloads, each part's digest, and no identities. Only then anything is merged.
+//! 1. [`transfer()`] brings the bytes into a partial file, from where an earlier try stopped.
+//! 2. [`inspect`] reads the whole: is it what the donation says, by size and digest, and the SV app's answer that it has
+//!    to be: JSON, timestamp, migration id, payloads, each part's digest, and no identities? Only then anything is merged.
 //! 3. [`merge`] makes the dump of it, with this member's own identities, and compares the parts again.
 //!
 //! The donor is not trusted: wrong bytes, more bytes, fewer bytes or another snapshot than the signed one end it, with
