@@ -31,7 +31,7 @@ pub fn members(count: usize) -> Vec<TestMember> {
 
 /// The roster of `members` with their public keys (`ed25519:…`), in the same order; the first is the convener.
 pub fn roster_toml(members: &[TestMember], keys: &[String]) -> String {
-    let mut roster = format!("network = \"Drill\"\nsynchronizer = \"{SYNCHRONIZER}\"\n");
+    let mut roster = format!("network = \"PracticeNet\"\nsynchronizer = \"{SYNCHRONIZER}\"\n");
     for (at, (member, key)) in members.iter().zip(keys).enumerate() {
         let TestMember { name, participant } = member;
         // Writing to a string cannot fail.
