@@ -28,10 +28,15 @@ pub(super) fn summary(
         println!("    {:<20}{line}", if nth == 0 { "covered" } else { "" });
     }
     println!();
-    let mut table = svdr_cli::output::table(&["SV", "by", "bytes", "seconds", "sha256 of the dump"]);
+    // In a session the agents make their dumps side by side, and only the whole is timed.
+    let is_timed = dumps.iter().any(|dump| dump.took.is_some());
+    let columns = ["SV", "by", "bytes", "seconds", "sha256 of the dump"];
+    let shown = |column: &&str| is_timed || *column != "seconds";
+    let mut table = svdr_cli::output::table(&columns.into_iter().filter(shown).collect::<Vec<_>>());
     for dump in dumps {
-        let took = dump.took.map_or_else(String::new, seconds);
-        table.add_row([&dump.name, dump.how, &dump.size.to_string(), &took, &dump.sha256]);
+        let (size, took) = (dump.size.to_string(), dump.took.map_or_else(String::new, seconds));
+        let row = [&dump.name, dump.how, &size, &took, &dump.sha256];
+        table.add_row(columns.iter().zip(row).filter(|(column, _)| shown(column)).map(|(_, cell)| cell));
     }
     show(&table.to_string());
     println!();
