@@ -14,6 +14,7 @@ pub mod dump;
 pub mod envelope_lines;
 pub mod export;
 pub mod fetch;
+mod hashing;
 pub mod identity;
 pub mod link;
 pub mod receive;

@@ -5,17 +5,15 @@
 //! every receiver checks the digest for itself.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
 use svdr_cli::progress::Progress;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::statement::SessionId;
 
-/// Bytes read at once.
-const CHUNK: usize = 1 << 20;
+use crate::hashing;
 
 /// A donated snapshot on this disk.
 #[derive(Clone, Debug)]
@@ -92,25 +90,14 @@ impl Offer {
         let failed = |source| OfferError::Read { path: path.to_owned(), source };
         let changed =
             |expected: String, found: String| OfferError::Changed { path: path.to_owned(), expected, found };
-        let mut file = open(path).map_err(failed)?;
+        let file = open(path).map_err(failed)?;
         let before = Seen::of(&file.metadata().map_err(failed)?);
         if before.size != size {
             return Err(changed(format!("{size} bytes"), format!("{} bytes", before.size)));
         }
         let progress = Progress::bytes("checking the donated snapshot", Some(size));
-        let (mut hash, mut buffer) = (Sha256::new(), vec![0; CHUNK]);
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => {
-                    hash.update(buffer.get(..read).unwrap_or_default());
-                    progress.advance(read as u64);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        let found = Digest::from_bytes(hash.finalize().into());
+        let hashed = hashing::size_and_digest(&file, |bytes| progress.advance(bytes));
+        let (_, found) = hashed.map_err(failed)?;
         if found != sha256 {
             return Err(changed(sha256.to_string(), found.to_string()));
         }

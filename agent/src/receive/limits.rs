@@ -4,6 +4,3 @@ use std::time::Duration;
 
 /// How long the donor may be silent in the middle of a transfer: it reads its own disk.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Bytes read at once where a snapshot is read again to be digested.
-pub const READ_LEN: usize = 256 << 10;

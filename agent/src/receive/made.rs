@@ -6,16 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicBool};
 
-use sha2::{Digest as _, Sha256};
 use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::progress::Progress;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::{Donation, Part};
 
-use super::limits::READ_LEN;
 use super::{Lie, ReceiveError};
 use crate::dump::{self, Document, Expectations, Identities, MergeError, MergeSummary, Parts};
+use crate::hashing;
 use crate::store::parts;
 
 /// Stops what reads through it, when it is dropped: a merge of gigabytes does not go on when nobody waits for it.
@@ -79,7 +78,7 @@ pub fn inspect<R: Read>(
     let summary = match found.map_err(|error| refused(error, donor)) {
         Ok(summary) => summary,
         Err(ReceiveError::Refused { donor, source }) => {
-            let found = digest(limited()?).map_err(ReceiveError::Again)?;
+            let found = hashing::size_and_digest(limited()?, |_| ()).map_err(ReceiveError::Again)?;
             return Err(lie(found, signed).map_or(ReceiveError::Refused { donor, source }, or_else));
         }
         Err(error) => return Err(error),
@@ -97,22 +96,6 @@ fn lie((size, digest): (u64, Digest), signed: &Part) -> Option<Lie> {
         Ordering::Less => Some(Lie::Fewer { expected: signed.size, found: size }),
         Ordering::Equal if digest == signed.digest => None,
         Ordering::Equal => Some(Lie::Digest { expected: signed.digest, found: digest }),
-    }
-}
-
-/// Size and digest of what `source` gives.
-fn digest(mut source: impl Read) -> io::Result<(u64, Digest)> {
-    let (mut size, mut hash, mut buffer) = (0, Sha256::new(), vec![0; READ_LEN]);
-    loop {
-        match source.read(&mut buffer) {
-            Ok(0) => return Ok((size, Digest::from_bytes(hash.finalize().into()))),
-            Ok(read) => {
-                hash.update(buffer.get(..read).unwrap_or_default());
-                size += read as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }
 

@@ -4,11 +4,10 @@
 //! Whether the file is still what it was is checked again before anything is signed.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use svdr_cli::crash::around_flush;
 use svdr_cli::files::{self, Replace};
 use svdr_protocol::digest::Digest;
@@ -19,9 +18,7 @@ use svdr_protocol::vote;
 
 use super::StoreError;
 use crate::dump::{CheckedFile, MergeSummary, Payload, PayloadFileError, PayloadPart, read_payload_file};
-
-/// Bytes read at once when a dump is checked.
-const BUFFER_LEN: usize = 1 << 20;
+use crate::hashing;
 
 /// A finished dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,19 +163,11 @@ impl DumpRecord {
 
 /// SHA-256 of a file of that size; `None` where it has another.
 fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     if file.metadata()?.len() != size {
         return Ok(None);
     }
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; BUFFER_LEN]);
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(Some(Digest::from_bytes(hash.finalize().into()))),
-            Ok(read) => hash.update(buffer.get(..read).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    hashing::size_and_digest(file, |_| ()).map(|(_, digest)| Some(digest))
 }
 
 impl From<&PartRecord> for Part {

@@ -4,18 +4,11 @@ use std::fs;
 
 use crate::stage::{DONOR_NAME, RECEIVER, Stage};
 
-/// Bytes of the stream after which it stands still: some messages, and less than the snapshot.
-pub(crate) const SOME: u64 = 1_500_000;
-/// Bytes of the snapshot that have arrived by then at least.
-pub(crate) const ARRIVED: u64 = 1 << 20;
-
 #[test]
 fn a_torn_transfer_goes_on_at_the_byte_where_it_broke() {
     let stage = Stage::left_behind();
     let donor = stage.donate();
-    stage.relay.allow(Some(SOME));
-    let receiver = stage.receive(&[]);
-    stage.arrived(ARRIVED);
+    let receiver = stage.receive_half(&[]);
     stage.relay.cut();
     stage.relay.allow(None);
     let finished = receiver.finish().unwrap();
@@ -36,9 +29,7 @@ fn lines(log: &str, mark: &str) -> Vec<String> {
 fn a_killed_receiver_goes_on_where_it_was() {
     let stage = Stage::left_behind();
     let _donor = stage.donate();
-    stage.relay.allow(Some(SOME));
-    let receiver = stage.receive(&[]);
-    stage.arrived(ARRIVED);
+    let receiver = stage.receive_half(&[]);
     receiver.kill().unwrap();
     stage.assert_nothing();
     let [partial] = stage.left_in_dumps(".partial").try_into().unwrap();
@@ -58,9 +49,7 @@ fn a_killed_receiver_goes_on_where_it_was() {
 fn a_killed_donor_is_waited_for() {
     let stage = Stage::left_behind();
     let donor = stage.donate();
-    stage.relay.allow(Some(SOME));
-    let receiver = stage.receive(&[]);
-    stage.arrived(ARRIVED);
+    let receiver = stage.receive_half(&[]);
     donor.kill().unwrap();
     stage.relay.lead_to(None);
     stage.relay.allow(None);
@@ -75,9 +64,7 @@ fn a_killed_donor_is_waited_for() {
 fn who_gives_up_keeps_what_has_arrived() {
     let stage = Stage::left_behind();
     let donor = stage.donate();
-    stage.relay.allow(Some(SOME));
-    let receiver = stage.receive(&["--retry-for", "0s"]);
-    stage.arrived(ARRIVED);
+    let receiver = stage.receive_half(&["--retry-for", "0s"]);
     donor.kill().unwrap();
     stage.relay.lead_to(None);
     let log = stage.refused(receiver, 1);
@@ -90,9 +77,7 @@ fn who_gives_up_keeps_what_has_arrived() {
 fn a_partial_file_that_is_not_what_was_signed_is_begun_anew() {
     let stage = Stage::left_behind();
     let _donor = stage.donate();
-    stage.relay.allow(Some(SOME));
-    let receiver = stage.receive(&[]);
-    stage.arrived(ARRIVED);
+    let receiver = stage.receive_half(&[]);
     receiver.kill().unwrap();
     stage.relay.allow(None);
     // As a loss of power may leave it: the length is there, the bytes are not.
@@ -110,9 +95,7 @@ fn a_partial_file_that_is_not_what_was_signed_is_begun_anew() {
 fn a_receiver_that_is_told_to_stop_leaves_what_has_arrived() {
     let stage = Stage::left_behind();
     let _donor = stage.donate();
-    stage.relay.allow(Some(SOME));
-    let receiver = stage.receive(&[]);
-    stage.arrived(ARRIVED);
+    let receiver = stage.receive_half(&[]);
     receiver.signal("-TERM").unwrap();
     let log = stage.refused(receiver, 1);
     assert!(log.contains("stopped by a signal"), "{log}");

@@ -7,7 +7,6 @@ use svdr_protocol::statement::{Body, Donation, Part};
 use svdr_tests::donor_liar::{DonorLiar, Says};
 use svdr_tests::sv_app::Fault;
 
-use crate::broken::{ARRIVED, SOME};
 use crate::stage::{DONOR, DONOR_NAME, Stage};
 
 /// The donor's key in a liar's hands, behind the relay.
@@ -49,10 +48,7 @@ fn a_donor_that_sends_something_else_is_named_and_nothing_is_kept() {
 fn a_donor_that_lies_to_a_receiver_that_was_killed_is_named_too() {
     let stage = Stage::left_behind();
     let donor = stage.donate();
-    stage.relay.allow(Some(SOME));
-    let receiver = stage.receive(&[]);
-    stage.arrived(ARRIVED);
-    receiver.kill().unwrap();
+    stage.receive_half(&[]).kill().unwrap();
     donor.kill().unwrap();
     stage.relay.allow(None);
     let mut other = stage.snapshot();

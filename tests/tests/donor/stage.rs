@@ -23,6 +23,11 @@ pub(crate) const DONOR: usize = 1;
 pub(crate) const RECEIVER: usize = 4;
 pub(crate) const DONOR_NAME: &str = "Example-SV-1";
 
+/// Bytes of the stream after which it stands still: some messages, and less than the snapshot.
+const SOME: u64 = 1_500_000;
+/// Bytes of the snapshot that have arrived by then at least.
+const ARRIVED: u64 = 1 << 20;
+
 pub(crate) struct Stage {
     pub(crate) town: Town,
     pub(crate) session: SessionId,
@@ -117,6 +122,14 @@ impl Stage {
         self.town.agents.start(RECEIVER, &args).unwrap()
     }
 
+    /// Starts the receiver, whose transfer stands still in the middle until the relay allows more.
+    pub(crate) fn receive_half(&self, more: &[&str]) -> Agent {
+        self.relay.allow(Some(SOME));
+        let receiver = self.receive(more);
+        self.arrived(ARRIVED);
+        receiver
+    }
+
     /// Waits for a receiver, which has to end well; gives what it printed.
     pub(crate) fn received(&self, receiver: Agent) -> Value {
         let finished = receiver.finish().unwrap();
@@ -178,7 +191,7 @@ impl Stage {
     }
 
     /// Waits until so many bytes have arrived in the partial file.
-    pub(crate) fn arrived(&self, bytes: u64) {
+    fn arrived(&self, bytes: u64) {
         let end = Instant::now() + LIMIT;
         loop {
             let partial = self.left_in_dumps(".partial");
