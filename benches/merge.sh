@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# How long `svdr-agent merge` takes against `cp` and `sync`, and against `jq -s add`, on the same files, in turn, in
-# one run. Prints a table of medians and ratios.
+# Compares the time of `svdr-agent merge` with `cp` and `sync`, and with `jq -s add`, on the same files, in turn, in one
+# run. Prints a table of medians and ratios.
 #
-#   benches/merge.sh [MEGABYTES] [ROUNDS]        1000 and 7 unless given
+#   benches/merge.sh [MEGABYTES] [ROUNDS]        the defaults are 1000 and 7
 #
-# Needs bash, cargo, jq and python3; room for three times the snapshot in ${TMPDIR:-/tmp}; for jq, memory of
-# several times the snapshot (SKIP_JQ=1 leaves it out).
+# Needs bash, cargo, jq and python3, and space for three times the snapshot in ${TMPDIR:-/tmp}. jq needs memory for
+# several times the snapshot: SKIP_JQ=1 skips it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 megabytes=${1:-1000}

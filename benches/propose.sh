@@ -1,5 +1,5 @@
 #!/bin/sh
-# How fast `propose` is: markdown tables on stdout. Run it from anywhere in the repository.
+# Measures how fast `propose` is. Prints markdown tables. Run it from anywhere in the repository.
 set -eu
 cd "$(git rev-parse --show-toplevel)"
 cargo build --quiet --locked --release --package svdr-agent --bin svdr-agent

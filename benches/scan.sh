@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# How long a scan takes beside the tools that everybody has: rg on plain logs, zcat and grep on packed ones, and
-# for --since beside the scan of the whole file. Prints a table of medians and ratios. The logs are made anew where
-# they are not there, the same at every run.
+# Compares the time that `svdr-agent evidence` takes to read logs with common tools: with rg on plain logs, with zcat and
+# grep on compressed ones. Compares --since with reading the whole file. Prints a table of medians and ratios. Writes
+# missing logs, the same at every run.
 #
-#   BENCH_DIR    where the logs are kept            (default target/bench-logs)
+#   BENCH_DIR    folder of the logs                 (default target/bench-logs)
 #   BENCH_BYTES  size of the logs                   (default 1000000000)
 #   BENCH_LARGE  size of the log for --since        (default 10000000000)
-#   BENCH_RUNS   runs of each, of which the median  (default 7)
+#   BENCH_RUNS   runs of each command               (default 7)
 #
-# Needs rg, gzip, python3, and the logs' size twice in free memory: everything is read from the page cache.
+# Needs rg, gzip and python3, and free memory for twice the size of the logs: all files are read from the page cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +31,7 @@ done
 packed=$dir/text-$bytes.log.gz
 [ -f "$packed" ] || gzip --keep "$dir/text-$bytes.log"
 long=$dir/days-$large.log
-# Five days of log, whatever the size: what varies is how much is logged between two commitments.
+# Five days of log for any size: only the number of lines between two commitments varies.
 [ -f "$long" ] || "$logs" --days 5 --bytes "$large" --roster "$dir/roster.toml" "$long"
 
 python3 - "$agent" "$dir" "$bytes" "$large" "$runs" <<'PYTHON'
@@ -51,7 +51,7 @@ def seconds(command):
 
 def compare(what, ours, theirs, limit):
     times = {"ours": [], "theirs": []}
-    seconds(ours), seconds(theirs)  # both once, so that everything is in the page cache
+    seconds(ours), seconds(theirs)  # reads each file once into the page cache
     for _ in range(runs):
         for name, command in (("theirs", theirs), ("ours", ours)):
             times[name].append(seconds(command)[0])

@@ -1,9 +1,9 @@
 #!/bin/sh
-# How much one coordinator carries, with the real programs on this machine: a markdown table on stdout.
+# Measures the load that one coordinator carries, with the real programs on this machine. Prints a markdown table.
 #
-#   benches/session.sh [OPTION]...        --help says which
+#   benches/session.sh [OPTION]...        --help lists the options
 #
-# Needs cargo, some minutes, and 1 GB in ${TMPDIR:-/tmp}, which should be on the disk that is to be measured.
+# Needs cargo, some minutes, and 1 GB in ${TMPDIR:-/tmp}, which should be on the disk to measure.
 set -eu
 cd "$(git rev-parse --show-toplevel)"
 cargo build --quiet --locked --release --workspace --bins

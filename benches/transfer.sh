@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# How long the transfer of a donated snapshot takes through the agents' endpoint on loopback (mutual TLS, gRPC) against a
-# bare copy of the same file over loopback (one TCP connection, no encryption, no framing), and `cp`, and `cp` and `sync`
-# of it, in turn, in one run. Prints a table of medians and ratios of speed.
+# Compares the transfer of a donated snapshot between two agents on loopback (mutual TLS, gRPC) with three copies of the
+# same file, in turn, in one run: over a bare TCP connection on loopback, with `cp`, and with `cp` and `sync`. Prints a
+# table of medians and ratios of speed.
 #
-#   benches/transfer.sh [MEGABYTES] [ROUNDS]        2000 and 7 unless given
+#   benches/transfer.sh [MEGABYTES] [ROUNDS]        the defaults are 2000 and 7
 #
-# Needs bash, cargo and python3; room for twice the snapshot in ${TMPDIR:-/tmp}, which should be on the disk that is to be
-# measured.
+# Needs bash, cargo and python3, and space for twice the snapshot in ${TMPDIR:-/tmp}, which should be on the disk to
+# measure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 megabytes=${1:-2000}
@@ -28,7 +28,7 @@ import os, platform, statistics, subprocess, time
 transfer, rounds = os.environ["TRANSFER"], int(os.environ["ROUNDS"])
 donor = subprocess.Popen([transfer, "serve", "snapshot.json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 address, size, digest = donor.stdout.readline().split()
-# What `nc` does on both ends, with larger buffers.
+# Does the same as `nc` on both ends, with larger buffers.
 bare = """
 import os, socket
 server = socket.create_server(("127.0.0.1", 0))
@@ -53,8 +53,8 @@ commands = {
 
 def run(command):
     """Wall seconds, and the largest resident set in MiB."""
-    # A virtual machine gives memory that has been free for seconds back to its host, and getting it again takes longer than
-    # any of these commands. A copy that is thrown away lets each of them find it there.
+    # A virtual machine returns memory that was free for some seconds to its host, and getting the memory back takes longer
+    # than any of these commands. A copy beforehand gets the memory back for each command.
     subprocess.run(["sync", "."], check=True)
     subprocess.run(["cp", "snapshot.json", "out"], check=True)
     os.remove("out")

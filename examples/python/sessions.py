@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Lists, watches and downloads the sessions of an svdr coordinator.
 
-An example of a client that knows nothing of svdr: the messages come from the server's reflection, the keys from
-`svdr-agent identity certificate KEY --client DIR --coordinator KEY`. It checks no signature but those of TLS; whoever
-wants to rely on what it prints runs `svdr-agent verify` on the transcript.
+An example of a client without any code of svdr: the messages come from the server's reflection, the keys from
+`svdr-agent key certificate KEY --client DIR --coordinator KEY`. It verifies the signatures of TLS only. Run
+`svdr-agent verify` on the transcript before you rely on what this script prints.
 """
 
 import argparse
@@ -22,20 +22,20 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 SERVICE = "svdr.v1.SessionService"
-CALL_TIMEOUT = 60  # seconds; for calls that answer once
+CALL_TIMEOUT = 60  # seconds, for calls with one answer
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts, doubled each time
 OPTIONS = [
-    # The name in every coordinator's certificate; which coordinator it is, its key says.
+    # The name in every coordinator's certificate. The key identifies the coordinator.
     ("grpc.ssl_target_name_override", "svdr"),
     # A statement has up to 4 MiB; its receipt and framing take less than 64 KiB more.
     ("grpc.max_receive_message_length", (4 << 20) + (64 << 10)),
-    # Notices within a minute that the other end is gone, however quiet the session is.
+    # Detects a lost connection within a minute, even in a quiet session.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_reconnect_backoff_ms", 5_000),
 ]
-# After these the same call may work a little later; every other code is final.
+# After one of these, the same call may work later. Every other code is final.
 TEMPORARY = {
     grpc.StatusCode.CANCELLED,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -47,7 +47,7 @@ TEMPORARY = {
 
 
 class Coordinator:
-    """A coordinator, described by itself."""
+    """A coordinator, with the messages that its reflection describes."""
 
     def __init__(self, address: str, client: Path) -> None:
         credentials = grpc.ssl_channel_credentials(
@@ -60,7 +60,7 @@ class Coordinator:
         self._methods = self._pool.FindServiceByName(SERVICE).methods_by_name
 
     def call(self, name: str, fields: dict[str, Any]) -> Any:
-        """Calls a method: gives its answer, or an iterator over its answers."""
+        """Calls a method and returns its answer, or an iterator over its answers."""
         method = self._methods[name]
         request, answer = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         streams = method.server_streaming
@@ -69,16 +69,16 @@ class Coordinator:
         return call(request(**fields), timeout=None if streams else CALL_TIMEOUT)
 
     def entries(self, name: str, session: str, position: int) -> Iterator[Message]:
-        """The entries of a session from a position on; where the stream breaks, from where it broke.
+        """The entries of a session from a position on. Continues there after the stream breaks.
 
-        `Watch` waits for more and never ends; `GetTranscript` ends after the last.
+        `Watch` waits for more entries and never ends. `GetTranscript` ends after the last entry.
         """
         pause = FIRST_PAUSE
         while True:
             try:
                 for answer in self.call(name, {"session": session, "from": position}):
                     if not answer.HasField("entry"):
-                        continue  # a sign of life
+                        continue  # nothing new, but the connection works
                     if answer.entry.position != position:
                         raise SystemExit(f"expected entry {position}, received {answer.entry.position}")
                     yield answer.entry
@@ -88,12 +88,12 @@ class Coordinator:
             except grpc.RpcError as error:
                 if error.code() not in TEMPORARY:
                     raise
-                complain(f"interrupted at {position}, trying again: {error.details()}")
+                complain(f"interrupted at {position}, retrying: {error.details()}")
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def describe(self, entry: Message) -> str:
-        """An entry on one line: position, kind, signer, and what can be said in a few words."""
+        """An entry on one line: position, kind, signer, and the short fields of the statement."""
         payload_type = entry.statement.payload_type
         kind = payload_type.removeprefix("application/vnd.svdr.v1.").removesuffix("+protobuf")
         try:
@@ -115,7 +115,7 @@ class Coordinator:
 
 
 def printable(text: str) -> str:
-    """Without what could drive a terminal: others have written it."""
+    """The text without characters that could control a terminal, because other members wrote it."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -137,7 +137,7 @@ def watch(coordinator: Coordinator, session: str, position: int) -> None:
 
 
 def transcript(coordinator: Coordinator, session: str, out: Path) -> None:
-    """Writes every statement with its receipt, an envelope of DSSE a line: what `svdr-agent verify` reads."""
+    """Writes every statement and its receipt as DSSE envelopes, one a line, for `svdr-agent verify`."""
     with out.open("x", encoding="utf-8") as file:
         try:
             count = 0
@@ -146,18 +146,18 @@ def transcript(coordinator: Coordinator, session: str, out: Path) -> None:
                     file.write(MessageToJson(envelope, indent=None) + "\n")
                 count += 1
         except BaseException:
-            out.unlink()  # half a transcript would look like one
+            out.unlink()  # an incomplete transcript would look complete
             raise
     print(f"{count} statements in {out}")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--coordinator", required=True, metavar="HOST:PORT", help="where it listens")
+    parser.add_argument("--coordinator", required=True, metavar="HOST:PORT", help="the address of the coordinator")
     parser.add_argument("--client", required=True, type=Path, metavar="DIR", help="the folder with the client's key")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print the sessions, the newest first")
-    watching = commands.add_parser("watch", help="print a session's statements as they come")
+    watching = commands.add_parser("watch", help="print a session's statements as they arrive")
     watching.add_argument("session")
     watching.add_argument("--from", dest="position", type=int, default=0, help="the first position to print")
     downloading = commands.add_parser("transcript", help="download a session's transcript")

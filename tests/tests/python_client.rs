@@ -160,7 +160,7 @@ async fn sessions_are_listed_watched_over_a_broken_stream_and_downloaded() {
     let meanwhile = watching.next();
     assert!(meanwhile.starts_with("2  milestone    Example-SV-4  name: meanwhile"), "{meanwhile}");
     let (complaints, rest) = watching.end();
-    assert!(complaints.starts_with("interrupted at 2, trying again: "), "{complaints}");
+    assert!(complaints.starts_with("interrupted at 2, retrying: "), "{complaints}");
     assert!(rest.is_empty(), "{rest:?}");
 
     let listed = stage.run(&client, &["list"]);
