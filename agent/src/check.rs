@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use svdr_cli::exit;
+use svdr_cli::failure;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{Check, MAX_REASON_LEN, Readiness, shortened};
 
@@ -74,7 +74,7 @@ impl Finding {
 }
 
 fn explained(error: &dyn std::error::Error) -> String {
-    exit::explain(error).trim_start_matches("error: ").replace('\n', "")
+    failure::explain(error).trim_start_matches("error: ").replace('\n', "")
 }
 
 impl Report {

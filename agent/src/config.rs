@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use svdr_cli::exit::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use toml::de::DeTable;
 

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use sha2::{Digest as _, Sha256};
-use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::progress::Progress;
+use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
@@ -21,9 +21,9 @@ use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, Part, RoundOf, SessionId};
 use svdr_protocol::time::Timestamp;
 
-use crate::dump::{MergeSummary, PayloadFileError, Shared, copy_payload_file, read_payload_file};
 use crate::store::DumpRecord;
 use crate::validator::Recovery;
+use svdr_dump::{MergeSummary, PayloadFileError, Shared, copy_payload_file, read_payload_file};
 
 mod error;
 

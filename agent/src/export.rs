@@ -24,10 +24,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use svdr_cli::files::Replace;
+use svdr_files::Replace;
 use svdr_protocol::time::Timestamp;
 
-use crate::dump::{Expectations, Parts, Relocation};
+use svdr_dump::{Expectations, Parts, Relocation};
 
 mod copy;
 mod error;

@@ -25,14 +25,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use svdr_cli::files::Replace;
 use svdr_cli::progress::Progress;
+use svdr_files::Replace;
 use svdr_protocol::time::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::dump::{Expectations, Identities, MergeSummary, Parts};
 use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
+use svdr_dump::{Expectations, Identities, MergeSummary, Parts};
 
 pub use error::{FetchError, WriteError};
 pub(crate) use error::{in_one_line, is_damage};

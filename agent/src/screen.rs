@@ -4,10 +4,10 @@
 //! next ([`next`]), the proposal beside the agent's own recomputation ([`review`]), and the words that are shown
 //! before anything is signed ([`signing`]). Decisions are not made here: they come from [`svdr_protocol::vote`].
 
-use svdr_cli::exit::shown;
 use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::heading::Style;
 use svdr_protocol::names::MemberName;
+use svdr_protocol::text::shown;
 
 pub mod next;
 pub mod review;

@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::crash::around_flush;
-use svdr_cli::files::{self, Replace};
+use svdr_files::Replace;
+use svdr_files::crash::around_flush;
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
@@ -286,7 +286,7 @@ impl Locked<'_> {
             return Ok(());
         }
         let lines: String = certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
-        around_flush(|| files::write_private(&path, lines.as_bytes(), Replace::Never))?;
+        around_flush(|| svdr_files::write_private(&path, lines.as_bytes(), Replace::Never))?;
         Ok(())
     }
 

@@ -5,10 +5,11 @@
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use svdr_cli::completions;
-use svdr_cli::exit::{self, CommandError, Exit};
+use svdr_cli::failure::{self, Failure};
 use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
 use svdr_cli::roster_command as roster;
+use svdr_protocol::failure::Exit;
 
 pub mod serve;
 pub mod session;
@@ -63,10 +64,10 @@ impl CommandLine {
     /// Runs the command and tells any error on stderr.
     pub fn run(self) -> Exit {
         logging::init(self.log_format);
-        exit::told(self.dispatch())
+        failure::told(self.dispatch())
     }
 
-    fn dispatch(self) -> Result<(), Box<dyn CommandError>> {
+    fn dispatch(self) -> Result<(), Failure> {
         match self.command {
             Command::Serve(args) => Ok(serve::run(&args, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),

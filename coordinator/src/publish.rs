@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_files::{FileError, PrivateFile, Replace};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::dsse::{Envelope, EnvelopeError};
 use svdr_protocol::statement::SessionId;

@@ -2,4 +2,4 @@
 //! is cut into pieces.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_agent::dump::fuzz::chunks_are_chunks(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_dump::fuzz::chunks_are_chunks(bytes));

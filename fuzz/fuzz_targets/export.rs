@@ -2,4 +2,4 @@
 //! cut into pieces.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_agent::dump::fuzz::exports_are_copied(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_dump::fuzz::exports_are_copied(bytes));

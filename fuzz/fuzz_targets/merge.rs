@@ -2,4 +2,4 @@
 //! snapshot is cut.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_agent::dump::fuzz::merges_as_promised(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_dump::fuzz::merges_as_promised(bytes));

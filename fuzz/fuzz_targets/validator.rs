@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    svdr_agent::dump::fuzz::takes_the_value(bytes);
+    svdr_dump::fuzz::takes_the_value(bytes);
 });

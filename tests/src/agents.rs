@@ -80,10 +80,10 @@ impl Agents {
             let identities = document::identities(&member.name, &member.participant, SYNCHRONIZER, seed);
             let folder = network.path().join(format!("sv-{}", place + 1));
             fs::create_dir_all(folder.join("dumps"))?;
-            svdr_cli::files::write_private(
+            svdr_files::write_private(
                 folder.join("identities.json"),
                 identities.to_string().as_bytes(),
-                svdr_cli::files::Replace::Force,
+                svdr_files::Replace::Force,
             )?;
             let options = Options {
                 tls: false,

@@ -13,7 +13,7 @@ use ed25519_dalek::SigningKey;
 use svdr_agent::donor::{self, Offer};
 use svdr_agent::receive::{Source, transfer};
 use svdr_agent::sv_app::RetryPolicy;
-use svdr_cli::files::PartialFile;
+use svdr_files::PartialFile;
 use svdr_proto::tls::TlsIdentity;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::keys::PublicKey;

@@ -1,6 +1,6 @@
 //! Agents that are stopped just before and just after each flush of their store, and started again.
 //!
-//! `SVDR_CRASH_AT` stops the process as `kill -9` does (see `svdr_cli::crash`). Every member of a session
+//! `SVDR_CRASH_AT` stops the process as `kill -9` does (see `svdr_files::crash`). Every member of a session
 //! crashes at another point; the points go on until no agent reaches its own any more, so that every flush of a
 //! whole session is covered, however many there are.
 

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use scan_support::{Packing, Script, Step, expected, pack, request_roster, script_entries};
-use svdr_agent::scan::feed::Effort;
-use svdr_agent::scan::{Bound, ScanRequest, scan};
+use svdr_logs::feed::Effort;
+use svdr_logs::{Bound, ScanRequest, scan};
 use svdr_protocol::evidence::document::EvidenceDocument;
 use svdr_protocol::roster::Roster;
 use svdr_tests::log_writer::{Format, LogWriter, Style};

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use age::x25519::Identity;
-use svdr_cli::exit::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit};
 use zeroize::Zeroizing;
 
 use super::form::Form;

@@ -4,11 +4,11 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use svdr_cli::exit::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit};
 
 use super::age_identity::AgeIdentityError;
 use super::limits::{MAX_HEADER_LEN, MAX_RECIPIENTS};
-use crate::dump::MergeError;
+use svdr_dump::MergeError;
 
 /// What is wrong with an encrypted file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

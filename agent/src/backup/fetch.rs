@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::progress::Progress;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::Member;
 
 use super::owner::{NotOurs, check_owner};
-use crate::dump::limits::MAX_IDENTITIES_LEN;
-use crate::dump::{HeldText, Identities, MergeError};
 use crate::fetch::tries::{Tries, TryError};
 use crate::fetch::{is_damage, is_page};
 use crate::sv_app::{Failure, RetryPolicy, Snapshot, SvApp};
+use svdr_dump::limits::MAX_IDENTITIES_LEN;
+use svdr_dump::{HeldText, Identities, MergeError};
 
 /// Why there are no identities. Nothing of them is in one of these.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use super::error::BackupError;
 use super::read::{Backup, read_with};
 use super::recipients::Recipients;
 use super::seal::{Sealing, write};
-use crate::dump::Identities;
+use svdr_dump::Identities;
 
 /// An age identity of the tests; its recipient is below.
 pub(super) const AGE_IDENTITY: &str =

@@ -1,6 +1,6 @@
 //! What reading an encrypted backup accepts at most, and why so much.
 //!
-//! The document inside has a limit of its own ([`MAX_IDENTITIES_LEN`](crate::dump::limits::MAX_IDENTITIES_LEN)), at
+//! The document inside has a limit of its own ([`MAX_IDENTITIES_LEN`](svdr_dump::limits::MAX_IDENTITIES_LEN)), at
 //! which reading stops, so the file as a whole needs none.
 
 /// The most recipients of a backup: one for every member that a roster can have.

@@ -1,10 +1,11 @@
 //! Whose backup is it?
 
-use svdr_cli::exit::{CommandError, Exit, shown};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Member;
+use svdr_protocol::text::shown;
 
-use crate::dump::Identities;
+use svdr_dump::Identities;
 
 /// The identities are not those of this member.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -21,7 +21,7 @@ use super::error::{BackupError, Damage};
 use super::form::{Form, MAX_START_LEN};
 use super::limits::{MAX_ARMOR_LINE_LEN, MAX_HEADER_LEN};
 use super::short_lines::ShortLines;
-use crate::dump::{Document, Identities, MergeError};
+use svdr_dump::{Document, Identities, MergeError};
 
 /// The first line of the version that is known.
 const VERSION: &[u8] = b"age-encryption.org/v1\n";

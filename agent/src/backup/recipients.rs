@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use age::x25519::Recipient;
-use svdr_cli::exit::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit};
 use zeroize::Zeroizing;
 
 use super::limits::{MAX_KEYS_FILE_LEN, MAX_RECIPIENTS};

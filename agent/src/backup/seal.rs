@@ -6,12 +6,12 @@ use std::path::Path;
 use age::Encryptor;
 use age::armor::{ArmoredWriter, Format};
 use sha2::{Digest as _, Sha256};
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{FileError, PrivateFile, Replace, Step};
+use svdr_files::{FileError, PrivateFile, Replace, Step};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 
 use super::recipients::Recipients;
-use crate::dump::Identities;
+use svdr_dump::Identities;
 
 /// How a backup is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

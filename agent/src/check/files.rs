@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::session::size;
-use svdr_cli::span;
+use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::roster::Roster;
+use svdr_protocol::span;
 
 use super::{Finding, explained};
 use crate::config::DatabaseBackups;
 use crate::identity;
 use crate::roster_file;
-use crate::scan::input::{SourcePath, expand};
+use svdr_logs::input::{SourcePath, expand};
 
 /// How often the databases are to be backed up at least, by Splice's manual for SV operators
 /// (<https://docs.dev.sync.global/sv_operator/sv_backup.html>).

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use svdr_cli::session::facts::restored::IDENTITIES_CHECK;
-use svdr_cli::span;
 use svdr_protocol::roster::Member;
+use svdr_protocol::span;
 
 use super::files::OTHERS;
 use super::{Finding, explained};

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use svdr_cli::span;
 use svdr_protocol::evidence::document::EvidenceDocument;
 use svdr_protocol::roster::{Member, Roster};
+use svdr_protocol::span;
 use svdr_protocol::time::{Tick, Timestamp};
 
 use super::{Finding, explained};
 use crate::config::EvidenceSection;
-use crate::scan::feed::Effort;
-use crate::scan::{Bound, ScanRequest, scan};
+use svdr_logs::feed::Effort;
+use svdr_logs::{Bound, ScanRequest, scan};
 
 const NAME: &str = "logs";
 /// How far back to look: several ticks at any interval, and little to read.

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit, shown};
-use svdr_cli::files::{FileError, PrivateFile, Replace};
 use svdr_cli::output::{self, Output};
-use svdr_cli::span;
+use svdr_files::{FileError, PrivateFile, Replace};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::{Member, Roster};
+use svdr_protocol::span;
+use svdr_protocol::text::shown;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::sv_app_args::AppArgs;
@@ -21,11 +22,11 @@ use crate::backup::{
     self, AgeIdentity, BackupFetchError, RecipientError, Recipients, SealError, Sealed, Sealing,
 };
 use crate::config::{AgentConfig, ConfigError, Missing};
-use crate::dump::Identities;
 use crate::fetch::in_one_line;
 use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
 use crate::sv_app::{RetryPolicy, Settings, SetupError, SvApp};
+use svdr_dump::Identities;
 
 /// What to back up.
 #[derive(Debug, Subcommand)]

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
-use svdr_cli::exit::{CommandError, Exit, shown};
 use svdr_cli::output::{self, Output};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::Body;
+use svdr_protocol::text::shown;
 use svdr_protocol::vote::Decision;
 
 use super::backup_args::BackupArgs;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::Output;
 use svdr_cli::progress::Progress;
 use svdr_protocol::evidence::{Evidence, EvidenceError};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::NotConfirmable;
 use svdr_protocol::statement::Body;
 use svdr_protocol::time::Tick;
@@ -20,9 +20,9 @@ use svdr_protocol::vote::Decision;
 use super::decide::{DecideError, Wish, decide};
 use super::online::{Online, OnlineArgs, OnlineError, block_on};
 use crate::config::{ConfigError, Missing};
-use crate::scan::feed::Effort;
-use crate::scan::{self, Bound, ScanError, ScanRequest};
 use crate::screen::signing;
+use svdr_logs::feed::Effort;
+use svdr_logs::{Bound, ScanError, ScanRequest};
 
 /// Arguments of `confirm`.
 #[derive(Debug, Args)]
@@ -132,7 +132,7 @@ async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evide
             effort: Effort::default(),
             on_bytes: &|bytes| progress.advance(bytes),
         };
-        scan::scan(&request)
+        svdr_logs::scan(&request)
     });
     let document = reading.await??;
     for warning in &document.warnings {

@@ -11,14 +11,15 @@ use std::io;
 
 use serde::Serialize;
 use svdr_cli::confirm::{self, Beforehand, ConfirmError};
-use svdr_cli::exit::{CommandError, Exit, shown};
 use svdr_cli::output::{self, Output};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::milestone::NoSuchStep;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, MAX_REASON_LEN, SessionId, shortened};
+use svdr_protocol::text::shown;
 use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
 
 use super::online::{Online, OnlineError, Seen};

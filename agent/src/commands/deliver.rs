@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use svdr_cli::confirm::{self, Beforehand, ConfirmError};
-use svdr_cli::exit::{CommandError, Exit, shown};
-use svdr_cli::files::Replace;
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::size;
+use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 
 use super::online::{Online, OnlineArgs, OnlineError, block_on};

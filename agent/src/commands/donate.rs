@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::Replace;
 use svdr_cli::output::Output;
 use svdr_cli::session::shown_round;
-use svdr_cli::span;
+use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::span;
 use svdr_protocol::statement::{Body, Donation, Plan, SessionId, Verified};
 use svdr_protocol::vote::Decision;
 use tokio::net::TcpListener;
@@ -32,11 +32,11 @@ use super::sv_app_args::AppArgs;
 use crate::config::donor::DonorTextError;
 use crate::config::{ConfigError, Missing};
 use crate::donor::{self, Offer, OfferError, ServeError};
-use crate::dump::Expectations;
 use crate::fetch::{self, FetchError, KeepOrder};
 use crate::screen::signing;
 use crate::store::{DonationRecord, StoreError};
 use crate::sv_app::{self, RetryPolicy, SetupError, SvApp};
+use svdr_dump::Expectations;
 
 /// Threads that run the network: with one, what is sent is never handed from processor to processor, and the others are
 /// left to this node's own recovery. Reading the disk has threads of its own.

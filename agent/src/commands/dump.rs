@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{FileError, PrivateFile, PrivateFolder, Replace};
 use svdr_cli::output::Output;
-use svdr_cli::span;
+use svdr_files::{FileError, PrivateFile, PrivateFolder, Replace};
+use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,12 +17,12 @@ use super::backup_args::BackupArgs;
 use super::merge::{self, MergeCommandError};
 use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError};
-use crate::dump::{Document, Expectations, Identities, Parts};
 use crate::export::{DUMP_FILE, set_folder};
 use crate::fetch::{self, App, FetchError, Made, Mode, Order, Way};
 use crate::identity;
 use crate::roster_file;
 use crate::sv_app::{RetryPolicy, Settings, SetupError, SvApp};
+use svdr_dump::{Document, Expectations, Identities, Parts};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.
 const NETWORK_THREADS: usize = 2;

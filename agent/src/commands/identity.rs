@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::{MemberName, ParticipantId};
 

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{FileError, PrivateFile, Replace};
 use svdr_cli::output::{self, Output};
 use svdr_cli::progress::Progress;
+use svdr_files::{FileError, PrivateFile, Replace};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::time::Timestamp;
 
 use crate::backup::{self, BackupError};
-use crate::dump::{
+use svdr_dump::{
     self, CheckedFile, Document, Expectations, Identities, MergeError, MergeSummary, Parts, Payload,
     PayloadFileError, PayloadPart,
 };
@@ -167,7 +167,7 @@ pub fn run(args: &MergeArgs, output: Output) -> Result<(), MergeCommandError> {
     let parts = if args.part_digests { Parts::Digest } else { Parts::Skip };
     let progress = Progress::bytes("merging", len);
     let mut summary =
-        dump::merge(&identities, source, expectations, parts, &mut out, |bytes| progress.advance(bytes))
+        svdr_dump::merge(&identities, source, expectations, parts, &mut out, |bytes| progress.advance(bytes))
             .map_err(|source| with_path(source, args))?;
     drop(progress);
     if let Some(folder) = &args.payload_files {
@@ -195,7 +195,7 @@ fn check_payload_files(
         let opened = opened.map_err(|source| failed(PayloadFileError::Read { offset: 0, source }))?;
         let progress =
             Progress::bytes("checking a payload file", opened.metadata().ok().map(|found| found.len()));
-        let read = dump::read_payload_file(opened, |bytes| {
+        let read = svdr_dump::read_payload_file(opened, |bytes| {
             progress.advance(bytes.len() as u64);
             Ok(())
         });
@@ -281,7 +281,7 @@ pub(super) fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::
     for dar in summary.dars.iter().filter(|dar| dar.sha256.is_some()) {
         table.add_row([&dar.hash, &with_digest(dar.size, dar.sha256.as_ref())]);
     }
-    output::print(&svdr_cli::exit::shown(&table.to_string()))
+    output::print(&svdr_protocol::text::shown(&table.to_string()))
 }
 
 fn with_digest(size: u64, digest: Option<&svdr_protocol::digest::Digest>) -> String {

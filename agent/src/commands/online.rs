@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::session::choice::{self, ChoiceError};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Phase;

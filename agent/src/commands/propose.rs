@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
-use svdr_cli::span;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::document::ProposalDocument;
 use svdr_protocol::proposal::{Choice, Outcome, Parameters, ProposalError, listed, propose};
 use svdr_protocol::roster::Roster;
+use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
 
 use crate::roster_file::{self, RosterFileError};

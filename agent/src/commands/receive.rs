@@ -16,14 +16,14 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use svdr_cli::confirm::{self, Beforehand};
-use svdr_cli::exit::shown;
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::{shown_round, size};
-use svdr_cli::span;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::listed;
+use svdr_protocol::span;
 use svdr_protocol::statement::{Agreement, Body, Donation, SessionId};
+use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
 
@@ -32,9 +32,9 @@ use super::decide::{self, DecideError, any};
 use super::merge;
 use super::online::{Online, OnlineArgs, Seen};
 use crate::config::{ConfigError, Missing};
-use crate::dump::{Document, Identities};
 use crate::screen::signing;
 use crate::store::DumpRecord;
+use svdr_dump::{Document, Identities};
 
 mod error;
 mod making;

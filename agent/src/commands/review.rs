@@ -3,10 +3,10 @@
 use std::io;
 
 use clap::Args;
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::heading::Style;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId};
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
-use svdr_cli::span;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
+use svdr_protocol::span;
 use svdr_protocol::statement::SessionId;
 use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,11 +23,11 @@ use super::merge::{self, MergeCommandError};
 use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
 use crate::driver::{self, DumpOrder, End, Ended, LogsOrder, RunError, Settings};
-use crate::dump::Document;
 use crate::fetch::Way;
 use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
 use crate::store::{Signer, Store, StoreError};
+use svdr_dump::Document;
 
 /// Threads that run the network: a stream, a download, and what watches for signals. Reading logs and merging have
 /// threads of their own.
@@ -360,7 +360,7 @@ fn told(report: &Report<'_>) -> String {
 
 fn aborted(ended: &Ended) -> RunCommandError {
     let by = ended.session.aborts().next();
-    let reason = by.map(|one| svdr_cli::exit::shown(&one.body().to_string()));
+    let reason = by.map(|one| svdr_protocol::text::shown(&one.body().to_string()));
     RunCommandError::Aborted {
         session: ended.session.id(),
         by: by.map(|one| one.signer().to_string()).unwrap_or_default(),

@@ -6,24 +6,24 @@ use std::time::{SystemTime, SystemTimeError};
 
 use clap::Args;
 use ed25519_dalek::SigningKey;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{FileError, PrivateFile, Replace};
 use svdr_cli::output::{self, Output};
 use svdr_cli::progress::Progress;
-use svdr_cli::span::{self, SpanError};
+use svdr_files::{FileError, PrivateFile, Replace};
 use svdr_protocol::evidence::EvidenceError;
 use svdr_protocol::evidence::document::EvidenceDocument;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
+use svdr_protocol::span::{self, SpanError};
 use svdr_protocol::statement::{Body, Header, Statement, StatementError};
 use svdr_protocol::time::{Tick, Timestamp};
 
 use super::SOFTWARE;
 use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
-use crate::scan::feed::Effort;
-use crate::scan::{self, Bound, ScanError, ScanRequest};
+use svdr_logs::feed::Effort;
+use svdr_logs::{Bound, ScanError, ScanRequest};
 
 /// Arguments of `scan`.
 #[derive(Debug, Args)]
@@ -178,7 +178,7 @@ pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
             effort: Effort::mapped(),
             on_bytes: &|bytes| progress.advance(bytes),
         };
-        scan::scan(&request)?
+        svdr_logs::scan(&request)?
     };
     for warning in &document.warnings {
         eprintln!("warning: {warning}");

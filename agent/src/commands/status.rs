@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit, shown};
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::heading::Style;
 use svdr_cli::session::live::{self, Live};
 use svdr_cli::session::short;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::SessionId;
+use svdr_protocol::text::shown;
 use svdr_protocol::vote::Voter;
 
 use super::online::{Online, OnlineArgs, OnlineError, Seen, block_on};

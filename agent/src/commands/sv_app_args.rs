@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use svdr_cli::span::{self, SpanError};
+use svdr_protocol::span::{self, SpanError};
 
 use crate::config::{self, AgentConfig, ConfigError, Missing, OAuth2Section, SvAppSection};
 use crate::export::{self, Volume};
@@ -415,6 +415,6 @@ mod tests {
     fn a_password_in_a_flag_is_not_repeated() {
         let args = with(AppArgs { url: Some("https://u:hunter2@h".to_owned()), ..AppArgs::default() });
         let error = args.resolve(&AgentConfig::default(), &mut Vec::new()).unwrap_err();
-        assert!(!svdr_cli::exit::explain(&error).contains("hunter2"));
+        assert!(!svdr_cli::failure::explain(&error).contains("hunter2"));
     }
 }

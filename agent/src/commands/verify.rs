@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::heading::Style;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::transcript::Verifier;
 
 use crate::envelope_lines::{MAX_LINES, for_each_line};

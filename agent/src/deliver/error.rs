@@ -4,14 +4,14 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::FileError;
+use svdr_files::FileError;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::{RoundOf, SessionId};
 use svdr_protocol::time::Timestamp;
 
-use crate::dump::PayloadFileError;
+use svdr_dump::PayloadFileError;
 
 /// Why a dump is not delivered.
 #[derive(Debug, thiserror::Error)]

@@ -5,9 +5,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use svdr_cli::exit::{CommandError as _, Exit};
-use svdr_cli::files::FileError;
 use svdr_cli::session::fixture::{Meeting, at, name};
+use svdr_files::FileError;
+use svdr_protocol::failure::{CommandError as _, Exit};
 use svdr_protocol::statement::{Attestation, Part};
 use tempfile::TempDir;
 
@@ -74,8 +74,8 @@ fn folder() -> (TempDir, PathBuf) {
 
 #[test]
 fn a_validator_delivers_the_dump_of_the_certificate_and_no_other() {
-    use crate::dump::Payload;
     use crate::validator::Wanted;
+    use svdr_dump::Payload;
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("dump.json");
     fs::write(&path, DUMP).unwrap();

@@ -13,7 +13,7 @@ use svdr_cli::progress::Progress;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::statement::SessionId;
 
-use crate::hashing;
+use svdr_files::hashing;
 
 /// A donated snapshot on this disk.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Why a run ends without having done its part.
 
-use svdr_cli::exit::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionId;
 
 use super::courier::CourierError;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use svdr_cli::files::Replace;
+use svdr_files::Replace;
 use svdr_protocol::evidence::{Evidence, EvidenceError};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
@@ -19,12 +19,12 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::Wanted;
-use crate::dump::{Expectations, Identities, Parts};
 use crate::fetch::{self, App, FetchError, Order, Way};
-use crate::scan::feed::Effort;
-use crate::scan::{self, Bound, ScanError, ScanRequest};
 use crate::store::{DumpRecord, Store, StoreError};
 use crate::sv_app::{RetryPolicy, Settings, SetupError, SvApp};
+use svdr_dump::{Expectations, Identities, Parts};
+use svdr_logs::feed::Effort;
+use svdr_logs::{Bound, ScanError, ScanRequest};
 
 /// How long the SV app is asked again before the driver looks at the whole once more.
 const RETRY_FOR: Duration = Duration::from_secs(10 * 60);
@@ -181,7 +181,7 @@ pub(super) async fn read_logs(
             effort: Effort::default(),
             on_bytes: &|bytes| progress.advance(bytes),
         };
-        let document = scan::scan(&request)?;
+        let document = svdr_logs::scan(&request)?;
         for warning in &document.warnings {
             tracing::warn!("logs: {warning}");
         }

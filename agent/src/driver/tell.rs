@@ -28,7 +28,7 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn joined(&self, session: &Session) {
-        let (id, reason) = (session.id(), svdr_cli::exit::shown(&session.opening().reason));
+        let (id, reason) = (session.id(), svdr_protocol::text::shown(&session.opening().reason));
         let by = session.opened().signer();
         if session.drill() {
             tracing::info!("DRILL: joined session {id}, opened by {by}: {reason}");

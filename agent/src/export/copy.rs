@@ -8,14 +8,14 @@
 use std::io::{self, Read as _, Write as _};
 use std::sync::atomic::Ordering;
 
-use svdr_cli::files::{FolderFile, PrivateFolder};
 use svdr_cli::progress::Progress;
+use svdr_files::{FolderFile, PrivateFolder};
 use svdr_protocol::digest::Digest;
 use zeroize::Zeroizing;
 
 use super::folder::{ExportFolder, Source};
 use super::{DUMP_FILE, ExportError, TakeOrder};
-use crate::dump::{
+use svdr_dump::{
     CheckedFile, Document, DumpCopy, MergeError, MergeSummary, NamedFile, PayloadFileError, ReadDump,
     Relocation, Shared, copy_payload_file,
 };

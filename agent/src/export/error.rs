@@ -4,10 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::FileError;
+use svdr_files::FileError;
+use svdr_protocol::failure::{CommandError, Exit};
 
-use crate::dump::{Defect, MergeError, PayloadFileError};
+use svdr_dump::{Defect, MergeError, PayloadFileError};
 
 /// Why an export was not taken. Every message names the file and the way out.
 #[derive(Debug, thiserror::Error)]

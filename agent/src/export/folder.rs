@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 
 use super::{ExportError, Volume};
-use crate::dump::Relocation;
+use svdr_dump::Relocation;
 
 /// Write permission of everybody.
 const WORLD_WRITABLE: u32 = 0o002;

@@ -7,13 +7,13 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use svdr_cli::exit::{CommandError as _, Exit};
-use svdr_cli::files::{FileError, Replace};
+use svdr_files::{FileError, Replace};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError as _, Exit};
 use tempfile::TempDir;
 
 use super::*;
-use crate::dump::{Payload, PayloadFileError};
+use svdr_dump::{Payload, PayloadFileError};
 
 const AT: &str = "2026-04-21T23:10:00.500Z";
 const EXPORT: &str = "export_at_1776813000500";
@@ -59,11 +59,11 @@ impl Place {
         self.folder.path().join("set")
     }
 
-    fn take(&self) -> Result<crate::dump::MergeSummary, ExportError> {
+    fn take(&self) -> Result<svdr_dump::MergeSummary, ExportError> {
         self.take_unless(&AtomicBool::new(false))
     }
 
-    fn take_unless(&self, given_up: &AtomicBool) -> Result<crate::dump::MergeSummary, ExportError> {
+    fn take_unless(&self, given_up: &AtomicBool) -> Result<svdr_dump::MergeSummary, ExportError> {
         let taken = take(&TakeOrder {
             volume: &self.volume,
             expectations: Expectations { timestamp: AT.parse().unwrap(), migration_id: Some(6) },

@@ -3,14 +3,15 @@
 use std::error::Error;
 use std::time::Duration;
 
-use svdr_cli::exit::{self, CommandError, Exit};
-use svdr_cli::files::FileError;
+use svdr_files::FileError;
+use svdr_protocol::failure::{CommandError, Exit, Told};
+use svdr_protocol::text::shown;
 use tokio::task::JoinError;
 
 use super::tries::TryError;
-use crate::dump::{Defect, Document, MergeError};
 use crate::export::ExportError;
 use crate::sv_app::{Class, Failure};
+use svdr_dump::{Defect, Document, MergeError};
 
 /// Why the writer stopped.
 #[derive(Debug, thiserror::Error)]
@@ -215,17 +216,7 @@ impl CommandError for FetchError {
     }
 }
 
-/// An error and its causes on one line, for the log; a cause that the text already ends with is not repeated.
+/// An error and its causes on one line, for the log.
 pub(crate) fn in_one_line(error: &dyn Error) -> String {
-    let mut causes: Vec<String> = Vec::new();
-    let text = exit::shown(&error.to_string());
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = exit::shown(&error.to_string());
-        if !causes.last().unwrap_or(&text).ends_with(&message) {
-            causes.push(message);
-        }
-        cause = error.source();
-    }
-    if causes.is_empty() { text } else { format!("{text} ({})", causes.join(": ")) }
+    shown(&Told::of(error).in_one_line())
 }

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use svdr_cli::files::{FileError, PrivateFile, Replace};
+use svdr_files::{FileError, PrivateFile, Replace};
 
 use super::{Ask, Making, Of, Piece, Pieces, WriteError};
-use crate::dump::{Expectations, Inspector, MergeError, MergeSummary};
+use svdr_dump::{Expectations, Inspector, MergeError, MergeSummary};
 
 /// What to keep, and where.
 #[derive(Clone, Debug)]

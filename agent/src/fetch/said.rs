@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use svdr_cli::exit::{CommandError as _, explain};
+use svdr_cli::failure::explain;
+use svdr_protocol::failure::CommandError as _;
 
 use super::error::{FetchError, in_one_line};
-use crate::dump::{ChunkDefect, Defect, Document, PayloadFileError, Position, Refusal};
 use crate::export::{DUMP_FILE, ExportError};
 use crate::sv_app::{Failure, SetupError, TokenError, TrustError, Words};
+use svdr_dump::{ChunkDefect, Defect, Document, PayloadFileError, Position, Refusal};
 
 const SNAPSHOT: &str =
     "https://sv.sv.example.com/api/sv/v0/admin/domain/data-snapshot?timestamp=2026-04-21T23:10:00Z";

@@ -9,9 +9,9 @@ use super::error::in_one_line;
 use super::signs::{Sign, Signs};
 use super::tries::Tries;
 use super::{FetchError, Order, attempt, trigger};
-use crate::dump::MergeSummary;
 use crate::export::Volume;
 use crate::sv_app::{RetryPolicy, SvApp};
+use svdr_dump::MergeSummary;
 
 /// By which way, and what that takes.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -1,11 +1,11 @@
 //! The blocking half of a try: makes the dump out of the pieces of a snapshot, in a private file.
 
 use bytes::Bytes;
-use svdr_cli::files::PrivateFile;
+use svdr_files::PrivateFile;
 use tokio::sync::mpsc::Receiver;
 
 use super::{App, Order, WriteError};
-use crate::dump::{Extractor, MergeError, MergeSummary, Merger};
+use svdr_dump::{Extractor, MergeError, MergeSummary, Merger};
 
 /// What a try brings, piece by piece.
 pub type Pieces = Receiver<Piece>;

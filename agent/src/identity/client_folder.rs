@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use rustls::pki_types::UnixTime;
-use svdr_cli::files::{self, FileError, Replace};
+use svdr_files::{FileError, Replace};
 use svdr_proto::tls::{ClientFiles, TlsError};
 use svdr_protocol::keys::PublicKey;
 
@@ -103,9 +103,9 @@ impl ClientFolder {
             coordinators: path.join("coordinator.crt"),
             valid_until: content.valid_until,
         };
-        files::write_private(&folder.coordinators, content.coordinators.as_bytes(), Replace::Never)?;
-        files::write_private(&folder.certificate, content.certificate.as_bytes(), Replace::Never)?;
-        files::write_private(&folder.key, content.key.as_bytes(), Replace::Never)?;
+        svdr_files::write_private(&folder.coordinators, content.coordinators.as_bytes(), Replace::Never)?;
+        svdr_files::write_private(&folder.certificate, content.certificate.as_bytes(), Replace::Never)?;
+        svdr_files::write_private(&folder.key, content.key.as_bytes(), Replace::Never)?;
         Ok(folder)
     }
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_proto::channel::ConnectError;
 use svdr_proto::limits::MAX_MESSAGE_LEN;
 use svdr_proto::tls::TlsError;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::EnvelopeError;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::receipt::ReceiptError;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -170,7 +170,7 @@ pub enum CallError {
 
 /// What a coordinator says in a status, fit for a terminal.
 fn said(status: &Status) -> String {
-    svdr_cli::exit::shown(status.message())
+    svdr_protocol::text::shown(status.message())
 }
 
 impl CallError {

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::FileError;
+use svdr_files::FileError;
 use svdr_proto::channel::ConnectError;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use tonic::{Code, Status};
 
-use crate::dump::MergeError;
+use svdr_dump::MergeError;
 
 /// How what arrived differs from what the donor signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

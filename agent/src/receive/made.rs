@@ -6,16 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicBool};
 
-use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::progress::Progress;
+use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::{Donation, Part};
 
 use super::{Lie, ReceiveError};
-use crate::dump::{self, Document, Expectations, Identities, MergeError, MergeSummary, Parts};
-use crate::hashing;
 use crate::store::parts;
+use svdr_dump::{Document, Expectations, Identities, MergeError, MergeSummary, Parts};
+use svdr_files::hashing;
 
 /// Stops what reads through it, when it is dropped: a merge of gigabytes does not go on when nobody waits for it.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ pub fn inspect<R: Read>(
     // One byte more than there should be shows that there are more, without reading all of them.
     let limited = || Ok::<_, ReceiveError>(open()?.take(signed.size.saturating_add(1)));
     let progress = Progress::bytes("checking the snapshot", Some(signed.size));
-    let found = dump::inspect(limited()?, expectations(donation), |bytes| progress.advance(bytes));
+    let found = svdr_dump::inspect(limited()?, expectations(donation), |bytes| progress.advance(bytes));
     let summary = match found.map_err(|error| refused(error, donor)) {
         Ok(summary) => summary,
         Err(ReceiveError::Refused { donor, source }) => {
@@ -114,7 +114,7 @@ pub fn merge(
     let progress = Progress::bytes("merging", Some(donation.snapshot.size));
     let mut file = PrivateFile::create(out, Replace::Force)?;
     let expectations = expectations(donation);
-    let summary = dump::merge(identities, source, expectations, Parts::Digest, &mut file, |bytes| {
+    let summary = svdr_dump::merge(identities, source, expectations, Parts::Digest, &mut file, |bytes| {
         progress.advance(bytes);
     })
     .map_err(|error| refused(error, donor))?;

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use svdr_cli::files::{FileError, PartialFile};
+use svdr_files::{FileError, PartialFile};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::statement::SessionId;
 

@@ -9,8 +9,8 @@
 
 use std::time::{Duration, Instant};
 
-use svdr_cli::files::PartialFile;
 use svdr_cli::progress::Progress;
+use svdr_files::PartialFile;
 use svdr_proto::channel;
 use svdr_proto::tls::{KeyBytes, TlsIdentity};
 use svdr_proto::v1::{FetchSnapshotRequest, FetchSnapshotResponse};

@@ -4,18 +4,18 @@
 //! signed evidence that the proposal names, by the same rule, computed here.
 
 use serde::Serialize;
-use svdr_cli::exit::shown;
 use svdr_cli::output::comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::heading::{Style, all, heading};
 use svdr_cli::session::{lost, plan, short, steps};
-use svdr_cli::span;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::document::ProposalDocument;
 use svdr_protocol::proposal::{Outcome, Parameters, propose};
 use svdr_protocol::session::Session;
+use svdr_protocol::span;
 use svdr_protocol::statement::{Body, CandidateSummary, Proposal};
+use svdr_protocol::text::shown;
 
 /// A proposal, and what follows from its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,7 +79,7 @@ impl Review {
             confirmed: confirmed.is_ok(),
             reason: confirmed
                 .err()
-                .map(|error| svdr_cli::exit::explain(&error).trim_start_matches("error: ").to_owned()),
+                .map(|error| svdr_cli::failure::explain(&error).trim_start_matches("error: ").to_owned()),
             values: values(session, proposal, outcome.as_ref()),
             recomputed: outcome.as_ref().map(ProposalDocument::from),
             parameters: parameters(&proposal.parameters, session),

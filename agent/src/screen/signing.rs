@@ -3,7 +3,6 @@
 //!
 //! They are shown before the question is asked, also with `--yes`, so that a runbook's log holds what was signed.
 
-use svdr_cli::exit::shown;
 use svdr_cli::session::heading::{DRILL, all};
 use svdr_cli::session::{lost, short};
 use svdr_protocol::certificate::AgreementCertificate;
@@ -13,6 +12,7 @@ use svdr_protocol::statement::{
     Abandonment, Agreement, Body, Confirmation, Milestone, Proposal, Readiness, Rejection, Release,
     abandonments_needed,
 };
+use svdr_protocol::text::shown;
 use svdr_protocol::time::Tick;
 
 mod donating;

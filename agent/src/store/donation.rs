@@ -9,14 +9,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use svdr_cli::crash::around_flush;
-use svdr_cli::files::{self, Replace};
+use svdr_files::Replace;
+use svdr_files::crash::around_flush;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::statement::{Donation, Part};
 use svdr_protocol::time::Timestamp;
 
 use super::{PartRecord, StoreError, parts};
-use crate::dump::MergeSummary;
+use svdr_dump::MergeSummary;
 
 /// A snapshot to donate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl DonationRecord {
     pub(super) fn write(&self, path: &Path) -> Result<(), StoreError> {
         let json = serde_json::to_vec_pretty(self)
             .map_err(|source| StoreError::DumpRecord { path: path.to_owned(), source })?;
-        around_flush(|| files::write_private(path, &json, Replace::Force))?;
+        around_flush(|| svdr_files::write_private(path, &json, Replace::Force))?;
         Ok(())
     }
 }

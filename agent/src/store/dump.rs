@@ -8,8 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use svdr_cli::crash::around_flush;
-use svdr_cli::files::{self, Replace};
+use svdr_files::Replace;
+use svdr_files::crash::around_flush;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::{MAX_PARTS, Part, Received};
@@ -17,8 +17,8 @@ use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote;
 
 use super::StoreError;
-use crate::dump::{CheckedFile, MergeSummary, Payload, PayloadFileError, PayloadPart, read_payload_file};
-use crate::hashing;
+use svdr_dump::{CheckedFile, MergeSummary, Payload, PayloadFileError, PayloadPart, read_payload_file};
+use svdr_files::hashing;
 
 /// A finished dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +156,7 @@ impl DumpRecord {
     pub(super) fn write(&self, path: &Path) -> Result<(), StoreError> {
         let json = serde_json::to_vec_pretty(self)
             .map_err(|source| StoreError::DumpRecord { path: path.to_owned(), source })?;
-        around_flush(|| files::write_private(path, &json, Replace::Force))?;
+        around_flush(|| svdr_files::write_private(path, &json, Replace::Force))?;
         Ok(())
     }
 }

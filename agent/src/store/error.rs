@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::FileError;
+use svdr_files::FileError;
 use svdr_protocol::certificate::CertificateError;
 use svdr_protocol::dsse::EnvelopeError;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::{SessionId, StatementError};
 
 /// Why the store cannot be used.

@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use svdr_cli::crash::around_flush;
-use svdr_cli::files::{self, Replace};
+use svdr_files::Replace;
+use svdr_files::crash::around_flush;
 use svdr_protocol::dsse::{Envelope, MAX_JSON_LEN};
 
 use super::StoreError;
@@ -67,7 +67,7 @@ pub(super) fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {
 
 pub(super) fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), StoreError> {
     let line = format!("{}\n", envelope.to_json());
-    around_flush(|| files::write_private(path, line.as_bytes(), Replace::Never))?;
+    around_flush(|| svdr_files::write_private(path, line.as_bytes(), Replace::Never))?;
     Ok(())
 }
 

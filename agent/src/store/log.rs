@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
-use svdr_cli::crash::around_flush;
+use svdr_files::crash::around_flush;
 use svdr_protocol::dsse::Envelope;
 
 use super::StoreError;

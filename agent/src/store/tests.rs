@@ -120,7 +120,7 @@ fn a_damaged_vote_is_an_error_that_names_the_file() {
         fs::write(&path, damaged).unwrap();
         let error = store.record(&world.roster).unwrap_err();
         assert!(error.to_string().contains("000001-milestone.json"), "{error}");
-        assert_eq!(svdr_cli::exit::CommandError::exit(&error), svdr_cli::exit::Exit::Refused);
+        assert_eq!(svdr_protocol::failure::CommandError::exit(&error), svdr_protocol::failure::Exit::Refused);
     }
     // A vote whose bytes are whole, but altered.
     let altered = String::from_utf8(whole).unwrap().replacen("\"sig\":\"", "\"sig\":\"AAAA", 1);

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_protocol::certificate::CertificateError;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::Phase;
 use svdr_protocol::statement::SessionId;
 use svdr_protocol::transcript::LineError;

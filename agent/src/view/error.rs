@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use svdr_cli::exit::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::NotAccepted;
 use svdr_protocol::statement::{SessionId, StatementError};
 

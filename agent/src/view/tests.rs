@@ -158,7 +158,7 @@ fn a_session_of_another_roster_is_refused_and_told_apart_from_an_unknown_one() {
     let other = Arc::new(Roster::parse(&text).unwrap());
     let refused = View::stored(&store, &other, &name(1), meeting.session.id()).unwrap_err();
     assert!(matches!(refused, ViewError::Opening { .. }), "{refused}");
-    assert_eq!(svdr_cli::exit::CommandError::exit(&refused), svdr_cli::exit::Exit::Refused);
+    assert_eq!(svdr_protocol::failure::CommandError::exit(&refused), svdr_protocol::failure::Exit::Refused);
     let unknown = View::stored(&store, &meeting.roster, &name(1), SessionId::from_bytes([3; 16]));
     assert!(unknown.unwrap().is_none());
     assert!(others(&store, &other, &name(1), SessionId::from_bytes([3; 16])).unwrap().is_empty());
@@ -201,7 +201,7 @@ fn a_rewritten_history_is_refused_after_a_restart_with_both_receipts_kept() {
     Ledger::open(&store, id, &coordinator).unwrap().follow(&store, &transcript(&[0, 1, 2, 3])).unwrap();
     let mut again = Ledger::open(&store, id, &coordinator).unwrap();
     let error = again.follow(&store, &transcript(&[0, 2, 1, 3])).unwrap_err();
-    assert_eq!(svdr_cli::exit::CommandError::exit(&error), svdr_cli::exit::Exit::Refused);
+    assert_eq!(svdr_protocol::failure::CommandError::exit(&error), svdr_protocol::failure::Exit::Refused);
     let ViewError::History { proof, .. } = error else { panic!("{error}") };
     let kept = std::fs::read_to_string(proof).unwrap();
     let receipts: Vec<VerifiedReceipt> = kept

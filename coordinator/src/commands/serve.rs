@@ -9,14 +9,14 @@ use std::time::Duration;
 use clap::Args;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::identity::{self, IdentityError};
 use svdr_cli::output::{self, Output};
 use svdr_cli::roster_file::{self, RosterFileError};
-use svdr_cli::span;
+use svdr_files::{PrivateFile, Replace};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
+use svdr_protocol::span;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

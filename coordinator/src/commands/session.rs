@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::FileError;
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::choice::{self, ChoiceError};
 use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::heading::Style;
 use svdr_cli::session::screen;
-use svdr_cli::span;
+use svdr_files::FileError;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::DEFAULT_MARGIN;
 use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::session::{NotProposable, Session};
+use svdr_protocol::span;
 use svdr_protocol::statement::{Abort, Body, Open, Proposal, SessionId};
 use svdr_protocol::time::Timestamp;
 
@@ -315,7 +315,7 @@ async fn list(client: &mut Client, output: Output) -> Result<(), SessionCommandE
                     one.reason,
                 ]);
             }
-            output::print(&svdr_cli::exit::shown(&table.to_string()))
+            output::print(&svdr_protocol::text::shown(&table.to_string()))
         }
     };
     printed.map_err(SessionCommandError::Print)

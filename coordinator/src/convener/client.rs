@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_cli::identity::{self, IdentityError};
 use svdr_cli::roster_file::{self, RosterFileError};
 use svdr_proto::channel::{ConnectError, connect};
@@ -13,6 +12,7 @@ use svdr_proto::v1;
 use svdr_proto::v1::session_service_client::SessionServiceClient;
 use svdr_protocol::certificate::{CertificateError, CompletionCertificate};
 use svdr_protocol::dsse::{Envelope, EnvelopeError};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::receipt::{Broken, Chain, ReceiptError, VerifiedReceipt};

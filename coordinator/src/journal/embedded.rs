@@ -15,7 +15,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
-use svdr_cli::crash::around_flush;
+use svdr_files::crash::around_flush;
 use svdr_protocol::digest::Digest;
 
 use super::mark::{Mark, MarkFile};

@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use svdr_cli::crash::around_flush;
+use svdr_files::crash::around_flush;
 use svdr_protocol::digest::Digest;
 
 /// Records, head, checksum over both.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Command};
 pub use clap_complete::Shell;
 
-use crate::exit::{CommandError, Exit};
 use crate::output;
+use svdr_protocol::failure::{CommandError, Exit};
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]

@@ -7,7 +7,8 @@
 
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write};
 
-use crate::exit::{CommandError, Exit, shown};
+use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::text::shown;
 
 /// How often a question is asked before whatever was answered is taken for a no.
 const MAX_TRIES: usize = 3;

@@ -8,11 +8,11 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::exit::{CommandError, Exit};
-use crate::files::{self, FileError, Replace};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{self, DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
+use svdr_files::{FileError, Replace};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use zeroize::Zeroizing;
 
@@ -92,7 +92,7 @@ pub fn create(path: &Path) -> Result<PublicKey, IdentityError> {
     let key = SigningKey::from_bytes(&seed);
     let pair = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
     let pem = pair.to_pkcs8_pem(LineEnding::LF).map_err(IdentityError::Encode)?;
-    files::write_private(path, pem.as_bytes(), Replace::Never).map_err(|error| match error {
+    svdr_files::write_private(path, pem.as_bytes(), Replace::Never).map_err(|error| match error {
         FileError::Exists { path } => IdentityError::Exists { path },
         error => IdentityError::Write(error),
     })?;

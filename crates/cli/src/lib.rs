@@ -2,9 +2,7 @@
 
 pub mod completions;
 pub mod confirm;
-pub mod crash;
-pub mod exit;
-pub mod files;
+pub mod failure;
 pub mod identity;
 pub mod logging;
 pub mod output;
@@ -12,4 +10,3 @@ pub mod progress;
 pub mod roster_command;
 pub mod roster_file;
 pub mod session;
-pub mod span;

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
-use crate::exit::{CommandError, Exit};
 use crate::output::{self, Output};
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::{Roster, governance_threshold};
 
 use crate::roster_file::{self, RosterFileError};

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::exit::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::{MAX_ROSTER_LEN, Roster, RosterError};
 
 /// Why a roster file cannot be used.

@@ -4,7 +4,7 @@
 //! [`heading`] what stands at the top of every screen; [`plan`] what is proposed; [`steps`] the table of members and steps; [`waiting`] what
 //! is waited for, and from whom; [`live`] redraws a screen while it changes. [`choice`] tells which session is meant.
 //!
-//! Whatever a session holds was written by others, so text passes through [`shown`](crate::exit::shown) before it
+//! Whatever a session holds was written by others, so text passes through [`shown`](svdr_protocol::text::shown) before it
 //! is returned. What must not be missed stands at the top of every screen: that the session is a drill, who
 //! contradicted itself, who took an attestation back, and that a convener ended it.
 //!
@@ -39,7 +39,7 @@ pub fn screen(facts: &facts::SessionFacts, me: Option<&MemberName>, style: headi
     parts.extend(runbook::milestones(facts, me, style));
     parts.extend(runbook::restored(facts, style));
     parts.extend(plan::way_round(facts));
-    parts.push(crate::exit::shown(&format!("Waits for {}.", facts.waits_for)));
+    parts.push(svdr_protocol::text::shown(&format!("Waits for {}.", facts.waits_for)));
     parts.join("\n\n")
 }
 
@@ -114,5 +114,5 @@ pub fn size(bytes: u64) -> String {
 /// A span of history in human units.
 pub fn lost(seconds: i64) -> String {
     // The newest matched tick is never before the recovery timestamp.
-    crate::span::print(seconds.unsigned_abs())
+    svdr_protocol::span::print(seconds.unsigned_abs())
 }

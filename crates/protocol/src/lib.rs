@@ -9,6 +9,7 @@ pub mod digest;
 pub mod dsse;
 pub mod equivocation;
 pub mod evidence;
+pub mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[doc(hidden)]
@@ -20,7 +21,9 @@ pub mod proposal;
 pub mod receipt;
 pub mod roster;
 pub mod session;
+pub mod span;
 pub mod statement;
+pub mod text;
 pub mod time;
 pub mod transcript;
 pub mod vote;

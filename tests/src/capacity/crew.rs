@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use svdr_cli::files::{self, Replace};
+use svdr_files::Replace;
 use svdr_proto::v1::watch_response::Event;
 use svdr_proto::v1::{self, SessionState};
 use svdr_protocol::dsse::Envelope;
@@ -140,7 +140,7 @@ fn start(
     let own = members(member).pop().ok_or("there is no such member")?;
     let identities =
         document::identities(&own.name, &own.participant, SYNCHRONIZER, member as u64).to_string();
-    files::write_private(folder.join("identities.json"), identities.as_bytes(), Replace::Never)?;
+    svdr_files::write_private(folder.join("identities.json"), identities.as_bytes(), Replace::Never)?;
     fs::write(folder.join("token"), "a token")?;
     let config = network.path().join(format!("agent-{member}.toml"));
     let (url, key) = (coordinator.url(), &coordinator.started.public_key);

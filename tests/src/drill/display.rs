@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use svdr_cli::exit::shown;
 use svdr_cli::session::facts::SessionFacts;
 use svdr_cli::session::heading::Style;
 use svdr_cli::session::live::Live;
 use svdr_protocol::session::Session;
+use svdr_protocol::text::shown;
 
 use super::DrillError;
 use super::command;

@@ -275,7 +275,7 @@ fn write_config(
     ];
     for (name, content) in files {
         let path = folder.join(name);
-        svdr_cli::files::write_private(&path, content.as_bytes(), svdr_cli::files::Replace::Never)
+        svdr_files::write_private(&path, content.as_bytes(), svdr_files::Replace::Never)
             .map_err(io::Error::other)
             .map_err(failed(&path, "writing the file"))?;
     }

@@ -304,7 +304,7 @@ impl<'a> Completed<'a> {
                  the round before moved on once enough others had abandoned it.",
                 network.names(story.pruned()).join(", "),
                 self.round,
-                svdr_cli::span::print(parameters.margin.as_secs())
+                svdr_protocol::span::print(parameters.margin.as_secs())
             ));
         }
         for LeftBehind { member, reason } in &self.left_behind {

@@ -146,7 +146,7 @@ fn start(
         [("agent.toml", config), ("token", app.options().token.clone()), ("ca.pem", pem(&app).to_owned())];
     for (file, content) in files {
         let path = network.folder.join(&name).join(file);
-        svdr_cli::files::write_private(&path, content.as_bytes(), svdr_cli::files::Replace::Never)
+        svdr_files::write_private(&path, content.as_bytes(), svdr_files::Replace::Never)
             .map_err(std::io::Error::other)
             .map_err(failed(&path, "writing the file"))?;
     }

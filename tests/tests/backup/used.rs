@@ -122,12 +122,8 @@ fn a_session_completes_with_encrypted_backups() {
     let session = town.agents.open(&[]).unwrap();
     let age = age::x25519::Identity::generate();
     let key = town.agents.network.path().join("age.key");
-    svdr_cli::files::write_private(
-        &key,
-        age.to_string().expose_secret().as_bytes(),
-        svdr_cli::files::Replace::Never,
-    )
-    .unwrap();
+    svdr_files::write_private(&key, age.to_string().expose_secret().as_bytes(), svdr_files::Replace::Never)
+        .unwrap();
     let agents: Vec<_> = (1..=4)
         .map(|member| {
             let backup = format!("sv-{member}/identities.json");

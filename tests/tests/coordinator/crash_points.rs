@@ -1,6 +1,6 @@
 //! A coordinator that is stopped just before and just after each flush of its journal, and started again.
 //!
-//! `SVDR_CRASH_AT` stops the process as `kill -9` does (see `svdr_cli::crash`). In each pass a whole session, with a
+//! `SVDR_CRASH_AT` stops the process as `kill -9` does (see `svdr_files::crash`). In each pass a whole session, with a
 //! statement of every kind, is handed in, and the coordinator is stopped at the same point of every statement's way to
 //! the disk: what was on its way is handed in again to the next process, which stops at the next statement.
 

@@ -1,6 +1,6 @@
 //! A coordinator that is stopped just before and just after each flush while a stream of statements is on its way.
 //!
-//! `SVDR_CRASH_AT` stops the process as `kill -9` does (see `svdr_cli::crash`). How many statements share a flush is up
+//! `SVDR_CRASH_AT` stops the process as `kill -9` does (see `svdr_files::crash`). How many statements share a flush is up
 //! to the moment; that each receipt that came is kept, and each statement is there once, is not.
 
 use std::fs;

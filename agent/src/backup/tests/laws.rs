@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::super::fuzz::{any_backup, check, read};
 use super::*;
-use crate::dump::{Expectations, Identities, Parts, merge};
+use svdr_dump::{Expectations, Identities, Parts, merge};
 
 const SNAPSHOT: &str = r#"{"created_at":"2026-04-21T23:10:00Z","migration_id":6,"data_snapshot":{"acs_snapshot":"AAEC","acs_timestamp":"2026-04-21T23:10:00Z","dars":[]}}"#;
 

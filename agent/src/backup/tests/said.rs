@@ -3,13 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use svdr_cli::exit::{CommandError, explain};
+use svdr_cli::failure::explain;
+use svdr_protocol::failure::CommandError;
 use svdr_protocol::names::MemberName;
 use zeroize::Zeroizing;
 
 use super::super::recipients::Place;
 use super::super::*;
-use crate::dump::Identities;
+use svdr_dump::Identities;
 
 fn backup() -> PathBuf {
     "/secure/identities.age".into()

@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::Args;
 use rustls::pki_types::UnixTime;
 use serde::Serialize;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::{self, FileError, Replace};
 use svdr_cli::output::{self, Output};
-use svdr_cli::span;
+use svdr_files::{FileError, Replace};
 use svdr_proto::tls::{SERVER_NAME, TlsError, identity_certificate_pem};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
+use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
 
 use crate::identity::client_folder::{ClientFolder, ClientFolderError};
@@ -110,7 +110,7 @@ pub(super) fn run(args: &CertificateArgs, output: Output) -> Result<(), Certific
         None => output::print(&certificate).map_err(CertificateCommandError::Print),
         Some(out) => {
             let replace = if args.force { Replace::Force } else { Replace::Never };
-            Ok(files::write_private(out, certificate.as_bytes(), replace)?)
+            Ok(svdr_files::write_private(out, certificate.as_bytes(), replace)?)
         }
     }
 }

@@ -17,7 +17,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use svdr_cli::exit;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::evidence::document::{EvidenceDocument, MAX_DOCUMENT_LEN};
@@ -363,7 +362,7 @@ fn for_each_document(
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", exit::shown(&self.path.display().to_string()), self.line)
+        write!(f, "{}:{}", svdr_protocol::text::shown(&self.path.display().to_string()), self.line)
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use svdr_cli::output;
 use svdr_cli::output::comfy_table::ColumnConstraint;
-use svdr_cli::span;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::{Candidate, Choice, Outcome, listed};
+use svdr_protocol::span;
 
 /// Marks the chosen candidate, in the table, the reasons and the chart alike.
 pub(super) const CHOSEN: &str = "=>";

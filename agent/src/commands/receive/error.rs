@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use svdr_cli::exit::{CommandError, Exit};
 use svdr_proto::tls::TlsError;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::SessionId;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use svdr_cli::files::PartialFile;
+use svdr_files::PartialFile;
 use svdr_proto::tls::TlsIdentity;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,10 +11,10 @@ use super::snapshot::Snapshot;
 use super::{Offered, ReceiveCommandError, Receiving};
 use crate::commands::decide::DecideError;
 use crate::driver::jobs;
-use crate::dump::{Identities, MergeSummary};
 use crate::receive::{self, Partial, ReceiveError, Source, Stop, TransferError};
 use crate::store::DumpRecord;
 use crate::sv_app::RetryPolicy;
+use svdr_dump::{Identities, MergeSummary};
 
 impl Receiving<'_> {
     /// Makes the dump, until done or stopped by a signal.

@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::Donation;
 
-use crate::dump::{Identities, MergeSummary};
 use crate::receive::{self, Lie, Partial, ReceiveError, Stoppable, TransferError};
+use svdr_dump::{Identities, MergeSummary};
 
 /// What has arrived.
 pub(super) enum Snapshot<'a> {

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::exit::shown;
-use svdr_cli::files::Replace;
 use svdr_cli::output::{self, Output};
 use svdr_cli::progress::Progress;
+use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 
 use super::dump::expectations;
@@ -21,8 +21,8 @@ use super::proof::{ProofArgs, missing};
 use crate::commands::deliver::pair;
 use crate::config::{AgentConfig, Deliver};
 use crate::deliver::{self, DeliverError, Permit};
-use crate::dump::{MergeSummary, check_validator_dump};
 use crate::validator::{Recovery, RecoveryError};
+use svdr_dump::{MergeSummary, check_validator_dump};
 
 /// Where a dump is put.
 #[derive(Clone, Debug, Default, Args)]

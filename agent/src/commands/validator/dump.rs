@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::files::{PrivateFile, Replace};
 use svdr_cli::output::{self, Output};
-use svdr_cli::span;
+use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::span;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::app_args::{VALIDATOR_APP, ValidatorAppArgs};
@@ -19,10 +19,10 @@ use super::proof::{Proof, ProofArgs};
 use crate::commands::merge;
 use crate::config::{AgentConfig, ConfigError, Missing};
 use crate::deliver::DeliverError;
-use crate::dump::{Expectations, MergeSummary, Parts};
 use crate::fetch::{self, App, Order};
 use crate::sv_app::{RetryPolicy, Settings, SvApp};
 use crate::validator::Recovery;
+use svdr_dump::{Expectations, MergeSummary, Parts};
 
 /// Threads that run the network: one download, and what watches for signals. Writing has a thread of its own.
 const NETWORK_THREADS: usize = 2;
@@ -127,8 +127,9 @@ pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), Valida
     };
     let printed = match output {
         Output::Json => output::print_json(&report),
-        Output::Table => merge::print(&args.out, &summary, output)
-            .and_then(|()| output::print(&svdr_cli::exit::shown(&next(args, &proof.recovery, way.as_ref())))),
+        Output::Table => merge::print(&args.out, &summary, output).and_then(|()| {
+            output::print(&svdr_protocol::text::shown(&next(args, &proof.recovery, way.as_ref())))
+        }),
     };
     printed.map_err(ValidatorError::Print)
 }

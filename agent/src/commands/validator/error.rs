@@ -4,22 +4,22 @@ use std::io;
 use std::path::PathBuf;
 
 use svdr_cli::confirm::ConfirmError;
-use svdr_cli::exit::{CommandError, Exit};
-use svdr_cli::files::FileError;
 use svdr_cli::session::choice::ChoiceError;
+use svdr_files::FileError;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionIdError;
 use svdr_protocol::time::Timestamp;
 
 use crate::config::ConfigError;
 use crate::deliver::DeliverError;
-use crate::dump::MergeError;
 use crate::fetch::FetchError;
 use crate::identity::IdentityError;
 use crate::link::{CallError, LinkError};
 use crate::roster_file::RosterFileError;
 use crate::sv_app::{Failure, SetupError, Words};
 use crate::validator::{Recovery, RecoveryError};
+use svdr_dump::MergeError;
 
 /// Why there is no dump, or why it is not delivered.
 #[derive(Debug, thiserror::Error)]
@@ -272,7 +272,7 @@ impl CommandError for ValidatorError {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use svdr_cli::exit::explain;
+    use svdr_cli::failure::explain;
     use svdr_protocol::session::Phase;
     use svdr_protocol::statement::SessionId;
 

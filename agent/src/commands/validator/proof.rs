@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 use svdr_cli::confirm::{self, Beforehand, ConfirmError};
-use svdr_cli::exit::shown;
 use svdr_cli::session::choice;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::SessionId;
+use svdr_protocol::text::shown;
 
 use super::error::ValidatorError;
 use crate::config::{AgentConfig, ConfigError, Coordinator, Missing};

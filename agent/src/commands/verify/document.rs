@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use svdr_cli::exit;
+use svdr_cli::failure;
 use svdr_cli::session::facts::{Remark, SessionFacts, phase_name};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
@@ -273,7 +273,7 @@ fn checked(Line { number, content }: &Line, places: &Places) -> Option<Checked> 
         }
         Content::Refused(error) => {
             checked.holds = false;
-            checked.error = Some(exit::explain(error).trim_start_matches("error: ").to_owned());
+            checked.error = Some(failure::explain(error).trim_start_matches("error: ").to_owned());
         }
     }
     Some(checked)
@@ -306,7 +306,7 @@ fn proposal(session: &svdr_protocol::session::Session, one: &Recomputed) -> Prop
         Some(Unconfirmed::Missing { missing }) => {
             (None, Some(format!("{} of the evidences that it was computed from are not here", missing.len())))
         }
-        Some(error) => (Some(false), Some(exit::explain(error).trim_start_matches("error: ").to_owned())),
+        Some(error) => (Some(false), Some(failure::explain(error).trim_start_matches("error: ").to_owned())),
     };
     Proposal {
         round,

@@ -1,10 +1,10 @@
 //! What was verified, for a person: what does not hold first, then each session, then the verdict.
 
-use svdr_cli::exit::shown;
 use svdr_cli::output;
 use svdr_cli::session::facts::Remark;
 use svdr_cli::session::heading::{DRILL, Style, all};
 use svdr_cli::session::short;
+use svdr_protocol::text::shown;
 
 use super::document::{
     Chain, Checked, Completed, Document, Donation, Equivocation, Proof, Proposal, Received, Session,

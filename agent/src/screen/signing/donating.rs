@@ -1,12 +1,12 @@
 //! The words before a donation, and before a snapshot is received.
 
-use svdr_cli::exit::shown;
 use svdr_cli::session::heading::all;
 use svdr_cli::session::{short, size};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Agreement, Donation};
+use svdr_protocol::text::shown;
 
 use super::{agreement, opening};
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::files::{self, Replace};
 use svdr_cli::output::{self, Output};
 use svdr_cli::session::facts::phase_name;
+use svdr_files::Replace;
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::transcript;
 
@@ -68,7 +68,7 @@ pub(super) async fn transcript(
         text.push_str(line);
         text.push('\n');
     });
-    files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
+    svdr_files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
     let exported = Exported {
         session: session.id().to_string(),
         statements: entries.len(),
@@ -106,7 +106,7 @@ pub(super) async fn certificate(
     let id = meant(client, &args.session).await?;
     let certificate = client.certificate(id).await?;
     let text: String = certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
-    files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
+    svdr_files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
     let certified = Certified {
         session: id.to_string(),
         drill: certificate.agreement().drill(),

@@ -6,7 +6,7 @@ use svdr_protocol::names::MemberName;
 
 use super::facts::{Remark, SessionFacts};
 use super::short;
-use crate::exit::shown;
+use svdr_protocol::text::shown;
 
 /// Contradictions of one member that are shown one by one.
 const SHOWN_EQUIVOCATIONS: usize = 3;

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use svdr_protocol::statement::Verified;
 
 use super::short;
-use crate::exit::shown;
+use svdr_protocol::text::shown;
 
 /// Goes to the top left.
 const HOME: &str = "\u{1b}[H";

@@ -3,7 +3,7 @@
 use super::facts::{BoundsFacts, HeldRound, ProposalFacts, SessionFacts};
 use super::heading::all;
 use super::{lost, short};
-use crate::exit::shown;
+use svdr_protocol::text::shown;
 
 /// The proposal of the round; `None` before the first one.
 pub fn plan(facts: &SessionFacts) -> Option<String> {
@@ -72,7 +72,7 @@ pub fn way_round(facts: &SessionFacts) -> Option<String> {
             text += &format!(
                 "Within these bounds the rule chooses {at}, if a margin of {} will do: less time before the tick to be \
                  sure of. A convener proposes it with:\n",
-                crate::span::print(margin)
+                svdr_protocol::span::print(margin)
             );
         }
         (None, _, reason) => {

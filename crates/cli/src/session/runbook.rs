@@ -6,8 +6,8 @@ use svdr_protocol::names::MemberName;
 use super::facts::SessionFacts;
 use super::facts::restored::RestorationFacts;
 use super::heading::{Style, all};
-use crate::exit::shown;
 use crate::output::comfy_table::{ContentArrangement, Table, presets};
+use svdr_protocol::text::shown;
 
 /// What a step's column is called: a word or two.
 const fn column(step: Step) -> &'static str {

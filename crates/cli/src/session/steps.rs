@@ -9,8 +9,8 @@ use svdr_protocol::names::MemberName;
 use super::facts::{DonationFacts, MemberFacts, MisfitFacts, PartDifference, SessionFacts};
 use super::heading::{Style, all};
 use super::{short, size};
-use crate::exit::shown;
 use crate::output::comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use svdr_protocol::text::shown;
 
 /// Marks the row of the member whose screen it is.
 pub(super) const OWN: &str = "=>";

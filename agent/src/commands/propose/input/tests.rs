@@ -72,8 +72,8 @@ fn read(files: &[&str]) -> Result<Vec<(String, bool)>, String> {
         fs::write(path, content).unwrap();
     }
     let folder = format!("{}/", folder.path().display());
-    let inputs =
-        Inputs::read(&paths, &roster()).map_err(|error| exit::explain(&error).replace(&folder, ""))?;
+    let inputs = Inputs::read(&paths, &roster())
+        .map_err(|error| svdr_cli::failure::explain(&error).replace(&folder, ""))?;
     let newest = |input: &Input| {
         let newest = input.evidence.about.values().filter_map(|about| about.matches.newest()).max();
         newest.unwrap().to_string()[14..16].to_owned()

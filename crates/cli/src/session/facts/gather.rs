@@ -187,7 +187,7 @@ fn propose_command(session: &Session, parameters: &Parameters) -> String {
     let mut command = format!("svdr-coordinator session propose {}", session.id());
     if *margin != own.margin {
         // Without the spaces that people read better.
-        command += &format!(" --margin {}", crate::span::print(margin.as_secs()).replace(' ', ""));
+        command += &format!(" --margin {}", svdr_protocol::span::print(margin.as_secs()).replace(' ', ""));
     }
     if *threshold != own.threshold {
         command += &format!(" --threshold {threshold}");

@@ -1,0 +1,333 @@
+//! One line of every form, and lines that only look like one.
+
+use super::*;
+
+const PERIOD: &str =
+    "CommitmentPeriod(fromExclusive = 2026-04-21T23:24:00Z, toInclusive = 2026-04-21T23:25:00Z)";
+const SENDER: &str = "PAR::Digital-Asset-2::1220e5a29d39";
+const LOGGER: &str =
+    "c.d.c.p.p.AcsCommitmentProcessor:participant=participant/synchronizerId=global-domain::1220be58c29e";
+const HEADER: &str = "2026-04-21 23:25:07,123 [canton-env-ec-36] INFO ";
+const TRACE: &str = "3f2a9c1d8a7b6c5d4e3f2a1b0c9d8e7f";
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_truncating(text).unwrap()
+}
+
+fn tick(text: &str) -> Tick {
+    Tick(at(text))
+}
+
+fn matched() -> String {
+    format!("Commitment correct for sender {SENDER}... and period {PERIOD}")
+}
+
+fn expected() -> Commitment {
+    Commitment { sender: SENDER.to_owned(), tick: tick("2026-04-21T23:25:00Z") }
+}
+
+fn ours(line: &str) -> Message {
+    match read_line(line.as_bytes()) {
+        Line::Ours(message) => message,
+        other => panic!("{other:?}: {line}"),
+    }
+}
+
+fn fact(line: &str) -> Fact {
+    ours(line).fact
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[test]
+fn every_writer_and_wrapper() {
+    let text = format!("{HEADER} {LOGGER} tid:{TRACE} - {}", matched());
+    let record = format!(
+        r#"{{"@timestamp":"2026-04-21T23:25:07.123Z","message":{},"logger_name":{},"thread_name":"t","level":"INFO","trace-id":"{TRACE}","span-id":"1"}}"#,
+        json(&matched()),
+        json(LOGGER)
+    );
+    let turned = format!(
+        r#"{{"level_value":20000,"trace-id":"{TRACE}","logger_name":{},"@version":"1","message":{},"nested":{{"message":"x"}},"@timestamp":"2026-04-21T23:25:07.123Z"}}"#,
+        json(LOGGER),
+        json(&matched())
+    );
+    let escaped = json(&record);
+    let twice = json(escaped.trim_matches('"'));
+    let lines = [
+        text.clone(),
+        format!("{HEADER} {LOGGER} - {}", matched()),
+        format!("{HEADER} {LOGGER} tid:{TRACE}-span - {}, context: {{a: b}}", matched()),
+        format!("{text}\r"),
+        format!("\u{feff}{text}"),
+        record.clone(),
+        turned.clone(),
+        format!("[{record},"),
+        format!("2026-04-21T23:25:07.123456789Z stdout F {text}"),
+        format!("2026-04-21T23:25:07.123456789Z stderr F {turned}"),
+        format!(
+            r#"{{"log":{},"stream":"stdout","time":"2026-04-21T23:25:07.123456789Z"}}"#,
+            json(&format!("{text}\n"))
+        ),
+        format!(
+            r#"{{"stream":"stdout","log":{},"time":"2026-04-21T23:25:07.123456789Z"}}"#,
+            json(&format!("{record}\n"))
+        ),
+        format!("2026-04-21T23:25:07.123Z [⋮] INFO - {LOGGER} ({TRACE}-run-1-2…) - {}", matched()),
+        format!(r#"{{"insertId":"a","jsonPayload":{record},"resource":{{"type":"k8s"}}}}"#),
+        format!(r#"{{"textPayload":{},"timestamp":"2026-04-21T23:25:07.2Z"}}"#, json(&text)),
+        format!(r#"{{"line":{escaped},"labels":{{"app":"participant"}}}}"#),
+        format!(r#"{{"line":{twice}}}"#),
+        format!(r#"{{"line":{}}}"#, json(&escaped)),
+        escaped.trim_matches('"').to_owned(),
+        format!(r#"{{"_source":{{"message":{},"logger_name":{}}}}}"#, json(&matched()), json(LOGGER)),
+        format!(r#"{{"preview":false,"result":{{"_raw":{}}}}}"#, json(&text)),
+        format!(r#"{{"body":{},"attributes":{{"logger_name":{}}}}}"#, json(&matched()), json(LOGGER)),
+    ];
+    for line in lines {
+        let message = ours(&line);
+        assert_eq!(message.fact, Fact::Match(expected()), "{line}");
+        assert_eq!(message.synchronizer.as_deref(), Some("global-domain::1220be58c29e"), "{line}");
+        assert!(message.logger, "{line}");
+    }
+}
+
+#[test]
+fn a_bare_message_counts_and_says_so() {
+    for line in [
+        format!(r#"{{"message":{},"timestamp":"2026-04-21T23:25:07Z"}}"#, json(&matched())),
+        format!(r#"{{"textPayload":{}}}"#, json(&matched())),
+        format!(r#"{{"jsonPayload":{{"message":{}}}}}"#, json(&matched())),
+    ] {
+        let message = ours(&line);
+        assert_eq!(
+            (message.fact, message.logger, message.synchronizer),
+            (Fact::Match(expected()), false, None)
+        );
+    }
+}
+
+#[test]
+fn text_that_a_user_got_into_another_line_does_not_count() {
+    let phrase = matched();
+    let other =
+        "c.d.c.p.a.s.c.CommandSubmissionServiceImpl:participant=p/synchronizerId=global-domain::1220be58c29e";
+    for line in [
+        format!("{HEADER} {other} tid:{TRACE} - {phrase}"),
+        format!("{HEADER} {other} tid:{TRACE} - party - {phrase}"),
+        format!("{HEADER} {other} - c.d.c.p.p.AcsCommitmentProcessor - {phrase}"),
+        format!("{HEADER} {other} - x {HEADER} {LOGGER} - {phrase}"),
+        format!("{HEADER} {LOGGER} - Ignoring {phrase}"),
+        format!("{HEADER} {LOGGER} -  {phrase}"),
+        format!("2026-04-21T23:25:07.123Z [⋮] INFO - {other} ({TRACE}-AcsCommitmentProcessor…) - {phrase}"),
+        format!("2026-04-21T23:25:07.123Z [⋮] INFO - {LOGGER} ({TRACE}) - workflow - {phrase}"),
+        format!(r#"{{"message":{},"logger_name":{}}}"#, json(&phrase), json(other)),
+        format!(r#"{{"message":"user input","logger_name":{},"workflow":{}}}"#, json(LOGGER), json(&phrase)),
+        format!(r#"{{"message":"user input","logger_name":{},"body":{}}}"#, json(LOGGER), json(&phrase)),
+        format!(
+            r#"{{"message":"user input","logger_name":{},"stack_trace":{{"message":{}}}}}"#,
+            json(other),
+            json(&phrase)
+        ),
+        format!(
+            r#"{{"message":"see {{\"message\":\"x\"}}","thread_name":{},"logger_name":{}}}"#,
+            json(&phrase),
+            json(LOGGER)
+        ),
+        format!(r#"{{"log":{},"stream":"stdout"}}"#, json(&phrase)),
+        format!(r#"{{"message":{}}}"#, json(&format!("a {phrase}"))),
+    ] {
+        assert_eq!(read_line(line.as_bytes()), Line::Foreign, "{line}");
+    }
+    for line in [
+        phrase.clone(),
+        format!(" {phrase}"),
+        format!("\tat x: {HEADER} {LOGGER} - {phrase}"),
+        format!("x{HEADER} {LOGGER} - {phrase}"),
+        format!(r#"{{"custom":{{"message":{},"logger_name":{}}}}}"#, json(&phrase), json(LOGGER)),
+    ] {
+        assert_eq!(read_line(line.as_bytes()), Line::Unreadable, "{line}");
+    }
+}
+
+#[test]
+fn messages_that_are_not_about_one_comparison() {
+    for message in [
+        format!("Computed and stored 12 commitment messages for period {PERIOD}"),
+        format!("Ignoring incoming commitment for a pruned period: {PERIOD}"),
+        format!("Ignoring incoming commitment for a skipped period due to catch-up: {PERIOD}"),
+        "Buffering a commitment for later processing".to_owned(),
+        "Processing 3 remote commitments".to_owned(),
+        "ACS_COMMITMENT_MISMATCH is what we look for".to_owned(),
+    ] {
+        assert_eq!(
+            read_line(format!("{HEADER} {LOGGER} - {message}").as_bytes()),
+            Line::Foreign,
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn checks_are_no_matches() {
+    for start in ["Checking commitment (purportedly by) ", "Checking commitment signature (purportedly by) "]
+    {
+        let message =
+            ours(&format!("{HEADER} {LOGGER} tid:{TRACE} - {start}{SENDER}... for period {PERIOD}"));
+        assert_eq!(message.fact, Fact::Checking(expected()));
+        assert_eq!(message.trace.as_deref(), Some(TRACE));
+    }
+}
+
+#[test]
+fn mismatches_in_all_their_shapes() {
+    for code in ["ACS_COMMITMENT_MISMATCH", "ACS_MISMATCH_NO_SHARED_CONTRACTS"] {
+        for class in ["AcsCommitment", "AscCommitment", "BufferedAcsCommitment"] {
+            for field in ["psid", "synchronizerId", "domainId"] {
+                let local = "CommitmentPeriod(fromExclusive = 2026-04-21T20:00:00Z, toInclusive = 2026-04-21T20:01:00Z)";
+                let line = format!(
+                    "{HEADER} c.d.c.p.p.AcsCommitmentProcessor:participant=p tid:{TRACE} - {code}(5,3f2a9c1d): The local \
+                     commitment does not match the remote commitment err-context:{{local=Vector(({local}, SHA-256:0f3a...)), \
+                     location=AcsCommitmentProcessor.scala:1860, remote={class}({field} = global-domain::1220be58c29e::34-0, \
+                     sender = PAR::a b:c::1220e5a29d39..., counterParticipant = PAR::Own::1220aaaaaaaa..., period = {PERIOD}, \
+                     commitment = SHA-256:77ab...)}}"
+                );
+                let message = ours(&line);
+                let remote = Commitment { sender: "PAR::a b:c::1220e5a29d39".to_owned(), ..expected() };
+                let code = format!("{code}(5,3f2a9c1d)");
+                assert_eq!(message.fact, Fact::Mismatch { code, remote: Some(remote) });
+                assert_eq!(message.synchronizer.as_deref(), Some("global-domain::1220be58c29e"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mismatch_without_a_readable_context_is_still_one() {
+    let code = "ACS_COMMITMENT_MISMATCH(5,3f2a9c1d)";
+    let record = format!(
+        r#"{{"message":"{code}: The local commitment does not match","logger_name":{},"trace-id":"{TRACE}"}}"#,
+        json(LOGGER)
+    );
+    let torn = format!(
+        "{HEADER} {LOGGER} tid:{TRACE} - {code}: x err-context:{{local=Vector(), remote=AcsCommitment(psid = a::b, \
+         sender = {SENDER}..., period = CommitmentPeriod(fromExclusive = 2026-04-21T23:24:00Z, toInclusive = 2026-04-21T23:2"
+    );
+    let foreign = format!(
+        "{HEADER} {LOGGER} tid:{TRACE} - {code}: x err-context:{{remote=Other(sender = {SENDER}...)}}"
+    );
+    let user = format!(
+        "{HEADER} {LOGGER} tid:{TRACE} - {code}: x err-context:{{local=Vector(remote=AcsCommitment(sender = {SENDER}..., \
+         period = {PERIOD}))}}"
+    );
+    for line in [record, torn, foreign, user] {
+        let message = ours(&line);
+        assert_eq!(message.fact, Fact::Mismatch { code: code.to_owned(), remote: None }, "{line}");
+        assert_eq!(message.trace.as_deref(), Some(TRACE));
+    }
+}
+
+#[test]
+fn senders_as_canton_prints_them() {
+    let long = "x".repeat(185);
+    for (shown, sender) in [
+        ("PAR::A::1220e5a29d39...", Some("PAR::A::1220e5a29d39")),
+        ("PAR::A::1220e5a29d39…", Some("PAR::A::1220e5a29d39")),
+        ("PAR::A::short", Some("PAR::A::short")),
+        ("PAR::a and period b:c ::1220e5a29d39...", Some("PAR::a and period b:c ::1220e5a29d39")),
+        (&format!("PAR::A::1220{}", "ab".repeat(32)), Some("PAR::A::1220abababab")),
+        (&format!("PAR::{long}::1220e5a29d39..."), Some(&*format!("PAR::{long}::1220e5a29d39"))),
+        (&format!("PAR::{long}x::1220e5a29d39..."), None),
+        ("PAR::::1220e5a29d39...", None),
+        ("PAR::A", None),
+        ("A::1220e5a29d39...", None),
+        ("PAR::Ä::1220e5a29d39...", None),
+    ] {
+        let line = format!("{HEADER} {LOGGER} - Commitment correct for sender {shown} and period {PERIOD}");
+        match sender {
+            Some(sender) => {
+                let commitment = Commitment { sender: sender.to_owned(), ..expected() };
+                assert_eq!(fact(&line), Fact::Match(commitment));
+            }
+            None => assert_eq!(read_line(line.as_bytes()), Line::Unreadable, "{line}"),
+        }
+    }
+}
+
+#[test]
+fn periods_as_canton_prints_them() {
+    for (from, to, read) in [
+        ("0001-01-01T00:00:00Z", "2026-04-21T23:25:00Z", true),
+        ("2026-04-21T23:24:00.000Z", "2026-04-21T23:25:00.000Z", true),
+        ("2026-04-21T23:24:00.000000Z", "2026-04-21T23:25:00.000000000Z", true),
+        ("2026-04-21T23:24:00Z", "2026-04-21T23:25:00.000000001Z", false),
+        ("2026-04-21T23:25:00Z", "2026-04-21T23:25:00Z", false),
+        ("2026-04-21T23:24:00Z", "2026-04-31T23:25:00Z", false),
+        ("2026-04-21T23:24:00Z", "2026-04-21T23:25", false),
+    ] {
+        let line = format!(
+            "{HEADER} {LOGGER} - Commitment correct for sender {SENDER}... and period \
+             CommitmentPeriod(fromExclusive = {from}, toInclusive = {to})"
+        );
+        match read {
+            true => assert_eq!(fact(&line), Fact::Match(expected())),
+            false => assert_eq!(read_line(line.as_bytes()), Line::Unreadable, "{line}"),
+        }
+    }
+}
+
+#[test]
+fn loggers_name_the_synchronizer_in_several_ways() {
+    for (parameters, short) in [
+        ("participant=p/synchronizerId=global-domain::1220be58c29e", Some("global-domain::1220be58c29e")),
+        ("participant=p/psid=global-domain::1220be58c29e::34-0", Some("global-domain::1220be58c29e")),
+        ("participant=p/domainId=global domain:x::1220be58c29e...", Some("global domain:x::1220be58c29e")),
+        ("psid=d::1220be58c29e…::35-1/participant=p", Some("d::1220be58c29e")),
+        ("participant=p", None),
+        ("participant=p/psid=nonsense", None),
+    ] {
+        let logger = format!("c.d.c.p.p.AcsCommitmentProcessor:{parameters}");
+        let message = ours(&format!("{HEADER} {logger} - {}", matched()));
+        assert_eq!(message.synchronizer.as_deref(), short, "{parameters}");
+    }
+}
+
+#[test]
+fn times_come_from_the_outermost_utc() {
+    let text = format!("{HEADER} {LOGGER} - {}", matched());
+    let local = LineTime::Local(at("2026-04-21T23:25:07.123Z"));
+    assert_eq!(line_time(text.as_bytes()), Some(local));
+    let outer = LineTime::Utc(at("2026-04-21T21:25:07.2Z"));
+    let wrapped = format!("2026-04-21T21:25:07.2Z stdout F {text}");
+    assert_eq!(line_time(wrapped.as_bytes()), Some(outer));
+    let message = ours(&wrapped);
+    assert_eq!((message.at, message.stamp), (Some(outer), Some(local)));
+    let docker = format!(r#"{{"log":{},"time":"2026-04-21T21:25:07.2Z"}}"#, json(&text));
+    assert_eq!(line_time(docker.as_bytes()), Some(outer));
+    assert_eq!(line_time(b"\tat java.lang.Thread.run"), None);
+}
+
+#[test]
+fn wrappers_are_not_unwrapped_for_ever() {
+    let mut line = format!("{HEADER} {LOGGER} - {}", matched());
+    for _ in 0..20 {
+        line = format!(r#"{{"line":{}}}"#, json(&line));
+    }
+    assert_eq!(read_line(line.as_bytes()), Line::Unreadable);
+    let deep = format!("{}{}", r#"{"attributes":"#.repeat(5000), "1");
+    assert_eq!(read_line(deep.as_bytes()), Line::Unreadable);
+}
+
+#[test]
+fn every_cut_of_a_line_is_read_without_panic() {
+    let record = format!(r#"{{"message":{},"logger_name":{}}}"#, json(&matched()), json(LOGGER));
+    let text = format!("{HEADER} {LOGGER} tid:{TRACE} - {} é", matched());
+    for line in [record, text] {
+        for end in 0..line.len() {
+            crate::fuzz::line(line.as_bytes().get(..end).unwrap());
+            crate::fuzz::line(line.as_bytes().get(end..).unwrap());
+        }
+    }
+}

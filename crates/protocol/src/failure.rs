@@ -1,0 +1,146 @@
+//! What every error of svdr says of itself: how the program ends with it, and what to do about it.
+//!
+//! An error has two parts: what is wrong, and what to do. Both are in its `Display`: the text, then, if there is
+//! something to do, a line that begins with `help: `. So each message is written once, in one place, and neither part
+//! can be lost on the way; [`Told`] takes them apart again for whoever prints them. Causes are given by `source()` and
+//! never repeated in the text of what they caused.
+//!
+//! The exit codes are those of the manual, the same for both programs.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Begins the second part of an error's text.
+const HELP: &str = "\nhelp: ";
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Done,
+    /// A file, the network or a server failed; the same command may work later.
+    Failed,
+    /// Its arguments make no sense together. Clap's own code for a wrong command line.
+    Usage,
+    /// A signature, digest, recomputation or policy check said no.
+    Refused,
+    /// No candidate reaches the threshold, or the SV app cannot serve the time.
+    Impossible,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Refused => 3,
+            Exit::Impossible => 4,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// An error that knows how a program ends with it.
+pub trait CommandError: Error {
+    /// The exit code's meaning; never [`Exit::Done`].
+    fn exit(&self) -> Exit;
+}
+
+/// An error as it is told: its own text, its causes, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What is wrong.
+    pub error: String,
+    /// The causes, the nearest first. A cause that the text before it already ends with is not repeated.
+    pub because: Vec<String>,
+    /// What to do: of the outermost error that says so.
+    pub help: Option<String>,
+}
+
+impl Told {
+    /// Takes an error and its causes apart.
+    pub fn of(error: &dyn Error) -> Told {
+        let (text, mut help) = split(&error.to_string());
+        let mut told = Told { error: text, because: Vec::new(), help: None };
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let (text, its_help) = split(&error.to_string());
+            let before = told.because.last().unwrap_or(&told.error);
+            if !before.ends_with(&text) {
+                told.because.push(text);
+            }
+            help = help.or(its_help);
+            cause = error.source();
+        }
+        told.help = help;
+        told
+    }
+
+    /// The error in one line, for log lines: `error: cause: cause (help)`.
+    pub fn in_one_line(&self) -> String {
+        let mut line = self.error.clone();
+        for cause in &self.because {
+            line.push_str(": ");
+            line.push_str(cause);
+        }
+        if let Some(help) = &self.help {
+            line.push_str(" (");
+            line.push_str(help);
+            line.push(')');
+        }
+        line
+    }
+}
+
+/// The text of an error without what to do about it.
+pub fn split(text: &str) -> (String, Option<String>) {
+    match text.split_once(HELP) {
+        Some((error, help)) => (error.to_owned(), Some(help.to_owned())),
+        None => (text.to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("disk on fire\nhelp: call the fire brigade")]
+    struct Inner;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("a.log cannot be read{help}")]
+    struct Outer {
+        help: &'static str,
+        source: Inner,
+    }
+
+    #[test]
+    fn the_outermost_help_is_told_and_every_cause_once() {
+        let error = Outer { help: "\nhelp: check its permissions", source: Inner };
+        let told = Told::of(&error);
+        assert_eq!(told.error, "a.log cannot be read");
+        assert_eq!(told.because, ["disk on fire"]);
+        assert_eq!(told.help.as_deref(), Some("check its permissions"));
+        assert_eq!(told.in_one_line(), "a.log cannot be read: disk on fire (check its permissions)");
+    }
+
+    #[test]
+    fn the_help_of_a_cause_is_told_if_the_error_has_none() {
+        let told = Told::of(&Outer { help: "", source: Inner });
+        assert_eq!(told.help.as_deref(), Some("call the fire brigade"));
+    }
+
+    #[test]
+    fn codes_are_those_of_the_manual() {
+        let all = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Refused, Exit::Impossible];
+        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 4]);
+    }
+}
