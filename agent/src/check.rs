@@ -14,9 +14,9 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{Check, MAX_REASON_LEN, Readiness, shortened};
 
 use crate::config::AgentConfig;
-use crate::export::Volume;
-use crate::fetch::Mode;
-use crate::sv_app::Settings;
+use crate::sources::app::Settings;
+use crate::sources::fetch::Mode;
+use crate::sources::volume::Volume;
 
 mod files;
 mod identities;

@@ -21,7 +21,7 @@ use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use toml::de::DeTable;
 
-use crate::sv_app::UrlError;
+use crate::sources::app::UrlError;
 pub(crate) use app::app_folder;
 pub use app::{OAuth2Section, SvAppSection, ValidatorSection};
 use app::{sv_app, validator_app};

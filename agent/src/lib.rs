@@ -3,24 +3,21 @@
 //! `commands` is the command line, one module a command; everything else is what they call. Rules are not
 //! here: they live in `svdr-protocol`.
 
-pub mod backup;
 pub mod check;
 pub mod commands;
 pub mod config;
 pub mod deliver;
-pub mod donor;
-pub mod driver;
+pub mod donate;
 pub mod envelope_lines;
-pub mod export;
-pub mod fetch;
+pub mod identities;
 pub mod identity;
 pub mod link;
-pub mod receive;
+pub mod operator;
+pub mod replica;
+pub mod run;
 pub mod runbook;
-pub mod screen;
+pub mod sources;
 pub mod store;
-pub mod sv_app;
 pub mod validator;
-pub mod view;
 
 pub use svdr_cli::roster_file;

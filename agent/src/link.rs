@@ -2,7 +2,7 @@
 //!
 //! A [`Link`] knows the coordinators and this agent's identity; a [`Connection`] talks to one of them. What a
 //! coordinator sends is only taken apart here: signatures of statements are checked by the
-//! [view](crate::view), and [`History`] checks that the coordinator sticks to what it said.
+//! [view](crate::replica), and [`History`] checks that the coordinator sticks to what it said.
 
 use std::time::Duration;
 

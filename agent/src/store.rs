@@ -387,5 +387,4 @@ fn verified(envelope: Envelope, roster: &Roster, session: SessionId) -> Result<O
 }
 
 #[cfg(test)]
-#[path = "store/tests.rs"]
 mod tests;

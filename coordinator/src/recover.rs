@@ -136,5 +136,4 @@ fn check(record: &[u8], roster: &Roster) -> Result<Incoming, Problem> {
 }
 
 #[cfg(test)]
-#[path = "recover_tests.rs"]
 mod tests;

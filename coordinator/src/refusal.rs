@@ -165,5 +165,4 @@ pub enum Refusal {
 }
 
 #[cfg(test)]
-#[path = "refusal_tests.rs"]
 mod tests;

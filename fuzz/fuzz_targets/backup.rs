@@ -2,4 +2,4 @@
 //! and read again, then cut or changed.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_agent::backup::fuzz::any_backup(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| svdr_agent::identities::fuzz::any_backup(bytes));

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use ed25519_dalek::SigningKey;
-use svdr_agent::donor::{self, Offer};
-use svdr_agent::receive::{Source, transfer};
-use svdr_agent::sv_app::RetryPolicy;
+use svdr_agent::donate::{self, Offer};
+use svdr_agent::sources::app::RetryPolicy;
+use svdr_agent::sources::donor::{Source, transfer};
 use svdr_files::PartialFile;
 use svdr_proto::tls::TlsIdentity;
 use svdr_protocol::digest::Digest;
@@ -90,7 +90,7 @@ async fn serve(file: &Path) -> Result<(), Failure> {
         // Its end, or that it cannot be read, or that the thread that waits for it is gone.
         let _ = tokio::task::spawn_blocking(|| io::stdin().read(&mut [0])).await;
     };
-    Ok(donor::serve(&roster()?, &key(1), vec![offer], listener, stop).await?)
+    Ok(donate::serve(&roster()?, &key(1), vec![offer], listener, stop).await?)
 }
 
 fn digest(path: &Path) -> Result<Digest, Failure> {

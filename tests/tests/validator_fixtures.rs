@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use svdr_cli::session::fixture::{Meeting, roster_text};
+use svdr_cli::screens::fixture::{Meeting, roster_text};
 use svdr_protocol::statement::Verified;
 
 /// A session that everybody has agreed in, and so many have attested.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::session::size;
+use svdr_cli::screens::size;
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span;

@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
-use svdr_cli::session::facts::restored::IDENTITIES_CHECK;
+use svdr_cli::screens::facts::restored::IDENTITIES_CHECK;
 use svdr_protocol::roster::Member;
 use svdr_protocol::span;
 
 use super::files::OTHERS;
 use super::{Finding, explained};
-use crate::backup::{self, Backup, check_owner};
+use crate::identities::{self, Backup, check_owner};
 
 const NAME: &str = IDENTITIES_CHECK;
 
@@ -32,7 +32,7 @@ pub(super) fn identities(
         Ok(opened) => opened,
         Err(error) => return Finding::failed(NAME, format!("{} cannot be read: {error}", path.display())),
     };
-    let read = backup::read(file, Some(metadata.len()), path, age_identity);
+    let read = identities::read(file, Some(metadata.len()), path, age_identity);
     let is_encrypted = match &read {
         Ok(backup) => backup.encrypted,
         Err(error) => error.is_of_encrypted(),

@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use super::{Finding, explained};
 use crate::config::Coordinator;
 use crate::link::Link;
-use crate::sv_app::{Settings, SvApp};
+use crate::sources::app::{Settings, SvApp};
 
 /// How long a coordinator has to answer.
 const ANSWER: Duration = Duration::from_secs(20);

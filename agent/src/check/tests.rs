@@ -7,14 +7,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use svdr_cli::session::fixture::{key, name, roster_text};
+use svdr_cli::screens::fixture::{key, name, roster_text};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::config::{DatabaseBackups, EvidenceSection};
-use crate::sv_app::{Credentials, Timeouts};
+use crate::sources::app::{Credentials, Timeouts};
 
 fn roster() -> Roster {
     Roster::parse(&roster_text()).unwrap()

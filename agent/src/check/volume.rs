@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use svdr_cli::session::size;
+use svdr_cli::screens::size;
 
 use super::Finding;
 use super::files::enough_room;
-use crate::export::Volume;
-use crate::fetch::Mode;
+use crate::sources::fetch::Mode;
+use crate::sources::volume::Volume;
 
 const NAME: &str = "dump volume";
 

@@ -17,15 +17,15 @@ use svdr_protocol::span;
 use svdr_protocol::text::shown;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::sv_app_args::AppArgs;
-use crate::backup::{
+use super::args::sv_app::AppArgs;
+use crate::config::{AgentConfig, ConfigError, Missing};
+use crate::identities::{
     self, AgeIdentity, BackupFetchError, RecipientError, Recipients, SealError, Sealed, Sealing,
 };
-use crate::config::{AgentConfig, ConfigError, Missing};
-use crate::fetch::in_one_line;
 use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
-use crate::sv_app::{RetryPolicy, Settings, SetupError, SvApp};
+use crate::sources::app::{RetryPolicy, Settings, SetupError, SvApp};
+use crate::sources::fetch::in_one_line;
 use svdr_dump::Identities;
 
 /// What to back up.
@@ -180,7 +180,7 @@ pub fn run(command: &BackupCommand, output: Output) -> Result<(), BackupCommandE
     let runtime = runtime.map_err(BackupCommandError::Runtime)?;
     let policy = RetryPolicy::lasting(args.retry_for);
     let identities = runtime.block_on(take(settings, &member, policy))?;
-    let sealed = backup::seal(&identities, &sealing, &args.out, replace)?;
+    let sealed = identities::seal(&identities, &sealing, &args.out, replace)?;
     print(&args.out, &member, &sealing, sealed, output).map_err(BackupCommandError::Print)
 }
 
@@ -269,7 +269,7 @@ async fn take(
         );
     }
     tokio::select! {
-        fetched = backup::fetch(&app, member, policy) => Ok(fetched?),
+        fetched = identities::fetch(&app, member, policy) => Ok(fetched?),
         _ = interrupt.recv() => Err(BackupCommandError::Interrupted),
         _ = terminate.recv() => Err(BackupCommandError::Interrupted),
     }

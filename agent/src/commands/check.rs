@@ -11,13 +11,13 @@ use svdr_protocol::statement::Body;
 use svdr_protocol::text::shown;
 use svdr_protocol::vote::Decision;
 
-use super::backup_args::BackupArgs;
-use super::decide::{DecideError, Wish, decide};
-use super::online::{Online, OnlineArgs, OnlineError, block_on};
-use super::sv_app_args::SvAppArgs;
+use super::args::node_identities::BackupArgs;
+use super::args::sv_app::SvAppArgs;
 use crate::check::{self, Report, Subject, Verdict};
 use crate::config::{AgentConfig, ConfigError};
-use crate::screen::signing;
+use crate::operator::decide::{DecideError, Wish, decide};
+use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
+use svdr_cli::screens::operator::signing;
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]

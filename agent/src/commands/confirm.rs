@@ -17,10 +17,10 @@ use svdr_protocol::statement::Body;
 use svdr_protocol::time::Tick;
 use svdr_protocol::vote::Decision;
 
-use super::decide::{DecideError, Wish, decide};
-use super::online::{Online, OnlineArgs, OnlineError, block_on};
 use crate::config::{ConfigError, Missing};
-use crate::screen::signing;
+use crate::operator::decide::{DecideError, Wish, decide};
+use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
+use svdr_cli::screens::operator::signing;
 use svdr_logs::feed::Effort;
 use svdr_logs::{Bound, ScanError, ScanRequest};
 

@@ -8,17 +8,17 @@ use clap::Args;
 use serde::Serialize;
 use svdr_cli::confirm::{self, Beforehand, ConfirmError};
 use svdr_cli::output::{self, Output};
-use svdr_cli::session::size;
+use svdr_cli::screens::size;
 use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 
-use super::online::{Online, OnlineArgs, OnlineError, block_on};
 use crate::config::{AgentConfig, ConfigError, Deliver, Missing};
 use crate::deliver::{DeliverError, Permit};
-use crate::export;
+use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
+use crate::sources::volume;
 use crate::store::StoreError;
 
 /// Arguments of `deliver`.
@@ -189,10 +189,10 @@ fn beside(permit: &Permit, path: &Path, config: &AgentConfig) -> String {
         count => {
             format!(
                 ", and its {count} payload files beside it, which the SV app has to see as {}",
-                config.sv_app.app_dump_dir.as_deref().unwrap_or(export::APP_DIR)
+                config.sv_app.app_dump_dir.as_deref().unwrap_or(volume::APP_DIR)
             ) + &match path.file_name() {
-                Some(name) if name != export::DUMP_FILE => {
-                    format!(" (the app imports {})", export::DUMP_FILE)
+                Some(name) if name != volume::DUMP_FILE => {
+                    format!(" (the app imports {})", volume::DUMP_FILE)
                 }
                 _ => String::new(),
             }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
 use svdr_cli::output::Output;
-use svdr_cli::session::shown_round;
+use svdr_cli::screens::shown_round;
 use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
@@ -25,17 +25,17 @@ use svdr_protocol::vote::Decision;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::decide::{self, DecideError, Wish, any};
-use super::donor_args::{DonorArgs, DonorSettings};
-use super::online::{Online, OnlineArgs, OnlineError, Seen};
-use super::sv_app_args::AppArgs;
+use super::args::donor::{DonorArgs, DonorSettings};
+use super::args::sv_app::AppArgs;
 use crate::config::donor::DonorTextError;
 use crate::config::{ConfigError, Missing};
-use crate::donor::{self, Offer, OfferError, ServeError};
-use crate::fetch::{self, FetchError, KeepOrder};
-use crate::screen::signing;
+use crate::donate::{self, Offer, OfferError, ServeError};
+use crate::operator::decide::{self, DecideError, Wish, any};
+use crate::operator::online::{Online, OnlineArgs, OnlineError, Seen};
+use crate::sources::app::{self, RetryPolicy, SetupError, SvApp};
+use crate::sources::fetch::{self, FetchError, KeepOrder};
 use crate::store::{DonationRecord, StoreError};
-use crate::sv_app::{self, RetryPolicy, SetupError, SvApp};
+use svdr_cli::screens::operator::signing;
 use svdr_dump::Expectations;
 
 /// Threads that run the network: with one, what is sent is never handed from processor to processor, and the others are
@@ -178,7 +178,7 @@ pub fn run(args: &DonateArgs, output: Output) -> Result<(), DonateError> {
 /// What has to be configured.
 struct Settings {
     donor: DonorSettings,
-    sv_app: sv_app::Settings,
+    sv_app: app::Settings,
     /// Whether to ask the app for the agreed migration id.
     request_migration_id: bool,
     folder: PathBuf,
@@ -265,7 +265,7 @@ impl Donating<'_> {
         let session = seen.view.session();
         let round = shown_round(session).ok_or(DecideError::NoProposal { session: session.id() })?;
         let record = self.online.store.record(&self.online.roster)?;
-        let others: Vec<_> = seen.others.iter().map(crate::view::View::session).collect();
+        let others: Vec<_> = seen.others.iter().map(crate::replica::View::session).collect();
         let voter = svdr_protocol::vote::Voter::new(self.online.me(), &record, session, &others);
         match voter.may_donate(round) {
             Decision::Sign((proposal, plan)) => Ok(Agreed { round, proposal, plan }),
@@ -374,7 +374,7 @@ impl Donating<'_> {
             "handing the snapshot out to the roster's members on {address}, until stopped (Ctrl-C); run donate again to go on"
         );
         let key = &self.online.signer.key;
-        Ok(donor::serve(&self.online.roster, key, vec![offer], listener, stop).await?)
+        Ok(donate::serve(&self.online.roster, key, vec![offer], listener, stop).await?)
     }
 }
 

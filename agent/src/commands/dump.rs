@@ -13,15 +13,15 @@ use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::backup_args::BackupArgs;
+use super::args::node_identities::BackupArgs;
+use super::args::sv_app::{Resolved, SvAppArgs};
 use super::merge::{self, MergeCommandError};
-use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError};
-use crate::export::{DUMP_FILE, set_folder};
-use crate::fetch::{self, App, FetchError, Made, Mode, Order, Way};
 use crate::identity;
 use crate::roster_file;
-use crate::sv_app::{RetryPolicy, Settings, SetupError, SvApp};
+use crate::sources::app::{RetryPolicy, Settings, SetupError, SvApp};
+use crate::sources::fetch::{self, App, FetchError, Made, Mode, Order, Way};
+use crate::sources::volume::{DUMP_FILE, set_folder};
 use svdr_dump::{Document, Expectations, Identities, Parts};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.

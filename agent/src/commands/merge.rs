@@ -13,7 +13,7 @@ use svdr_files::{FileError, PrivateFile, Replace};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::time::Timestamp;
 
-use crate::backup::{self, BackupError};
+use crate::identities::{self, BackupError};
 use svdr_dump::{
     self, CheckedFile, Document, Expectations, Identities, MergeError, MergeSummary, Parts, Payload,
     PayloadFileError, PayloadPart,
@@ -228,7 +228,7 @@ pub(super) fn read_identities(
     path: &Path,
     age_identity: Option<&Path>,
 ) -> Result<Identities, MergeCommandError> {
-    let read = backup::read(file, metadata.is_file().then_some(metadata.len()), path, age_identity);
+    let read = identities::read(file, metadata.is_file().then_some(metadata.len()), path, age_identity);
     let is_encrypted = match &read {
         Ok(backup) => backup.encrypted,
         Err(error) => error.is_of_encrypted(),

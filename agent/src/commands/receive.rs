@@ -17,7 +17,7 @@ use clap::Args;
 use serde::Serialize;
 use svdr_cli::confirm::{self, Beforehand};
 use svdr_cli::output::{self, Output};
-use svdr_cli::session::{shown_round, size};
+use svdr_cli::screens::{shown_round, size};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::listed;
@@ -27,13 +27,13 @@ use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
 
-use super::backup_args::BackupArgs;
-use super::decide::{self, DecideError, any};
+use super::args::node_identities::BackupArgs;
 use super::merge;
-use super::online::{Online, OnlineArgs, Seen};
 use crate::config::{ConfigError, Missing};
-use crate::screen::signing;
+use crate::operator::decide::{self, DecideError, any};
+use crate::operator::online::{Online, OnlineArgs, Seen};
 use crate::store::DumpRecord;
+use svdr_cli::screens::operator::signing;
 use svdr_dump::{Document, Identities};
 
 mod error;
@@ -228,7 +228,7 @@ impl Receiving<'_> {
         proposal: &Digest,
     ) -> Result<Option<Agreement>, ReceiveCommandError> {
         let record = self.online.store.record(&self.online.roster).map_err(DecideError::from)?;
-        let others: Vec<_> = seen.others.iter().map(crate::view::View::session).collect();
+        let others: Vec<_> = seen.others.iter().map(crate::replica::View::session).collect();
         let session = seen.view.session();
         let voter = Voter::new(self.online.me(), &record, session, &others);
         let refused = |refusal: Refusal| Err(DecideError::Refused(refusal).into());

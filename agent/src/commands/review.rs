@@ -4,16 +4,16 @@ use std::io;
 
 use clap::Args;
 use svdr_cli::output::{self, Output};
-use svdr_cli::session::facts::SessionFacts;
-use svdr_cli::session::heading::Style;
+use svdr_cli::screens::facts::SessionFacts;
+use svdr_cli::screens::heading::Style;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId};
 
-use super::online::{Online, OnlineArgs, OnlineError, block_on};
-use crate::screen::next::current_proposal;
-use crate::screen::review::{self, Review};
-use crate::view::View;
+use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
+use crate::replica::View;
+use svdr_cli::screens::operator::next::current_proposal;
+use svdr_cli::screens::operator::review::{self, Review};
 
 /// Arguments of `review`.
 #[derive(Debug, Args)]

@@ -18,14 +18,14 @@ use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::SOFTWARE;
-use super::backup_args::BackupArgs;
+use super::args::node_identities::BackupArgs;
+use super::args::sv_app::{Resolved, SvAppArgs};
 use super::merge::{self, MergeCommandError};
-use super::sv_app_args::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
-use crate::driver::{self, DumpOrder, End, Ended, LogsOrder, RunError, Settings};
-use crate::fetch::Way;
 use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
+use crate::run::{self, DumpOrder, End, Ended, LogsOrder, RunError, Settings};
+use crate::sources::fetch::Way;
 use crate::store::{Signer, Store, StoreError};
 use svdr_dump::Document;
 
@@ -189,7 +189,7 @@ async fn until_stopped(settings: Settings, store: Store) -> Result<Ended, RunCom
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunCommandError::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(RunCommandError::Runtime)?;
     tokio::select! {
-        ended = driver::run(settings, store) => Ok(ended?),
+        ended = run::run(settings, store) => Ok(ended?),
         _ = interrupt.recv() => Err(RunCommandError::Interrupted),
         _ = terminate.recv() => Err(RunCommandError::Interrupted),
     }

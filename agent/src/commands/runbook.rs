@@ -6,16 +6,16 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use svdr_cli::output::{self, Output};
-use svdr_cli::session::facts::SessionFacts;
-use svdr_cli::session::heading::DRILL;
-use svdr_cli::session::{shown_proposal, shown_round};
+use svdr_cli::screens::facts::SessionFacts;
+use svdr_cli::screens::heading::DRILL;
+use svdr_cli::screens::{shown_proposal, shown_round};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::milestone::Step;
 use svdr_protocol::statement::SessionId;
 use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 
-use super::online::{Online, OnlineArgs, OnlineError, Seen, block_on};
+use crate::operator::online::{Online, OnlineArgs, OnlineError, Seen, block_on};
 use crate::runbook::{self, RunbookError, Task, Values};
 
 /// Arguments of `runbook`.

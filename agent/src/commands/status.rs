@@ -10,10 +10,10 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use svdr_cli::output::{self, Output};
-use svdr_cli::session::facts::SessionFacts;
-use svdr_cli::session::heading::Style;
-use svdr_cli::session::live::{self, Live};
-use svdr_cli::session::short;
+use svdr_cli::screens::facts::SessionFacts;
+use svdr_cli::screens::heading::Style;
+use svdr_cli::screens::live::{self, Live};
+use svdr_cli::screens::short;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::Session;
@@ -21,13 +21,13 @@ use svdr_protocol::statement::SessionId;
 use svdr_protocol::text::shown;
 use svdr_protocol::vote::Voter;
 
-use super::online::{Online, OnlineArgs, OnlineError, Seen, block_on};
-use crate::fetch::in_one_line;
 use crate::link::News;
-use crate::screen;
-use crate::screen::next::{Next, next};
+use crate::operator::online::{Online, OnlineArgs, OnlineError, Seen, block_on};
+use crate::replica::{Ledger, View};
+use crate::sources::fetch::in_one_line;
 use crate::store::StoreError;
-use crate::view::{Ledger, View};
+use svdr_cli::screens::operator as screen;
+use svdr_cli::screens::operator::next::{Next, next};
 
 /// Between two tries to reach a coordinator: an operator who waits looks at the screen.
 const RETRY: Duration = Duration::from_secs(3);

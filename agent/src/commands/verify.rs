@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use svdr_cli::output::{self, Output};
-use svdr_cli::session::heading::Style;
+use svdr_cli::screens::heading::Style;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::transcript::Verifier;
 

@@ -1,10 +1,10 @@
 //! `agree`, `reject`, `abandon`, `release`, `done`: the operator's decisions. What they have in common is in
-//! [`decide`](super::decide).
+//! [`decide`](crate::operator::decide).
 
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
 use svdr_cli::output::Output;
-use svdr_cli::session::{short, shown_round};
+use svdr_cli::screens::{short, shown_round};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
@@ -12,9 +12,9 @@ use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, MAX_SHORT_TEXT_LEN, Milestone};
 use svdr_protocol::vote::{Decision, Voter};
 
-use super::decide::{DecideError, Wish, any, decide, reason};
-use super::online::{Online, OnlineArgs, Seen, block_on};
-use crate::screen::{next, signing};
+use crate::operator::decide::{DecideError, Wish, any, decide, reason};
+use crate::operator::online::{Online, OnlineArgs, Seen, block_on};
+use svdr_cli::screens::operator::{next, signing};
 
 /// What all of them take.
 #[derive(Clone, Debug, Args)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Deliver;
 use super::reader::Section;
-use crate::fetch::Mode;
-use crate::sv_app::BaseUrl;
+use crate::sources::app::BaseUrl;
+use crate::sources::fetch::Mode;
 
 /// `[sv_app]`: how to reach the SV app. Everything can also come from flags, so everything may be absent.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::fetch::Mode;
+use crate::sources::fetch::Mode;
 
 /// The example of the manual.
 const WHOLE: &str = r#"

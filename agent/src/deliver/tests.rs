@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use svdr_cli::session::fixture::{Meeting, at, name};
+use svdr_cli::screens::fixture::{Meeting, at, name};
 use svdr_files::FileError;
 use svdr_protocol::failure::{CommandError as _, Exit};
 use svdr_protocol::statement::{Attestation, Part};

@@ -13,7 +13,7 @@ use svdr_protocol::receipt::ReceiptError;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::fetch::in_one_line;
+use crate::sources::fetch::in_one_line;
 
 /// Why no coordinator is there to talk to.
 #[derive(Debug, thiserror::Error)]

@@ -181,5 +181,4 @@ impl History {
 }
 
 #[cfg(test)]
-#[path = "history/tests.rs"]
 mod tests;

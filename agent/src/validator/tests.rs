@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use svdr_cli::session::fixture::{Meeting, name, roster_text};
+use svdr_cli::screens::fixture::{Meeting, name, roster_text};
 use svdr_protocol::digest::Digest;
 use tempfile::TempDir;
 
@@ -178,7 +178,7 @@ fn what_a_coordinator_sends_is_checked_as_a_file_is() {
     assert!(matches!(of(repeated), Err(RecoveryError::Certificate { .. })));
     assert!(matches!(of(envelopes[..4].to_vec()), Err(RecoveryError::Certificate { .. })));
     assert!(matches!(of(Vec::new()), Err(RecoveryError::Certificate { .. })));
-    let key = svdr_cli::session::fixture::key(9);
+    let key = svdr_cli::screens::fixture::key(9);
     let stranger = Envelope::sign(envelopes[0].payload_type().to_owned(), b"x".to_vec(), &key);
     assert!(matches!(of(vec![stranger]), Err(RecoveryError::Line { line: 1, .. })));
     assert_ne!(Digest::of(b""), meeting.roster.fingerprint());

@@ -110,5 +110,4 @@ impl Sessions {
 }
 
 #[cfg(test)]
-#[path = "sessions_tests.rs"]
 mod tests;

@@ -282,5 +282,4 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
 }
 
 #[cfg(test)]
-#[path = "embedded_tests.rs"]
 mod tests;

@@ -9,4 +9,4 @@ pub mod output;
 pub mod progress;
 pub mod roster_command;
 pub mod roster_file;
-pub mod session;
+pub mod screens;

@@ -323,5 +323,4 @@ fn enough(kind: &'static str, found: usize, roster: &Roster) -> Result<(), Certi
 }
 
 #[cfg(test)]
-#[path = "certificate/tests.rs"]
 mod tests;

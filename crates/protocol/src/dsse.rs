@@ -293,5 +293,4 @@ fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[path = "dsse/tests.rs"]
 mod tests;

@@ -191,5 +191,4 @@ mod found;
 pub(crate) use found::Found;
 
 #[cfg(test)]
-#[path = "equivocation/tests.rs"]
 mod tests;

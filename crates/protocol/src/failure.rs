@@ -95,7 +95,7 @@ impl Told {
             line.push_str(help);
             line.push(')');
         }
-        line
+        line.replace('\n', " ")
     }
 }
 

@@ -271,5 +271,4 @@ impl Chain {
 }
 
 #[cfg(test)]
-#[path = "receipt/tests.rs"]
 mod tests;

@@ -174,5 +174,4 @@ impl Roster {
 }
 
 #[cfg(test)]
-#[path = "roster/tests.rs"]
 mod tests;

@@ -411,5 +411,4 @@ fn latest<K: Ord>(map: &mut BTreeMap<K, Arc<Verified>>, key: K, one: Arc<Verifie
 }
 
 #[cfg(test)]
-#[path = "session/tests.rs"]
 mod tests;

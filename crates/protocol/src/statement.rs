@@ -355,8 +355,6 @@ impl Verified {
 }
 
 #[cfg(test)]
-#[path = "statement/evidence_tests.rs"]
 mod evidence_tests;
 #[cfg(test)]
-#[path = "statement/tests.rs"]
 mod tests;

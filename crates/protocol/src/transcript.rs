@@ -326,5 +326,4 @@ fn session_report(session: Session) -> SessionReport {
 }
 
 #[cfg(test)]
-#[path = "transcript/tests.rs"]
 mod tests;

@@ -422,5 +422,4 @@ impl<'a> Voter<'a> {
 }
 
 #[cfg(test)]
-#[path = "vote/tests.rs"]
 mod tests;

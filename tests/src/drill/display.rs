@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use svdr_cli::session::facts::SessionFacts;
-use svdr_cli::session::heading::Style;
-use svdr_cli::session::live::Live;
+use svdr_cli::screens::facts::SessionFacts;
+use svdr_cli::screens::heading::Style;
+use svdr_cli::screens::live::Live;
 use svdr_protocol::session::Session;
 use svdr_protocol::text::shown;
 
@@ -60,7 +60,7 @@ impl Display {
             return Ok(());
         };
         let style = Style { width: live.width(), ..Style::of_stdout() };
-        let mut screen = svdr_cli::session::screen(&SessionFacts::of(session), None, style);
+        let mut screen = svdr_cli::screens::screen(&SessionFacts::of(session), None, style);
         screen += "\n";
         for line in self.lines.iter().skip(self.lines.len().saturating_sub(TAIL)) {
             screen += "\n";

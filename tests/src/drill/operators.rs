@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use svdr_cli::session::facts::SessionFacts;
-use svdr_cli::session::shown_proposal;
+use svdr_cli::screens::facts::SessionFacts;
+use svdr_cli::screens::shown_proposal;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::{Phase, Session};
 

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use svdr_cli::session::facts::SessionFacts;
-use svdr_cli::session::lost;
+use svdr_cli::screens::facts::SessionFacts;
+use svdr_cli::screens::lost;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::LeftBehind;
@@ -313,7 +313,7 @@ impl<'a> Completed<'a> {
                 Some(Received { donor, size, torn, .. }) => format!(
                     "{member} is left behind: {reason}. It received the DSO party's snapshot ({}) that {donor} donated{}, \
                      checked it against what {donor} had signed, and made its dump of it with its own identities.",
-                    svdr_cli::session::size(*size),
+                    svdr_cli::screens::size(*size),
                     if *torn { " over a connection that was cut in the middle" } else { "" },
                 ),
                 None => format!(

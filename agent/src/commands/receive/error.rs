@@ -8,11 +8,11 @@ use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::SessionId;
 
-use crate::commands::decide::DecideError;
 use crate::commands::merge::MergeCommandError;
-use crate::commands::online::OnlineError;
 use crate::config::ConfigError;
-use crate::receive::ReceiveError;
+use crate::operator::decide::DecideError;
+use crate::operator::online::OnlineError;
+use crate::sources::donor::ReceiveError;
 
 /// Why a member has not received.
 #[derive(Debug, thiserror::Error)]

@@ -9,11 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::snapshot::Snapshot;
 use super::{Offered, ReceiveCommandError, Receiving};
-use crate::commands::decide::DecideError;
-use crate::driver::jobs;
-use crate::receive::{self, Partial, ReceiveError, Source, Stop, TransferError};
+use crate::operator::decide::DecideError;
+use crate::run::jobs;
+use crate::sources::app::RetryPolicy;
+use crate::sources::donor::{self, Partial, ReceiveError, Source, Stop, TransferError};
 use crate::store::DumpRecord;
-use crate::sv_app::RetryPolicy;
 use svdr_dump::{Identities, MergeSummary};
 
 impl Receiving<'_> {
@@ -76,7 +76,7 @@ impl Receiving<'_> {
         if let Some(partial) = partial {
             partial.remove().map_err(ReceiveError::File)?;
         }
-        receive::remove_others(&self.settings.folder, offered.session);
+        donor::remove_others(&self.settings.folder, offered.session);
         Ok(record)
     }
 
@@ -128,11 +128,11 @@ impl Receiving<'_> {
             url: donation.url.clone().ok_or_else(no_url)?,
             size: donation.snapshot.size,
         };
-        let name = receive::partial_name(offered.session, &donation.snapshot.digest);
+        let name = donor::partial_name(offered.session, &donation.snapshot.digest);
         let file = PartialFile::open(self.settings.folder.join(name)).map_err(ReceiveError::File)?;
         let identity = TlsIdentity::new(&self.online.signer.key).map_err(ReceiveCommandError::Tls)?;
         let policy = RetryPolicy::lasting(self.args.retry_for);
-        Ok(receive::transfer(source, identity, file, policy).await.map_err(ReceiveError::Transfer)?)
+        Ok(donor::transfer(source, identity, file, policy).await.map_err(ReceiveError::Transfer)?)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::Donation;
 
-use crate::receive::{self, Lie, Partial, ReceiveError, Stoppable, TransferError};
+use crate::sources::donor::{self, Lie, Partial, ReceiveError, Stoppable, TransferError};
 use svdr_dump::{Identities, MergeSummary};
 
 /// What has arrived.
@@ -31,8 +31,8 @@ impl Snapshot<'_> {
     ) -> Result<MergeSummary, ReceiveError> {
         let lied = |lie| self.lied(from, lie);
         let open = || Ok(Stoppable::new(self.open()?, switch));
-        receive::inspect(open, from, donation, lied)?;
-        receive::merge(open()?, identities, (from, donation), out, lied)
+        donor::inspect(open, from, donation, lied)?;
+        donor::merge(open()?, identities, (from, donation), out, lied)
     }
 
     fn open(&self) -> Result<Box<dyn Read>, ReceiveError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::commands::sv_app_args::{AppArgs, Names, limit};
+use crate::commands::args::sv_app::{AppArgs, Names, limit};
 
 /// What the settings of the validator app are called.
 pub(super) const VALIDATOR_APP: Names = Names {

@@ -19,8 +19,8 @@ use super::proof::{Proof, ProofArgs};
 use crate::commands::merge;
 use crate::config::{AgentConfig, ConfigError, Missing};
 use crate::deliver::DeliverError;
-use crate::fetch::{self, App, Order};
-use crate::sv_app::{RetryPolicy, Settings, SvApp};
+use crate::sources::app::{RetryPolicy, Settings, SvApp};
+use crate::sources::fetch::{self, App, Order};
 use crate::validator::Recovery;
 use svdr_dump::{Expectations, MergeSummary, Parts};
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use svdr_cli::confirm::ConfirmError;
-use svdr_cli::session::choice::ChoiceError;
+use svdr_cli::screens::choice::ChoiceError;
 use svdr_files::FileError;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
@@ -13,11 +13,11 @@ use svdr_protocol::time::Timestamp;
 
 use crate::config::ConfigError;
 use crate::deliver::DeliverError;
-use crate::fetch::FetchError;
 use crate::identity::IdentityError;
 use crate::link::{CallError, LinkError};
 use crate::roster_file::RosterFileError;
-use crate::sv_app::{Failure, SetupError, Words};
+use crate::sources::app::{Failure, SetupError, Words};
+use crate::sources::fetch::FetchError;
 use crate::validator::{Recovery, RecoveryError};
 use svdr_dump::MergeError;
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 use svdr_cli::confirm::{self, Beforehand, ConfirmError};
-use svdr_cli::session::choice;
+use svdr_cli::screens::choice;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
@@ -20,10 +20,10 @@ use svdr_protocol::text::shown;
 
 use super::error::ValidatorError;
 use crate::config::{AgentConfig, ConfigError, Coordinator, Missing};
-use crate::fetch::in_one_line;
 use crate::identity;
 use crate::link::{Connection, Link};
 use crate::roster_file;
+use crate::sources::fetch::in_one_line;
 use crate::validator::{Recovery, Wanted};
 
 /// Where roster and certificate are.

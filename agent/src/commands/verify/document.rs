@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use svdr_cli::failure;
-use svdr_cli::session::facts::{Remark, SessionFacts, phase_name};
+use svdr_cli::screens::facts::{Remark, SessionFacts, phase_name};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;

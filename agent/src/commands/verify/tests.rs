@@ -5,7 +5,7 @@
 use std::fs;
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::session::fixture::{Meeting, at, name};
+use svdr_cli::screens::fixture::{Meeting, at, name};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::proposal::Parameters;

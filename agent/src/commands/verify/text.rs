@@ -1,9 +1,9 @@
 //! What was verified, for a person: what does not hold first, then each session, then the verdict.
 
 use svdr_cli::output;
-use svdr_cli::session::facts::Remark;
-use svdr_cli::session::heading::{DRILL, Style, all};
-use svdr_cli::session::short;
+use svdr_cli::screens::facts::Remark;
+use svdr_cli::screens::heading::{DRILL, Style, all};
+use svdr_cli::screens::short;
 use svdr_protocol::text::shown;
 
 use super::document::{

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use svdr_cli::output::{self, Output};
-use svdr_cli::session::facts::phase_name;
+use svdr_cli::screens::facts::phase_name;
 use svdr_files::Replace;
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::transcript;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use svdr_cli::output::{self, Output};
-use svdr_cli::session::facts::{SessionFacts, phase_name};
-use svdr_cli::session::heading::Style;
-use svdr_cli::session::live::{self, Live};
-use svdr_cli::session::screen;
+use svdr_cli::screens::facts::{SessionFacts, phase_name};
+use svdr_cli::screens::heading::Style;
+use svdr_cli::screens::live::{self, Live};
+use svdr_cli::screens::screen;
 use svdr_proto::limits::KEEP_ALIVE_INTERVAL;
 use svdr_proto::v1::watch_response::Event;
 use svdr_protocol::session::{Phase, Session};

@@ -106,5 +106,4 @@ fn misfit(attestation: &Attestation, by: &MemberName, donation: &Donation) -> Op
 }
 
 #[cfg(test)]
-#[path = "received_tests.rs"]
 mod tests;

@@ -286,5 +286,4 @@ fn newest_common(ones: &Observations, others: &Observations, floor: Tick) -> Opt
 }
 
 #[cfg(test)]
-#[path = "restored_tests.rs"]
 mod tests;

@@ -24,7 +24,6 @@ macro_rules! decide {
     }};
 }
 
-#[path = "tests/across.rs"]
 mod across;
 
 #[test]

@@ -1,0 +1,420 @@
+//! The flags that say how to reach the SV app, over what `agent.toml` says.
+//!
+//! A flag wins over its environment variable (clap's rule), and both win over the file. A token file given by flag
+//! also wins over OAuth2 in the file, and the other way round: the token comes from one place.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use svdr_protocol::span::{self, SpanError};
+
+use crate::config::{self, AgentConfig, ConfigError, Missing, OAuth2Section, SvAppSection};
+use crate::sources::app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
+use crate::sources::fetch::{Mode, Way};
+use crate::sources::volume::{self, Volume};
+
+/// How to reach the SV app, and for which migration.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "SV app (instead of agent.toml)")]
+pub struct SvAppArgs {
+    /// How to reach it
+    #[command(flatten)]
+    pub app: AppArgs,
+    /// The new migration id, which the snapshot has to carry
+    #[arg(long, value_name = "N", env = "SVDR_MIGRATION_ID")]
+    pub migration_id: Option<u64>,
+    /// Ask the app for that migration id, instead of only checking that it is its own + 1
+    #[arg(long, env = "SVDR_REQUEST_MIGRATION_ID")]
+    pub request_migration_id: bool,
+    /// By which way the app gives its dump [default: auto]
+    #[arg(long, value_name = "MODE", env = "SVDR_SV_APP_MODE")]
+    pub mode: Option<ModeArg>,
+    /// The app's dump volume on this machine, for mode trigger or auto
+    #[arg(long, value_name = "DIR", env = "SVDR_DUMP_DIR")]
+    pub dump_dir: Option<PathBuf>,
+    /// The same folder as the app sees it [default: /domain-upgrade-dump]
+    #[arg(long, value_name = "DIR", env = "SVDR_APP_DUMP_DIR", value_parser = app_dir)]
+    pub app_dump_dir: Option<String>,
+}
+
+/// How to reach the SV app.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "SV app (instead of agent.toml)")]
+pub struct AppArgs {
+    /// Base of the SV app's API, like `https://sv.sv.HOST/api/sv`
+    #[arg(long, value_name = "URL", env = "SVDR_SV_APP_URL", hide_env_values = true)]
+    pub url: Option<String>,
+    /// File that holds an administrator's token; read again at every try
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_FILE", conflicts_with = "token_url")]
+    pub token_file: Option<PathBuf>,
+    /// PEM file of the CA that signs the app's certificate; the machine's CAs otherwise
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// OAuth2 token endpoint
+    #[arg(long, value_name = "URL", env = "SVDR_SV_APP_TOKEN_URL", hide_env_values = true)]
+    pub token_url: Option<String>,
+    /// OAuth2 client
+    #[arg(long, value_name = "ID", env = "SVDR_SV_APP_CLIENT_ID")]
+    pub client_id: Option<String>,
+    /// File that holds the OAuth2 client's secret
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CLIENT_SECRET_FILE")]
+    pub client_secret_file: Option<PathBuf>,
+    /// OAuth2 audience
+    #[arg(long, value_name = "TEXT", env = "SVDR_SV_APP_AUDIENCE")]
+    pub audience: Option<String>,
+    /// OAuth2 scope
+    #[arg(long, value_name = "TEXT", env = "SVDR_SV_APP_SCOPE")]
+    pub scope: Option<String>,
+    /// PEM file of the CA that signs the OAuth2 server's certificate
+    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_CA_FILE")]
+    pub token_ca_file: Option<PathBuf>,
+    /// Limit for the connection [default: 10s]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_CONNECT_TIMEOUT", value_parser = limit)]
+    pub connect_timeout: Option<Duration>,
+    /// Limit for the wait from the request to the first byte [default: 10m]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_FIRST_BYTE_TIMEOUT", value_parser = limit)]
+    pub first_byte_timeout: Option<Duration>,
+    /// Limit for silence in the middle of an answer [default: 60s]
+    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_IDLE_TIMEOUT", value_parser = limit)]
+    pub idle_timeout: Option<Duration>,
+}
+
+/// By which way, as a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ModeArg {
+    /// In one answer
+    Http,
+    /// The app writes it into its volume, from where it is taken
+    Trigger,
+    /// In one answer, or through the volume where it is too large for that
+    Auto,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Mode {
+        match mode {
+            ModeArg::Http => Mode::Http,
+            ModeArg::Trigger => Mode::Trigger,
+            ModeArg::Auto => Mode::Auto,
+        }
+    }
+}
+
+/// What the settings of one kind of app are called; the flags are the same for both.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// The section of the file.
+    pub section: &'static str,
+    /// The line that gives the URL.
+    pub url_line: &'static str,
+    /// The line that names the token's file.
+    pub token_line: &'static str,
+    /// The flag of the URL, with its variable.
+    pub url_flag: &'static str,
+    /// The flag of the token endpoint, with its variable.
+    pub token_url_flag: &'static str,
+    /// The variables of URL, token file, token endpoint, OAuth2 client and its secret's file.
+    pub variables: [&'static str; 5],
+}
+
+const SV_APP: Names = Names {
+    section: "sv_app",
+    url_line: "url = \"https://sv.sv.HOST/api/sv\"",
+    token_line: "token_file = \"/run/secrets/sv-token\"",
+    url_flag: "--url (SVDR_SV_APP_URL)",
+    token_url_flag: "--token-url (SVDR_SV_APP_TOKEN_URL)",
+    variables: [
+        "SVDR_SV_APP_URL",
+        "SVDR_SV_APP_TOKEN_FILE",
+        "SVDR_SV_APP_TOKEN_URL",
+        "SVDR_SV_APP_CLIENT_ID",
+        "SVDR_SV_APP_CLIENT_SECRET_FILE",
+    ],
+};
+
+/// What flags and file say together: every setting that the SV app needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// How to reach it.
+    pub settings: Settings,
+    /// The migration id that snapshots have to carry.
+    pub migration_id: u64,
+    /// Whether to ask for it.
+    pub request_migration_id: bool,
+    /// By which way the app gives its dump; with a volume always where that is [`Mode::Trigger`]. The participant is
+    /// not among these settings.
+    pub way: Way,
+}
+
+impl SvAppArgs {
+    /// Puts flags and file together. Settings that are nowhere are added to `missing`; then there is no result.
+    ///
+    /// # Errors
+    /// [`ConfigError::Flag`] where a flag's URL is none.
+    pub fn resolve(
+        &self,
+        config: &AgentConfig,
+        missing: &mut Vec<Missing>,
+    ) -> Result<Option<Resolved>, ConfigError> {
+        let section = &config.sv_app;
+        let migration_id = self.migration_id.or(section.migration_id);
+        if migration_id.is_none() {
+            missing.push(lacking(config, "migration_id = N", "--migration-id", "SVDR_MIGRATION_ID"));
+        }
+        let settings = self.app.sv_app(config, missing)?;
+        let request = self.request_migration_id || section.request_migration_id.unwrap_or(false);
+        let (mode, volume) = (self.mode(config), self.volume(config));
+        if mode == Mode::Trigger && volume.is_none() {
+            let line = "dump_dir = \"/domain-upgrade-dump\"";
+            missing.push(lacking(config, line, "--dump-dir", "SVDR_DUMP_DIR"));
+            return Ok(None);
+        }
+        Ok(settings.zip(migration_id).map(|(settings, migration_id)| Resolved {
+            settings,
+            migration_id,
+            request_migration_id: request,
+            way: Way { mode, volume, participant: None },
+        }))
+    }
+
+    /// By which way the app gives its dump.
+    pub fn mode(&self, config: &AgentConfig) -> Mode {
+        self.mode.map(Mode::from).or(config.sv_app.mode).unwrap_or_default()
+    }
+
+    /// The app's dump volume, where one is named.
+    pub fn volume(&self, config: &AgentConfig) -> Option<Volume> {
+        let section = &config.sv_app;
+        let dir = self.dump_dir.clone().or_else(|| section.dump_dir.clone())?;
+        let app_dir = self.app_dump_dir.clone().or_else(|| section.app_dump_dir.clone());
+        Some(Volume { dir, app_dir: app_dir.unwrap_or_else(|| volume::APP_DIR.to_owned()) })
+    }
+}
+
+/// A setting of `[sv_app]` that is nowhere.
+fn lacking(config: &AgentConfig, line: &'static str, flag: &'static str, variable: &'static str) -> Missing {
+    Missing { section: SV_APP.section, line, flag, variable, file: config.file.clone() }
+}
+
+impl AppArgs {
+    /// How to reach the SV app, by flags and file. Settings that are nowhere are added to `missing`; then there is no
+    /// result.
+    ///
+    /// # Errors
+    /// [`ConfigError::Flag`] where a flag's URL is none.
+    pub fn sv_app(
+        &self,
+        config: &AgentConfig,
+        missing: &mut Vec<Missing>,
+    ) -> Result<Option<Settings>, ConfigError> {
+        self.settings(&config.sv_app, &SV_APP, |section, line, flag, variable| {
+            missing.push(Missing { section, line, flag, variable, file: config.file.clone() });
+        })
+    }
+
+    /// How to reach an app whose settings have those names, by these flags and that section. Settings that are nowhere
+    /// are told to `lacks` with section, line, flag and variable; then there is no result.
+    ///
+    /// # Errors
+    /// [`ConfigError::Flag`] where a flag's URL is none.
+    pub fn settings(
+        &self,
+        section: &SvAppSection,
+        names: &Names,
+        mut lacks: impl FnMut(&'static str, &'static str, &'static str, &'static str),
+    ) -> Result<Option<Settings>, ConfigError> {
+        let mut lacks = |line, flag, variable| lacks(names.section, line, flag, variable);
+        let [url_variable, ..] = names.variables;
+        let url = parsed(names.url_flag, self.url.as_deref())?.or_else(|| section.url.clone());
+        if url.is_none() {
+            lacks(names.url_line, "--url", url_variable);
+        }
+        let credentials = self.credentials(section, names, &mut lacks)?;
+        let defaults = Timeouts::default();
+        let (Some(url), Some(credentials)) = (url, credentials) else { return Ok(None) };
+        let timeouts = Timeouts {
+            connect: self.connect_timeout.or(section.connect_timeout).unwrap_or(defaults.connect),
+            first_byte: self.first_byte_timeout.or(section.first_byte_timeout).unwrap_or(defaults.first_byte),
+            idle: self.idle_timeout.or(section.idle_timeout).unwrap_or(defaults.idle),
+        };
+        let ca_file = self.ca_file.clone().or_else(|| section.ca_file.clone());
+        Ok(Some(Settings { url, credentials, ca_file, timeouts }))
+    }
+
+    fn credentials(
+        &self,
+        section: &SvAppSection,
+        names: &Names,
+        lacks: &mut impl FnMut(&'static str, &'static str, &'static str),
+    ) -> Result<Option<Credentials>, ConfigError> {
+        let by_flag = self.token_file.clone();
+        let by_file = section.token_file.clone().filter(|_| self.token_url.is_none());
+        if let Some(path) = by_flag.or(by_file) {
+            return Ok(Some(Credentials::File(path)));
+        }
+        if section.oauth2.is_none() && self.token_url.is_none() {
+            let [_, token_file, ..] = names.variables;
+            lacks(names.token_line, "--token-file", token_file);
+            return Ok(None);
+        }
+        let file = section.oauth2.clone().unwrap_or_default();
+        self.oauth2(file, names, lacks)
+    }
+
+    fn oauth2(
+        &self,
+        file: OAuth2Section,
+        names: &Names,
+        lacks: &mut impl FnMut(&'static str, &'static str, &'static str),
+    ) -> Result<Option<Credentials>, ConfigError> {
+        let [_, _, token_url_variable, client_variable, secret_variable] = names.variables;
+        let token_url = parsed(names.token_url_flag, self.token_url.as_deref())?.or(file.token_url);
+        if token_url.is_none() {
+            lacks("oauth2.token_url = \"https://…\"", "--token-url", token_url_variable);
+        }
+        let client_id = self.client_id.clone().or(file.client_id);
+        if client_id.is_none() {
+            lacks("oauth2.client_id = \"…\"", "--client-id", client_variable);
+        }
+        let secret_file = self.client_secret_file.clone().or(file.client_secret_file);
+        if secret_file.is_none() {
+            lacks("oauth2.client_secret_file = \"…\"", "--client-secret-file", secret_variable);
+        }
+        let (Some(token_url), Some(client_id), Some(client_secret_file)) =
+            (token_url, client_id, secret_file)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Credentials::OAuth2(OAuth2 {
+            token_url,
+            client_id,
+            client_secret_file,
+            audience: self.audience.clone().or(file.audience),
+            scope: self.scope.clone().or(file.scope),
+            ca_file: self.token_ca_file.clone().or(file.ca_file),
+        })))
+    }
+}
+
+/// A folder as the app sees it.
+fn app_dir(text: &str) -> Result<String, String> {
+    config::app_folder(text)
+}
+
+/// A span that something can happen in.
+pub(crate) fn limit(text: &str) -> Result<Duration, LimitError> {
+    let limit = span::parse(text)?;
+    if limit.is_zero() { Err(LimitError::Zero) } else { Ok(limit) }
+}
+
+/// A text is no limit.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LimitError {
+    #[error(transparent)]
+    Span(#[from] SpanError),
+    #[error("no connection is that fast; give a limit like 10s, or leave it out")]
+    Zero,
+}
+
+/// Reads a flag's URL here and not in clap, whose own message would repeat a password in it.
+fn parsed(flag: &'static str, text: Option<&str>) -> Result<Option<BaseUrl>, ConfigError> {
+    text.map(str::parse).transpose().map_err(|source| ConfigError::Flag { flag, source })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const FILE: &str = r#"
+        [sv_app]
+        url = "https://file.example.com/api/sv"
+        token_file = "token"
+        migration_id = 6
+        idle_timeout = "90s"
+    "#;
+
+    fn with(app: AppArgs) -> SvAppArgs {
+        SvAppArgs { app, ..SvAppArgs::default() }
+    }
+
+    fn resolve(args: &SvAppArgs, file: &str) -> Result<Resolved, Vec<String>> {
+        let config = AgentConfig::parse(file, Path::new("/etc/svdr")).unwrap();
+        let mut missing = Vec::new();
+        let resolved = args.resolve(&config, &mut missing).unwrap();
+        resolved.ok_or_else(|| missing.iter().map(|one| format!("{} {}", one.flag, one.line)).collect())
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let from_file = resolve(&SvAppArgs::default(), FILE).unwrap();
+        assert_eq!(from_file.settings.credentials, Credentials::File("/etc/svdr/token".into()));
+        assert_eq!(from_file.settings.timeouts.idle, Duration::from_secs(90));
+        assert_eq!(from_file.settings.timeouts.connect, Timeouts::default().connect);
+        assert_eq!((from_file.migration_id, from_file.request_migration_id), (6, false));
+        let app = AppArgs {
+            url: Some("https://flag.example.com".to_owned()),
+            token_file: Some("here".into()),
+            idle_timeout: Some(Duration::from_secs(5)),
+            ..AppArgs::default()
+        };
+        let args =
+            SvAppArgs { app, migration_id: Some(7), request_migration_id: true, ..SvAppArgs::default() };
+        let from_flags = resolve(&args, FILE).unwrap();
+        assert_eq!(from_flags.settings.url.to_string(), "https://flag.example.com/");
+        assert_eq!(from_flags.settings.credentials, Credentials::File("here".into()));
+        assert_eq!(from_flags.settings.timeouts.idle, Duration::from_secs(5));
+        assert_eq!((from_flags.migration_id, from_flags.request_migration_id), (7, true));
+    }
+
+    #[test]
+    fn the_token_comes_from_one_place() {
+        let args = with(AppArgs {
+            token_url: Some("https://auth.example.com/token".to_owned()),
+            client_id: Some("svdr".to_owned()),
+            client_secret_file: Some("secret".into()),
+            ..AppArgs::default()
+        });
+        assert!(matches!(resolve(&args, FILE).unwrap().settings.credentials, Credentials::OAuth2(_)));
+        let oauth2 = "[sv_app]\nurl='https://h'\nmigration_id=6\n[sv_app.oauth2]\ntoken_url='https://t'\nclient_id='c'";
+        let args = with(AppArgs { token_file: Some("here".into()), ..AppArgs::default() });
+        assert_eq!(resolve(&args, oauth2).unwrap().settings.credentials, Credentials::File("here".into()));
+        let incomplete = resolve(&SvAppArgs::default(), oauth2).unwrap_err();
+        assert_eq!(incomplete, ["--client-secret-file oauth2.client_secret_file = \"…\""]);
+    }
+
+    #[test]
+    fn the_volume_is_needed_only_where_it_is_the_only_way() {
+        let resolved = resolve(&SvAppArgs::default(), FILE).unwrap();
+        assert_eq!((resolved.way.mode, resolved.way.volume), (Mode::Auto, None));
+        let volume = format!("{FILE}\ndump_dir = \"volume\"\napp_dump_dir = \"/dump/\"");
+        let resolved = resolve(&SvAppArgs::default(), &volume).unwrap();
+        let expected = Volume { dir: "/etc/svdr/volume".into(), app_dir: "/dump".to_owned() };
+        assert_eq!(resolved.way.volume, Some(expected));
+        let trigger = SvAppArgs { mode: Some(ModeArg::Trigger), ..SvAppArgs::default() };
+        assert_eq!(resolve(&trigger, FILE).unwrap_err(), ["--dump-dir dump_dir = \"/domain-upgrade-dump\""]);
+        let named = SvAppArgs { dump_dir: Some("/mnt".into()), ..trigger };
+        let resolved = resolve(&named, FILE).unwrap();
+        assert_eq!(resolved.way.mode, Mode::Trigger);
+        assert_eq!(
+            resolved.way.volume,
+            Some(Volume { dir: "/mnt".into(), app_dir: volume::APP_DIR.to_owned() })
+        );
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once() {
+        let missing = resolve(&SvAppArgs::default(), "").unwrap_err();
+        assert_eq!(missing.len(), 3);
+    }
+
+    #[test]
+    fn a_password_in_a_flag_is_not_repeated() {
+        let args = with(AppArgs { url: Some("https://u:hunter2@h".to_owned()), ..AppArgs::default() });
+        let error = args.resolve(&AgentConfig::default(), &mut Vec::new()).unwrap_err();
+        assert!(!svdr_cli::failure::explain(&error).contains("hunter2"));
+    }
+}

@@ -1,0 +1,390 @@
+//! `svdr-agent run`: takes part in a session for one SV, from its evidence to its attested dump.
+//!
+//! ```text
+//! observe: the courier brings statements  →  view (verified, on disk, folded)
+//! decide:  Situation::steps               →  what to do next; vote::Voter says what may be signed
+//! act:     jobs read logs and make dumps; votes go to the store, flushed, from where the courier takes them
+//! ```
+//!
+//! The loop keeps nothing that a restart would miss: what was promised is in the store, what others said is there
+//! too, and the same situation gives the same steps. It works on while no coordinator can be reached; stopped at
+//! any moment, by a signal or without one, it goes on from the store. Each decision to sign is made once more
+//! under the store's lock, because the operator's commands sign as well. Nothing is signed before the first
+//! coordinator has told all it has: a store that was set back does not know what this member has promised since.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::Envelope;
+use svdr_protocol::evidence::Evidence;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::session::Session;
+use svdr_protocol::statement::{Body, SessionId};
+use svdr_protocol::vote::Voter;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::config::{Approval, Coordinator};
+use crate::link::Link;
+use crate::replica::{self, View, ViewError};
+use crate::sources::fetch::in_one_line;
+use crate::store::{DumpRecord, Signer, Store};
+
+mod act;
+mod choose;
+mod courier;
+mod decide;
+mod error;
+pub(crate) mod jobs;
+mod tell;
+
+pub use decide::{AskReason, End, Situation, Step, Wanted};
+pub use error::RunError;
+pub use jobs::{DumpOrder, JobError, LogsOrder};
+
+use courier::{Courier, Event};
+use jobs::Job;
+use tell::Teller;
+
+/// Events that wait for the driver: it takes them as fast as its disk, so a few even out the two.
+const EVENTS_IN_FLIGHT: usize = 16;
+/// How often the driver looks at the clock: for pauses that are over, and for progress.
+const TICK: Duration = Duration::from_millis(500);
+/// The first report of a download's progress; each further one after twice as long.
+const FIRST_PROGRESS: Duration = Duration::from_secs(30);
+
+/// What a run is told to do.
+#[derive(Debug)]
+pub struct Settings {
+    /// The members.
+    pub roster: Arc<Roster>,
+    /// Who signs.
+    pub signer: Signer,
+    /// The coordinators, in the order in which they are tried.
+    pub coordinators: Vec<Coordinator>,
+    /// Who decides about proposals.
+    pub approval: Approval,
+    /// Whether to take part in drills, and in nothing else.
+    pub drill: bool,
+    /// The session to join; the newest open one where there is none.
+    pub session: Option<SessionId>,
+    /// Whether to stay after the session is completed, so that others can get from this agent what they lack.
+    pub follow: bool,
+    /// Which logs to report from; a vouched member has none.
+    pub logs: Option<LogsOrder>,
+    /// How to make dumps.
+    pub dump: DumpOrder,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The session.
+    pub session: Session,
+    /// How it ended for this agent.
+    pub end: End,
+    /// This member's finished dump of the completed round.
+    pub dump: Option<DumpRecord>,
+}
+
+/// A run at work in one session.
+struct Driver {
+    settings: Settings,
+    store: Store,
+    view: View,
+    others: Vec<View>,
+    /// Tells the courier that the store has something new.
+    nudges: mpsc::Sender<()>,
+    /// What a coordinator has said to have.
+    acknowledged: HashSet<Digest>,
+    /// Whether a coordinator has told all it has.
+    is_caught_up: bool,
+    /// Whether something has changed since the last decisions.
+    is_new: bool,
+    logs: Job<(), Evidence>,
+    dump: Job<Wanted, DumpRecord>,
+    /// A finished dump that is to be attested.
+    made: Option<DumpRecord>,
+    received: Arc<AtomicU64>,
+    next_progress: Option<(Instant, Duration)>,
+    teller: Teller,
+}
+
+/// Takes part until the session ends for this agent; for ever with `follow`.
+///
+/// # Errors
+/// [`RunError`] where going on cannot help. Everything else is told and tried again.
+pub async fn run(settings: Settings, store: Store) -> Result<Ended, RunError> {
+    let _claim = store.claim_run()?;
+    let link = Link::new(settings.coordinators.clone(), &settings.signer.key)?;
+    let session = match settings.session {
+        Some(session) => session,
+        None => choose::choose(&link, &store, settings.drill).await?,
+    };
+    let me = settings.signer.member.clone();
+    let others = replica::others(&store, &settings.roster, &me, session)?;
+    let bound = others.iter().filter(|other| !settings.drill && !other.session().drill());
+    let bound = bound.filter(|other| binds(other, &me)).map(|other| other.session().id()).collect();
+    let (events, mut incoming) = mpsc::channel(EVENTS_IN_FLIGHT);
+    let (nudges, nudged) = mpsc::channel(1);
+    let courier = Courier::new(link, store.clone(), (session, bound), events, nudged);
+    let courier = tokio::spawn(courier.run());
+    let opened = open(&settings, &store, session, &mut incoming).await;
+    let driven = match opened {
+        Ok(opened) => {
+            let driver = Driver {
+                settings,
+                store,
+                view: opened.view,
+                others,
+                nudges,
+                acknowledged: opened.acknowledged,
+                is_caught_up: opened.is_caught_up,
+                is_new: true,
+                logs: Job::new(),
+                dump: Job::new(),
+                made: None,
+                received: Arc::default(),
+                next_progress: None,
+                teller: Teller::default(),
+            };
+            driver.drive(&mut incoming).await
+        }
+        Err(error) => Err(error),
+    };
+    courier.abort();
+    driven
+}
+
+/// Whether this member has promised something in a session that is not completed.
+fn binds(other: &View, me: &MemberName) -> bool {
+    let session = other.session();
+    let promised = |body: &Body| matches!(body, Body::Agreement(_) | Body::Attestation(_));
+    let mut own = session.statements().filter(|one| one.by_member() && one.signer() == me);
+    own.any(|one| promised(one.body())) && session.completion_certificate().is_none()
+}
+
+/// A session that is known.
+struct Opened {
+    view: View,
+    acknowledged: HashSet<Digest>,
+    is_caught_up: bool,
+}
+
+/// Waits until the session's opening is known, from the store or from a coordinator.
+async fn open(
+    settings: &Settings,
+    store: &Store,
+    session: SessionId,
+    incoming: &mut mpsc::Receiver<Event>,
+) -> Result<Opened, RunError> {
+    let me = &settings.signer.member;
+    let mut acknowledged = HashSet::new();
+    let mut view = View::stored(store, &settings.roster, me, session)?;
+    let mut teller = Teller::default();
+    let mut is_caught_up = false;
+    while view.is_none() {
+        match incoming.recv().await {
+            Some(Event::Received { session: of, statements, .. }) if of == session => {
+                acknowledged.extend(statements.iter().map(Envelope::digest));
+                view = View::open(store, &settings.roster, me, session, &statements)?;
+            }
+            Some(Event::CaughtUp) => {
+                is_caught_up = true;
+                teller.waiting(vec![format!(
+                    "no coordinator asked so far knows session {session}; waiting for it to be opened there"
+                )]);
+            }
+            Some(Event::Over(error)) => return Err(error.into()),
+            Some(event) => teller.event(&event),
+            None => return Err(RunError::Courier),
+        }
+    }
+    let view = view.ok_or(RunError::Courier)?;
+    let drill = view.session().drill();
+    if drill != settings.drill {
+        return Err(RunError::Drill { session, drill });
+    }
+    teller.joined(view.session());
+    Ok(Opened { view, acknowledged, is_caught_up })
+}
+
+impl Driver {
+    async fn drive(mut self, incoming: &mut mpsc::Receiver<Event>) -> Result<Ended, RunError> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let end = if std::mem::take(&mut self.is_new) { self.act()? } else { None };
+            if let Some(end) = end
+                && !self.settings.follow
+            {
+                let dump = match end {
+                    End::Attested { round, .. } => self.store.dump(self.id(), round)?,
+                    End::CompletedWithout { .. } | End::Aborted => None,
+                };
+                return Ok(Ended { session: self.view.session().clone(), end, dump });
+            }
+            tokio::select! {
+                event = incoming.recv() => self.observe(event)?,
+                ((), logs) = self.logs.finished() => self.reported(logs)?,
+                (wanted, made) = self.dump.finished() => self.dumped(wanted, made)?,
+                _ = tick.tick() => {
+                    let signed = self.view.refresh(&self.store)?;
+                    if signed > 0 {
+                        // Another process may have signed it without a coordinator. A full channel has a nudge in it
+                        // already; a closed one is noticed where events are taken.
+                        let _ = self.nudges.try_send(());
+                    }
+                    self.is_new |= signed > 0 || self.logs.is_due() || self.dump.is_due();
+                    self.progress()?;
+                }
+            }
+        }
+    }
+
+    fn id(&self) -> SessionId {
+        self.view.session().id()
+    }
+
+    fn observe(&mut self, event: Option<Event>) -> Result<(), RunError> {
+        let event = event.ok_or(RunError::Courier)?;
+        self.teller.event(&event);
+        self.is_new = true;
+        match event {
+            Event::Received { session, statements, left_out } => {
+                self.acknowledged.extend(statements.iter().map(Envelope::digest));
+                let others = self.others.iter_mut();
+                let mut views = std::iter::once(&mut self.view).chain(others);
+                if let Some(view) = views.find(|view| view.session().id() == session) {
+                    let before = view.left_out();
+                    view.absorb(&self.store, &statements)?;
+                    left_out.fetch_add(view.left_out() - before, Ordering::Relaxed);
+                }
+                Ok(())
+            }
+            Event::Acknowledged(digest) => {
+                self.acknowledged.insert(digest);
+                Ok(())
+            }
+            Event::CaughtUp => {
+                self.is_caught_up = true;
+                Ok(())
+            }
+            Event::Over(error) => Err(error.into()),
+            Event::Connected { .. } | Event::Refused { .. } | Event::Trouble { .. } | Event::Struck(_) => {
+                Ok(())
+            }
+        }
+    }
+
+    /// Does what is to be done now; says how the session ends for this agent once it does.
+    fn act(&mut self) -> Result<Option<End>, RunError> {
+        if !self.is_caught_up {
+            return Ok(None);
+        }
+        let record = self.store.record(&self.settings.roster)?;
+        let others: Vec<&Session> = self.others.iter().map(View::session).collect();
+        let session = self.view.session();
+        let me = &self.settings.signer.member;
+        let situation = Situation {
+            me,
+            session,
+            voter: Voter::new(me, &record, session, &others),
+            approval: self.settings.approval,
+            migration_id: self.settings.dump.migration_id,
+            has_logs: self.settings.logs.is_some(),
+        };
+        let steps = situation.steps();
+        self.teller.phase(session);
+        self.teller.equivocations(session);
+        self.teller.donations(session, me);
+        let wanted = steps.iter().find_map(|step| match step {
+            Step::Dump(wanted) => Some(*wanted),
+            _ => None,
+        });
+        if self.dump.running().is_some_and(|running| Some(running) != wanted) {
+            tracing::info!("the dump of an earlier round is given up");
+            self.dump.stop();
+            self.next_progress = None;
+        }
+        let (mut end, mut waiting) = (None, Vec::new());
+        for step in steps {
+            match step {
+                Step::Report => self.report(),
+                Step::Abandon { round } => self.abandon(round)?,
+                Step::Agree { proposal } => self.agree(&proposal)?,
+                Step::Ask { round, proposal, reason } => {
+                    self.teller.ask(self.view.session(), round, &proposal, reason);
+                }
+                Step::Dump(wanted) => self.dump(wanted)?,
+                Step::KeepCertificate => self.keep_certificate()?,
+                Step::End(End::Attested { round, attestation }) => {
+                    if self.acknowledged.contains(&attestation) {
+                        end = Some(End::Attested { round, attestation });
+                    }
+                }
+                Step::End(other) => end = Some(other),
+                Step::Tell(text) => waiting.push(text),
+            }
+        }
+        self.teller.waiting(waiting);
+        Ok(end)
+    }
+
+    /// Shows the others, now and then, that a long download is alive.
+    fn progress(&mut self) -> Result<(), RunError> {
+        let Some((at, pause)) = self.next_progress else { return Ok(()) };
+        if Instant::now() < at || self.dump.running().is_none() {
+            return Ok(());
+        }
+        let received = self.received.load(Ordering::Relaxed);
+        self.next_progress = Some((Instant::now() + pause * 2, pause * 2));
+        self.mark(&format!("{received} bytes received"))
+    }
+
+    fn reported(&mut self, logs: Result<Evidence, JobError>) -> Result<(), RunError> {
+        self.is_new = true;
+        match logs {
+            Ok(evidence) => self.sign_evidence(evidence),
+            Err(error) => {
+                tracing::warn!(
+                    "the logs could not be reported, and are tried again: {}",
+                    in_one_line(&error)
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn dumped(&mut self, wanted: Wanted, made: Result<DumpRecord, JobError>) -> Result<(), RunError> {
+        self.next_progress = None;
+        self.is_new = true;
+        match made {
+            Ok(record) => {
+                tracing::info!(
+                    "the dump of round {} is in {}: {} bytes, {}",
+                    record.round,
+                    record.path.display(),
+                    record.size,
+                    record.sha256
+                );
+                self.made = Some(record);
+                Ok(())
+            }
+            Err(error) => self.not_dumped(wanted, &error),
+        }
+    }
+}
+
+impl From<ViewError> for RunError {
+    fn from(error: ViewError) -> RunError {
+        match error {
+            ViewError::Store(error) => RunError::Store(error),
+            error => RunError::View(error),
+        }
+    }
+}

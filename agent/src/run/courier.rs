@@ -1,0 +1,343 @@
+//! Carries statements between the store and a coordinator, for as long as the session lasts.
+//!
+//! One direction: the coordinator's transcript, checked against all that it said before, goes to the driver. The
+//! other: whatever the store holds of the session and the coordinator lacks is submitted, the opening first. The
+//! courier reads what it sends from the disk and from nowhere else, so nothing can leave that is not flushed, and
+//! a vote is the same bytes each time. For the same reason another coordinator gets all that the last one had, and
+//! what an operator's command signed while no coordinator could be reached is passed on.
+//!
+//! Where a coordinator fails, the next one is tried, with growing pauses; one that contradicts itself is left out
+//! from then on.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::Envelope;
+use svdr_protocol::statement::SessionId;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::link::{CallError, Connection, Entry, Link, LinkError, MAX_LEFT_OUT, News, Watch};
+use crate::replica::{Ledger, ViewError};
+use crate::sources::app::RetryPolicy;
+use crate::store::{Store, StoreError};
+
+mod submitting;
+
+/// How often the store is looked at for statements that another process of this agent has signed.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the other sessions that bind this member are looked at.
+const OTHERS_INTERVAL: Duration = Duration::from_secs(15);
+/// Entries that are handed to the driver at once, so that they share a flush.
+const BATCH: usize = 256;
+/// A connection that lasted so long was a good one: the pauses start anew after it.
+const GOOD_AFTER: Duration = Duration::from_secs(30);
+/// Keep-alives in a row with which a coordinator says that it has nothing new while it owes what it has acknowledged:
+/// the first may have been on its way with what is owed behind it.
+const KEEP_ALIVES: usize = 2;
+/// Pauses between tries: from one second up to half a minute, without end.
+const PAUSES: RetryPolicy = RetryPolicy::lasting(Duration::MAX);
+
+/// What the courier has to say.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A coordinator answers.
+    Connected {
+        /// Its URL.
+        url: String,
+    },
+    /// Statements of a transcript, not verified yet.
+    Received {
+        /// The session.
+        session: SessionId,
+        /// The statements.
+        statements: Vec<Envelope>,
+        /// Counts those of this connection that do not hold.
+        left_out: Arc<AtomicUsize>,
+    },
+    /// All that it has of the session was received.
+    CaughtUp,
+    /// It has this statement on its disk.
+    Acknowledged(Digest),
+    /// It does not accept a statement.
+    Refused {
+        /// The statement.
+        statement: Digest,
+        /// What it says.
+        error: CallError,
+    },
+    /// It failed; another one is tried after a pause.
+    Trouble {
+        /// What happened.
+        error: CourierError,
+        /// The pause.
+        pause: Duration,
+    },
+    /// It contradicts itself and is left out from now on.
+    Struck(ViewError),
+    /// The last one that there was contradicts itself, or the store fails.
+    Over(CourierError),
+}
+
+/// Why the courier does not get on.
+#[derive(Debug, thiserror::Error)]
+pub enum CourierError {
+    /// No coordinator answers.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// One failed, or contradicts itself.
+    #[error(transparent)]
+    View(#[from] ViewError),
+}
+
+impl From<CallError> for CourierError {
+    fn from(error: CallError) -> CourierError {
+        CourierError::View(error.into())
+    }
+}
+
+impl From<StoreError> for CourierError {
+    fn from(error: StoreError) -> CourierError {
+        CourierError::View(error.into())
+    }
+}
+
+/// Why a connection was left.
+enum Left {
+    /// The driver has gone.
+    Gone,
+    Failed(CourierError),
+}
+
+impl<E: Into<CourierError>> From<E> for Left {
+    fn from(error: E) -> Left {
+        Left::Failed(error.into())
+    }
+}
+
+/// See the module.
+pub(super) struct Courier {
+    link: Link,
+    store: Store,
+    session: SessionId,
+    /// Other sessions that bind this member.
+    others: Vec<SessionId>,
+    events: mpsc::Sender<Event>,
+    nudges: mpsc::Receiver<()>,
+    /// The coordinator to try next.
+    next: usize,
+}
+
+/// What the coordinator at the other end has of a session.
+struct Board {
+    session: SessionId,
+    ledger: Ledger,
+    has: HashSet<Digest>,
+    /// What it does not accept.
+    refuses: HashSet<Digest>,
+    /// Whether it takes many statements on one stream, as far as is known.
+    takes_streams: bool,
+    /// Whether it was given all that others signed. From then on it is where those come from.
+    is_complete: bool,
+    /// How many statements of this connection did not hold, as the driver finds out.
+    left_out: Arc<AtomicUsize>,
+    /// Keep-alives in a row while it owes what it has acknowledged.
+    keep_alives: usize,
+}
+
+/// What a watch has brought.
+#[derive(Default)]
+struct Brought {
+    entries: Vec<Entry>,
+    keep_alives: usize,
+}
+
+impl Courier {
+    /// A courier for a session, which keeps an eye on `others`. `nudges` tell it that the store has something
+    /// new.
+    pub(super) fn new(
+        link: Link,
+        store: Store,
+        (session, others): (SessionId, Vec<SessionId>),
+        events: mpsc::Sender<Event>,
+        nudges: mpsc::Receiver<()>,
+    ) -> Courier {
+        Courier { link, store, session, others, events, nudges, next: 0 }
+    }
+
+    /// Works until the driver goes, or no coordinator is left.
+    pub(super) async fn run(mut self) {
+        let mut failures = 0;
+        loop {
+            let since = Instant::now();
+            let error = match self.attend().await {
+                Err(Left::Gone) => return,
+                Err(Left::Failed(error)) => error,
+                Ok(never) => match never {},
+            };
+            if since.elapsed() >= GOOD_AFTER {
+                failures = 0;
+            }
+            failures += 1;
+            // Where the system has no randomness, the full pause is as good.
+            let random = getrandom::u32().unwrap_or(u32::MAX);
+            let pause = PAUSES.delay(failures, Duration::ZERO, random, None).unwrap_or_default();
+            let Some(event) = self.judge(error, pause) else { continue };
+            let is_over = matches!(event, Event::Over(_));
+            let waits = matches!(event, Event::Trouble { .. });
+            if self.events.send(event).await.is_err() || is_over {
+                return;
+            }
+            if waits {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.events.closed() => return,
+                }
+            }
+        }
+    }
+
+    /// What follows from a failure.
+    fn judge(&mut self, error: CourierError, pause: Duration) -> Option<Event> {
+        let at_fault = match &error {
+            CourierError::View(ViewError::History { url, .. }) => Some(url.clone()),
+            CourierError::View(ViewError::Call(call)) if call.is_fault() => Some(call.url().to_owned()),
+            _ => None,
+        };
+        match (at_fault, error) {
+            (Some(url), CourierError::View(error)) => {
+                self.next = 0;
+                Some(if self.link.strike(&url) { Event::Struck(error) } else { Event::Over(error.into()) })
+            }
+            (_, error @ CourierError::View(ViewError::Store(_))) => Some(Event::Over(error)),
+            (_, error) => {
+                self.next = self.next.wrapping_add(1);
+                Some(Event::Trouble { error, pause })
+            }
+        }
+    }
+
+    /// Serves the session at one coordinator until that fails.
+    async fn attend(&mut self) -> Result<Infallible, Left> {
+        let mut connection = self.link.connect(self.next).await?;
+        let url = connection.coordinator().url.clone();
+        self.send(Event::Connected { url }).await?;
+        let mut board = self.board(&connection, self.session)?;
+        self.catch_up(&mut connection, &mut board).await?;
+        let mut others = Vec::new();
+        for session in &self.others {
+            others.push(self.board(&connection, *session)?);
+        }
+        let mut watch = connection.watch(self.session, board.ledger.next()).await?;
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut visit = tokio::time::interval(OTHERS_INTERVAL);
+        visit.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                news = watch.next(&connection) => {
+                    let brought = batch(news?, &mut watch, &connection)?;
+                    board.alive(&brought)?;
+                    self.receive(&mut board, brought.entries).await?;
+                }
+                nudge = self.nudges.recv() => {
+                    nudge.ok_or(Left::Gone)?;
+                    self.submit(&mut connection, &mut board).await?;
+                }
+                _ = look.tick() => {
+                    board.holds()?;
+                    self.submit(&mut connection, &mut board).await?;
+                }
+                _ = visit.tick() => {
+                    for board in &mut others {
+                        self.catch_up(&mut connection, board).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn board(&self, connection: &Connection, session: SessionId) -> Result<Board, CourierError> {
+        let ledger = Ledger::open(&self.store, session, connection.coordinator())?;
+        let (has, refuses) = (HashSet::new(), HashSet::new());
+        let left_out = Arc::default();
+        let (takes_streams, is_complete) = (true, false);
+        Ok(Board { session, ledger, has, refuses, takes_streams, is_complete, left_out, keep_alives: 0 })
+    }
+
+    /// Takes all that the coordinator has, and gives it all that it lacks.
+    async fn catch_up(&self, connection: &mut Connection, board: &mut Board) -> Result<(), Left> {
+        loop {
+            let page = connection.transcript(board.session, board.ledger.next()).await?;
+            self.receive(board, page.entries).await?;
+            if page.is_last {
+                break;
+            }
+        }
+        if board.session == self.session {
+            self.send(Event::CaughtUp).await?;
+        }
+        self.submit(connection, board).await
+    }
+
+    async fn receive(&self, board: &mut Board, entries: Vec<Entry>) -> Result<(), Left> {
+        board.ledger.follow(&self.store, &entries)?;
+        board.holds()?;
+        let statements: Vec<Envelope> = entries.into_iter().map(|entry| entry.statement).collect();
+        board.has.extend(statements.iter().map(Envelope::digest));
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let left_out = Arc::clone(&board.left_out);
+        self.send(Event::Received { session: board.session, statements, left_out }).await
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Left> {
+        self.events.send(event).await.map_err(|_closed| Left::Gone)
+    }
+}
+
+impl Board {
+    /// Whether what it sent holds, but for a few statements.
+    fn holds(&self) -> Result<(), CallError> {
+        let found = self.left_out.load(Ordering::Relaxed);
+        if found > MAX_LEFT_OUT {
+            return Err(CallError::Junk { url: self.ledger.coordinator().url.clone(), found });
+        }
+        Ok(())
+    }
+
+    /// Looks whether the coordinator shows what it has acknowledged.
+    fn alive(&mut self, brought: &Brought) -> Result<(), CallError> {
+        let Some(acknowledged) = self.ledger.owed().filter(|_| brought.entries.is_empty()) else {
+            self.keep_alives = 0;
+            return Ok(());
+        };
+        self.keep_alives += brought.keep_alives;
+        if self.keep_alives < KEEP_ALIVES {
+            return Ok(());
+        }
+        let url = self.ledger.coordinator().url.clone();
+        Err(CallError::Withheld { url, acknowledged, shown: self.ledger.next() })
+    }
+}
+
+/// What a piece of news brings, and those that are there already.
+fn batch(first: News, watch: &mut Watch, connection: &Connection) -> Result<Brought, CallError> {
+    let (mut brought, mut news) = (Brought::default(), Some(first));
+    while let Some(one) = news {
+        match one {
+            News::Entry(entry) => brought.entries.push(*entry),
+            News::Alive { .. } => brought.keep_alives += 1,
+        }
+        let is_full = brought.entries.len() + brought.keep_alives >= BATCH;
+        let more = if is_full { None } else { watch.next(connection).now_or_never() };
+        news = more.transpose()?;
+    }
+    Ok(brought)
+}

@@ -1,0 +1,269 @@
+//! What to do next, from what is known: the driver's rule, without its hands.
+//!
+//! Whether something may be signed is for [`Voter`] to say; here it is decided what this agent wants to sign at all,
+//! and what has to be made before. Nothing is remembered: the same situation gives the same steps, so that a restart
+//! takes up the work where it was.
+//!
+//! * Evidence is reported once; agreements follow the operator's policy; only the latest round is worked on, or the
+//!   one that is completed. A dump of a round that a higher one supersedes is given up: its attestation could only
+//!   lock what the others are leaving.
+//! * A proposal that this member has rejected, or whose round it has abandoned, is not asked for again.
+
+use std::fmt;
+
+use svdr_protocol::digest::Digest;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::session::{Phase, Session};
+use svdr_protocol::statement::{Body, Plan, Proposal};
+use svdr_protocol::time::Timestamp;
+use svdr_protocol::vote::{Decision, Voter};
+
+use crate::config::Approval;
+
+/// All that a decision looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// This member.
+    pub me: &'a MemberName,
+    /// The session as it is known.
+    pub session: &'a Session,
+    /// What may be signed.
+    pub voter: Voter<'a>,
+    /// Who decides about proposals.
+    pub approval: Approval,
+    /// The migration id of the configuration.
+    pub migration_id: u64,
+    /// Whether there are logs to report from.
+    pub has_logs: bool,
+}
+
+/// A dump that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The round.
+    pub round: u32,
+    /// Digest of the proposal agreed to.
+    pub proposal: Digest,
+    /// The time that it is to be of.
+    pub recovery_timestamp: Timestamp,
+    /// The id of the new migration.
+    pub migration_id: u64,
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Read the logs, and sign what they say.
+    Report,
+    /// Sign that a round, abandoned by an agreement, is abandoned.
+    Abandon {
+        /// The round.
+        round: u32,
+    },
+    /// Sign an agreement, as the configuration says.
+    Agree {
+        /// Digest of the proposal.
+        proposal: Digest,
+    },
+    /// Ask the operator about a proposal.
+    Ask {
+        /// The round.
+        round: u32,
+        /// Digest of the proposal.
+        proposal: Digest,
+        /// Why the agent does not decide it.
+        reason: AskReason,
+    },
+    /// Make this dump, and attest it once it is there.
+    Dump(Wanted),
+    /// Keep the completion certificate: it binds from now on.
+    KeepCertificate,
+    /// Nothing more is to be done in the session.
+    End(End),
+    /// Tell the operator what is being waited for, or why nothing can be signed.
+    Tell(String),
+}
+
+/// Why the operator is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskReason {
+    /// The configuration wants it so.
+    Configured,
+    /// The proposal leaves this SV behind.
+    LeftBehind,
+    /// The proposal's migration id is not the configured one.
+    OtherMigrationId {
+        /// The proposal's.
+        proposed: u64,
+        /// The configured one.
+        configured: u64,
+    },
+}
+
+impl fmt::Display for AskReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AskReason::Configured => write!(f, "approval = \"operator\""),
+            AskReason::LeftBehind => write!(f, "it leaves this SV behind"),
+            AskReason::OtherMigrationId { proposed, configured } => {
+                write!(
+                    f,
+                    "its migration id is {proposed}, but sv_app.migration_id is {configured}: correct one of them first"
+                )
+            }
+        }
+    }
+}
+
+/// How a session ends for this agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its round is completed, and this member attested it: with this statement, which has to have left.
+    Attested {
+        /// The round.
+        round: u32,
+        /// Digest of the attestation.
+        attestation: Digest,
+    },
+    /// A round is completed, and this member has no dump of its own to attest in it: it is left behind, has refused or
+    /// abandoned the round, or cannot confirm it.
+    CompletedWithout {
+        /// The round.
+        round: u32,
+    },
+    /// A convener ended it.
+    Aborted,
+}
+
+impl Situation<'_> {
+    /// What to do now, in this order.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        match self.session.phase() {
+            Phase::Aborted => return vec![Step::End(End::Aborted)],
+            Phase::Completed(round) | Phase::Verified(round) => {
+                steps.push(Step::KeepCertificate);
+                steps.push(self.completed(round));
+            }
+            Phase::Gathering => steps.extend(self.report()),
+            Phase::Proposed(round) | Phase::Agreed(round) | Phase::Recovering(round) => {
+                steps.extend(self.report());
+                steps.extend(self.voter.owed().into_iter().map(|round| Step::Abandon { round }));
+                steps.extend(self.vote(round));
+                steps.extend(self.dump(round));
+            }
+        }
+        steps
+    }
+
+    fn report(&self) -> Option<Step> {
+        let reported = self
+            .session
+            .statements()
+            .any(|one| one.by_member() && one.signer() == self.me && matches!(one.body(), Body::Evidence(_)));
+        (self.has_logs && !reported).then_some(Step::Report)
+    }
+
+    fn completed(&self, round: u32) -> Step {
+        match self.voter.dump(round) {
+            Decision::Signed(attestation) => Step::End(End::Attested { round, attestation }),
+            Decision::Sign(plan) => match self.wanted(round, plan) {
+                Some(wanted) => Step::Dump(wanted),
+                None => Step::End(End::CompletedWithout { round }),
+            },
+            Decision::Wait(wait) => Step::Tell(wait.to_string()),
+            Decision::Refuse(_) => self.follow(round).unwrap_or(Step::End(End::CompletedWithout { round })),
+        }
+    }
+
+    /// To agree to a round that the others have completed, where its plan counts on this member's dump: a slow SV
+    /// imports one like everybody else.
+    fn follow(&self, round: u32) -> Option<Step> {
+        let proposal = self.session.agreement_certificate(round)?.proposal().digest();
+        let Some(Body::Proposal(body)) = self.session.statement(&proposal).map(|one| one.body()) else {
+            return None;
+        };
+        let is_wanted = body.candidate.covered.contains(self.me)
+            && !self.session.rejections(round, &proposal).contains_key(self.me)
+            && !self.session.abandonments(round).contains_key(self.me);
+        match self.voter.agree(&proposal) {
+            Decision::Sign(_) if is_wanted => Some(match self.ask_about(body) {
+                None => Step::Agree { proposal },
+                Some(reason) => Step::Ask { round, proposal, reason },
+            }),
+            _ => None,
+        }
+    }
+
+    /// About the proposals of the latest round.
+    fn vote(&self, round: u32) -> Vec<Step> {
+        let withdrawn = self.session.abandonments(round).contains_key(self.me);
+        let mut open = None;
+        let mut obstacles = Vec::new();
+        for one in self.session.proposals(round) {
+            let Body::Proposal(proposal) = one.body() else { continue };
+            let digest = one.digest();
+            match self.voter.agree(&digest) {
+                Decision::Signed(_) => return Vec::new(),
+                Decision::Sign(_) if self.session.rejections(round, &digest).contains_key(self.me) => {}
+                Decision::Sign(_) => {
+                    open = Some((digest, proposal));
+                    break;
+                }
+                Decision::Wait(wait) => obstacles.push(Step::Tell(wait.to_string())),
+                Decision::Refuse(refusal) => obstacles.push(Step::Tell(refused(&refusal))),
+            }
+        }
+        match open {
+            _ if withdrawn => Vec::new(),
+            Some((digest, proposal)) => {
+                let step = match self.ask_about(proposal) {
+                    None => Step::Agree { proposal: digest },
+                    Some(reason) => Step::Ask { round, proposal: digest, reason },
+                };
+                vec![step]
+            }
+            None => obstacles,
+        }
+    }
+
+    fn ask_about(&self, proposal: &Proposal) -> Option<AskReason> {
+        let (proposed, configured) = (proposal.plan.migration_id(), self.migration_id);
+        if proposed != configured {
+            Some(AskReason::OtherMigrationId { proposed, configured })
+        } else if self.approval == Approval::Operator {
+            Some(AskReason::Configured)
+        } else if !proposal.candidate.covered.contains(self.me) {
+            Some(AskReason::LeftBehind)
+        } else {
+            None
+        }
+    }
+
+    fn wanted(&self, round: u32, plan: Plan) -> Option<Wanted> {
+        let certificate = self.session.agreement_certificate(round)?;
+        Some(Wanted {
+            round,
+            proposal: certificate.proposal().digest(),
+            recovery_timestamp: plan.recovery_timestamp(),
+            migration_id: plan.migration_id(),
+        })
+    }
+
+    fn dump(&self, round: u32) -> Option<Step> {
+        match self.voter.dump(round) {
+            Decision::Sign(plan) => self.wanted(round, plan).map(Step::Dump),
+            // Only who has agreed waits for the others.
+            Decision::Wait(wait) => Some(Step::Tell(wait.to_string())),
+            Decision::Signed(_) | Decision::Refuse(_) => None,
+        }
+    }
+}
+
+/// A refusal with its cause, on one line.
+pub(super) fn refused(refusal: &svdr_protocol::vote::Refusal) -> String {
+    crate::sources::fetch::in_one_line(refusal)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! The two things that take long: reading the logs, and making the dump. Each runs beside the driver, one at a time.
+//!
+//! A job that fails is tried again, after pauses that grow to [`LONGEST_PAUSE`]: an operator who has repaired
+//! something need not restart anything, and what cannot be repaired is only asked for, never signed. Jobs end with
+//! the driver: an abandoned download leaves nothing behind (see [`crate::sources::fetch`]).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use svdr_files::Replace;
+use svdr_protocol::evidence::{Evidence, EvidenceError};
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::statement::SessionId;
+use svdr_protocol::time::Timestamp;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
+
+use super::Wanted;
+use crate::sources::app::{RetryPolicy, Settings, SetupError, SvApp};
+use crate::sources::fetch::{self, App, FetchError, Order, Way};
+use crate::store::{DumpRecord, Store, StoreError};
+use svdr_dump::{Expectations, Identities, Parts};
+use svdr_logs::feed::Effort;
+use svdr_logs::{Bound, ScanError, ScanRequest};
+
+/// How long the SV app is asked again before the driver looks at the whole once more.
+const RETRY_FOR: Duration = Duration::from_secs(10 * 60);
+/// The pause after the first failure of a job.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause between two tries of a job.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Which logs to read.
+#[derive(Clone, Debug)]
+pub struct LogsOrder {
+    /// Files, folders and patterns.
+    pub paths: Vec<PathBuf>,
+    /// How far back from the newest tick.
+    pub since: Option<Duration>,
+}
+
+/// How to make dumps.
+#[derive(Clone, Debug)]
+pub struct DumpOrder {
+    /// How to reach the SV app.
+    pub sv_app: Settings,
+    /// The configured id of the new migration.
+    pub migration_id: u64,
+    /// Whether to ask the app for it.
+    pub request_migration_id: bool,
+    /// By which way the app gives its dump.
+    pub way: Way,
+    /// The identities backup.
+    pub identities: Arc<Identities>,
+    /// The folder that dumps are made in.
+    pub folder: PathBuf,
+}
+
+/// Why a job failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The logs.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// What they hold is no evidence.
+    #[error("the logs were read, but what they hold cannot be signed")]
+    Evidence(#[from] EvidenceError),
+    /// The SV app's client.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The dump.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The record of the dump.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The thread has died.
+    #[error("the thread that did this has died; it is tried again, report it if it happens again")]
+    Died(#[from] JoinError),
+}
+
+/// A job of a kind, with when it may be started again after a failure.
+#[derive(Debug)]
+pub(super) struct Job<K, T> {
+    running: Option<(K, JoinHandle<Result<T, JobError>>)>,
+    failures: u32,
+    /// What failed last, and when it may be tried again.
+    paused: Option<(K, Instant)>,
+}
+
+impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
+    /// A job that is not running.
+    pub(super) const fn new() -> Job<K, T> {
+        Job { running: None, failures: 0, paused: None }
+    }
+
+    /// What is being worked on.
+    pub(super) fn running(&self) -> Option<K> {
+        self.running.as_ref().map(|(kind, _)| *kind)
+    }
+
+    /// Whether this can be started now: nothing is running, and the pause after its own failure is over.
+    pub(super) fn is_ready(&self, kind: K) -> bool {
+        let waits = |(failed, until): &(K, Instant)| *failed == kind && Instant::now() < *until;
+        self.running.is_none() && !self.paused.as_ref().is_some_and(waits)
+    }
+
+    /// Whether a pause is over and the work has not been started again.
+    pub(super) fn is_due(&self) -> bool {
+        self.paused.as_ref().is_some_and(|(failed, _)| self.is_ready(*failed))
+    }
+
+    /// Starts the work; what was running is given up.
+    pub(super) fn start(
+        &mut self,
+        kind: K,
+        work: impl Future<Output = Result<T, JobError>> + Send + 'static,
+    ) {
+        if let Some((_, handle)) = self.running.replace((kind, tokio::spawn(work))) {
+            handle.abort();
+        }
+        if self.paused.take().is_some_and(|(failed, _)| failed != kind) {
+            self.failures = 0;
+        }
+    }
+
+    /// Gives up what is running.
+    pub(super) fn stop(&mut self) {
+        if let Some((_, handle)) = self.running.take() {
+            handle.abort();
+        }
+        (self.failures, self.paused) = (0, None);
+    }
+
+    /// Waits for the end of what is running; for ever where nothing is. Can be cancelled.
+    pub(super) async fn finished(&mut self) -> (K, Result<T, JobError>) {
+        let Some((kind, handle)) = &mut self.running else { return std::future::pending().await };
+        let kind = *kind;
+        let result = handle.await.unwrap_or_else(|died| Err(JobError::Died(died)));
+        self.running = None;
+        match &result {
+            Ok(_) => (self.failures, self.paused) = (0, None),
+            Err(_) => {
+                let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+                self.failures += 1;
+                self.paused = Some((kind, Instant::now() + pause));
+            }
+        }
+        (kind, result)
+    }
+}
+
+impl<K, T> Drop for Job<K, T> {
+    fn drop(&mut self) {
+        if let Some((_, handle)) = &self.running {
+            handle.abort();
+        }
+    }
+}
+
+/// Reads the logs.
+///
+/// # Errors
+/// Where there is no evidence in them that could be signed.
+pub(super) async fn read_logs(
+    order: LogsOrder,
+    roster: Arc<Roster>,
+    member: MemberName,
+) -> Result<Evidence, JobError> {
+    let document = tokio::task::spawn_blocking(move || {
+        let progress = svdr_cli::progress::Progress::bytes("reading the logs", None);
+        let request = ScanRequest {
+            roster: &roster,
+            member: &member,
+            since: order.since.map(Bound::Back),
+            until: None,
+            paths: &order.paths,
+            effort: Effort::default(),
+            on_bytes: &|bytes| progress.advance(bytes),
+        };
+        let document = svdr_logs::scan(&request)?;
+        for warning in &document.warnings {
+            tracing::warn!("logs: {warning}");
+        }
+        Ok::<_, JobError>(document.evidence(&roster)?)
+    });
+    document.await?
+}
+
+/// Makes the dump, or finds the one that was made before a restart, and writes down that it is there.
+///
+/// # Errors
+/// [`JobError`]; no dump is there then.
+pub(super) async fn make_dump(
+    wanted: Wanted,
+    order: DumpOrder,
+    store: Store,
+    session: SessionId,
+    received: Arc<AtomicU64>,
+) -> Result<DumpRecord, JobError> {
+    if let Some(made) = store.dump(session, wanted.round)?
+        && is_of(&made, &wanted)
+    {
+        let record = made.clone();
+        match tokio::task::spawn_blocking(move || record.is_on_disk()).await? {
+            Ok(true) => return Ok(made),
+            Ok(false) => tracing::warn!(
+                "{} is not the dump that was made any more; making it again",
+                made.path.display()
+            ),
+            Err(error) => {
+                tracing::warn!("the dump {} cannot be read ({error}); making it again", made.path.display())
+            }
+        }
+    }
+    let path = order.folder.join(file_name(session, wanted.round));
+    let app = SvApp::new(order.sv_app).await?;
+    let way = order.way;
+    let fetch_order = Order {
+        app: App::Sv { identities: Some(order.identities) },
+        expectations: Expectations {
+            timestamp: wanted.recovery_timestamp,
+            migration_id: Some(wanted.migration_id),
+        },
+        request_migration_id: order.request_migration_id.then_some(wanted.migration_id),
+        parts: Parts::Digest,
+        out: path,
+        // Only this member's earlier tries for the same round can be there.
+        replace: Replace::Force,
+        received: Arc::clone(&received),
+    };
+    received.store(0, Ordering::Relaxed);
+    let started = now();
+    let made = fetch::fetch_dump(&app, &fetch_order, &way, RetryPolicy::lasting(RETRY_FOR)).await?;
+    let record = DumpRecord::new((wanted.round, wanted.proposal), made.path, &made.summary, (started, now()));
+    let locked = store.lock()?;
+    // A person has received one meanwhile: that is the one that is attested, and it stays.
+    if let Some(received) = store.dump(session, wanted.round)?
+        && received.received.is_some()
+        && is_of(&received, &wanted)
+    {
+        tracing::info!("the dump that was received is kept: {}", received.path.display());
+        return Ok(received);
+    }
+    locked.keep_dump(session, &record)?;
+    Ok(record)
+}
+
+fn is_of(made: &DumpRecord, wanted: &Wanted) -> bool {
+    made.proposal == wanted.proposal
+        && made.recovery_timestamp == wanted.recovery_timestamp
+        && made.migration_id == wanted.migration_id
+}
+
+/// `domain_migration_dump-SESSION-rN.json`: the SV app's own name for it, made unique.
+pub(crate) fn file_name(session: SessionId, round: u32) -> String {
+    let session = session.to_string();
+    format!("domain_migration_dump-{}-r{round}.json", session.get(..8).unwrap_or(&session))
+}
+
+/// This machine's clock; for the record only.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let epoch = Timestamp::from_micros(0).unwrap_or(Timestamp::MIN);
+    epoch.checked_add(Duration::from_micros(u64::try_from(since.as_micros()).unwrap_or(0))).unwrap_or(epoch)
+}

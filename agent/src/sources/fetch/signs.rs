@@ -1,0 +1,150 @@
+//! What shows that a snapshot does not fit into one answer of the SV app.
+//!
+//! The app holds the whole answer in memory, as base64 in one string: beyond about 1.5 GB of contracts Java has no
+//! array that long, and before that the heap may end. What comes of it differs: an answer that names the error, a
+//! process that ends in the middle of it (Pekko ends the Java machine on a fatal error), an ingress that refuses the
+//! size or does not wait so long. Some of that happens for other reasons too, so only its repetition counts.
+
+use reqwest::StatusCode;
+
+use super::FetchError;
+use crate::sources::app::{Failure, Words};
+
+/// What an answer says whose app has no room for it.
+const NO_ROOM: [&str; 6] = [
+    "OutOfMemory",
+    "Java heap space",
+    "array size exceeds",
+    "NegativeArraySize",
+    "Encoded size is too large",
+    "exceeds the maximum",
+];
+/// Where a Java array ends, and an answer with it, in bytes: 2^31 − 1, less what a header may take.
+const NEARLY_2_GIB: u64 = (1 << 31) - (1 << 20);
+/// How often in a row something has to happen that has other causes as well.
+const OFTEN: u32 = 3;
+
+/// A sign, and how sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// It can mean nothing else.
+    Sure(&'static str),
+    /// It has happened so often that it is worth going the other way, where there is one.
+    Likely(&'static str),
+}
+
+/// What has been seen in a row.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    broken: u32,
+}
+
+impl Sign {
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Sign::Sure(words) | Sign::Likely(words) => words,
+        }
+    }
+}
+
+impl Signs {
+    /// What a failed try shows.
+    pub(super) fn sign(&mut self, failure: &FetchError) -> Option<Sign> {
+        let failure = match failure {
+            FetchError::SeparateFiles { .. } => {
+                return Some(Sign::Sure("the answer names separate payload files"));
+            }
+            FetchError::SvApp(failure) => failure,
+            _ => {
+                self.broken = 0;
+                return None;
+            }
+        };
+        let repeated = match failure {
+            Failure::Unexpected { status: StatusCode::PAYLOAD_TOO_LARGE, .. } => {
+                return Some(Sign::Sure("413 Payload Too Large"));
+            }
+            Failure::Server { words: Words::App(text) | Words::Other(text), .. }
+                if NO_ROOM.iter().any(|sign| text.contains(sign)) =>
+            {
+                return Some(Sign::Sure("the SV app has no room for the answer in its memory"));
+            }
+            Failure::Broken { received, .. } if *received >= NEARLY_2_GIB => {
+                return Some(Sign::Sure("the answer broke off at 2 GiB, the longest array of Java"));
+            }
+            Failure::Dropped { .. } | Failure::Broken { .. } => {
+                "the SV app breaks its answer off again and again"
+            }
+            Failure::NoAnswer { .. } => "the SV app does not begin to answer in time, again and again",
+            Failure::Page { status, .. } if status.is_server_error() => {
+                "the ingress answers in the place of the SV app, again and again"
+            }
+            _ => {
+                self.broken = 0;
+                return None;
+            }
+        };
+        self.broken += 1;
+        (self.broken >= OFTEN).then_some(Sign::Likely(repeated))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    fn server(text: &str) -> FetchError {
+        Failure::Server {
+            url: String::new(),
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            words: Words::App(text.to_owned()),
+            retry_after: None,
+        }
+        .into()
+    }
+
+    fn silent() -> FetchError {
+        Failure::NoAnswer { url: String::new(), after: Duration::from_secs(1) }.into()
+    }
+
+    fn broken(received: u64) -> FetchError {
+        let source = reqwest::Proxy::all("not a proxy").unwrap_err();
+        Failure::Broken { url: String::new(), received, source }.into()
+    }
+
+    #[test]
+    fn some_failures_can_mean_nothing_else() {
+        let too_large = Failure::Unexpected {
+            url: String::new(),
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            words: Words::None,
+        };
+        for sure in [
+            too_large.into(),
+            server("java.lang.OutOfMemoryError: Requested array size exceeds VM limit"),
+            server("Encoded size is too large"),
+            broken((1 << 31) - 1),
+            FetchError::SeparateFiles { url: String::new() },
+        ] {
+            assert!(matches!(Signs::default().sign(&sure), Some(Sign::Sure(_))), "{sure}");
+        }
+    }
+
+    #[test]
+    fn others_count_only_when_they_repeat() {
+        let mut signs = Signs::default();
+        assert_eq!(signs.sign(&silent()), None);
+        assert_eq!(signs.sign(&broken(1000)), None);
+        assert!(matches!(signs.sign(&silent()), Some(Sign::Likely(_))));
+        let mut signs = Signs::default();
+        for _ in 0..10 {
+            assert_eq!(signs.sign(&silent()), None);
+            assert_eq!(signs.sign(&silent()), None);
+            assert_eq!(signs.sign(&server("the participant is unreachable")), None);
+        }
+    }
+}
