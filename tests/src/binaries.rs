@@ -15,8 +15,7 @@ const PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
 /// # Panics
 /// Where cargo cannot build it: without the program there is nothing to test.
 pub fn agent() -> &'static Path {
-    static AGENT: OnceLock<PathBuf> = OnceLock::new();
-    AGENT.get_or_init(|| build("svdr-agent"))
+    &built()[0]
 }
 
 /// The path of `svdr-coordinator`, built if need be.
@@ -24,37 +23,57 @@ pub fn agent() -> &'static Path {
 /// # Panics
 /// Where cargo cannot build it: without the program there is nothing to test.
 pub fn coordinator() -> &'static Path {
-    static COORDINATOR: OnceLock<PathBuf> = OnceLock::new();
-    COORDINATOR.get_or_init(|| build("svdr-coordinator"))
+    &built()[1]
 }
 
-/// Asks cargo to build the program of that name (the package's too) and to say where it put it.
+fn built() -> &'static [PathBuf; 2] {
+    static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    BUILT.get_or_init(|| build(["svdr-agent", "svdr-coordinator"]))
+}
+
+/// Asks cargo to build the programs of these names and to say where it put them.
 #[allow(clippy::panic, reason = "a harness without its program can only give up")]
-fn build(name: &str) -> PathBuf {
+fn build<const N: usize>(names: [&str; N]) -> [PathBuf; N] {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
     // The whole workspace, as tests and drills are built: the features are the same, nothing is compiled twice.
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--locked",
-            "--quiet",
-            "--message-format=json",
-            "--profile",
-            PROFILE,
-            "--workspace",
-            "--bin",
-            name,
-        ])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .output();
-    let output = match built {
+    command.args([
+        "build",
+        "--locked",
+        "--quiet",
+        "--message-format=json",
+        "--workspace",
+        "--profile",
+        PROFILE,
+    ]);
+    command.args(names.iter().flat_map(|name| ["--bin", name]));
+    if cfg!(debug_assertions) {
+        // A test among what is built makes cargo take the features that the tests' own dependencies ask for, as it did
+        // for this test. Without it every crate would be compiled once more.
+        command.args(["--test", "drill"]);
+    }
+    // What cargo says to this process of this package. Build scripts that look at these variables (ring's does) would
+    // run again for each change between this cargo and the one that a person calls, and all that depends on them.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
+    }
+    let output = match command.output() {
         Ok(output) if output.status.success() => output,
-        Ok(output) => panic!("cargo cannot build {name}: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("cargo cannot be started to build {name}: {error}"),
+        Ok(output) => panic!("cargo cannot build {names:?}: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("cargo cannot be started to build {names:?}: {error}"),
     };
-    let executable = output.stdout.split(|&byte| byte == b'\n').find_map(|line| {
-        let message: serde_json::Value = serde_json::from_slice(line).ok()?;
-        message.get("executable")?.as_str().map(PathBuf::from)
-    });
-    executable.unwrap_or_else(|| panic!("cargo built {name}, but did not say where"))
+    let lines = output.stdout.split(|&byte| byte == b'\n');
+    let messages: Vec<serde_json::Value> =
+        lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    names.map(|name| {
+        let program = messages.iter().find(|message| {
+            message["target"]["name"] == name && message["target"]["kind"] == serde_json::json!(["bin"])
+        });
+        let path = program.and_then(|message| message["executable"].as_str());
+        path.map_or_else(|| panic!("cargo built {name}, but did not say where"), PathBuf::from)
+    })
 }

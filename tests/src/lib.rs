@@ -14,4 +14,5 @@ pub mod members;
 pub mod network;
 pub mod relay;
 pub mod sv_app;
+pub mod town;
 pub mod transfer;

@@ -1,0 +1,14 @@
+//! What one node's operator runs, with the real program: the golden cases, logs and merges offline, and what fetches
+//! from an app's stand-in.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod backup;
+mod cases;
+mod dump;
+mod fixtures;
+mod generated;
+mod merge;
+mod scan;
+mod trigger;
+mod validator;

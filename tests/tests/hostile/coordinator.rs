@@ -1,0 +1,114 @@
+//! A coordinator that is not what it should be, as the agents see it.
+
+mod answers;
+mod certificates;
+mod handing_over;
+mod history;
+mod proposals;
+mod receipts;
+mod stage;
+mod statements;
+mod streams;
+
+use svdr_agent::config::Coordinator as Address;
+use svdr_agent::link::Link;
+use svdr_protocol::dsse::Envelope;
+use svdr_protocol::statement::{Body, SessionId};
+use svdr_tests::agents::Agents;
+use svdr_tests::coordinator::Coordinator;
+use svdr_tests::network::milestone;
+use svdr_tests::town::Town;
+
+/// Submits statements with the key of a member, from 1.
+fn submit(town: &Town, member: usize, statements: &[Envelope]) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let address = Address { url: town.relay.url(), key: town.coordinator_key() };
+        let link = Link::new(vec![address], town.agents.network.key(member)).unwrap();
+        let mut connection = link.connect(0).await.unwrap();
+        for statement in statements {
+            connection.submit(statement).await.unwrap();
+        }
+    });
+}
+
+/// The statement that opened a session, as an honest coordinator has it.
+fn opening_at(agents: &Agents, coordinator: &Coordinator, session: SessionId) -> Envelope {
+    let address = Address { url: coordinator.url(), key: coordinator.started.public_key.parse().unwrap() };
+    let link = Link::new(vec![address], agents.network.key(1)).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = link.connect(0).await.unwrap();
+        connection.transcript(session, 0).await.unwrap().entries.remove(0).statement
+    })
+}
+
+/// Lets the coordinator, with the same key, forget everything, and take something else after the opening.
+fn rewrite_history(town: &mut Town, session: SessionId) {
+    let opening = town.opening(session);
+    town.forget_everything();
+    let other = town.agents.network.sign(4, Some(session), 1, milestone("lunch")).unwrap();
+    submit(town, 4, &[opening, other]);
+}
+
+#[test]
+fn a_coordinator_that_tells_another_history_is_refused_and_its_receipts_are_kept() {
+    let mut town = Town::new(4);
+    let session = town.agents.open(&[]).unwrap();
+    let agent = town.run(2);
+    assert!(agent.logs("signed evidence"), "{}", agent.log());
+    // The receipt for its evidence is on disk once the coordinator has told it of it.
+    assert!(town.receipts(2, session, 2), "no receipts");
+    agent.kill().unwrap();
+    rewrite_history(&mut town, session);
+    let again = town.agents.run(2, &["--session", &session.to_string()], &[]).unwrap();
+    assert!(again.logs("not trusted any more"), "{}", again.log());
+    assert!(again.log().contains("two receipts for position 1"), "{}", again.log());
+    let folder = town.agents.state(2).join(session.to_string());
+    let proofs = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(proofs.filter(|name| name.to_string_lossy().starts_with("proof-")).count(), 1);
+}
+
+#[test]
+fn where_no_other_coordinator_is_configured_the_run_ends_as_refused() {
+    let mut town = Town::alone(4);
+    let session = town.agents.open(&[]).unwrap();
+    let agent = town.run(2);
+    assert!(agent.logs("signed evidence"), "{}", agent.log());
+    assert!(town.receipts(2, session, 2), "no receipts");
+    agent.kill().unwrap();
+    rewrite_history(&mut town, session);
+    let ended = town.agents.run(2, &["--session", &session.to_string()], &[]).unwrap().finish().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.log);
+}
+
+#[test]
+fn a_server_with_another_key_is_not_talked_to() {
+    let mut town = Town::new(4);
+    let session = town.agents.open(&[]).unwrap();
+    town.impersonate();
+    let agent = town.agents.run(1, &["--session", &session.to_string()], &[]).unwrap();
+    assert!(agent.logs("is not the coordinator that the configuration names"), "{}", agent.log());
+    assert!(!agent.log().contains("signed"));
+}
+
+#[test]
+fn proposals_that_do_not_follow_from_the_evidence_are_not_agreed_to() {
+    let town = Town::alone(4);
+    let session = town.agents.open(&[]).unwrap();
+    let agents: Vec<_> = (1..=3).map(|member| town.run(member)).collect();
+    for agent in &agents {
+        assert!(agent.logs("signed evidence"), "{}", agent.log());
+    }
+    // The convener itself signs a proposal that loses a second more of history than it says.
+    assert!(town.receipts(1, session, 4), "the evidence of three is not there");
+    let seen = town.transcript(session);
+    let folded = &seen.sessions[0].session;
+    let mut proposal = folded.next_proposal(&folded.parameters()).unwrap();
+    proposal.candidate.history_lost_seconds += 1;
+    let forged = town.agents.network.sign(1, Some(session), 90, Body::Proposal(proposal)).unwrap();
+    submit(&town, 1, &[forged]);
+    for agent in &agents {
+        assert!(agent.logs("history lost"), "{}", agent.log());
+        assert!(!agent.log().contains("signed agreement"), "{}", agent.log());
+    }
+}

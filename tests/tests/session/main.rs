@@ -1,0 +1,9 @@
+//! Sessions of several agents with the real programs: straight on, through rounds and crashes, to the restored network.
+
+#![allow(clippy::unwrap_used)]
+
+mod crash;
+mod donor;
+mod restored;
+mod rounds;
+mod straight;
