@@ -2,8 +2,8 @@
 //!
 //! The commands that are not svdr's own are those of the Splice documentation (`docs/src/sv_operator/sv_restore.rst`,
 //! `sv_major_upgrade.rst` and `sv_helm.rst` of its repository), whose names of releases, deployments and values they
-//! use. What `agent.toml` does not say stays a variable of the shell, named as there; nothing is guessed. Which steps
-//! there are is [`Step`]; here is how a node takes them: pure, from values to text.
+//! use. What `agent.toml` does not say becomes a variable of the shell, named as there. Nothing is guessed. [`Step`]
+//! lists the steps. This module says how a node takes them, as a pure function from values to text.
 
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
@@ -68,8 +68,8 @@ pub struct Task {
 pub enum RunbookError {
     /// Both migrations have the same id.
     #[error(
-        "the new migration id and the one of the lost network are both {id}, so that the steps would stop and install the \
-         same deployments; correct runbook.legacy_migration_id"
+        "the migration ids of the new and the lost network are both {id}, so that the steps would stop and install the \
+         same deployments\nhelp: correct runbook.legacy_migration_id"
     )]
     SameMigration {
         /// The id.
@@ -77,8 +77,8 @@ pub enum RunbookError {
     },
     /// There is no migration before the first one.
     #[error(
-        "the session is for migration 0, which has none before it; set runbook.legacy_migration_id to the migration id of \
-         the network that is lost"
+        "the session is for migration 0, so the migration id of the lost network is unknown\nhelp: set \
+         runbook.legacy_migration_id to it"
     )]
     NoLegacy,
 }

@@ -31,7 +31,7 @@ impl Filled<'_> {
             Step::Restored => self.restored(),
             Step::Verified => self.verified(),
         };
-        // The attestation and the confirmation show these two by themselves.
+        // The attestation and the confirmation mark these two.
         let mark = match step {
             Step::DumpMade | Step::Verified => None,
             step => {
@@ -127,7 +127,8 @@ impl Filled<'_> {
     fn stopped(&self) -> (Vec<String>, Vec<Line>) {
         let cometbft = format!("global-domain-{}-cometbft", self.legacy);
         let notes = vec![
-            "Participant, sequencer and mediator stay up: the SV app needs them for the snapshot.".to_owned(),
+            "Keep participant, sequencer and mediator running: the SV app needs them for the snapshot."
+                .to_owned(),
         ];
         let commands = vec![
             self.kubectl(&["scale", "deployment", "--replicas=0", &cometbft]),
@@ -138,19 +139,19 @@ impl Filled<'_> {
 
     fn backed_up(&self) -> (Vec<String>, Vec<Line>) {
         let notes = vec![
-            "Back up the apps' database first, and the participant's only once that one is complete: backups taken in the \
-             other order cannot be restored together."
+            "Back up the apps' database first. Back up the participant's database only after that backup is complete: \
+             backups in the other order cannot be restored together."
                 .to_owned(),
-            "Then the databases of sequencer and mediator, and a snapshot of CometBFT's volume.".to_owned(),
+            "Then back up the databases of sequencer and mediator, and take a snapshot of CometBFT's volume.".to_owned(),
         ];
         (notes, Vec::new())
     }
 
     fn identities_checked(&self) -> (Vec<String>, Vec<Line>) {
         let missing = match &self.values.identities {
-            Some(path) => format!("The identities backup is {path}; `svdr-agent backup identities` makes it anew."),
-            None => "agent.toml names no identities backup; make one with `svdr-agent backup identities`, and name it \
-                     under backup.identities."
+            Some(path) => format!("The backup of the node identities is {path}. `svdr-agent backup identities` makes a new one."),
+            None => "agent.toml names no backup of the node identities. Make one with `svdr-agent backup identities`, and \
+                     set backup.identities."
                 .to_owned(),
         };
         let check = ["check".to_owned(), "--report".to_owned(), self.session(), "--yes".to_owned()];
@@ -160,12 +161,12 @@ impl Filled<'_> {
     fn dump_made(&self) -> (Vec<String>, Vec<Line>) {
         let at = match self.values.recovery_timestamp {
             Some(at) => format!("The dump is of {at}, for migration {}.", self.values.migration_id),
-            None => "The time that the dump is of is not agreed yet.".to_owned(),
+            None => "The recovery timestamp is not agreed yet.".to_owned(),
         };
         let notes = vec![
             at,
-            "The agent asks for agreement, makes the dump, attests it, and ends. Where this SV app cannot serve the time, \
-             `svdr-agent receive` takes the snapshot of another member."
+            "The agent asks for agreement, makes the dump, attests it, and stops. If this SV app cannot serve the timestamp, \
+             use the snapshot of another member with `svdr-agent receive`."
                 .to_owned(),
         ];
         let drill = self.values.drill.then(|| "--drill".to_owned());
@@ -175,7 +176,8 @@ impl Filled<'_> {
 
     fn delivered(&self) -> (Vec<String>, Vec<Line>) {
         let notes = vec![
-            "Refused before the session is completed. The dump holds this node's private keys: look at where it goes."
+            "The command refuses before the session is completed. The dump contains this node's private keys: check the \
+             target."
                 .to_owned(),
         ];
         let mut line = self.svdr_agent(["deliver".to_owned(), self.session(), "--yes".to_owned()]);
@@ -184,13 +186,13 @@ impl Filled<'_> {
             Some(Deliver::Command(command)) => {
                 for name in placeholders(command) {
                     let variable = name.to_ascii_uppercase().replace('-', "_");
-                    let meaning = "what the placeholder of deliver.command stands for";
+                    let meaning = "the value of this placeholder in deliver.command";
                     let value = Piece::Variable(Variable { name: variable, meaning });
                     line = line.word("--set").joined([Piece::Text(format!("{name}=")), value]);
                 }
             }
             None => {
-                let meaning = "where the SV app imports the dump from, as this machine sees it";
+                let meaning = "the file that the SV app imports, as this machine sees it";
                 let to = Variable { name: "SVDR_DELIVER_TO".to_owned(), meaning };
                 line = line.word("--to").joined([Piece::Variable(to)]);
             }
@@ -202,18 +204,18 @@ impl Filled<'_> {
         let (new, legacy) = (self.values.migration_id, self.legacy);
         let notes = vec![
             format!(
-                "In the values files every MIGRATION_ID becomes {new}; sequencer, mediator and participant get databases of \
-                 their own (persistence.databaseName), CometBFT an external address and a port of its own."
+                "In the values files, replace every MIGRATION_ID with {new}. Give sequencer, mediator and participant \
+                 databases of their own (persistence.databaseName), and CometBFT an external address and a port of its own."
             ),
             format!(
-                "Extend the ingress for migration {new}. Uninstall nothing of migration {legacy}: validators still catch up \
-                 from it."
+                "Extend the ingress for migration {new}. Do not uninstall anything of migration {legacy}: validators still \
+                 catch up from it."
             ),
         ];
         let leftovers = Line::default().syntax("!").words(["grep", "-rn", "MIGRATION_ID"]);
         let folder = self.values_file("").into_iter().next();
         let commands = vec![
-            // A shell told to end at errors goes on behind a `!`, unless the list ends with something else.
+            // With `set -e`, a shell continues after a failed `!`, unless the list ends with something else.
             leftovers.joined(folder).syntax("|| false"),
             self.helm(
                 "install",
@@ -243,8 +245,8 @@ impl Filled<'_> {
     fn restored(&self) -> (Vec<String>, Vec<Line>) {
         let (new, legacy) = (self.values.migration_id, self.legacy);
         let notes = vec![
-            "The SV app imports the dump as it starts. The new synchronizer runs once more than two thirds of the SVs have \
-             come so far."
+            "The SV app imports the dump when it starts. The new synchronizer runs when more than two thirds of the SVs \
+             have reached this step."
                 .to_owned(),
         ];
         let identities = Filled::named_file(
@@ -302,8 +304,8 @@ impl Filled<'_> {
 
     fn verified(&self) -> (Vec<String>, Vec<Line>) {
         let notes = vec![
-            "Once the first commitment period of the new synchronizer has ended: 30 minutes on Splice networks by default. \
-             Again as often as there is news."
+            "Wait until the first commitment period of the new synchronizer has ended: 30 minutes on Splice networks by \
+             default. Run the command again when there is news."
                 .to_owned(),
         ];
         let mut line = self.svdr_agent(["confirm".to_owned(), self.session(), "--yes".to_owned()]);
@@ -325,7 +327,7 @@ enum Set {
     Text(String),
 }
 
-/// What is configured, or the variable that stands for it.
+/// The configured value, or the variable in its place.
 fn known(configured: Option<&str>, name: &str, meaning: &'static str) -> Piece {
     match configured {
         Some(text) => Piece::Text(text.to_owned()),
@@ -333,7 +335,7 @@ fn known(configured: Option<&str>, name: &str, meaning: &'static str) -> Piece {
     }
 }
 
-/// The names in braces of a command, but those that `deliver` fills in by itself.
+/// The names in braces of a command that `deliver` does not fill in.
 fn placeholders(command: &[String]) -> Vec<String> {
     const KNOWN: [&str; 6] = ["dump", "files", "dump_dir", "session", "timestamp", "migration_id"];
     let mut names: Vec<String> = Vec::new();
@@ -356,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_deliver_does_not_know_by_itself_is_asked_for() {
+    fn only_what_deliver_does_not_fill_in_is_asked_for() {
         let words = ["copy", "{dump}", "{files}", "{dump_dir}/.", "{session}-{timestamp}-{migration_id}"];
         let command =
             |more: &[&str]| words.iter().chain(more).map(|word| (*word).to_owned()).collect::<Vec<_>>();

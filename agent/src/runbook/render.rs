@@ -9,7 +9,7 @@ use super::{Line, Task, Values};
 const SHEBANG: &str = "#!/bin/sh";
 /// The script's own functions: each step is shown, and done only where a person says so.
 const FUNCTIONS: &str = "\
-# Shows a step and asks: y does it, s goes on to the next one, anything else ends the script.
+# Shows a step and asks: y runs it, s skips it, anything else stops the script.
 begin() {
     printf '\\n== %s\\n%s\\n' \"$1\" \"$2\" >/dev/tty
     printf 'Do it now? [y/s/N] ' >/dev/tty
@@ -18,7 +18,7 @@ begin() {
         y | yes) return 0 ;;
         s | skip) return 1 ;;
         *)
-            echo 'stopped; run the script again to go on here' >/dev/tty
+            echo 'stopped. Run the script again to continue here' >/dev/tty
             exit 1
             ;;
     esac
@@ -64,13 +64,13 @@ pub fn text(values: &Values, tasks: &[Task]) -> String {
     }
     let set = variables(all_lines(tasks));
     if !set.is_empty() {
-        text += "\n\nTo be set before, because agent.toml does not say it:";
+        text += "\n\nSet these variables first, because agent.toml does not have the values:";
         for (name, meaning) in set {
             text += &format!("\n  {name}: {meaning}");
         }
     }
     if tasks.is_empty() {
-        text += "\n\nEvery step is done.";
+        text += "\n\nAll steps are done.";
     }
     text
 }
@@ -80,7 +80,7 @@ pub fn markdown(values: &Values, tasks: &[Task]) -> String {
     let mut text = format!("# {}\n", title(values));
     let set = variables(all_lines(tasks));
     if !set.is_empty() {
-        text += "\nSet before, because `agent.toml` does not say it:\n\n";
+        text += "\nSet these variables first, because `agent.toml` does not have the values:\n\n";
         for (name, meaning) in set {
             text += &format!("- `{name}`: {meaning}\n");
         }
@@ -100,7 +100,8 @@ pub fn markdown(values: &Values, tasks: &[Task]) -> String {
     text
 }
 
-/// As a script for a POSIX shell. It asks before every step, ends at the first command that fails, and can be run again.
+/// As a script for a POSIX shell, which asks before each step, stops at the first command that fails, and can be run
+/// again.
 pub fn script(values: &Values, tasks: &[Task]) -> String {
     let mut text = format!("{SHEBANG}\n# {}.\nset -eu\n\n", title(values).replace(char::is_control, " "));
     for (name, meaning) in variables(all_lines(tasks)) {
@@ -118,7 +119,7 @@ pub fn script(values: &Values, tasks: &[Task]) -> String {
         }
         text += "fi\n";
     }
-    text += "\necho 'No step is left.'\n";
+    text += "\necho 'All steps are done or skipped.'\n";
     text
 }
 

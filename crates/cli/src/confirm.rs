@@ -1,16 +1,16 @@
-//! Asks a person before something is done that cannot be undone.
+//! Asks a person before something irreversible.
 //!
-//! The question goes to stderr, because stdout is for results, and the answer comes from stdin. Only `y` and
-//! `yes` mean yes; an empty line, the end of the input and anything else mean no, except that an answer that is
-//! neither is asked for again, a few times. Where stdin is not a terminal nobody is there to read the question,
-//! so nothing is asked: it is refused, and `--yes` is the way to answer beforehand.
+//! The question goes to stderr, because stdout is for results, and the answer comes from stdin. Only `y` and `yes`
+//! mean yes. `n`, `no`, an empty line and the end of the input mean no. Any other answer repeats the question, up to
+//! [`MAX_TRIES`] times, and then means no. If stdin is not a terminal, nobody can read the question: it is refused, and
+//! `--yes` answers in advance.
 
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write};
 
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::text::shown;
 
-/// How often a question is asked before whatever was answered is taken for a no.
+/// How often a question is asked before an unclear answer means no.
 const MAX_TRIES: usize = 3;
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER_LEN: u64 = 256;

@@ -1,4 +1,4 @@
-//! What stands at the top of every screen about a session: what it is, and what nobody may overlook.
+//! The top of every screen about a session: the session, and what nobody may overlook.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ impl Style {
 /// The line that every screen of a drill begins with.
 pub const DRILL: &str = "DRILL: this is a rehearsal. Nothing in it is valid for a real recovery.";
 
-/// The top of a screen: the drill, the session and where it stands, then the alarms.
+/// The top of a screen: the drill, the session and its state, then the alarms.
 pub fn heading(facts: &SessionFacts, style: Style) -> String {
     let mut lines = Vec::new();
     if facts.drill {
@@ -58,26 +58,26 @@ pub fn heading(facts: &SessionFacts, style: Style) -> String {
 }
 
 fn title(facts: &SessionFacts) -> String {
-    let stands = match (facts.phase, facts.round) {
+    let state = match (facts.phase, facts.round) {
         ("gathering", _) => "gathering evidence".to_owned(),
         ("aborted", _) => "ABORTED".to_owned(),
         ("completed", Some(round)) => format!("COMPLETED in round {round}"),
-        ("verified", Some(round)) => format!("COMPLETED in round {round}, and the network VERIFIED"),
+        ("verified", Some(round)) => format!("COMPLETED in round {round}, the network is VERIFIED"),
         ("proposed", Some(round)) => format!("round {round} is proposed"),
-        ("agreed", Some(round)) => format!("round {round} is agreed, dumps may be made"),
-        ("recovering", Some(round)) => format!("round {round} is agreed, dumps are being made"),
+        ("agreed", Some(round)) => format!("round {round} is agreed, the SVs can make their dumps"),
+        ("recovering", Some(round)) => format!("round {round} is agreed, the SVs are making their dumps"),
         (phase, _) => phase.to_owned(),
     };
-    format!("{} session {}: {stands}", facts.network, facts.session)
+    format!("{} session {}: {state}", facts.network, facts.session)
 }
 
-/// What nobody may overlook, a line each: ends, equivocations, releases, left attestations.
+/// The alarms, a line each: aborts, equivocations and releases.
 pub fn alarms(facts: &SessionFacts) -> Vec<String> {
     let mut alarms = Vec::new();
     for Remark { by, reason, .. } in &facts.aborts {
         alarms.push(match facts.phase {
             "completed" | "verified" => {
-                format!("ABORT by {by}, which does not count, because the session is completed: {reason}")
+                format!("ABORT by {by} without effect, because the session was completed before: {reason}")
             }
             _ => format!("ABORTED by {by}: {reason}"),
         });
@@ -86,14 +86,14 @@ pub fn alarms(facts: &SessionFacts) -> Vec<String> {
     for Remark { by, round, reason } in &facts.releases {
         let round = round.unwrap_or_default();
         alarms.push(format!(
-            "RELEASE: {by} took its attestation of round {round} back: {reason}. Nobody may act on an older \
-             certificate of round {round}"
+            "RELEASE: {by} withdrew its attestation of round {round}: {reason}. Do not act on an older certificate of \
+             round {round}"
         ));
     }
     alarms
 }
 
-/// The first contradictions of each member; whoever signs thousands is not to hide what else there is to see.
+/// The first contradictions of each member: a member that signs thousands must not hide the other alarms.
 fn equivocations(facts: &SessionFacts) -> Vec<String> {
     let mut counts: BTreeMap<&MemberName, usize> = BTreeMap::new();
     let mut lines = Vec::new();
@@ -102,8 +102,8 @@ fn equivocations(facts: &SessionFacts) -> Vec<String> {
         *count += 1;
         if *count <= SHOWN_EQUIVOCATIONS {
             lines.push(format!(
-                "EQUIVOCATION: {} signed {} ({} and {}). Its word counts for nothing there: call it, and keep the \
-                 transcript as the proof",
+                "EQUIVOCATION: {} signed {} ({} and {}). Its statements there do not count. Call the member, and keep \
+                 the transcript as the proof",
                 one.member,
                 one.what,
                 short(&one.first),
@@ -113,12 +113,12 @@ fn equivocations(facts: &SessionFacts) -> Vec<String> {
     }
     let more = counts.into_iter().filter(|(_, count)| *count > SHOWN_EQUIVOCATIONS);
     lines.extend(more.map(|(member, count)| {
-        format!("EQUIVOCATION: {member} contradicted itself {} times more", count - SHOWN_EQUIVOCATIONS)
+        format!("EQUIVOCATION: {member} contradicted itself {} more times", count - SHOWN_EQUIVOCATIONS)
     }));
     lines
 }
 
-/// All of the names: who is covered or left behind is not to be guessed.
+/// All of the names, because nobody must guess who is covered or left behind.
 pub fn all(members: &[MemberName]) -> String {
     let names: Vec<&str> = members.iter().map(MemberName::as_str).collect();
     if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }

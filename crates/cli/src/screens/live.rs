@@ -1,7 +1,7 @@
 //! A screen that is drawn again whenever something changes, in place, without flicker.
 //!
-//! Drawn over the old one from the top: each line is cleared behind its end, and what is left below is cleared
-//! last. Lines longer than the terminal and lines below its end are cut, since either would scroll the top away,
+//! Each screen is drawn over the old one from the top: each line is cleared after its end, and the rest below is
+//! cleared last. Lines longer than the terminal and lines below its end are cut, since either would scroll the top away,
 //! where the alarms are. Where stdout is not a terminal nothing can be drawn; callers print a line for each
 //! statement instead ([`line()`]).
 
@@ -71,7 +71,7 @@ fn frame(screen: &str, rows: usize, columns: usize) -> String {
         frame += "\r\n";
     }
     if lines.len() > room {
-        let more = format!("… {} more lines; make the window taller", lines.len() - kept);
+        let more = format!("… {} more lines: make the window taller", lines.len() - kept);
         frame += &console::truncate_str(&more, columns, "…");
         frame += CLEAR_LINE;
         frame += "\r\n";
@@ -114,6 +114,6 @@ mod tests {
     fn what_does_not_fit_is_counted() {
         let frame = frame(&"line\n".repeat(30), 10, 80);
         assert_eq!(frame.matches("line\u{1b}").count(), 8);
-        assert!(frame.contains("… 22 more lines; make the window taller"), "{frame}");
+        assert!(frame.contains("… 22 more lines: make the window taller"), "{frame}");
     }
 }

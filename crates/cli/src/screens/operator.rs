@@ -18,7 +18,7 @@ mod tests;
 
 use next::Next;
 
-/// Where the session stands, what it waits for and from whom, and what this operator does next.
+/// The state of the session, what it waits for and from whom, and what this operator does next.
 pub fn status(facts: &SessionFacts, me: &MemberName, next: &Next, style: Style) -> String {
     let mut text = crate::screens::screen(facts, Some(me), style);
     text += "\n\n";

@@ -1,4 +1,4 @@
-//! What is proposed, in the words that are read aloud; and, where SV apps cannot make its dump, what else could be.
+//! The proposal, in words to read aloud, and what a convener can do if SV apps cannot make its dump.
 
 use super::facts::{BoundsFacts, HeldRound, ProposalFacts, SessionFacts};
 use super::heading::all;
@@ -23,18 +23,18 @@ pub fn plan(facts: &SessionFacts) -> Option<String> {
         if proposal.bracketed {
             ""
         } else {
-            " NOT BRACKETED: some pair has no match at or before that time."
+            " NOT BRACKETED: at least one covered pair has no match at or before that time."
         },
         short(digest),
     );
     if !proposal.others.is_empty() {
         let others: Vec<String> = proposal.others.iter().map(short).collect();
-        text += &format!("\nThere are other proposals in this round: {}.", others.join(", "));
+        text += &format!("\nOther proposals of this round: {}.", others.join(", "));
     }
     for HeldRound { round, attested_by, abandoned_by, needed } in &facts.held {
         text += &format!(
-            "\nRound {round} is still attested by {}: they move on once {needed} members have abandoned it (so far: \
-             {}).",
+            "\nRound {round} is still attested by {}. They can agree to another round after {needed} members have \
+             abandoned round {round} (so far: {}).",
             all(attested_by),
             all(abandoned_by)
         );
@@ -42,8 +42,7 @@ pub fn plan(facts: &SessionFacts) -> Option<String> {
     Some(shown(&text))
 }
 
-/// What a convener can do about SV apps that cannot make the dump; `None` where none said so, and once the session
-/// is completed.
+/// What a convener can do if SV apps cannot make the dump. `None` if all can, and after the session has ended.
 pub fn way_round(facts: &SessionFacts) -> Option<String> {
     let bounds =
         facts.bounds.as_ref().filter(|_| !matches!(facts.phase, "completed" | "verified" | "aborted"))?;
@@ -51,33 +50,35 @@ pub fn way_round(facts: &SessionFacts) -> Option<String> {
     let mut text = String::new();
     if let (Some(at), false) = (bounds.not_before, pruned.is_empty()) {
         text += &format!(
-            "The SV app of {} serves nothing before {at}: its participant is pruned.\n",
+            "The SV app of {} cannot serve a time before {at}: its participant is pruned.\n",
             all(pruned)
         );
     }
     if let (Some(at), false) = (bounds.not_after, behind.is_empty()) {
-        text +=
-            &format!("The SV app of {} serves nothing after {at} yet: it has not caught up.\n", all(behind));
+        text += &format!(
+            "The SV app of {} cannot serve a time after {at} yet: it has not caught up.\n",
+            all(behind)
+        );
     }
     if bounds.empty {
-        text += "No time suits all of them. A convener has to leave some of them out with --exclude, or wait until \
-                 those that are behind have caught up.";
+        text += "No time suits all SV apps. A convener must exclude some of these SVs with --exclude, or wait until \
+                 the others have caught up.";
         return Some(shown(&text));
     }
     match (&bounds.would_choose, bounds.shorter_margin_seconds, &bounds.would_fail) {
         (Some(at), None, _) => {
-            text += &format!("Within these bounds the rule chooses {at}. A convener proposes it with:\n");
+            text += &format!("Within these bounds the rule chooses {at}. The convener's command:\n");
         }
         (Some(at), Some(margin), _) => {
             text += &format!(
-                "Within these bounds the rule chooses {at}, if a margin of {} will do: less time before the tick to be \
-                 sure of. A convener proposes it with:\n",
+                "Within these bounds the rule chooses {at}, with a shorter margin of {}: less time between the recovery \
+                 timestamp and its tick. The convener's command:\n",
                 svdr_protocol::span::print(margin)
             );
         }
         (None, _, reason) => {
-            let reason = reason.as_deref().unwrap_or("no reason is known");
-            text += &format!("Within these bounds there is no proposal: {reason}. A convener could try:\n");
+            let reason = reason.as_deref().unwrap_or("the reason is unknown");
+            text += &format!("Within these bounds there is no proposal: {reason}. A convener can try:\n");
         }
     }
     let command = bounds.command.as_deref().unwrap_or_default();

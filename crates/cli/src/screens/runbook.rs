@@ -1,4 +1,4 @@
-//! The table of members and steps of the runbook, and who agrees with whom once the network is restored.
+//! The table of members and steps of the runbook, and which members agree on the new synchronizer.
 
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
@@ -55,26 +55,26 @@ pub fn restored(facts: &SessionFacts, style: Style) -> Option<String> {
     let RestorationFacts { verified, after, together, confirmed, mismatches, .. } =
         facts.restoration.as_ref().filter(|restoration| !restoration.confirmed.is_empty())?;
     let (count, threshold) = (together.len(), facts.threshold);
-    let stands = if *verified { "VERIFIED" } else { "not verified yet" };
+    let state = if *verified { "VERIFIED" } else { "not verified yet" };
     let mut text = shown(&format!(
-        "The new synchronizer is {stands}: {count} of the {threshold} members that it takes agree with each other after \
-         {after} ({}).",
+        "The new synchronizer is {state}: {count} members agree with each other after {after} ({}), of {threshold} \
+         needed.",
         all(together)
     ));
     for one in confirmed.iter().filter(|one| one.newest_match.is_none()) {
         text += &shown(&format!("\n  {} has no match with anybody.", one.member));
     }
     if !mismatches.is_empty() {
-        let alarm = "MISMATCHES on the new synchronizer; compare these participants' contracts pair by pair:";
+        let alarm =
+            "MISMATCHES on the new synchronizer. Compare the contracts of these participants pair by pair:";
         text += &format!("\n{}", style.alarm(alarm));
     }
     for one in mismatches {
         let [first, second] = &one.members;
         text += &shown(&format!(
-            "\n  {first} and {second}, at {}, as {} {}",
+            "\n  {first} and {second}, at {}, reported by {}",
             one.tick,
-            all(&one.reported_by),
-            if one.reported_by.len() == 1 { "says" } else { "say" }
+            all(&one.reported_by)
         ));
     }
     Some(text)

@@ -1,7 +1,7 @@
 //! The table of members and steps: one row a member, one column a step of the recovery.
 //!
-//! Steps that are done are in small letters, those that went wrong in capitals, and `-` means that nothing is
-//! known. Reasons do not fit into a table; they follow it, a line each.
+//! Steps that are done are in small letters, failures in capitals, and `-` means unknown. Reasons do not fit into a
+//! table and follow below it, a line each.
 
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
@@ -14,7 +14,7 @@ use svdr_protocol::text::shown;
 
 /// Marks the row of the member whose screen it is.
 pub(super) const OWN: &str = "=>";
-/// What stands where nothing is known.
+/// The cell of an unknown value.
 const NOTHING: &str = "-";
 
 /// The table, and what the members said about it.
@@ -141,7 +141,7 @@ fn remarks(facts: &SessionFacts) -> Vec<String> {
                 "pruned" => format!("{name} is pruned beyond the recovery timestamp: {reason}"),
                 "behind" => format!("{name} has not caught up to the recovery timestamp: {reason}"),
                 "abandoned" => format!("{name} will never attest this round: {reason}"),
-                _ => format!("{name} took its attestation back: {reason}"),
+                _ => format!("{name} withdrew its attestation: {reason}"),
             });
         }
         if !member.failed_checks.is_empty() {
@@ -164,8 +164,8 @@ fn donation(one: &DonationFacts) -> String {
 
 /// Received dumps that are not what was donated.
 fn misfits(misfits: &[MisfitFacts], style: Style) -> String {
-    let mut text =
-        style.alarm("RECEIVED DUMPS DIFFER from what was donated; do not import them before you know why:");
+    let mut text = style
+        .alarm("RECEIVED DUMPS DIFFER from the donated snapshots. Do not import them before you know why:");
     for MisfitFacts { member, round, from, what } in misfits {
         text += &shown(&format!("\n  {member}, round {round}, from {from}: {what}"));
     }
@@ -174,14 +174,14 @@ fn misfits(misfits: &[MisfitFacts], style: Style) -> String {
 
 /// Who differs from whom in which part of the dump.
 fn differences(differences: &[PartDifference], style: Style) -> String {
-    let mut text =
-        style.alarm("DUMPS DIFFER in parts that should be equal; compare before anybody imports one:");
+    let mut text = style
+        .alarm("DUMPS DIFFER in parts that should be equal. Compare them before anybody imports a dump:");
     for PartDifference { part, versions } in differences {
         text += &shown(&format!("\n  {part}"));
         for version in versions {
             let what = match (version.digest, version.size) {
                 (Some(digest), Some(bytes)) => format!("{} ({})", short(&digest), size(bytes)),
-                _ => "not there".to_owned(),
+                _ => "missing".to_owned(),
             };
             text += &shown(&format!("\n    {what}: {}", all(&version.members)));
         }

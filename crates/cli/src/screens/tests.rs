@@ -81,7 +81,7 @@ fn a_shorter_margin_is_named_where_it_takes_one_to_suit_all() {
     assert_eq!((bounds.would_choose, bounds.shorter_margin_seconds), (Some(at("23:18:00")), Some(7 * 60)));
     let command = bounds.command.unwrap();
     assert!(command.ends_with(" --margin 7m --not-before 2026-04-21T23:10:00.000001Z"), "{command}");
-    assert!(screen(&meeting).contains("if a margin of 7m will do"), "{}", screen(&meeting));
+    assert!(screen(&meeting).contains("with a shorter margin of 7m"), "{}", screen(&meeting));
 }
 
 #[test]

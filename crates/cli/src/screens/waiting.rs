@@ -25,7 +25,7 @@ impl Waiting {
             Phase::Agreed(_) | Phase::Recovering(_) => recovering(session),
             Phase::Completed(_) | Phase::Verified(_) => completed(session),
             Phase::Aborted => {
-                Waiting { what: "nothing: a convener ended it".to_owned(), members: Vec::new() }
+                Waiting { what: "nothing: a convener aborted the session".to_owned(), members: Vec::new() }
             }
         }
     }
@@ -42,13 +42,14 @@ fn gathering(session: &Session) -> Waiting {
     let members = others(session, |name| evidence.contains_key(name));
     let (have, all) = (evidence.len(), session.roster().members().len());
     if !members.is_empty() {
-        let what = format!("evidence of {} ({have} of {all} have reported)", listed(&members));
+        let what = format!("evidence of {} ({have} of {all} reported)", listed(&members));
         return Waiting { what, members };
     }
     match session.next_proposal(&session.parameters()) {
-        Ok(_) => Waiting { what: "a proposal: everybody has reported".to_owned(), members },
+        Ok(_) => Waiting { what: "a proposal: all members have reported".to_owned(), members },
         Err(error) => {
-            let what = format!("a convener, because the evidence of everybody gives no proposal: {error}");
+            let what =
+                format!("a convener, because no proposal follows from the evidence of all members: {error}");
             Waiting { what, members: conveners(session) }
         }
     }
@@ -71,7 +72,7 @@ fn proposed(session: &Session, round: u32) -> Waiting {
         proposals.any(|one| session.agreements(round, &one.digest()).contains_key(name))
     };
     let members = others(session, |name| elsewhere(name) || rejected.contains_key(name));
-    let count = format!("{} of {threshold} have agreed", agreed.len());
+    let count = format!("{} of {threshold} agreed", agreed.len());
     // Who has rejected may still agree, but has said not to.
     let rejections = match rejecting.as_slice() {
         [] => String::new(),
@@ -79,7 +80,7 @@ fn proposed(session: &Session, round: u32) -> Waiting {
     };
     if agreed.len() + members.len() < threshold {
         let what = format!(
-            "a convener, because no proposal of round {round} can reach {threshold} agreements any more \
+            "a convener, because no proposal of round {round} can reach {threshold} agreements now \
              ({count}{rejections})"
         );
         return Waiting { what, members: conveners(session) };
@@ -102,13 +103,13 @@ fn recovering(session: &Session) -> Waiting {
         .filter(|name| !attested.contains_key(*name) && !gone(name))
         .map(|name| (*name).clone())
         .collect();
-    let count = format!("{} of {threshold} dumps of round {round} are made", attested.len());
+    let count = format!("{} of {threshold} dumps of round {round} attested", attested.len());
     // Somebody who has not agreed yet may still do so.
     let open = others(session, |name| agreed.contains_key(name) || gone(name));
     if attested.len() + members.len() + open.len() < threshold {
         let what = format!(
-            "a convener, because round {round} cannot be completed any more: {count}, and too few others can make \
-             theirs"
+            "a convener, because round {round} cannot be completed now: {count}, and too few others can make a \
+             dump"
         );
         return Waiting { what, members: conveners(session) };
     }
@@ -150,8 +151,8 @@ fn completed(session: &Session) -> Waiting {
             };
             return Waiting { what: format!("{what} ({together} of {threshold} agree)"), members };
         }
-        [] => "nothing: every covered member's dump is made, and may be imported".to_owned(),
-        names => format!("nothing: dumps may be imported; those of {} are not made yet", listed(names)),
+        [] => "nothing: all covered members have attested their dumps, which may be imported".to_owned(),
+        names => format!("nothing: dumps may be imported. Not attested yet: {}", listed(names)),
     };
     Waiting { what, members: Vec::new() }
 }

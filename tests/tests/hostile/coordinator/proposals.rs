@@ -138,7 +138,7 @@ fn an_operator_is_told_not_to_agree_and_cannot() {
     };
     let (code, review) = command(&["review", &session]);
     assert_eq!(code, Some(3), "{review}");
-    assert!(review.contains("NOT CONFIRMED, do not agree") && review.contains("DIFFERS"), "{review}");
+    assert!(review.contains("NOT CONFIRMED. Do not agree") && review.contains("DIFFERS"), "{review}");
     let (code, status) = command(&["status", &session]);
     assert_eq!(code, Some(0), "{status}");
     assert!(status.contains("do NOT agree"), "{status}");

@@ -51,7 +51,7 @@ fn a_locked_round_is_released_by_its_operators_and_the_next_one_completes() {
     }
     let seen = status(&town, 3, session);
     assert_eq!(seen["releases"][0]["by"], "Example-SV-1");
-    assert!(operate(&town, 2, &["status", &id]).contains("RELEASE: Example-SV-1 took its attestation"));
+    assert!(operate(&town, 2, &["status", &id]).contains("RELEASE: Example-SV-1 withdrew its attestation"));
     let report = town.transcript(session);
     assert!(report.holds() && report.equivocations.is_empty(), "{report:?}");
     let session = &report.sessions[0];

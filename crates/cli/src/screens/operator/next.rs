@@ -17,7 +17,7 @@ use crate::screens::{quoted, shown_proposal, shown_round};
 pub struct Next {
     /// In a sentence or two.
     pub what: String,
-    /// The commands, in their order; none where there is nothing to do but wait.
+    /// The commands, in their order; none if the operator only waits.
     pub commands: Vec<String>,
 }
 
@@ -35,29 +35,27 @@ impl Next {
 pub fn next(session: &Session, me: &MemberName, voter: &Voter<'_>) -> Next {
     let id = session.id();
     match session.phase() {
-        Phase::Aborted => {
-            Next::wait("nothing more in this session; wait for a convener to open another one.")
-        }
+        Phase::Aborted => Next::wait("nothing in this session. Wait for a convener to open another one."),
         Phase::Completed(_) | Phase::Verified(_) => match session.completion_certificate() {
             Some(certificate) => completed(session, me, voter, &certificate),
             None => Next::wait("nothing."),
         },
         Phase::Gathering if session.evidence().contains_key(me) => {
-            Next::wait("nothing; your evidence is there. Wait for the others and for the proposal.")
+            Next::wait("nothing. Your evidence is in the session. Wait for the others and for the proposal.")
         }
         Phase::Gathering => Next::run(
-            "report your evidence. The agent does that by itself while it runs:",
+            "report your evidence. A running agent does so automatically:",
             ["svdr-agent check".to_owned(), run_command(session)],
         ),
         Phase::Proposed(round) => match shown_proposal(session, round) {
             Some((proposal, _)) => vote(session, me, voter, round, &proposal.digest()),
-            None => Next::wait(format!("wait for the proposal of round {round}; session {id} holds none.")),
+            None => Next::wait(format!("wait for the proposal of round {round}. Session {id} has none yet.")),
         },
         Phase::Agreed(round) | Phase::Recovering(round) => dump(session, me, voter, round),
     }
 }
 
-/// The agent takes part in drills only where it is told to.
+/// The command that starts the agent: it takes part in drills only with `--drill`.
 fn run_command(session: &Session) -> String {
     format!("svdr-agent run{}", if session.drill() { " --drill" } else { "" })
 }
@@ -67,15 +65,15 @@ fn vote(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32, propo
     let rejected = session.rejections(round, proposal).contains_key(me);
     match voter.agree(proposal) {
         Decision::Signed(_) => Next::wait(format!(
-            "nothing; you have agreed to round {round}. Keep the agent running ({}).",
+            "nothing. You have agreed to round {round}. Keep the agent running ({}).",
             run_command(session)
         )),
         Decision::Sign(_) if rejected => Next::run(
-            "wait for another proposal: you have rejected this one. You may still change your mind:",
+            "wait for another proposal: you have rejected this one. You can still agree to it:",
             [format!("svdr-agent agree {id}")],
         ),
         Decision::Sign(_) => Next::run(
-            format!("look at the proposal of round {round}, then agree or reject:"),
+            format!("review the proposal of round {round}, then agree or reject:"),
             [
                 format!("svdr-agent review {id}"),
                 format!("svdr-agent agree {id}"),
@@ -86,9 +84,9 @@ fn vote(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32, propo
             let open: Vec<&MemberName> = open.iter().collect();
             Next::run(
                 format!(
-                    "you have attested round {}, and it may still complete: {} of {needed} members have abandoned it. \
-                     Ask {} more of {} to run the first command; the second one takes your own attestation back, and \
-                     is the last resort:",
+                    "you have attested round {}, which can still complete: {} of {needed} members have abandoned it. Ask \
+                     {} more of {} to run the first command. The second command withdraws your own attestation. Use it \
+                     only as the last resort, and read its warning:",
                     held.round,
                     by.len(),
                     needed.saturating_sub(by.len()),
@@ -113,23 +111,23 @@ fn dump(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32) -> Ne
     if session.obstacles(round).any(|(member, _)| member == me)
         && !matches!(voter.dump(round), Decision::Signed(_) | Decision::Refuse(_))
     {
-        let what = "tell the conveners that your SV app cannot make this dump; the bounds that would suit everybody are \
-                    above. The agent keeps trying while it runs";
+        let what = "tell the conveners that your SV app cannot make this dump. The bounds that suit all SVs are above. A \
+                    running agent keeps retrying";
         let proposal = shown_proposal(session, round).map(|(proposal, _)| proposal.digest());
         let donated =
             proposal.filter(|proposal| session.donations(round, proposal).keys().any(|donor| *donor != me));
-        // Without a donation, another round is the better way: it brings everybody back.
+        // Without a donation, another round is better: it brings all SVs back.
         return donated
             .and_then(|proposal| receive(session, me, what, (round, &proposal)))
             .unwrap_or_else(|| Next::wait(format!("{what}.")));
     }
     match voter.dump(round) {
         Decision::Signed(_) => Next::wait(format!(
-            "nothing; your dump of round {round} is attested. Import nothing before the session is completed."
+            "nothing. Your dump of round {round} is attested. Do not import it before the session is completed."
         )),
         Decision::Sign(plan) => Next::run(
             format!(
-                "make your dump of {}. The agent does that by itself while it runs:",
+                "make your dump of {}. A running agent does so automatically:",
                 plan.recovery_timestamp()
             ),
             [run_command(session)],
@@ -152,7 +150,7 @@ fn completed(
     let id = session.id();
     if session.drill() {
         return Next::run(
-            "the drill is over; its dumps are never imported. What it left can be verified:",
+            "the drill is over. Do not import its dumps. You can verify its transcript:",
             [format!("svdr-coordinator session export {id} --out {id}.jsonl")],
         );
     }
@@ -167,8 +165,8 @@ fn completed(
     if covered && matches!(voter.agree(&proposal), Decision::Sign(_)) {
         return Next::run(
             format!(
-                "the others have completed round {round}, which counts on your dump as well. Look at it, agree, and the \
-                 agent makes the dump while it runs:"
+                "the others have completed round {round}, which covers you. Review it and agree. A running agent then \
+                 makes your dump:"
             ),
             [format!("svdr-agent review {id}"), format!("svdr-agent agree {id}"), run_command(session)],
         );
@@ -176,7 +174,7 @@ fn completed(
     let is_stopped = session.obstacles(round).any(|(member, _)| member == me);
     if covered && !is_stopped && session.agreements(round, &proposal).contains_key(me) {
         return Next::run(
-            "finish your own dump. The agent does that by itself while it runs:",
+            "finish your own dump. A running agent does so automatically:",
             [run_command(session)],
         );
     }
@@ -185,20 +183,19 @@ fn completed(
         false => "you have no dump in this session",
     };
     receive(session, me, what, (round, &proposal))
-        .unwrap_or_else(|| Next::wait(format!("{what}, and nobody is there to take one from.")))
+        .unwrap_or_else(|| Next::wait(format!("{what}, and no other member can donate a snapshot.")))
 }
 
-/// How a member without a dump comes to one: of the donations that there are, or by asking for one. `None` where nobody
-/// else could donate.
+/// How a member without a dump gets one: from a donation, or by asking for one. `None` if nobody else can donate.
 fn receive(session: &Session, me: &MemberName, what: &str, of: (u32, &Digest)) -> Option<Next> {
     let (id, (round, proposal)) = (session.id(), of);
     let donations = session.donations(round, proposal);
     let donors: Vec<&MemberName> = donations.keys().copied().filter(|name| *name != me).collect();
     if !donors.is_empty() {
         let command = |name: &&MemberName| format!("svdr-agent receive {id} --from {}", quoted(name));
-        let donate = if donors.len() > 1 { "donate; one of these is enough" } else { "donates" };
+        let donate = if donors.len() > 1 { "donate (one is enough)" } else { "donates" };
         return Some(Next::run(
-            format!("{what}. Make it of the snapshot that {} {donate}:", listed(&donors)),
+            format!("{what}. Make your dump from the snapshot that {} {donate}:", listed(&donors)),
             donors.iter().map(command),
         ));
     }
@@ -207,7 +204,7 @@ fn receive(session: &Session, me: &MemberName, what: &str, of: (u32, &Digest)) -
         Body::Proposal(body) => &body.candidate.covered,
         _ => return None,
     };
-    // Whose own dump is made has an SV app that serves the timestamp.
+    // A member with a dump of its own has an SV app that serves the timestamp.
     let mut made = session.attestations(round, proposal);
     made.retain(|_, one| matches!(one.body(), Body::Attestation(own) if own.received.is_none()));
     let could: Vec<&MemberName> =
@@ -216,8 +213,7 @@ fn receive(session: &Session, me: &MemberName, what: &str, of: (u32, &Digest)) -
     let ask = if best.is_empty() { could } else { best };
     (!ask.is_empty()).then(|| {
         Next::wait(format!(
-            "{what}. Ask one of {} to run `svdr-agent donate {id}`; then you take that snapshot with `svdr-agent receive {id} \
-             --from NAME`.",
+            "{what}. Ask one of {} to run `svdr-agent donate {id}`. Then run `svdr-agent receive {id} --from NAME`.",
             listed(&ask)
         ))
     })
@@ -232,33 +228,33 @@ fn with_a_dump(session: &Session, me: &MemberName, certificate: &CompletionCerti
     let runbook = format!("svdr-agent runbook {id}");
     let confirm = format!("svdr-agent confirm {id}");
     if agrees && restoration.is_some_and(|restored| restored.is_verified()) {
-        return Next::wait("nothing; the network is verified, and your participant agrees with the others.");
+        return Next::wait("nothing. The network is verified, and your participant agrees with the others.");
     }
     if session.confirmations().contains_key(me) {
         return Next::run(
-            "wait until the others have confirmed, and look at the mismatches. Confirm again where there is news:",
+            "wait until the others have confirmed, and examine the mismatches. Confirm again when there is news:",
             [confirm],
         );
     }
     if marked(Step::Restored) {
         return Next::run(
-            "show that your participant agrees with the others, once the first commitment period has ended:",
+            "when the first commitment period has ended, confirm that your participant agrees with the others:",
             [confirm],
         );
     }
     if marked(Step::Delivered) {
-        return Next::run("go on with the runbook; its steps are filled in for your node:", [runbook]);
+        return Next::run("continue with the runbook, which has the values of your node:", [runbook]);
     }
     Next::run(
         format!(
-            "put your dump of {} where the SV app imports it, mark it, and go on with the runbook:",
+            "put your dump of {} where the SV app imports it, mark the step, and continue with the runbook:",
             certificate.recovery_timestamp()
         ),
         [format!("svdr-agent deliver {id}"), format!("svdr-agent done {id} {}", Step::Delivered), runbook],
     )
 }
 
-/// The proposal that an operator's `agree`, `reject` and `review` are about where none is named.
+/// The proposal of an operator's `agree`, `reject` and `review` without a digest.
 ///
 /// `None` before the first proposal.
 pub fn current_proposal(session: &Session) -> Option<(u32, Digest)> {

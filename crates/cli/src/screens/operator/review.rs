@@ -1,7 +1,7 @@
 //! The proposal beside the agent's own recomputation: what an operator reads before agreeing.
 //!
-//! Nothing in it is taken from the proposal's word alone: each value stands beside the one that follows from the
-//! signed evidence that the proposal names, by the same rule, computed here.
+//! Each value of the proposal is shown beside the value that this agent computes, by the same rule, from the signed
+//! evidence that the proposal names.
 
 use crate::output::comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use crate::screens::facts::SessionFacts;
@@ -66,7 +66,7 @@ impl Review {
             _ => None,
         });
         let confirmed = session.recompute(proposal);
-        // Also where it is not confirmed: what differs is what has to be seen.
+        // Also for an unconfirmed proposal, because the operator must see what differs.
         let outcome = match &confirmed {
             Ok(outcome) => Some(outcome.clone()),
             Err(_) => propose(session.roster(), evidence, &proposal.parameters).ok(),
@@ -119,11 +119,11 @@ fn values(session: &Session, proposal: &Proposal, outcome: Option<&Outcome>) -> 
         .collect()
 }
 
-/// What is not as it would be by itself, and the rest in a line.
+/// The parameters, marked if they differ from those of the session.
 fn parameters(parameters: &Parameters, session: &Session) -> Vec<String> {
     let Parameters { margin, threshold, not_before, not_after, excluded, vouched } = parameters;
     let own = session.parameters();
-    let noted = |differs: bool| if differs { " (not the session's own)" } else { "" };
+    let noted = |differs: bool| if differs { " (differs from the session)" } else { "" };
     let mut lines = vec![
         format!("margin {}{}", span::print(margin.as_secs()), noted(*margin != own.margin)),
         format!("threshold {threshold}{}", noted(*threshold != own.threshold)),
@@ -136,7 +136,7 @@ fn parameters(parameters: &Parameters, session: &Session) -> Vec<String> {
         lines.push(format!("excluded by the convener: {}", names(excluded)));
     }
     if !vouched.is_empty() {
-        lines.push(format!("vouched for, without logs of their own: {}", names(vouched)));
+        lines.push(format!("vouched for, without logs: {}", names(vouched)));
     }
     lines
 }
@@ -151,7 +151,7 @@ pub fn review(review: &Review, me: &MemberName, style: Style) -> String {
     parts.extend(left_behind(review));
     if !review.covered {
         parts.push(style.alarm(&format!(
-            "{me} is LEFT BEHIND by this proposal: it will have to take another member's data snapshot."
+            "This proposal leaves {me} BEHIND: {me} will need the data snapshot of another member."
         )));
     }
     parts.push(shown(&basis(review)));
@@ -165,10 +165,10 @@ fn verdict(review: &Review, style: Style) -> String {
     let digest = short(&review.proposal);
     match &review.reason {
         None => style.title(&format!(
-            "CONFIRMED: from the {} signed evidences that proposal {digest} names, this agent computes the same.",
+            "CONFIRMED: this agent computes the same from the signed evidence of {} members that proposal {digest} names.",
             review.evidence_of.len()
         )),
-        Some(reason) => style.alarm(&format!("NOT CONFIRMED, do not agree to proposal {digest}: {reason}")),
+        Some(reason) => style.alarm(&format!("NOT CONFIRMED. Do not agree to proposal {digest}: {reason}")),
     }
 }
 
@@ -194,7 +194,7 @@ fn comparison(review: &Review, style: Style) -> String {
     table.trim_fmt()
 }
 
-/// Who stays behind and why, by this agent's own computation.
+/// Who is left behind and why, by this agent's own computation.
 fn left_behind(review: &Review) -> Option<String> {
     let recomputed = review.recomputed.as_ref()?;
     let chosen = recomputed.candidates.get(recomputed.chosen?)?;
@@ -203,7 +203,7 @@ fn left_behind(review: &Review) -> Option<String> {
     }
     let reasons: Vec<String> =
         chosen.left_behind.iter().map(|left| format!("\n  {}: {}", left.member, left.reason)).collect();
-    Some(shown(&format!("Left behind, and why{}", reasons.concat())))
+    Some(shown(&format!("Left behind, with reasons:{}", reasons.concat())))
 }
 
 fn basis(review: &Review) -> String {
@@ -214,8 +214,7 @@ fn basis(review: &Review) -> String {
     );
     if !review.newer_evidence_of.is_empty() {
         text += &format!(
-            "\nNot from the evidence that {} sent since; it changes nothing in this proposal, but would count in the \
-             next one.",
+            "\nNewer evidence of {} does not count in this proposal. It will count in the next one.",
             all(&review.newer_evidence_of)
         );
     }
@@ -226,10 +225,10 @@ fn basis(review: &Review) -> String {
     text
 }
 
-/// The candidates: what else could be chosen, at which price.
+/// The candidates: the choice and its alternatives, each with its cost.
 fn candidates(review: &Review) -> Option<String> {
     let recomputed = review.recomputed.as_ref().filter(|one| one.candidates.len() > 1)?;
-    let mut text = "What else there is".to_owned();
+    let mut text = "All candidates:".to_owned();
     for (at, candidate) in recomputed.candidates.iter().enumerate() {
         let mark = if recomputed.chosen == Some(at) { "=>" } else { "  " };
         let left: Vec<MemberName> = candidate.left_behind.iter().map(|left| left.member.clone()).collect();

@@ -1,7 +1,6 @@
-//! The words before each signature: what is signed, for which session, what follows from it, and that it cannot be
-//! taken back.
+//! The text before each signature: what is signed, for which session, what follows, and whether it can be withdrawn.
 //!
-//! They are shown before the question is asked, also with `--yes`, so that a runbook's log holds what was signed.
+//! The text is shown before the question, also with `--yes`, so that a runbook's log contains what was signed.
 
 use crate::screens::heading::{DRILL, all};
 use crate::screens::{lost, short};
@@ -26,7 +25,7 @@ fn opening(session: &Session, me: &MemberName, what: &str) -> String {
     format!("{drill}{me} is about to sign {what} in session {} of {network}.\n", session.id())
 }
 
-/// The proposal that an envelope's digest names, where this session holds it.
+/// The proposal with that digest, if this session has it.
 fn proposal_of<'a>(session: &'a Session, digest: &svdr_protocol::digest::Digest) -> Option<&'a Proposal> {
     match session.statement(digest)?.body() {
         Body::Proposal(proposal) => Some(proposal),
@@ -43,7 +42,7 @@ pub fn agreement(session: &Session, me: &MemberName, agreement: &Agreement) -> S
         let [covered, left] = [&candidate.covered, &candidate.left_behind]
             .map(|names| names.iter().cloned().collect::<Vec<_>>());
         text += &format!(
-            "\nThe network goes back to {} as migration {}. {} of history are lost.\n\
+            "\nThe network goes back to {} as migration {}, and loses {} of history.\n\
              Covered: {}. Left behind: {}.\n",
             proposal.plan.recovery_timestamp(),
             proposal.plan.migration_id(),
@@ -52,17 +51,17 @@ pub fn agreement(session: &Session, me: &MemberName, agreement: &Agreement) -> S
             all(&left)
         );
         if !candidate.bracketed {
-            text += "It is NOT BRACKETED: some covered pair has no match at or before that time.\n";
+            text += "NOT BRACKETED: at least one covered pair has no match at or before that time.\n";
         }
         if !candidate.covered.contains(me) {
-            text += &format!("{me} itself is LEFT BEHIND.\n");
+            text += &format!("This proposal leaves {me} BEHIND.\n");
         }
     }
     let (threshold, members) = (session.roster().threshold(), session.roster().members().len());
     text += &format!(
-        "\nThe proposal is {}. This agent has computed it again from the signed evidence.\n\
-         With {threshold} of {members} agreements, this agent makes its dump and attests it by itself.\n\
-         It cannot be taken back, and {me} can agree to nothing else in round {round} or below.",
+        "\nThe proposal is {}. This agent has recomputed it from the signed evidence.\n\
+         With {threshold} of {members} agreements, this agent makes its dump and attests it automatically.\n\
+         {me} cannot withdraw an agreement, and cannot agree to another proposal of round {round} or below.",
         agreement.proposal
     );
     let abandoned: Vec<String> = (1..round)
@@ -70,11 +69,12 @@ pub fn agreement(session: &Session, me: &MemberName, agreement: &Agreement) -> S
         .map(|lower| lower.to_string())
         .collect();
     if !abandoned.is_empty() {
-        text += &format!("\n{me} thereby promises never to attest round {}.", abandoned.join(", "));
+        text +=
+            &format!("\nThis agreement promises that {me} will never attest round {}.", abandoned.join(", "));
     }
     for attested in agreement.attested.keys() {
         text += &format!(
-            "\n{me} moves on from {attested}, which it has attested; the proof that it may is attached."
+            "\n{me} has attested {attested}. The attached proof shows that {me} may leave that round."
         );
     }
     shown(&text)
@@ -85,9 +85,9 @@ pub fn rejection(session: &Session, me: &MemberName, rejection: &Rejection) -> S
     let Rejection { round, proposal, reason } = rejection;
     let text = opening(session, me, &format!("a REJECTION of proposal {} of round {round}", short(proposal)));
     shown(&format!(
-        "{text}\nReason, for everybody to read: {reason}\n\n\
-         It is for people and binds nobody: {me} may still agree, and the others may go on without {me}. To make \
-         sure that {me} never attests the round, abandon it instead."
+        "{text}\nReason, which all members can read: {reason}\n\n\
+         A rejection is for people and binds nobody: {me} can still agree, and the others can continue without {me}. \
+         To make sure that {me} never attests the round, abandon the round instead."
     ))
 }
 
@@ -98,16 +98,17 @@ pub fn abandonment(session: &Session, me: &MemberName, abandonment: &Abandonment
     let needed = abandonments_needed(session.roster());
     let already: Vec<MemberName> = session.abandonments(*round).into_keys().cloned().collect();
     text += &format!(
-        "\nReason, for everybody to read: {reason}\n\n\
-         {me} promises never to attest round {round}, and cannot take that back.\n\
-         With {needed} abandonments the round can never be completed, and those who have attested it may move on. \
-         So far it is abandoned by: {}.",
+        "\nReason, which all members can read: {reason}\n\n\
+         {me} promises never to attest round {round}, and cannot withdraw that promise.\n\
+         When {needed} of {} members have abandoned the round, it can never be completed, and members that attested it \
+         can agree to another round. Abandoned so far by: {}.",
+        session.roster().members().len(),
         all(&already)
     );
     shown(&text)
 }
 
-/// Before a release: the one step after which somebody could act on something that no longer holds.
+/// Before a release: the only step after which somebody can act on a certificate that is no longer valid.
 pub fn release(session: &Session, me: &MemberName, release: &Release) -> String {
     let Release { round, attestation, reason } = release;
     let mut text = opening(session, me, &format!("a RELEASE of its attestation of round {round}"));
@@ -120,21 +121,24 @@ pub fn release(session: &Session, me: &MemberName, release: &Release) -> String 
         })
         .unwrap_or_default();
     text += &format!(
-        "\nReason, for everybody to read: {reason}\n\n\
-         RISK. {me} has attested its dump{dump} in round {round} ({}). Whoever has received that attestation, and \
-         enough others, may hold a completion certificate of round {round} already, or put one together, and may be \
-         importing a dump right now. A certificate that was made before this release, by somebody who does not see \
-         the release, looks valid. If the network then completes another round, it is split: two parts of it \
-         recover to different times.\n\n\
-         Attested so far, as this agent sees it: {} of {} needed by {}.\n\
-         Release only if all operators on the call have said that nobody holds a certificate of round {round} and \
-         nobody has imported its dump, and if round {round} cannot be completed in any other way: by bringing a \
-         member back, or by {} abandonments.\n\
-         It cannot be taken back, it is shown with {me}'s name on every screen, and verify names {me} for it.",
+        "\nReason, which all members can read: {reason}\n\n\
+         This can split the network.\n\
+         {me} has attested its dump{dump} in round {round} ({}). Somebody may already have a completion certificate \
+         of round {round} with that attestation, and may be importing a dump now. To anybody who does not see the \
+         release, that certificate looks valid. If the network then completes another round, two parts of it recover \
+         to different times.\n\n\
+         Attestations of round {round} that this agent has seen: {} ({}), of {} that a certificate needs.\n\n\
+         Do this first:\n  \
+         1. Try to complete round {round}: bring a missing member back.\n  \
+         2. Otherwise, try to end round {round} with abandonments (needed: {}).\n  \
+         3. Ask every operator on the call. Each must say that they have no certificate of round {round}, and that \
+         they have not imported its dump.\n\
+         Release only after that.\n\n\
+         {me} cannot withdraw a release. Every screen and svdr-agent verify will show the release with the name {me}.",
         short(attestation),
         attested.len(),
-        session.roster().threshold(),
         all(&attested),
+        session.roster().threshold(),
         abandonments_needed(session.roster())
     );
     shown(&text)
@@ -144,9 +148,10 @@ pub fn release(session: &Session, me: &MemberName, release: &Release) -> String 
 pub fn release_questions(round: u32, me: &MemberName) -> [String; 2] {
     [
         format!(
-            "Has every operator on the call said that nobody holds a completion certificate of round {round}?"
+            "Has every operator on the call said that they have no completion certificate of round {round}, and have not \
+             imported its dump?"
         ),
-        format!("Take {me}'s attestation of round {round} back?"),
+        format!("Withdraw the attestation of round {round} by {me}?"),
     ]
 }
 
@@ -155,13 +160,13 @@ pub fn milestone(session: &Session, me: &MemberName, milestone: &Milestone) -> S
     let Milestone { name, note } = milestone;
     let text = opening(session, me, "that a step of the runbook is DONE");
     let note = if note.is_empty() { String::new() } else { format!("\nNote: {note}") };
-    shown(&format!("{text}\nStep: {name}{note}\n\nEverybody in the session sees it with {me}'s name."))
+    shown(&format!("{text}\nStep: {name}{note}\n\nAll members of the session see this with the name {me}."))
 }
 
 /// Before a confirmation.
 pub fn confirmation(session: &Session, me: &MemberName, confirmation: &Confirmation) -> String {
     let Confirmation { round, evidence, .. } = confirmation;
-    let text = opening(session, me, "what its logs say about the NEW synchronizer");
+    let text = opening(session, me, "what its logs report about the NEW synchronizer");
     let at = |tick: Option<Tick>| tick.map_or("none".to_owned(), |tick| tick.to_string());
     let about = evidence.about.iter().map(|(member, about)| {
         let mismatch = match about.mismatches.newest() {
@@ -177,11 +182,12 @@ pub fn confirmation(session: &Session, me: &MemberName, confirmation: &Confirmat
         if silent.is_empty() { String::new() } else { format!("\nNothing yet about: {}.", all(&silent)) };
     let unattributed = match evidence.unattributed_mismatches {
         0 => String::new(),
-        count => format!("\nMISMATCHES that the logs do not attribute to anybody: {count}."),
+        count => format!("\nMISMATCHES that the logs attribute to no member: {count}."),
     };
     shown(&format!(
         "{text}\nAfter the recovery of round {round}, commitments of:{}{silent}{unattributed}\n\n\
-         Everybody in the session sees it with {me}'s name. It binds to nothing, and a later one replaces it.",
+         All members of the session see this with the name {me}. It is not a promise, and a newer confirmation replaces \
+         it.",
         about.collect::<String>()
     ))
 }
@@ -194,6 +200,6 @@ pub fn readiness(session: &Session, me: &MemberName, readiness: &Readiness) -> S
     };
     let checks: String = readiness.checks.iter().map(check).collect();
     shown(&format!(
-        "{text}{checks}\n\nEverybody in the session sees it with {me}'s name, without what was found."
+        "{text}{checks}\n\nAll members of the session see this with the name {me}, without the details."
     ))
 }

@@ -1,4 +1,4 @@
-//! The words before a donation, and before a snapshot is received.
+//! The text before a donation, and before a snapshot is received.
 
 use crate::screens::heading::all;
 use crate::screens::{short, size};
@@ -24,19 +24,19 @@ pub fn donation(session: &Session, me: &MemberName, donation: &Donation) -> Stri
         .collect();
     text += &format!(
         "\nThe snapshot of {party} at {recovery_timestamp}, for migration {migration_id}: {}, {}; parts: {}.\n\
-         It holds the contracts that this party is a stakeholder of, and no identities: no key of this SV is in it.\n\n",
+         The snapshot contains the contracts of which this party is a stakeholder. It contains no node identities and no \
+         key of this SV.\n\n",
         size(snapshot.size),
         snapshot.digest,
         parts.len()
     );
     text += &match url {
-        Some(url) => format!(
-            "Members of the roster, and nobody else, can fetch it at {url} for as long as this command runs."
-        ),
-        None => "No URL is signed: the file is passed on by other means.".to_owned(),
+        Some(url) => format!("Only members of the roster can fetch it, at {url}, while this command runs."),
+        None => "No URL is signed: pass the file on by other means.".to_owned(),
     };
     text += &format!(
-        "\nWho has no dump yet ({}) can make one of it, with identities of its own, and recovers to what {me} signs here.",
+        "\nMembers without a dump ({}) can make one from this snapshot, with their own node identities. They then recover \
+         to what {me} signs here.",
         all(&others)
     );
     shown(&text)
@@ -53,14 +53,16 @@ pub fn receiving(
     let mut text = String::new();
     if let Some(agreed) = agreed {
         text += &agreement(session, me, agreed);
-        text += "\n\nThen, with the dump on the disk:\n\n";
+        text += "\n\nAfter the dump is written:\n\n";
     }
     text += &opening(session, me, &format!("an ATTESTATION of a received dump in round {round}"));
     text += &format!(
-        "\nThe dump is made of the snapshot of {party} at {recovery_timestamp}, for migration {migration_id}, that {donor} \
-         donates ({}, {}; donation {}), and of {me}'s own identities. It is attested as received from {donor}, for \
-         everybody to see, once all of it is checked against what {donor} signed.\n\
-         {me} recovers to what {donor}'s SV app says that {party} held. It cannot be taken back.",
+        "\nThe dump is made from the snapshot of {party} at {recovery_timestamp}, for migration {migration_id}, that \
+         {donor} donates ({}, {}; donation {}), and from {me}'s own node identities. This agent first compares the \
+         whole snapshot with what {donor} signed. It then attests the dump as received from {donor}, which all members \
+         can see.\n\
+         {me} recovers to the contracts of {party} as {donor}'s SV app reports them. {me} cannot withdraw this \
+         attestation.",
         size(snapshot.size),
         snapshot.digest,
         short(digest)
