@@ -5,7 +5,7 @@
 //! validator, a dump that was checked to be of the certificate's time. [`Permit`] is that proof, and nothing here works without one. What is delivered is read once and digested while
 //! it is copied; a copy that turns out to be something else never gets its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,24 @@ pub const DUMP_PLACEHOLDER: &str = "dump";
 
 /// The argument of a command that the paths of the payload files come in the place of.
 const FILES: &str = "{files}";
+
+/// Which signers of a certificate have made it invalid since, and how.
+fn why_invalid(session: &Session, certificate: &CompletionCertificate) -> String {
+    let round = certificate.round().round;
+    let agreed = certificate.agreement().agreements();
+    let signers: BTreeSet<&MemberName> = agreed.keys().chain(certificate.attestations().keys()).collect();
+    let released = signers
+        .iter()
+        .filter(|name| session.released(round, name))
+        .map(|name| (name, "released its attestation"));
+    let void = signers
+        .iter()
+        .filter(|name| session.is_void(round, name))
+        .map(|name| (name, "signed statements that contradict each other"));
+    let whys: Vec<String> = released.chain(void).map(|(name, how)| format!("{name} has {how}")).collect();
+    // Without either, the state folder has the certificate and the session lacks one of its statements.
+    if whys.is_empty() { "a statement of it is missing in the session".to_owned() } else { whys.join(", ") }
+}
 
 /// The permission to deliver one dump. [`Permit::of`] and [`Permit::of_validator`] are the only ways to get one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +88,9 @@ impl Permit {
         let Some(certificate) = certificates.first() else {
             let needed = session.roster().threshold();
             return Err(match held.first() {
-                Some(held) => DeliverError::NotStanding { round: held.round() },
+                Some(held) => {
+                    DeliverError::NoLongerValid { round: held.round(), why: why_invalid(session, held) }
+                }
                 None => DeliverError::NotCompleted { session: id, needed },
             }
             .into());

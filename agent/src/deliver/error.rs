@@ -33,14 +33,16 @@ pub enum DeliverError {
         /// How many attestations it takes.
         needed: usize,
     },
-    /// There was one, and it does not stand any more.
+    /// There was one, which a release or an equivocation has made invalid.
     #[error(
-        "this agent has held a completion certificate of {round}, but an equivocation or a release is known since, \
-         and it does not stand any more; talk to all the others before anybody imports anything"
+        "the completion certificate of {round} is no longer valid: {why}\n\
+         help: do not import before this is resolved on the call"
     )]
-    NotStanding {
+    NoLongerValid {
         /// The round.
         round: RoundOf,
+        /// Which of its signers released or equivocated.
+        why: String,
     },
     /// There are two that say different things.
     #[error(
@@ -216,7 +218,7 @@ impl CommandError for DeliverError {
         match self {
             DeliverError::Drill { .. }
             | DeliverError::NotCompleted { .. }
-            | DeliverError::NotStanding { .. }
+            | DeliverError::NoLongerValid { .. }
             | DeliverError::Two { .. }
             | DeliverError::NotAttested { .. }
             | DeliverError::OtherRecovery { .. }

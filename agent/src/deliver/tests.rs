@@ -247,7 +247,7 @@ fn without_a_certificate_nothing_is_delivered() {
 }
 
 #[test]
-fn a_certificate_that_does_not_stand_any_more_is_said() {
+fn a_certificate_that_is_no_longer_valid_names_who_released() {
     let (_folder, dump) = folder();
     let (mut meeting, _) = completed(false);
     let held: Vec<_> = meeting.session.completion_certificates().collect();
@@ -255,7 +255,16 @@ fn a_certificate_that_does_not_stand_any_more_is_said() {
     let certificate = held.first().unwrap();
     let released = certificate.attestations().get(&name(0)).unwrap().digest();
     meeting.release(0, 1, released, "by mistake");
-    assert!(matches!(permit(&meeting, &held, &dump), Err(DeliverError::NotStanding { .. })));
+    let error = permit(&meeting, &held, &dump).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the completion certificate of {} is no longer valid: {} has released its attestation\n\
+             help: do not import before this is resolved on the call",
+            certificate.round(),
+            name(0)
+        )
+    );
 }
 
 #[test]
