@@ -64,8 +64,25 @@ pub struct Permit {
     dump: Digest,
     size: u64,
     path: PathBuf,
-    /// The parts that are in files beside the dump.
-    files: Vec<Part>,
+    /// The payload files beside the dump.
+    files: Vec<AttestedFile>,
+}
+
+/// A payload file beside a dump, as it was attested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AttestedFile {
+    name: String,
+    /// Of the payload in it, in bytes.
+    size: u64,
+    digest: Digest,
+}
+
+impl AttestedFile {
+    /// `None` for a part that is in the dump itself.
+    fn of(part: &Part) -> Option<AttestedFile> {
+        let name = part.file.clone()?;
+        Some(AttestedFile { name, size: part.size, digest: part.digest })
+    }
 }
 
 impl Permit {
@@ -114,7 +131,7 @@ impl Permit {
             dump: attestation.dump.digest,
             size: attestation.dump.size,
             path: record.path,
-            files: attestation.parts.iter().filter(|part| part.file.is_some()).cloned().collect(),
+            files: attestation.parts.iter().filter_map(AttestedFile::of).collect(),
         })
     }
 
@@ -174,16 +191,13 @@ impl Permit {
 
     /// Its payload files, where it has some.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.files
-            .iter()
-            .filter_map(|part| part.file.as_ref())
-            .map(|file| folder_of(&self.path).join(file))
-            .collect()
+        let folder = folder_of(&self.path);
+        self.files.iter().map(|file| folder.join(&file.name)).collect()
     }
 
     /// Bytes of the dump and its payloads.
     pub fn total_size(&self) -> u64 {
-        self.files.iter().fold(self.size, |sum, part| sum.saturating_add(part.size))
+        self.files.iter().fold(self.size, |sum, file| sum.saturating_add(file.size))
     }
 
     /// Copies the dump to `target`, and its payload files beside it: 0600, each complete and as attested, or not at
@@ -196,16 +210,15 @@ impl Permit {
         let mut out = PrivateFile::create(target, replace)?;
         self.read_into(&mut out, target)?;
         let folder = target.parent().unwrap_or(Path::new(""));
-        for part in &self.files {
-            self.copy_file(part, folder, replace)?;
+        for file in &self.files {
+            self.copy_file(file, folder, replace)?;
         }
         Ok(out.commit()?)
     }
 
-    fn copy_file(&self, part: &Part, folder: &Path, replace: Replace) -> Result<(), DeliverError> {
-        let name = part.file.as_deref().unwrap_or_default();
-        let (path, target) = (folder_of(&self.path).join(name), folder.join(name));
-        if is_there(part, &target) {
+    fn copy_file(&self, file: &AttestedFile, folder: &Path, replace: Replace) -> Result<(), DeliverError> {
+        let (path, target) = (folder_of(&self.path).join(&file.name), folder.join(&file.name));
+        if is_there(file, &target) {
             tracing::info!("{} is there already, and is what was attested", target.display());
             return Ok(());
         }
@@ -219,7 +232,7 @@ impl Permit {
             progress.advance(bytes.len() as u64);
             if shared == Shared::Yes { Ok(()) } else { out.write_all(bytes) }
         });
-        check_file(part, &path, copied)?;
+        check_file(file, &path, copied)?;
         Ok(out.commit()?)
     }
 
@@ -232,10 +245,10 @@ impl Permit {
         let arguments = self.fill(command, values)?;
         let Some((program, arguments)) = arguments.split_first() else { return Err(DeliverError::NoProgram) };
         self.read_into(&mut io::sink(), &self.path)?;
-        for part in &self.files {
-            let path = folder_of(&self.path).join(part.file.as_deref().unwrap_or_default());
+        for file in &self.files {
+            let path = folder_of(&self.path).join(&file.name);
             let unreadable = |source| DeliverError::Read { path: path.clone(), source };
-            check_file(part, &path, read_payload_file(File::open(&path).map_err(unreadable)?, |_| Ok(())))?;
+            check_file(file, &path, read_payload_file(File::open(&path).map_err(unreadable)?, |_| Ok(())))?;
         }
         let mut child = Command::new(program);
         child.args(arguments).stdin(Stdio::null()).stdout(Stdio::from(io::stderr()));
@@ -268,7 +281,7 @@ impl Permit {
         loop {
             let read = match file.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(read) => buffer.get(..read).unwrap_or_default(),
+                Ok(read) => &buffer[..read],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => return Err(unreadable(source)),
             };
@@ -291,29 +304,29 @@ impl Permit {
     }
 }
 
-/// Whether a part's file is at `target`, whole and as attested.
-fn is_there(part: &Part, target: &Path) -> bool {
+/// Whether a payload file is at `target`, whole and as attested.
+fn is_there(file: &AttestedFile, target: &Path) -> bool {
     // A link is not followed: what it leads to is not beside the dump.
     let is_file = target.symlink_metadata().is_ok_and(|found| found.is_file());
     let found = || read_payload_file(File::open(target).ok()?, |_| Ok(())).ok();
-    is_file && found() == Some((part.size, part.digest))
+    is_file && found() == Some((file.size, file.digest))
 }
 
-/// What reading a part's file came to.
+/// Checks what was read of a payload file.
 fn check_file(
-    part: &Part,
+    file: &AttestedFile,
     path: &Path,
     read: Result<(u64, Digest), PayloadFileError>,
 ) -> Result<(), DeliverError> {
     let (found_size, found) =
         read.map_err(|source| DeliverError::Payload { path: path.to_owned(), source })?;
-    if (found_size, found) == (part.size, part.digest) {
+    if (found_size, found) == (file.size, file.digest) {
         return Ok(());
     }
     Err(DeliverError::OtherDump {
         path: path.to_owned(),
-        expected: part.digest,
-        expected_size: part.size,
+        expected: file.digest,
+        expected_size: file.size,
         found,
         found_size,
     })

@@ -152,9 +152,8 @@ fn with_payload(meeting: &Meeting, dump: &Path) -> (Permit, &'static str) {
     const FILE: &str = "acs_snapshot-1";
     fs::write(dump.with_file_name(FILE), b"\0\0\0\x03abc\0\0\0\x01d").unwrap();
     let permit = permit(meeting, &[], dump).unwrap();
-    let name = "acs_snapshot".to_owned();
-    let part = Part { name, digest: Digest::of(b"abcd"), size: 4, file: Some(FILE.to_owned()) };
-    (Permit { files: vec![part], ..permit }, FILE)
+    let file = AttestedFile { name: FILE.to_owned(), digest: Digest::of(b"abcd"), size: 4 };
+    (Permit { files: vec![file], ..permit }, FILE)
 }
 
 #[test]

@@ -78,7 +78,8 @@ pub(super) fn read_with(
         }
         Form::Age => decrypt(start.chain(source), len, path, age_identity),
         Form::Armored(spaces) => {
-            let text = start.get(spaces..).unwrap_or_default().chain(source);
+            // So many bytes of `start` are white space.
+            let text = start[spaces..].chain(source);
             let text = ShortLines::new(text, MAX_ARMOR_LINE_LEN);
             decrypt(ArmoredReader::new(text), len, path, age_identity)
         }

@@ -128,7 +128,7 @@ impl<W: Write> Write for Digested<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes)?;
         self.size += written as u64;
-        self.sha256.update(bytes.get(..written).unwrap_or_default());
+        self.sha256.update(&bytes[..written]);
         Ok(written)
     }
 

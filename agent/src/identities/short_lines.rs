@@ -28,7 +28,7 @@ impl<R> ShortLines<R> {
 impl<R: Read> Read for ShortLines<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        for &byte in buffer.get(..read).unwrap_or_default() {
+        for &byte in &buffer[..read] {
             self.len += 1;
             if self.len > self.max {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, TooLong(self.max)));

@@ -46,7 +46,8 @@ pub(super) fn alphabet_prefix(bytes: &[u8]) -> usize {
     let whole =
         blocks.take_while(|block| block.iter().fold(true, |all, &byte| all & in_alphabet(byte))).count()
             * BLOCK;
-    let rest = bytes.get(whole..).unwrap_or_default();
+    // `whole` counts blocks of `bytes`.
+    let rest = &bytes[whole..];
     whole + rest.iter().take_while(|&&byte| in_alphabet(byte)).count()
 }
 

@@ -86,7 +86,7 @@ impl ChunkCheck {
                 self.length_bytes(now)?;
             } else {
                 // `now` is no longer than `left`.
-                self.left -= u32::try_from(now.len()).unwrap_or(self.left);
+                self.left -= now.len() as u32;
                 self.size += now.len() as u64;
                 content(now);
             }

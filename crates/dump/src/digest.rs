@@ -138,8 +138,9 @@ impl Hasher {
         }
         if !self.cut.is_empty() {
             let missing = (4 - self.cut.len()).min(bytes.len());
-            self.cut.extend_from_slice(bytes.get(..missing).unwrap_or_default());
-            bytes = bytes.get(missing..).unwrap_or_default();
+            let (end, later) = bytes.split_at(missing);
+            self.cut.extend_from_slice(end);
+            bytes = later;
             if self.cut.len() < 4 {
                 return;
             }
@@ -155,7 +156,8 @@ impl Hasher {
         let mut decoded = [0; DECODED_AT_ONCE / 4 * 3];
         for text in groups.chunks(DECODED_AT_ONCE) {
             match STANDARD.decode_slice(text, &mut decoded) {
-                Ok(len) => self.sha256.update(decoded.get(..len).unwrap_or_default()),
+                // The decoder says how much of the buffer it has filled.
+                Ok(len) => self.sha256.update(&decoded[..len]),
                 Err(_) => self.broken = true,
             }
         }

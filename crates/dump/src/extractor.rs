@@ -66,7 +66,7 @@ pub fn check_validator_dump(
         match source.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => {
-                let chunk = buffer.get(..read).unwrap_or_default();
+                let chunk = &buffer[..read];
                 reader.push(chunk, &mut visitor)?;
                 sha256.update(chunk);
                 progress(read as u64);

@@ -48,12 +48,12 @@ impl HeldText {
         if self.len == self.text.len() {
             // `Vec` would grow by moving, and leave the keys behind in memory that it gives back.
             let mut grown = Zeroizing::new(vec![0; (2 * self.len).min(MAX_IDENTITIES_LEN + 1)]);
-            if let Some(room) = grown.get_mut(..self.len) {
-                room.copy_from_slice(&self.text);
-            }
+            // The limit is above `len`, so that twice as much or the limit is more.
+            grown[..self.len].copy_from_slice(&self.text);
             self.text = grown;
         }
-        Ok(self.text.get_mut(self.len..).unwrap_or_default())
+        // `filled` never counts beyond the text.
+        Ok(&mut self.text[self.len..])
     }
 
     /// So many bytes of the room have been filled.
@@ -69,9 +69,8 @@ impl HeldText {
         while !piece.is_empty() {
             let room = self.room()?;
             let (now, later) = piece.split_at(piece.len().min(room.len()));
-            if let Some(place) = room.get_mut(..now.len()) {
-                place.copy_from_slice(now);
-            }
+            // It was split at the length of the room, or is shorter.
+            room[..now.len()].copy_from_slice(now);
             self.filled(now.len());
             piece = later;
         }

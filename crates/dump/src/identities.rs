@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::io::Read;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
@@ -17,7 +18,7 @@ use super::shape::{Node, Shape};
 pub struct Identities {
     text: Zeroizing<Vec<u8>>,
     /// Between the braces of the outer object, in bytes of `text`, without white space at its end.
-    body: (usize, usize),
+    body: Range<usize>,
     keys: HashSet<String>,
     participant: Option<String>,
 }
@@ -48,10 +49,12 @@ impl Identities {
         };
         reader.push(&text, &mut visitor)?;
         reader.finish()?;
-        let offset = |at: Option<u64>| at.and_then(|at| usize::try_from(at).ok()).unwrap_or(0);
-        let (start, end) = (offset(reader.body_start()), offset(reader.body_end()));
-        let body = text.get(start..end).unwrap_or_default().trim_ascii_end();
-        let body = (start, start + body.len());
+        // A document that has ended has an outer object; the text is shorter than [`MAX_IDENTITIES_LEN`].
+        let (Some(start), Some(end)) = (reader.body_start(), reader.body_end()) else {
+            return Err(MergeError::Digest { of: "identities", reason: "their end was not seen".to_owned() });
+        };
+        let start = start as usize;
+        let body = start..start + text[start..end as usize].trim_ascii_end().len();
         // Its characters may have come in pieces; the reader has seen to it that they are UTF-8.
         let participant = String::from_utf8(visitor.participant).ok().filter(|id| !id.is_empty());
         Ok(Identities { text, body, keys: visitor.keys, participant })
@@ -89,7 +92,7 @@ impl Identities {
 
     /// What stands between the braces of the outer object; never empty.
     pub(super) fn body(&self) -> &[u8] {
-        self.text.get(self.body.0..self.body.1).unwrap_or_default()
+        &self.text[self.body.clone()]
     }
 
     /// The keys of the outer object.

@@ -76,7 +76,7 @@ pub fn inspect(
         match source.read(&mut buffer) {
             Ok(0) => return inspector.finish(),
             Ok(read) => {
-                inspector.push(buffer.get(..read).unwrap_or_default())?;
+                inspector.push(&buffer[..read])?;
                 offset += read as u64;
                 progress(read as u64);
             }

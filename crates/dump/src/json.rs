@@ -162,7 +162,8 @@ impl Reader {
             if next.is_none() && in_key {
                 break;
             }
-            let key = self.keys.get(frame.key_start..next.unwrap_or(self.keys.len())).unwrap_or_default();
+            // Frames begin one after the other within `keys`.
+            let key = &self.keys[frame.key_start..next.unwrap_or(self.keys.len())];
             if !key.is_empty() {
                 self.document.push_key(&mut path, &String::from_utf8_lossy(key));
             }

@@ -90,7 +90,7 @@ pub fn merge(
         match source.read(&mut buffer) {
             Ok(0) => return merger.finish(),
             Ok(read) => {
-                merger.push(buffer.get(..read).unwrap_or_default())?;
+                merger.push(&buffer[..read])?;
                 offset += read as u64;
                 progress(read as u64);
             }

@@ -83,11 +83,12 @@ impl<W: Write> Passage<W> {
             Passed::Value => self.visitor.value_range(),
         };
         // Where an offset of the document lies in this chunk; at its end where it is not known yet.
-        let in_chunk = |offset: Option<u64>| {
-            let at = offset.and_then(|offset| usize::try_from(offset.saturating_sub(base)).ok());
-            at.map_or(chunk.len(), |at| at.min(chunk.len()))
+        let in_chunk = |offset: Option<u64>| match offset.map(|offset| offset.saturating_sub(base)) {
+            Some(at) if at < chunk.len() as u64 => at as usize,
+            _ => chunk.len(),
         };
-        self.emit(chunk.get(in_chunk(start)..in_chunk(end)).unwrap_or_default())
+        // Both lie within the chunk, and the end is seen after the start.
+        self.emit(&chunk[in_chunk(start)..in_chunk(end)])
     }
 
     /// The snapshot has ended: writes what the dump ends with, and flushes the output.

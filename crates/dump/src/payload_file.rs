@@ -52,7 +52,7 @@ pub fn read_payload_file(
     loop {
         let read = match source.read(&mut buffer) {
             Ok(0) => break,
-            Ok(read) => buffer.get(..read).unwrap_or_default(),
+            Ok(read) => &buffer[..read],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(source) => return Err(PayloadFileError::Read { offset, source }),
         };

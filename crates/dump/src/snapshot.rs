@@ -151,30 +151,42 @@ impl SnapshotVisitor {
 
     /// The summary of a document that was read to its end; `None` if it was not.
     pub(super) fn summary(self, size: u64, sha256: Digest) -> Result<Option<MergeSummary>, MergeError> {
-        let digests = self.parts.map_or(Ok(Vec::new()), DigestThread::finish)?;
-        let digest = |at: usize| digests.get(at).copied().flatten();
-        let place = |part: Part<Placed>| match part.payload {
-            Placed::Here { size } => Payload::Inline { size, sha256: digest(part.digest) },
-            Placed::File { path } => Payload::File { path, checked: None },
+        let digests = self.parts.map(DigestThread::finish).transpose()?;
+        // Each was checked to be base64, so that each has a digest where they are digested.
+        let digest = |at: usize| -> Result<Option<Digest>, MergeError> {
+            match digests.as_ref().map(|digests| digests.get(at)) {
+                None => Ok(None),
+                Some(Some(&Some(digest))) => Ok(Some(digest)),
+                Some(_) => Err(MergeError::Digest {
+                    of: "snapshot's payloads",
+                    reason: "one of them has none".to_owned(),
+                }),
+            }
+        };
+        let place = |part: Part<Placed>| -> Result<Payload, MergeError> {
+            match part.payload {
+                Placed::Here { size } => Ok(Payload::Inline { size, sha256: digest(part.digest)? }),
+                Placed::File { path } => Ok(Payload::File { path, checked: None }),
+            }
         };
         // Where a validator's dump does not name it, it is the one that was asked for.
         let migration_id = self.facts.migration_id.or(self.expectations.migration_id);
         let (Some(payloads), Some(migration_id)) = (self.facts.payloads, migration_id) else {
             return Ok(None);
         };
-        let dars = self.facts.dars.into_iter().map(|part| Dar {
-            hash: part.payload.hash,
-            size: part.payload.size,
-            sha256: digest(part.digest),
-        });
+        let dar = |part: Part<DarFacts>| -> Result<Dar, MergeError> {
+            let sha256 = digest(part.digest)?;
+            Ok(Dar { hash: part.payload.hash, size: part.payload.size, sha256 })
+        };
+        let dars: Result<_, _> = self.facts.dars.into_iter().map(dar).collect();
         Ok(Some(MergeSummary {
             size,
             sha256,
             timestamp: self.expectations.timestamp,
             migration_id,
-            acs_snapshot: place(payloads.acs_snapshot),
-            genesis_state: payloads.genesis_state.map(place),
-            dars: dars.collect(),
+            acs_snapshot: place(payloads.acs_snapshot)?,
+            genesis_state: payloads.genesis_state.map(place).transpose()?,
+            dars: dars?,
             synchronizer_was_paused: self.facts.was_paused,
             separate_payload_files: self.facts.separate.unwrap_or(false),
         }))

@@ -17,7 +17,8 @@ pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
     // Bitwise and, so that a block becomes a few vector instructions.
     let whole =
         blocks.take_while(|block| block.iter().fold(true, |all, &byte| all & is_plain(byte))).count() * BLOCK;
-    let rest = bytes.get(whole..).unwrap_or_default();
+    // `whole` counts blocks of `bytes`.
+    let rest = &bytes[whole..];
     whole + rest.iter().take_while(|&&byte| is_plain(byte)).count()
 }
 
@@ -56,7 +57,8 @@ impl Utf8 {
         // A character of four bytes is whole or wrong, so there is room for one more.
         let Some(slot) = self.cut.get_mut(self.len) else { return Cut::Bad };
         *slot = byte;
-        match std::str::from_utf8(self.cut.get(..=self.len).unwrap_or_default()) {
+        // `slot` is the byte at `len`.
+        match std::str::from_utf8(&self.cut[..=self.len]) {
             Ok(_) => {
                 let len = self.len + 1;
                 self.len = 0;
@@ -75,7 +77,8 @@ impl Utf8 {
     pub(super) fn whole(&mut self, bytes: &[u8], more: bool) -> (usize, bool) {
         let Err(error) = compat::from_utf8(bytes) else { return (bytes.len(), true) };
         let whole = error.valid_up_to();
-        let rest = bytes.get(whole..).unwrap_or_default();
+        // UTF-8 is valid up to a place in it.
+        let rest = &bytes[whole..];
         match self.cut.get_mut(..rest.len()) {
             Some(room) if error.error_len().is_none() && more => {
                 room.copy_from_slice(rest);

@@ -106,18 +106,18 @@ impl<W: Write> DumpCopy<W> {
         self.held.extend_from_slice(chunk);
         let end = self.reader.offset();
         let safe = self.visitor.open_path().unwrap_or(end);
-        let index = |offset: u64| usize::try_from(offset.saturating_sub(held_from)).unwrap_or(usize::MAX);
+        // Every place that the visitor tells is at or after the first byte that is held back, and at most at `end`.
+        let index = |offset: u64| (offset - held_from) as usize;
         let mut at = 0;
         for Span { start, end, text } in self.visitor.take_spans() {
-            let before = self.held.get(at..index(start)).unwrap_or_default();
-            emit(&mut self.out, &mut self.hash, &mut self.written, before)?;
+            // Paths are told in the document's order, and do not overlap.
+            emit(&mut self.out, &mut self.hash, &mut self.written, &self.held[at..index(start)])?;
             emit(&mut self.out, &mut self.hash, &mut self.written, text.as_bytes())?;
             at = index(end);
         }
-        let rest = self.held.get(at..index(safe)).unwrap_or_default();
-        emit(&mut self.out, &mut self.hash, &mut self.written, rest)?;
-        let kept = index(safe).min(self.held.len());
-        self.held.drain(..kept);
+        // A path that is open began after those that have ended.
+        emit(&mut self.out, &mut self.hash, &mut self.written, &self.held[at..index(safe)])?;
+        self.held.drain(..index(safe));
         Ok(())
     }
 

@@ -164,7 +164,7 @@ impl PrivateFolder {
         let mut aside = None;
         if self.replace == Replace::Force && self.target.exists() {
             let random = getrandom::u64().map_err(io::Error::other)?;
-            let name = self.target.file_name().unwrap_or_default();
+            let name = self.target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
             let away = self.parent.join(temporary_name(name, std::process::id(), random));
             fs::rename(&self.target, &away)?;
             aside = Some(away);

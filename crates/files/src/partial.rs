@@ -132,7 +132,7 @@ impl PartialFile {
 impl Read for PartialReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
-        let read = self.file.read_at(buffer.get_mut(..left).unwrap_or_default(), self.at)?;
+        let read = self.file.read_at(&mut buffer[..left], self.at)?;
         self.at += read as u64;
         Ok(read)
     }

@@ -51,7 +51,7 @@ fn is_temporary(name: &[u8]) -> bool {
     let Some(mark) = inner.windows(MARK.len()).rposition(|window| window == MARK.as_bytes()) else {
         return false;
     };
-    let mut parts = inner.get(mark + MARK.len()..).unwrap_or_default().split(|&byte| byte == b'-');
+    let mut parts = inner[mark + MARK.len()..].split(|&byte| byte == b'-');
     let (pid, random) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     parts.next().is_none()
         && !pid.is_empty()

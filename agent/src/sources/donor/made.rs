@@ -144,10 +144,10 @@ fn same_parts(summary: &MergeSummary, donation: &Donation) -> Result<(), Lie> {
     let mut signed = donation.parts.clone();
     found.sort();
     signed.sort();
-    if found == signed {
-        return Ok(());
+    let same = found.iter().zip(&signed).take_while(|(found, signed)| found == signed).count();
+    // The first in order of those behind is in one of the two lists alone.
+    match [found.get(same), signed.get(same)].into_iter().flatten().min() {
+        None => Ok(()),
+        Some(part) => Err(Lie::Part { part: part.name.clone() }),
     }
-    let differing = found.iter().find(|part| !signed.contains(part));
-    let differing = differing.or_else(|| signed.iter().find(|part| !found.contains(part)));
-    Err(Lie::Part { part: differing.map(|part| part.name.clone()).unwrap_or_default() })
 }

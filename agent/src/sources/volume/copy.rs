@@ -82,7 +82,7 @@ fn copy_document(
         match from.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => {
-                copy.push(buffer.get(..read).unwrap_or_default()).map_err(refused)?;
+                copy.push(&buffer[..read]).map_err(refused)?;
                 offset += read as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -39,14 +39,15 @@ impl Reader {
         at: usize,
         visitor: &mut impl Visitor,
     ) -> Result<usize, Fault> {
-        let rest = chunk.get(at..).unwrap_or_default();
+        // The caller has read the byte at `at`.
+        let rest = &chunk[at..];
         if self.text.utf8.held() > 0 {
-            return self.cut_character(at, rest.first().copied().unwrap_or_default(), visitor).map(|()| 1);
+            return self.cut_character(at, chunk[at], visitor).map(|()| 1);
         }
         if self.text.content == Content::Base64 && self.text.high.is_none() {
             let run = alphabet_prefix(rest);
             if run > 0 {
-                visitor.alphabet(self.position(at), rest.get(..run).unwrap_or_default())?;
+                visitor.alphabet(self.position(at), &rest[..run])?;
                 return Ok(run);
             }
         }
@@ -56,7 +57,7 @@ impl Reader {
             return Err(Fault::at(self.position(at), Defect::LoneSurrogate));
         }
         let (whole, valid) = self.text.utf8.whole(plain, after.is_empty());
-        self.piece(self.position(at), plain.get(..whole).unwrap_or_default(), visitor)?;
+        self.piece(self.position(at), &plain[..whole], visitor)?;
         if !valid {
             return Err(Fault::at(self.position(at + whole), Defect::NotUtf8));
         }
@@ -80,7 +81,7 @@ impl Reader {
         let start = self.position(at).back(self.text.utf8.held());
         match self.text.utf8.resume(byte) {
             Cut::More => Ok(()),
-            Cut::Whole(bytes, len) => self.piece(start, bytes.get(..len).unwrap_or_default(), visitor),
+            Cut::Whole(bytes, len) => self.piece(start, &bytes[..len], visitor),
             Cut::Bad => Err(Fault::at(start, Defect::NotUtf8)),
         }
     }
@@ -108,7 +109,7 @@ impl Reader {
         }
         self.state = State::Colon;
         let start = self.frames.last().map_or(0, |frame| frame.key_start);
-        match std::str::from_utf8(self.keys.get(start..).unwrap_or_default()) {
+        match std::str::from_utf8(&self.keys[start..]) {
             Ok(key) => visitor.key(position, key),
             Err(_) => Err(Fault::at(position, Defect::NotUtf8)),
         }

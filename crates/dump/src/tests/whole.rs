@@ -138,7 +138,7 @@ proptest! {
 fn the_laws_of_the_fuzz_targets_hold_for_their_seeds() {
     use super::super::fuzz;
     let seeds = |target: &str| {
-        let folder = format!("{}/../fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
+        let folder = format!("{}/../../fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
         let files =
             std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
         files.collect::<Vec<_>>()
