@@ -49,14 +49,18 @@ const PROPOSE_EVERY: Duration = Duration::from_secs(1);
 pub enum BoardError {
     /// The journal failed.
     #[error(
-        "the coordinator stops, because its journal has failed; nothing that it did not acknowledge counts"
+        "the coordinator stops, because its journal has failed; only acknowledged statements count\n\
+         help: check the disk, and start the coordinator again"
     )]
     Journal(#[source] JournalError),
     /// The journal's thread ended without saying why.
-    #[error("the coordinator stops, because the thread of its journal ended; report this as a fault of svdr")]
+    #[error(
+        "the coordinator stops, because the thread of its journal stopped unexpectedly\n\
+         help: report this as a bug in svdr"
+    )]
     Writer,
     /// The journal's thread cannot be started.
-    #[error("the thread of the journal cannot be started; check the limits on processes and memory")]
+    #[error("the thread of the journal cannot be started\nhelp: check the limits on processes and memory")]
     Thread(#[source] io::Error),
 }
 

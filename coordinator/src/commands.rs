@@ -17,10 +17,10 @@ pub mod session;
 /// Name and version of this program, as statements and pages name it.
 pub const SOFTWARE: &str = concat!("svdr-coordinator ", env!("CARGO_PKG_VERSION"));
 
-/// The bulletin board that a network-wide recovery's members meet at.
+/// The bulletin board of a network-wide recovery.
 ///
-/// Keeps and hands out what super validators sign, and decides nothing: every agent checks every signature and
-/// computes every proposal again. Conveners open, steer and end sessions with it.
+/// Stores and forwards what super validators sign, and decides nothing: every agent verifies every signature and
+/// recomputes every proposal. Conveners use it to open, steer and end sessions.
 #[derive(Debug, Parser)]
 #[command(name = "svdr-coordinator", version, propagate_version = true, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done; 1 failed (I/O, network, server); 2 wrong use; \
@@ -42,7 +42,7 @@ pub struct CommandLine {
 pub enum Command {
     /// Serve the members of a roster
     Serve(serve::ServeArgs),
-    /// Check a roster and show what every operator compares aloud
+    /// Check a roster and show the words that every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
     /// Open, follow, steer and end recovery sessions

@@ -50,7 +50,11 @@ pub struct Replayed {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A file or folder cannot be used.
-    #[error("{} cannot be used for the journal; check the folder, its permissions and the room on the disk", path.display())]
+    #[error(
+        "{} cannot be used for the journal\n\
+         help: check the folder, its permissions and the free space of the disk",
+        path.display()
+    )]
     File {
         /// It.
         path: PathBuf,
@@ -60,7 +64,8 @@ pub enum JournalError {
     },
     /// The store reports a failure.
     #[error(
-        "the journal in {} cannot be {doing}; check the disk, and that no other coordinator runs on this folder",
+        "the journal in {} cannot be {doing}\n\
+         help: check the disk, and that no other coordinator uses this folder",
         path.display()
     )]
     Store {
@@ -73,7 +78,10 @@ pub enum JournalError {
         source: sled::Error,
     },
     /// The store gave up on what it found.
-    #[error("the journal in {} is damaged: its store gave up with {message:?}; {WAY_OUT}", path.display())]
+    #[error(
+        "the journal in {} is corrupt: its store failed with {message:?}\nhelp: {WAY_OUT}",
+        path.display()
+    )]
     Unreadable {
         /// The journal's folder.
         path: PathBuf,
@@ -82,8 +90,8 @@ pub enum JournalError {
     },
     /// It is of another roster.
     #[error(
-        "the journal in {} belongs to the roster {found}, but this one is {expected}; use another folder with \
-         --data for another roster",
+        "the journal in {} belongs to the roster {found}, but this roster is {expected}\n\
+         help: give another folder with --data",
         path.display()
     )]
     OtherRoster {
@@ -95,7 +103,10 @@ pub enum JournalError {
         found: String,
     },
     /// A record is not what was appended.
-    #[error("the journal in {} is damaged at record {record}: {what}; {WAY_OUT}", path.display())]
+    #[error(
+        "the journal in {} is corrupt at record {record}: {what}\nhelp: {WAY_OUT}",
+        path.display()
+    )]
     Damaged {
         /// The journal's folder.
         path: PathBuf,
@@ -106,7 +117,8 @@ pub enum JournalError {
     },
     /// Records are missing that had been acknowledged.
     #[error(
-        "the journal in {} has lost its end: {acknowledged} records have been acknowledged, {found} are there; {WAY_OUT}",
+        "the journal in {} is truncated: expected {acknowledged} acknowledged records, found {found}\n\
+         help: {WAY_OUT}",
         path.display()
     )]
     Shortened {
@@ -118,7 +130,11 @@ pub enum JournalError {
         found: u64,
     },
     /// The mark of what has been acknowledged cannot be read, and there are records.
-    #[error("the journal in {} has lost {}; {WAY_OUT}", path.display(), mark.display())]
+    #[error(
+        "the journal in {} has lost {}\nhelp: {WAY_OUT}",
+        path.display(),
+        mark.display()
+    )]
     NoMark {
         /// The journal's folder.
         path: PathBuf,
@@ -129,7 +145,7 @@ pub enum JournalError {
 
 /// What an operator does about a damaged journal.
 const WAY_OUT: &str =
-    "keep the folder for analysis and start with an empty one: the agents submit what they hold again";
+    "keep this folder for analysis, and start with an empty one: the agents submit their statements again";
 
 /// The head before the first record of a journal of that roster.
 fn first_head(roster: &Digest) -> Digest {

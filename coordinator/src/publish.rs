@@ -48,7 +48,10 @@ pub enum PublishError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A file cannot be written to its end.
-    #[error("{} cannot be written; check the room on the disk", path.display())]
+    #[error(
+        "{} cannot be written\nhelp: check the free space of the disk",
+        path.display()
+    )]
     Write {
         /// The file.
         path: PathBuf,
@@ -57,7 +60,10 @@ pub enum PublishError {
         source: io::Error,
     },
     /// A certificate that does not stand any more cannot be taken away.
-    #[error("{} cannot be removed, but does not stand any more; remove it", path.display())]
+    #[error(
+        "{} cannot be removed, but the certificate in it is no longer valid\nhelp: remove the file",
+        path.display()
+    )]
     Remove {
         /// The file.
         path: PathBuf,
@@ -66,7 +72,7 @@ pub enum PublishError {
         source: io::Error,
     },
     /// A receipt of our own cannot be read.
-    #[error("a receipt of this coordinator cannot be read; report this as a fault of svdr")]
+    #[error("a receipt of this coordinator cannot be read\nhelp: report this as a bug in svdr")]
     Receipt(#[source] EnvelopeError),
 }
 
@@ -142,8 +148,8 @@ impl Publisher {
             Ok(()) => {
                 tracing::error!(
                     target: "svdr", %session, file = %names.certificate.display(),
-                    "a published certificate does not stand any more, and has been removed; svdr-agent verify names \
-                     from the transcript who contradicted themselves or released"
+                    "a published certificate is no longer valid, and has been removed. Run svdr-agent verify \
+                     on the transcript, which names who equivocated or released"
                 );
                 self.transcript(runtime, session, &names.transcript)
             }

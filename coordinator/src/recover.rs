@@ -28,7 +28,8 @@ pub enum RecoverError {
     Journal(#[from] JournalError),
     /// A record holds no statement.
     #[error(
-        "record {record} of the journal is not a statement; was it written by a newer svdr? use that one"
+        "record {record} of the journal is not a statement of this version\n\
+         help: use the version of svdr that wrote the journal"
     )]
     Decode {
         /// Which, from zero.
@@ -39,7 +40,8 @@ pub enum RecoverError {
     },
     /// A record's envelope is malformed.
     #[error(
-        "record {record} of the journal is not a statement; was it written by a newer svdr? use that one"
+        "record {record} of the journal is not a statement of this version\n\
+         help: use the version of svdr that wrote the journal"
     )]
     Envelope {
         /// Which, from zero.
@@ -50,8 +52,9 @@ pub enum RecoverError {
     },
     /// A record's statement is not accepted any more.
     #[error(
-        "record {record} of the journal was accepted once and is not now; use the svdr that wrote it, or start with \
-         an empty folder: the agents submit what they hold again"
+        "record {record} of the journal was accepted earlier, but is invalid now\n\
+         help: use the version of svdr that wrote the journal, or start with an empty folder, to which the \
+         agents submit their statements again"
     )]
     Refused {
         /// Which, from zero.

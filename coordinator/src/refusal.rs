@@ -15,7 +15,7 @@ use crate::limits::{
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The request has no statement in it.
-    #[error("the request holds no statement; put a DSSE envelope into its field \"statement\"")]
+    #[error("the request contains no statement\nhelp: put a DSSE envelope into its field \"statement\"")]
     NoStatement,
     /// It is not an envelope.
     #[error(transparent)]
@@ -24,15 +24,16 @@ pub enum Refusal {
     #[error(transparent)]
     Statement(Box<StatementError>),
     /// The statement belongs to no session.
-    #[error("this {kind} names no session, so there is none to add it to; sign it again for a session")]
+    #[error("this {kind} names no session\nhelp: sign it again for a session")]
     NoSession {
         /// Its kind.
         kind: String,
     },
     /// A kind for newer versions that does not begin as all kinds do.
     #[error(
-        "the statement of kind {kind:?} by {signer}, which this version does not know, does not begin with a header \
-         for a session of this roster; sign it again with the svdr that everybody uses"
+        "the statement of kind {kind:?} by {signer}, which this version does not know, has no header for a \
+         session of this roster\n\
+         help: sign it again with the version of svdr that the others use"
     )]
     UnknownKind {
         /// Its kind.
@@ -45,8 +46,8 @@ pub enum Refusal {
     SessionId(#[from] SessionIdError),
     /// There is no such session.
     #[error(
-        "this coordinator has no session {session}; list its sessions, or submit the statement that opens it, and \
-         then the others in it"
+        "this coordinator has no session {session}\n\
+         help: list its sessions, or first submit the statement that opens this session"
     )]
     UnknownSession {
         /// The session.
@@ -54,8 +55,8 @@ pub enum Refusal {
     },
     /// The session is not completed.
     #[error(
-        "session {session} is not completed: {phase}. There is a certificate once {needed} members have attested their \
-         dumps of one round; watch the session, or ask again later"
+        "session {session} is not completed: {phase}\n\
+         help: ask again when {needed} members have attested their dumps of one round"
     )]
     NotCompleted {
         /// The session.
@@ -67,9 +68,9 @@ pub enum Refusal {
     },
     /// The session is completed more than once.
     #[error(
-        "session {session} has {found} completion certificates, because members contradicted themselves or released an \
-         attestation; follow none of them before the SVs have decided on the call, and let svdr-agent verify name those \
-         members from the transcript"
+        "session {session} has {found} completion certificates, because members contradicted themselves or \
+         released attestations\n\
+         help: follow none of them before the SVs have resolved this on the call"
     )]
     SeveralCertificates {
         /// The session.
@@ -79,8 +80,9 @@ pub enum Refusal {
     },
     /// The certificate is too long for one message.
     #[error(
-        "the completion certificate of session {session} has {found} bytes, more than a message may have \
-         ({MAX_CERTIFICATE_LEN}); download the transcript, which holds it"
+        "the completion certificate of session {session} has {found} bytes, but a message has at most \
+         {MAX_CERTIFICATE_LEN}\n\
+         help: download the transcript, which contains it"
     )]
     CertificateTooLong {
         /// The session.
@@ -92,15 +94,17 @@ pub enum Refusal {
     #[error(transparent)]
     NotAccepted(#[from] NotAccepted),
     /// The client may only read.
-    #[error("{client} is an observer and may only read; a member has to submit statements")]
+    #[error(
+        "{client} is an observer, and observers only read\nhelp: submit statements with the key of a member"
+    )]
     Observer {
         /// Who asks.
         client: MemberName,
     },
     /// The signer has too many statements in the session.
     #[error(
-        "{signer} has {MAX_STATEMENTS_PER_MEMBER} statements in session {session}, the most there may be; \
-         find out what repeats itself there, and open another session if need be"
+        "{signer} has {MAX_STATEMENTS_PER_MEMBER} statements in session {session}, which is the limit\n\
+         help: find out which statements repeat, and open another session"
     )]
     TooManyStatements {
         /// Who signed.
@@ -110,8 +114,8 @@ pub enum Refusal {
     },
     /// The signer has too many bytes in the session.
     #[error(
-        "{signer}'s statements in session {session} would have more than {MAX_BYTES_PER_MEMBER} bytes; report \
-         evidence less often, or for a shorter window"
+        "the statements of {signer} in session {session} would have more than {MAX_BYTES_PER_MEMBER} bytes\n\
+         help: report evidence less often, or of a shorter time"
     )]
     TooManyBytes {
         /// Who signed.
@@ -121,8 +125,9 @@ pub enum Refusal {
     },
     /// The client handed on too many proposals of other coordinators.
     #[error(
-        "{client} has handed on {MAX_FOREIGN_PROPOSALS} proposals of other coordinators in session {session}, the \
-         most there may be; let a convener propose"
+        "{client} has submitted {MAX_FOREIGN_PROPOSALS} proposals of other coordinators in session \
+         {session}, which is the limit\n\
+         help: ask a convener to propose"
     )]
     TooManyForeignProposals {
         /// Who submits.
@@ -132,35 +137,39 @@ pub enum Refusal {
     },
     /// There are too many sessions.
     #[error(
-        "this coordinator has no place for another session of this convener: {MAX_SESSIONS} is the most there may be, \
-         and some are kept for each convener; start one on another folder with --data"
+        "this coordinator cannot store another session of this convener: the limit is {MAX_SESSIONS}, with a \
+         share for each convener\n\
+         help: start a coordinator on another folder with --data"
     )]
     TooManySessions,
     /// The client calls too often.
     #[error(
-        "{client} makes more than {CALLS_PER_SECOND} calls a second; wait a second and go on more slowly"
+        "{client} makes more than {CALLS_PER_SECOND} calls a second\n\
+         help: make fewer calls, and retry in a second"
     )]
     TooFast {
         /// Who.
         client: MemberName,
     },
     /// The client has too many streams.
-    #[error("{client} has {MAX_STREAMS_PER_CLIENT} streams open, the most there may be; close some of them")]
+    #[error(
+        "{client} has {MAX_STREAMS_PER_CLIENT} open streams, which is the limit\nhelp: close some of them"
+    )]
     TooManyStreams {
         /// Who.
         client: MemberName,
     },
     /// A watcher does not take what it asked for.
-    #[error("the stream was not read for too long; watch again from position {next}")]
+    #[error("the client did not read the stream for too long\nhelp: watch again from position {next}")]
     SlowWatcher {
         /// Where to go on.
         next: u64,
     },
     /// The coordinator is about to stop.
-    #[error("the coordinator is stopping; go on with another one, or try again when it is back")]
+    #[error("the coordinator is stopping\nhelp: use another coordinator, or retry later")]
     Stopping,
     /// The connection says nothing of who is at its other end: no client's fault.
-    #[error("the connection has lost who it belongs to; connect again, and report this as a fault of svdr")]
+    #[error("the connection has lost its client\nhelp: connect again, and report this as a bug in svdr")]
     Anonymous,
 }
 

@@ -67,19 +67,21 @@ pub enum ServeError {
     Board(#[from] BoardError),
     /// The board's task was lost.
     #[error(
-        "the coordinator stops, because the task that owns its sessions ended; report this as a fault of svdr"
+        "the coordinator stops, because the task of its sessions stopped unexpectedly\n\
+         help: report this as a bug in svdr"
     )]
     Task(#[source] tokio::task::JoinError),
     /// The gRPC server failed.
     #[error(
-        "the coordinator stops, because its gRPC server ended; look at the log before, and start it again"
+        "the coordinator stops, because its gRPC server stopped\n\
+         help: see the log above, and start the coordinator again"
     )]
     Grpc(#[source] tonic::transport::Error),
     /// Reflection cannot read the schema.
-    #[error("the schema for reflection cannot be read; report this as a fault of svdr")]
+    #[error("the schema for reflection cannot be read\nhelp: report this as a bug in svdr")]
     Reflection(#[source] tonic_reflection::server::Error),
     /// The listener is of no use.
-    #[error("the listener cannot be used; check the address that --listen names")]
+    #[error("the address in --listen cannot be listened on\nhelp: check the address")]
     Listener(#[source] io::Error),
 }
 
@@ -133,7 +135,7 @@ impl Server {
         // The service holds a receiver for as long as it lives; without any there is nobody to tell.
         stopping.send_replace(true);
         if tokio::time::timeout(SHUTDOWN_GRACE, &mut grpc).await.is_err() {
-            tracing::warn!(target: "svdr", "some calls did not end in time and are cut off");
+            tracing::warn!(target: "svdr", "some calls did not finish in time and are stopped");
             grpc.abort();
         }
         if let Some(page) = page {

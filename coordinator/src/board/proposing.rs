@@ -78,7 +78,8 @@ impl Proposing {
         match self.running.join_next().await? {
             Ok(proposed) => Some(proposed),
             Err(error) => {
-                tracing::error!(target: "svdr", %error, "a proposal could not be computed; propose by hand");
+                tracing::error!(target: "svdr", %error, "a proposal could not be computed. A convener must \
+                    propose");
                 None
             }
         }
@@ -90,7 +91,8 @@ impl Proposing {
         let proposal = match result {
             Ok(proposal) => proposal,
             Err(reason) => {
-                tracing::warn!(target: "svdr", %session, %reason, "no proposal can be made; wait for evidence, or propose with other parameters");
+                tracing::warn!(target: "svdr", %session, %reason, "no proposal is possible. Wait for \
+                    evidence, or propose with other parameters");
                 return None;
             }
         };

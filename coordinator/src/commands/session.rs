@@ -31,7 +31,7 @@ mod watch;
 /// Arguments of `session`.
 #[derive(Debug, Args)]
 pub struct SessionArgs {
-    /// The agent's configuration: roster, key and coordinators
+    /// The configuration with roster, signing key and coordinators
     #[arg(long, global = true, value_name = "FILE", default_value = "agent.toml", env = "SVDR_CONFIG")]
     pub config: PathBuf,
     /// What to do
@@ -42,28 +42,28 @@ pub struct SessionArgs {
 /// What can be done with sessions.
 #[derive(Debug, Subcommand)]
 pub enum SessionCommand {
-    /// Open a session (conveners)
+    /// Open a session (conveners only)
     Open(OpenArgs),
     /// List the coordinator's sessions
     List,
-    /// Show where a session stands, from its verified transcript
+    /// Show the state of a session, from its verified transcript
     Show(OneSession),
     /// Follow a session until it is completed or aborted
     Watch(OneSession),
-    /// Propose the next round, also with other parameters (conveners)
+    /// Propose the next round, with the same or other parameters (conveners only)
     Propose(ProposeArgs),
-    /// End a session (conveners)
+    /// Abort a session (conveners only)
     Abort(AbortArgs),
     /// Write a session's verified transcript: DSSE envelopes in JSON, one a line
     Export(export::ExportArgs),
-    /// Write a completed session's verified certificate, which validators follow
+    /// Write the verified certificate of a completed session, which validators follow
     Certificate(export::CertificateArgs),
 }
 
 /// Arguments that name a session.
 #[derive(Debug, Args)]
 pub struct OneSession {
-    /// The session's id, or the first four digits of it or more
+    /// The session's id, or at least its first 4 digits
     pub session: String,
 }
 
@@ -73,19 +73,19 @@ pub struct OneSession {
     after_help = "Example: svdr-coordinator session open --reason 'synchronizer lost its state' --drill"
 )]
 pub struct OpenArgs {
-    /// Why the network has to be recovered
+    /// Why the network must be recovered
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// From recovery timestamp to tick, unless a proposal says otherwise
+    /// Time from the recovery timestamp to its tick, unless a proposal says otherwise
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     pub margin: Option<Duration>,
-    /// The migration id after the recovery [default: sv_app.migration_id of the configuration]
+    /// The new migration id [default: sv_app.migration_id of the configuration]
     #[arg(long, value_name = "N")]
     pub migration_id: Option<u64>,
-    /// A completed session that this one follows; may be given several times
+    /// A completed session before this one; may be given several times
     #[arg(long, value_name = "SESSION")]
     pub follows: Vec<SessionId>,
-    /// A rehearsal: nothing signed in it counts for a real recovery
+    /// Make the session a rehearsal: nothing signed in it is valid for a real recovery
     #[arg(long)]
     pub drill: bool,
 }
@@ -96,24 +96,24 @@ pub struct OpenArgs {
     after_help = "Example: svdr-coordinator session propose 0123… --not-after 2026-04-21T23:10:00Z --exclude SV-4"
 )]
 pub struct ProposeArgs {
-    /// The session's id, or the first four digits of it or more
+    /// The session's id, or at least its first 4 digits
     pub session: String,
-    /// From recovery timestamp to tick [default: the session's]
+    /// Time from the recovery timestamp to its tick [default: the margin of the session]
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     pub margin: Option<Duration>,
-    /// How many members have to be covered [default: the roster's threshold]
+    /// How many members must be covered [default: the threshold of the roster]
     #[arg(long, value_name = "N")]
     pub threshold: Option<usize>,
-    /// The earliest recovery timestamp
+    /// The earliest recovery timestamp allowed
     #[arg(long, value_name = "T")]
     pub not_before: Option<Timestamp>,
-    /// The latest recovery timestamp
+    /// The latest recovery timestamp allowed
     #[arg(long, value_name = "T")]
     pub not_after: Option<Timestamp>,
-    /// A member to leave out; may be given several times
+    /// A member to exclude; may be given several times
     #[arg(long, value_name = "NAME")]
     pub exclude: Vec<MemberName>,
-    /// A member without logs, for whom the others' matches stand in; may be given several times
+    /// A member without logs, for which the matches of the others count instead; may be given several times
     #[arg(long, value_name = "NAME")]
     pub vouch: Vec<MemberName>,
 }
@@ -121,9 +121,9 @@ pub struct ProposeArgs {
 /// Arguments of `session abort`.
 #[derive(Debug, Args)]
 pub struct AbortArgs {
-    /// The session's id, or the first four digits of it or more
+    /// The session's id, or at least its first 4 digits
     pub session: String,
-    /// Why
+    /// The reason, which all members can read
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
 }
@@ -138,21 +138,22 @@ pub enum SessionCommandError {
     #[error(transparent)]
     Choice(#[from] ChoiceError),
     /// The transcript is empty.
-    #[error("the coordinator has no statement of session {session}; list its sessions with `session list`")]
+    #[error(
+        "the coordinator has no statement of session {session}\n\
+         help: list its sessions with `svdr-coordinator session list`"
+    )]
     Empty {
         /// The session.
         session: SessionId,
     },
     /// Nobody says which migration id the network will have.
-    #[error(
-        "the migration id after the recovery is not known; give --migration-id, or migration_id in [sv_app]"
-    )]
+    #[error("the new migration id is unknown\nhelp: give --migration-id, or set migration_id in [sv_app]")]
     NoMigrationId,
     /// There is no randomness.
-    #[error("the operating system has no randomness to open a session with; try again")]
+    #[error("the operating system has no randomness for the id of the session\nhelp: run the command again")]
     Randomness(#[source] getrandom::Error),
     /// There is nothing to propose.
-    #[error("no proposal can be made from the evidence in session {session}")]
+    #[error("no proposal follows from the evidence in session {session}")]
     NotProposable {
         /// The session.
         session: SessionId,
@@ -164,7 +165,7 @@ pub enum SessionCommandError {
     #[error(transparent)]
     Write(#[from] FileError),
     /// The runtime cannot be started.
-    #[error("the runtime cannot be started; check the limits on threads and files")]
+    #[error("the runtime cannot be started\nhelp: check the limits on threads and files")]
     Runtime(#[source] io::Error),
     /// Stdout cannot be written.
     #[error("the result cannot be printed")]
@@ -299,7 +300,7 @@ async fn list(client: &mut Client, output: Output) -> Result<(), SessionCommandE
     let printed = match output {
         Output::Json => output::print_json(&Listed { sessions }),
         Output::Table if sessions.is_empty() => {
-            output::print("no sessions; a convener opens one with `session open`")
+            output::print("There is no session. A convener opens one with `svdr-coordinator session open`.")
         }
         Output::Table => {
             let mut table =
@@ -379,5 +380,9 @@ async fn abort(client: &mut Client, args: &AbortArgs, output: Output) -> Result<
     let (_, session) = fetch(client, &args.session).await?;
     let body = Body::Abort(Abort { reason: args.reason.clone() });
     let receipt = client.sign_and_submit(Some(&session), session.drill(), body).await?;
-    signed(&receipt, &format!("session {} is called off; what is completed stays so", session.id()), output)
+    signed(
+        &receipt,
+        &format!("session {} is aborted. If it was completed before, it stays completed", session.id()),
+        output,
+    )
 }

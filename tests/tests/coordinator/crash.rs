@@ -87,6 +87,6 @@ fn a_journal_that_lost_its_end_is_reported_and_not_used() {
     std::fs::remove_dir_all(data.join("journal")).unwrap();
     copy_to(&copy, &data.join("journal"));
     let error = Coordinator::start(network.path(), &[]).err().unwrap().to_string();
-    assert!(error.contains("has lost its end: 2 records have been acknowledged, 1 are there"), "{error}");
+    assert!(error.contains("is truncated: expected 2 acknowledged records, found 1"), "{error}");
     assert!(error.contains("exit status: 3"), "{error}");
 }

@@ -16,9 +16,9 @@ use crate::convener::client::Client;
 /// Arguments of `session export`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: svdr-coordinator session export 0123… --out session.jsonl\n\n\
-    svdr-agent verify checks it on any machine, with nothing but the roster.")]
+    svdr-agent verify verifies the transcript on any machine, with the roster alone.")]
 pub struct ExportArgs {
-    /// The session's id, or the first four digits of it or more
+    /// The session's id, or at least its first 4 digits
     pub session: String,
     /// The file to write
     #[arg(long, value_name = "FILE")]
@@ -31,11 +31,11 @@ pub struct ExportArgs {
 /// Arguments of `session certificate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: svdr-coordinator session certificate 0123… --out certificate.jsonl\n\n\
-    Observers may ask for it as well as members. It holds no secret: give it to every validator's operator, who makes\n\
-    the dump with svdr-agent validator dump --certificate certificate.jsonl. svdr-agent verify --completed checks it on\n\
-    any machine, with nothing but the roster.")]
+    Members and observers can write it. It contains no secret: give it to every validator's operator, who makes the dump\n\
+    with svdr-agent validator dump --certificate certificate.jsonl. svdr-agent verify --completed verifies the certificate\n\
+    on any machine, with the roster alone.")]
 pub struct CertificateArgs {
-    /// The session's id, or the first four digits of it or more
+    /// The session's id, or at least its first 4 digits
     pub session: String,
     /// The file to write
     #[arg(long, value_name = "FILE")]

@@ -121,7 +121,7 @@ fn broken(error: ClientError) -> Result<Ended, SessionCommandError> {
                     | Code::ResourceExhausted
             ) =>
         {
-            tracing::warn!(target: "svdr", reason = status.message(), "the stream broke; resuming");
+            tracing::warn!(target: "svdr", reason = status.message(), "the stream broke. Continuing");
             Ok(Ended::Broken)
         }
         _ => Err(error.into()),

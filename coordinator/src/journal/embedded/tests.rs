@@ -95,7 +95,7 @@ fn a_lost_end_that_was_acknowledged_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = filled(&folder, 5);
     journal.records.remove(key(4, 0)).unwrap();
-    assert!(replay_error(&mut journal).contains("5 records have been acknowledged, 4 are there"));
+    assert!(replay_error(&mut journal).contains("expected 5 acknowledged records, found 4"));
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn an_observer_gets_the_certificate_once_the_session_is_completed() {
     submit(&coordinator, &bench.network, &completed.said);
     let session = completed.id().to_string();
     let early = fetched(&bench, &configured(&coordinator), &session);
-    early.says(3, &["is not completed", "once 3 members have attested", "ask again later"]);
+    early.says(3, &["is not completed", "ask again when 3 members have attested"]);
     let unknown = fetched(&bench, &configured(&coordinator), &"0".repeat(32));
     unknown.says(3, &["has no session 0000"]);
     let prefix = fetched(&bench, &configured(&coordinator), "beef");
