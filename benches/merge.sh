@@ -34,7 +34,7 @@ AGENT=$agent ROUNDS=$rounds python3 - <<'PYTHON'
 import os, platform, shutil, statistics, subprocess, time
 
 agent, rounds = os.environ["AGENT"], int(os.environ["ROUNDS"])
-merge = [agent, "merge", "--identities", "identities.json", "--data", "snapshot.json",
+merge = [agent, "merge", "--node-identities", "identities.json", "--data", "snapshot.json",
          "--timestamp", "2026-04-21T23:10:00Z", "--out", "out"]
 commands = {
     "cp and sync": ["sh", "-c", "cp snapshot.json out && sync out"],

@@ -105,9 +105,9 @@ pub struct Subject<'a> {
     pub config: &'a AgentConfig,
     /// The roster's file.
     pub roster: Option<&'a std::path::Path>,
-    /// The identity key's file.
-    pub identity: Option<&'a std::path::Path>,
-    /// The identities backup's file.
+    /// The signing key's file.
+    pub signing_key: Option<&'a std::path::Path>,
+    /// The backup of the node identities's file.
     pub identities: Option<&'a std::path::Path>,
     /// The file of the age identity that decrypts it.
     pub age_identity: Option<&'a std::path::Path>,
@@ -127,7 +127,7 @@ pub async fn check(subject: &Subject<'_>) -> Report {
     let (roster, finding) = files::roster(subject.roster);
     checks.push(finding);
     let roster: Option<Arc<Roster>> = roster.map(Arc::new);
-    let (key, finding) = files::identity(subject.identity, roster.as_deref());
+    let (key, finding) = files::signing_key(subject.signing_key, roster.as_deref());
     checks.push(finding);
     let me = roster
         .as_deref()

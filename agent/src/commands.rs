@@ -18,14 +18,14 @@ pub mod confirm;
 pub mod deliver;
 pub mod donate;
 pub mod dump;
-pub mod identity;
+pub mod evidence;
+pub mod key;
 pub mod merge;
 pub mod propose;
 pub mod receive;
 pub mod review;
 pub mod run;
 pub mod runbook;
-pub mod scan;
 pub mod status;
 pub mod validator;
 pub mod verify;
@@ -64,19 +64,19 @@ pub struct CommandLine {
 /// What `svdr-agent` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make and show this member's Ed25519 identity key
+    /// Make and show this member's signing key
     #[command(subcommand)]
-    Identity(identity::IdentityCommand),
+    Key(key::KeyCommand),
     /// Check a roster and show what every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
     /// Take part in a session: evidence, agreement, dump, attestation
     Run(Box<run::RunArgs>),
     /// Read the participant's logs and print the evidence in them
-    Scan(scan::ScanArgs),
+    Evidence(evidence::EvidenceArgs),
     /// Take a data snapshot from the SV app and merge it into a migration dump
     Dump(Box<dump::DumpArgs>),
-    /// Merge an identities backup and a data snapshot into a migration dump
+    /// Merge a backup of the node identities and a data snapshot into a migration dump
     Merge(merge::MergeArgs),
     /// Back up what a recovery needs: the identities of this SV's nodes
     #[command(subcommand)]
@@ -131,10 +131,10 @@ impl CommandLine {
 
     fn dispatch(self) -> Result<(), Failure> {
         match self.command {
-            Command::Identity(command) => Ok(identity::run(&command, self.output)?),
+            Command::Key(command) => Ok(key::run(&command, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
             Command::Run(args) => Ok(run::run(&args, self.output)?),
-            Command::Scan(args) => Ok(scan::run(&args, self.output)?),
+            Command::Evidence(args) => Ok(evidence::run(&args, self.output)?),
             Command::Dump(args) => Ok(dump::run(&args, self.output)?),
             Command::Merge(args) => Ok(merge::run(&args, self.output)?),
             Command::Backup(command) => Ok(backup::run(&command, self.output)?),

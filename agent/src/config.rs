@@ -105,8 +105,8 @@ pub struct AgentConfig {
     pub roster: Option<PathBuf>,
     /// Who decides.
     pub approval: Approval,
-    /// `identity.key`: the private key's file.
-    pub identity_key: Option<PathBuf>,
+    /// `signing.key`: the private key's file.
+    pub signing_key: Option<PathBuf>,
     /// The coordinators, in the order in which they are tried.
     pub coordinators: Vec<Coordinator>,
     /// `[evidence]`.
@@ -115,11 +115,11 @@ pub struct AgentConfig {
     pub sv_app: SvAppSection,
     /// `[validator_app]`.
     pub validator: ValidatorSection,
-    /// `backup.identities`: the identities backup.
-    pub identities: Option<PathBuf>,
-    /// `backup.age_identity`: what an encrypted identities backup is decrypted with.
+    /// `node_identities.backup`: the backup of the node identities.
+    pub node_identities: Option<PathBuf>,
+    /// `node_identities.age_identity`: what an encrypted backup is decrypted with.
     pub age_identity: Option<PathBuf>,
-    /// `backup.apps` and `backup.participant`: the backups of the databases.
+    /// `[database_backups]`: the backups of the databases.
     pub databases: DatabaseBackups,
     /// `output.dir`: where dumps are made.
     pub output_dir: Option<PathBuf>,
@@ -296,7 +296,7 @@ impl AgentConfig {
     }
 
     fn read(mut root: Section<'_, '_>) -> AgentConfig {
-        let of_backup;
+        let age_identity;
         let config = AgentConfig {
             file: None,
             roster: root.path("roster"),
@@ -307,23 +307,24 @@ impl AgentConfig {
                     other => Err(format!("expected \"operator\" or \"automatic\", found {other:?}")),
                 })
                 .unwrap_or_default(),
-            identity_key: root.section("identity").and_then(|section| one_path(section, "key")),
+            signing_key: root.section("signing").and_then(|section| one_path(section, "key")),
             coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
             evidence: root.section("evidence").and_then(evidence),
             sv_app: root.section("sv_app").map(sv_app).unwrap_or_default(),
             validator: root.section("validator_app").map(validator_app).unwrap_or_default(),
-            identities: {
-                of_backup = root.section("backup").map(backup).unwrap_or_default();
-                of_backup.identities
+            node_identities: {
+                let paths = root.section("node_identities").map(node_identities).unwrap_or_default();
+                age_identity = paths.1;
+                paths.0
             },
-            age_identity: of_backup.age_identity,
+            age_identity,
+            databases: root.section("database_backups").map(database_backups).unwrap_or_default(),
             output_dir: None,
             room: None,
             state_dir: None,
             deliver: root.section("deliver").and_then(deliver),
             donor: root.section("donor").map(donor).unwrap_or_default(),
             runbook: root.section("runbook").map(RunbookSection::read).unwrap_or_default(),
-            databases: of_backup.databases,
         };
         let output = root.section("output").map(output).unwrap_or_default();
         root.finish();
@@ -356,20 +357,18 @@ fn one_path(mut section: Section<'_, '_>, key: &'static str) -> Option<PathBuf> 
     path
 }
 
-/// `[backup]`.
-#[derive(Default)]
-struct BackupSection {
-    identities: Option<PathBuf>,
-    age_identity: Option<PathBuf>,
-    databases: DatabaseBackups,
+/// `[node_identities]`: the backup, and the age identity that decrypts it.
+fn node_identities(mut section: Section<'_, '_>) -> (Option<PathBuf>, Option<PathBuf>) {
+    let paths = (section.path("backup"), section.path("age_identity"));
+    section.finish();
+    paths
 }
 
-fn backup(mut section: Section<'_, '_>) -> BackupSection {
-    let (identities, age_identity) = (section.path("identities"), section.path("age_identity"));
+fn database_backups(mut section: Section<'_, '_>) -> DatabaseBackups {
     let mut patterns = |key| section.patterns(key).unwrap_or_default();
     let databases = DatabaseBackups { apps: patterns("apps"), participant: patterns("participant") };
     section.finish();
-    BackupSection { identities, age_identity, databases }
+    databases
 }
 
 /// `[output]`.

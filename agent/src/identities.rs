@@ -1,4 +1,4 @@
-//! The identities backup: fetched from the SV app, kept in the clear or encrypted to age recipients, and read again in
+//! The backup of the node identities: fetched from the SV app, kept in the clear or encrypted to age recipients, and read again in
 //! either form.
 //!
 //! It holds the private keys of three nodes. Rules:

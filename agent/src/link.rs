@@ -1,6 +1,6 @@
 //! The agent's way to the coordinators: one of those in `agent.toml`, the next where one fails.
 //!
-//! A [`Link`] knows the coordinators and this agent's identity; a [`Connection`] talks to one of them. What a
+//! A [`Link`] knows the coordinators and this agent's signing key; a [`Connection`] talks to one of them. What a
 //! coordinator sends is only taken apart here: signatures of statements are checked by the
 //! [view](crate::replica), and [`History`] checks that the coordinator sticks to what it said.
 

@@ -38,7 +38,7 @@ pub struct Values {
     pub sv_app: Option<String>,
     /// The CA that signs its certificate.
     pub sv_app_ca: Option<String>,
-    /// The identities backup.
+    /// The backup of the node identities.
     pub identities: Option<String>,
     /// Where the SV app imports dumps from.
     pub deliver: Option<Deliver>,

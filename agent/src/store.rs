@@ -76,7 +76,7 @@ pub struct RunClaim {
 pub struct Signer {
     /// The member's name.
     pub member: MemberName,
-    /// Its identity key.
+    /// Its signing key.
     pub key: SigningKey,
     /// The roster's fingerprint.
     pub roster: Digest,

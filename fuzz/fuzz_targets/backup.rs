@@ -1,4 +1,4 @@
-//! `HOW AT AT BYTES`: any bytes as an identities backup, in the clear or as an age file; and a sound document, encrypted
+//! `HOW AT AT BYTES`: any bytes as a backup of the node identities, in the clear or as an age file; and a sound document, encrypted
 //! and read again, then cut or changed.
 #![no_main]
 

@@ -143,7 +143,7 @@ pub enum ConnectError {
     },
     /// The server does not let this key in.
     #[error(
-        "the {peer} at {authority} does not know this identity ({key}); its roster must list that key as a \
+        "the {peer} at {authority} does not know this signing key ({key}); its roster must list that key as a \
          member's{}: compare the fingerprint of the two rosters",
         match peer { Peer::Coordinator => " or an observer's", Peer::Donor => "" }
     )]

@@ -1,6 +1,6 @@
 //! Mutual TLS 1.3 with pinned Ed25519 keys: who may talk to whom is decided by keys, and by nothing else.
 //!
-//! Each end shows a certificate for its identity key and proves in the handshake that it holds that key. The
+//! Each end shows a certificate for its signing key and proves in the handshake that it holds that key. The
 //! server lets in the keys of its roster; the client talks to the one key of its configuration. There is no
 //! authority: names, dates, issuers and extensions in these certificates are not looked at. Sessions are never
 //! resumed, so that each connection is proved anew. Versions below 1.3 are not spoken.
@@ -72,16 +72,16 @@ pub struct TlsIdentity {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// No certificate can be made for it.
-    #[error("no certificate can be made for the identity key; make a new key with `svdr-agent identity new`")]
+    #[error("no certificate can be made for the signing key; make a new key with `svdr-agent key new`")]
     Certificate(#[source] rcgen::Error),
     /// There is no P-256 key.
     #[error("no P-256 key can be made; the operating system has no randomness for it, so try again")]
     Generate(#[source] rcgen::Error),
     /// The key cannot be encoded for the TLS library.
-    #[error("the identity key cannot be used for TLS; make a new key with `svdr-agent identity new`")]
+    #[error("the signing key cannot be used for TLS; make a new key with `svdr-agent key new`")]
     Key(#[source] ed25519_dalek::pkcs8::Error),
     /// The TLS library refuses it.
-    #[error("TLS cannot be set up with the identity key; make a new key with `svdr-agent identity new`")]
+    #[error("TLS cannot be set up with the signing key; make a new key with `svdr-agent key new`")]
     Setup(#[source] rustls::Error),
 }
 

@@ -159,10 +159,10 @@ impl Agents {
             .collect();
         let text = format!(
             "roster = \"roster.toml\"\napproval = \"{approval}\"\n\
-             [identity]\nkey = \"member-{member}.key\"\n{coordinators}\
+             [signing]\nkey = \"member-{member}.key\"\n{coordinators}\
              [evidence]\nlogs = [\"sv-{member}/participant.log\"]\n\
              [sv_app]\nurl = \"{}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = {}\n\
-             [backup]\nidentities = \"sv-{member}/identities.json\"\n\
+             [node_identities]\nbackup = \"sv-{member}/identities.json\"\n\
              [output]\ndir = \"sv-{member}/dumps\"\n",
             self.apps[member - 1].url(),
             MIGRATION_ID + 1

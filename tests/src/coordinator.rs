@@ -56,7 +56,7 @@ impl Coordinator {
     pub fn start_with(folder: &Path, more: &[&str], variables: &[(&str, &str)]) -> io::Result<Coordinator> {
         let mut child = Command::new(binaries::coordinator())
             .args(["serve", "--output", "json", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
-            .args(["--roster", "roster.toml", "--identity", "coordinator.key", "--data", "data"])
+            .args(["--roster", "roster.toml", "--signing-key", "coordinator.key", "--data", "data"])
             .args(more)
             .envs(variables.iter().copied())
             .current_dir(folder)

@@ -3,7 +3,7 @@
 //! It makes up a network and what happened to it (see [`Options`]): writes the logs of its SVs, starts a stand-in for
 //! each SV's app, a coordinator, and an agent for every SV; shows their session while it goes on; verifies the
 //! transcript and every dump; and judges whether everything came out as the protocol promises. With `--offline` it
-//! does instead what each node can do by itself: scan, propose, dump and merge. With `--serve` it only prepares, for
+//! does instead what each node can do by itself: evidence, propose, dump and merge. With `--serve` it only prepares, for
 //! people to practise. Every command is shown as an operator would type it.
 
 #![allow(clippy::print_stdout, reason = "it shows what it does on stdout, line by line")]
@@ -155,7 +155,7 @@ fn offline(
 ) -> Result<(), DrillError> {
     let settings = Settings { coordinator: None, approval: "automatic" };
     timings.time("SV apps", || network.start_apps(options, &settings))?;
-    timings.time("scan", || steps::scan(network))?;
+    timings.time("evidence", || steps::evidence_of_logs(network))?;
     timings.time("verify", || steps::verify(network))?;
     let chosen = timings.time("propose", || steps::propose(network))?;
     let dumps = timings.time("dump and merge", || steps::dump(network, options, &chosen))?;

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::identity;
+use svdr_cli::signing_key;
 use svdr_proto::tls::{TlsIdentity, server_config};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionServiceServer;
@@ -169,7 +169,7 @@ impl Liar {
     /// # Errors
     /// Where the key cannot be read, or it cannot listen.
     pub fn start(folder: &Path, key_file: &str, roster: &Roster) -> Result<Liar, Failure> {
-        let key = identity::read(&folder.join(key_file))?;
+        let key = signing_key::read(&folder.join(key_file))?;
         let members = roster.members().iter().map(|member| member.key);
         let observers = roster.observers().iter().map(|observer| observer.key);
         let known = members.chain(observers).map(|key| key.verifying_key().to_bytes()).collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::identity;
+use svdr_cli::signing_key;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::evidence::{Evidence, Observations, Ticks};
 use svdr_protocol::keys::PublicKey;
@@ -39,7 +39,7 @@ impl Network {
         let folder = tempfile::tempdir()?;
         let key = |name: &str| -> Result<SigningKey, Failure> {
             let path = folder.path().join(name);
-            identity::create(&path).and_then(|_| identity::read(&path)).map_err(Into::into)
+            signing_key::create(&path).and_then(|_| signing_key::read(&path)).map_err(Into::into)
         };
         key("coordinator.key")?;
         let observer = key("observer.key")?;
@@ -72,7 +72,7 @@ impl Network {
     /// Where the folder cannot be written.
     pub fn write_config(&self, member: usize, url: &str, coordinator_key: &str) -> io::Result<()> {
         let text = format!(
-            "roster = \"roster.toml\"\n[identity]\nkey = \"member-{member}.key\"\n\
+            "roster = \"roster.toml\"\n[signing]\nkey = \"member-{member}.key\"\n\
              [[coordinator]]\nurl = \"{url}\"\nkey = \"{coordinator_key}\"\n[sv_app]\nmigration_id = 6\n"
         );
         fs::write(self.path().join(format!("agent-{member}.toml")), text)

@@ -55,7 +55,7 @@ impl Town {
         let (relay, spare) = (Relay::start().unwrap(), Relay::start().unwrap());
         let coordinator = Coordinator::start(agents.network.path(), &[]).unwrap();
         relay.lead_to(Some(coordinator.started.address));
-        let second = svdr_cli::identity::create(&agents.network.path().join("second.key")).unwrap();
+        let second = svdr_cli::signing_key::create(&agents.network.path().join("second.key")).unwrap();
         let coordinators = [
             (relay.url(), coordinator.started.public_key.clone()),
             (spare.url(), PublicKey::to_string(&second)),

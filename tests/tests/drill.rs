@@ -122,7 +122,7 @@ fn validators_follow_and_one_of_them_has_to_be_re_onboarded() {
         &[
             "2 of 3 validators followed to",
             "Example-Validator-3's participant is pruned beyond that time",
-            "re-onboarded from its identities backup",
+            "re-onboarded from the backup of its node identities",
         ],
     );
 }

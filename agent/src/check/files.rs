@@ -13,8 +13,8 @@ use svdr_protocol::span;
 
 use super::{Finding, explained};
 use crate::config::DatabaseBackups;
-use crate::identity;
 use crate::roster_file;
+use svdr_cli::signing_key;
 use svdr_logs::input::{SourcePath, expand};
 
 /// How often the databases are to be backed up at least, by Splice's manual for SV operators
@@ -48,13 +48,13 @@ pub(super) fn roster(path: Option<&Path>) -> (Option<Roster>, Finding) {
 }
 
 /// The key, and whose it is.
-pub(super) fn identity(path: Option<&Path>, roster: Option<&Roster>) -> (Option<SigningKey>, Finding) {
-    const NAME: &str = "identity key";
+pub(super) fn signing_key(path: Option<&Path>, roster: Option<&Roster>) -> (Option<SigningKey>, Finding) {
+    const NAME: &str = "signing key";
     let Some(path) = path else {
-        let text = "no identity key is configured; add [identity] with key = \"identity.key\" to agent.toml";
+        let text = "no signing key is configured; add [signing] with key = \"signing.key\" to agent.toml";
         return (None, Finding::failed(NAME, text));
     };
-    let key = match identity::read(path) {
+    let key = match signing_key::read(path) {
         Ok(key) => key,
         Err(error) => return (None, Finding::error(NAME, &error)),
     };
@@ -124,7 +124,7 @@ pub(super) fn enough_room(name: &'static str, text: String, free: u64, enough: u
 pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
     const NAME: &str = "database backups";
     if backups.apps.is_empty() && backups.participant.is_empty() {
-        let text = "not configured; add apps = [\"…\"] and participant = [\"…\"] to [backup] to have their age and \
+        let text = "not configured; add apps = [\"…\"] and participant = [\"…\"] to [database_backups] to have their age and \
                     order looked at";
         return Finding::left_out(NAME, text);
     }
@@ -163,18 +163,20 @@ pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
 /// The newest file that the patterns fit, with the time at which it was last written.
 fn newest((what, patterns): (&str, &Vec<String>)) -> Result<(PathBuf, SystemTime), String> {
     if patterns.is_empty() {
-        return Err(format!("backup.{what} is missing in agent.toml; both are needed to compare them"));
+        return Err(format!(
+            "database_backups.{what} is missing in agent.toml; both are needed to compare them"
+        ));
     }
     let paths: Vec<PathBuf> = patterns.iter().map(PathBuf::from).collect();
-    let files = expand(&paths).map_err(|error| format!("backup.{what}: {}", explained(&error)))?;
+    let files = expand(&paths).map_err(|error| format!("database_backups.{what}: {}", explained(&error)))?;
     let mut newest: Option<(PathBuf, SystemTime)> = None;
     for file in files {
         let SourcePath::File(path) = file else { continue };
         let modified = fs::metadata(&path).and_then(|metadata| metadata.modified());
-        let at = modified.map_err(|error| format!("backup.{what}: {}: {error}", path.display()))?;
+        let at = modified.map_err(|error| format!("database_backups.{what}: {}: {error}", path.display()))?;
         if newest.as_ref().is_none_or(|(_, known)| at > *known) {
             newest = Some((path, at));
         }
     }
-    newest.ok_or_else(|| format!("backup.{what} names no file; check its patterns"))
+    newest.ok_or_else(|| format!("database_backups.{what} names no file; check its patterns"))
 }

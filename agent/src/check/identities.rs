@@ -1,4 +1,4 @@
-//! The identities backup: there, private or encrypted, readable, complete, and of this participant.
+//! The backup of the node identities: there, private or encrypted, readable, complete, and of this participant.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,8 +23,7 @@ pub(super) fn identities(
     now: SystemTime,
 ) -> Finding {
     let Some(path) = path else {
-        let text =
-            "no identities backup is configured; add [backup] with identities = \"/secure/identities.json\"";
+        let text = "no backup of the node identities is configured; add [node_identities] with backup = \"/secure/identities.json\"";
         return Finding::failed(NAME, text);
     };
     let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));

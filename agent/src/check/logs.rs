@@ -33,7 +33,7 @@ pub(super) fn logs(
         return Finding::failed(NAME, text);
     };
     let (Some(roster), Some(me)) = (roster, me) else {
-        return Finding::failed(NAME, "they are not looked at before roster and identity key are right");
+        return Finding::failed(NAME, "they are not looked at before roster and signing key are right");
     };
     let paths: Vec<PathBuf> = evidence.logs.iter().map(PathBuf::from).collect();
     let since = evidence.since.map_or(WINDOW, |since| since.min(WINDOW));

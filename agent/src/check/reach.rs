@@ -16,7 +16,7 @@ const ANSWER: Duration = Duration::from_secs(20);
 pub(super) async fn coordinators(coordinators: &[Coordinator], key: Option<&SigningKey>) -> Vec<Finding> {
     const NAME: &str = "coordinator";
     let Some(key) = key else {
-        return vec![Finding::failed(NAME, "it is not asked before the identity key is right")];
+        return vec![Finding::failed(NAME, "it is not asked before the signing key is right")];
     };
     let link = match Link::new(coordinators.to_vec(), key) {
         Ok(link) => link,

@@ -47,14 +47,14 @@ fn a_roster_is_compared_aloud() {
 #[test]
 fn a_key_has_to_be_private_and_a_members() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("identity.key");
-    crate::identity::create(&path).unwrap();
-    let (_, stranger) = files::identity(Some(&path), Some(&roster()));
+    let path = folder.path().join("signing.key");
+    svdr_cli::signing_key::create(&path).unwrap();
+    let (_, stranger) = files::signing_key(Some(&path), Some(&roster()));
     assert!(stranger.text.contains("belongs to no member"), "{}", stranger.text);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let (read, open) = files::identity(Some(&path), Some(&roster()));
+    let (read, open) = files::signing_key(Some(&path), Some(&roster()));
     assert!(read.is_some() && open.text.contains("chmod 600"), "{}", open.text);
-    assert_eq!(files::identity(None, None).1.verdict, Verdict::Failed);
+    assert_eq!(files::signing_key(None, None).1.verdict, Verdict::Failed);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn databases_are_backed_up_recently_and_in_their_order() {
     written("participant-1", hours(3));
     assert!(files::databases(&backups, now).text.contains("back up the participant again"));
     let half = DatabaseBackups { participant: Vec::new(), ..backups };
-    assert!(files::databases(&half, now).text.contains("backup.participant is missing"));
+    assert!(files::databases(&half, now).text.contains("database_backups.participant is missing"));
     assert_eq!(files::databases(&DatabaseBackups::default(), now).verdict, Verdict::LeftOut);
 }
 

@@ -22,10 +22,10 @@ use crate::config::{AgentConfig, ConfigError, Missing};
 use crate::identities::{
     self, AgeIdentity, BackupFetchError, RecipientError, Recipients, SealError, Sealed, Sealing,
 };
-use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
 use crate::sources::app::{RetryPolicy, Settings, SetupError, SvApp};
 use crate::sources::fetch::in_one_line;
+use svdr_cli::signing_key::{self, SigningKeyError};
 use svdr_dump::Identities;
 
 /// What to back up.
@@ -41,9 +41,9 @@ pub enum BackupCommand {
     svdr-agent backup identities --out /secure/identities.json\n  \
     svdr-agent backup identities --out identities.age --recipient age1…\n  \
     svdr-agent backup identities --out identities.age --recipients-file recipients.txt --armor\n\n\
-    Reads roster, [identity] and [sv_app] of agent.toml. What is written holds private keys: without a recipient it is \
+    Reads roster, [signing] and [sv_app] of agent.toml. What is written holds private keys: without a recipient it is \
     for this machine alone. Make an age identity with `age-keygen -o age.key`, keep it away from the backup, and name it \
-    with --age-identity, or as age_identity under [backup]: merge, dump, run and check then read the encrypted file. Exit code 3 where the \
+    with --age-identity, or as age_identity under [node_identities]: merge, dump, run and check then read the encrypted file. Exit code 3 where the \
     identities are incomplete or another participant's.")]
 pub struct IdentitiesArgs {
     /// Where the backup goes
@@ -68,12 +68,12 @@ pub struct IdentitiesArgs {
     /// The roster, instead of the configuration's
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
     pub roster: Option<PathBuf>,
-    /// The member whose nodes they are [default: the one that the identity key belongs to]
+    /// The member whose nodes they are [default: the one that the signing key belongs to]
     #[arg(long, value_name = "NAME")]
     pub member: Option<MemberName>,
-    /// This member's identity key, instead of the configuration's; only its public half is looked at
-    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITY")]
-    pub identity: Option<PathBuf>,
+    /// This member's signing key, instead of the configuration's; only its public half is looked at
+    #[arg(long, value_name = "FILE", env = "SVDR_SIGNING_KEY")]
+    pub signing_key: Option<PathBuf>,
     /// How long to try again where that can help; 0s for one try
     #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
     pub retry_for: Duration,
@@ -93,10 +93,10 @@ pub enum BackupCommandError {
     Roster(#[from] RosterFileError),
     /// The member's key.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] SigningKeyError),
     /// The key is no member's.
     #[error(
-        "the identity key ({key}) is no member's of the roster {}; use the key whose public half stands there, or name \
+        "the signing key ({key}) is no member's of the roster {}; use the key whose public half stands there, or name \
          the member with --member", roster.display()
     )]
     Stranger {
@@ -221,8 +221,8 @@ fn resolve(
     if roster.is_none() {
         lacks("", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER");
     }
-    if args.member.is_none() && args.identity.is_none() && config.identity_key.is_none() {
-        lacks("identity", "key = \"identity.key\"", "--identity or --member", "SVDR_IDENTITY");
+    if args.member.is_none() && args.signing_key.is_none() && config.signing_key.is_none() {
+        lacks("signing", "key = \"signing.key\"", "--signing-key or --member", "SVDR_SIGNING_KEY");
     }
     let settings = args.app.sv_app(config, &mut missing)?;
     match (roster, settings) {
@@ -246,8 +246,8 @@ fn member(
             .cloned()
             .ok_or_else(|| BackupCommandError::NotAMember { member: name.clone(), roster: path.clone() });
     }
-    let key = args.identity.as_deref().or(config.identity_key.as_deref()).unwrap_or(Path::new(""));
-    let key = PublicKey::from(identity::read(key)?.verifying_key());
+    let key = args.signing_key.as_deref().or(config.signing_key.as_deref()).unwrap_or(Path::new(""));
+    let key = PublicKey::from(signing_key::read(key)?.verifying_key());
     let member = roster.member_by_key(&key).cloned();
     member.ok_or_else(|| BackupCommandError::Stranger { key, roster: path.clone() })
 }
@@ -304,7 +304,7 @@ fn print(path: &Path, member: &Member, sealing: &Sealing, sealed: Sealed, output
     if output == Output::Json {
         return output::print_json(&report);
     }
-    let mut table = output::table(&["identities backup", &path.display().to_string()]);
+    let mut table = output::table(&["node identities", &path.display().to_string()]);
     table.add_row(["size", &format!("{} bytes", report.size)]);
     table.add_row(["digest", &report.sha256.to_string()]);
     table.add_row(["member", &report.member.to_string()]);

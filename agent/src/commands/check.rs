@@ -11,7 +11,7 @@ use svdr_protocol::statement::Body;
 use svdr_protocol::text::shown;
 use svdr_protocol::vote::Decision;
 
-use super::args::node_identities::BackupArgs;
+use super::args::node_identities::NodeIdentitiesArgs;
 use super::args::sv_app::SvAppArgs;
 use crate::check::{self, Report, Subject, Verdict};
 use crate::config::{AgentConfig, ConfigError};
@@ -33,9 +33,9 @@ pub struct CheckArgs {
     /// Where the agent's things are
     #[command(flatten)]
     pub online: OnlineArgs,
-    /// Where the identities backup is
+    /// Where the backup of the node identities is
     #[command(flatten)]
-    pub backup: BackupArgs,
+    pub node_identities: NodeIdentitiesArgs,
     /// How to reach the SV app
     #[command(flatten)]
     pub sv_app: SvAppArgs,
@@ -91,9 +91,9 @@ pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
         .ok_or_else(|| missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     let subject = Subject {
         roster: args.online.roster.as_deref().or(config.roster.as_deref()),
-        identity: args.online.identity.as_deref().or(config.identity_key.as_deref()),
-        identities: args.backup.identities.as_deref().or(config.identities.as_deref()),
-        age_identity: args.backup.age_identity(&config),
+        signing_key: args.online.signing_key.as_deref().or(config.signing_key.as_deref()),
+        identities: args.node_identities.node_identities.as_deref().or(config.node_identities.as_deref()),
+        age_identity: args.node_identities.age_identity(&config),
         config: &config,
         sv_app,
         mode: args.sv_app.mode(&config),

@@ -1,6 +1,6 @@
 //! `confirm`: what the new participant's logs say about the others, once the network is restored.
 //!
-//! The logs are read as `scan` reads them, and what they say after the last tick of the old synchronizer is signed into
+//! The logs are read as `evidence` reads them, and what they say after the last tick of the old synchronizer is signed into
 //! the session. Run it again as often as there is news: the latest counts.
 
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `dump`: one data snapshot from the SV app, merged with the identities backup while it arrives.
+//! `dump`: one data snapshot from the SV app, merged with the backup of the node identities while it arrives.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,15 +13,15 @@ use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::node_identities::BackupArgs;
+use super::args::node_identities::NodeIdentitiesArgs;
 use super::args::sv_app::{Resolved, SvAppArgs};
 use super::merge::{self, MergeCommandError};
 use crate::config::{AgentConfig, ConfigError};
-use crate::identity;
 use crate::roster_file;
 use crate::sources::app::{RetryPolicy, Settings, SetupError, SvApp};
 use crate::sources::fetch::{self, App, FetchError, Made, Mode, Order, Way};
 use crate::sources::volume::{DUMP_FILE, set_folder};
+use svdr_cli::signing_key;
 use svdr_dump::{Document, Expectations, Identities, Parts};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.
@@ -32,10 +32,10 @@ const NETWORK_THREADS: usize = 2;
 #[command(after_help = "Examples:\n  \
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out domain_migration_dump.json\n  \
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump.json --url http://sv-app.sv:5014/api/sv \\\n      \
-    --token-file token --migration-id 6 --identities identities.json\n  \
+    --token-file token --migration-id 6 --node-identities identities.json\n  \
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump --mode trigger --dump-dir /mnt/sv-dump\n\n\
-    Reads [sv_app] and [backup] of agent.toml. Exit code 4 where the SV app says that the timestamp cannot be\n\
-    served: pruned beyond it (400), or not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured.\n\n\
+    Reads [sv_app] and [node_identities] of agent.toml. Exit code 4 if the SV app says that it cannot serve the\n\
+    timestamp: pruned beyond it (400), or not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured.\n\n\
     A dump that the app writes into its volume comes in several files: --out, without .json, is then the folder of them.")]
 pub struct DumpArgs {
     /// The recovery timestamp, in RFC 3339 with Z
@@ -56,9 +56,9 @@ pub struct DumpArgs {
     /// Digest the active contracts, the genesis state and each DAR besides, to compare them with other members'
     #[arg(long)]
     pub part_digests: bool,
-    /// Where the identities backup is
+    /// Where the backup of the node identities is
     #[command(flatten)]
-    pub backup: BackupArgs,
+    pub node_identities: NodeIdentitiesArgs,
     /// How to reach the SV app
     #[command(flatten)]
     pub sv_app: SvAppArgs,
@@ -70,7 +70,7 @@ pub enum DumpError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The identities backup.
+    /// The backup of the node identities.
     #[error(transparent)]
     Identities(MergeCommandError),
     /// The output.
@@ -118,7 +118,7 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     // Everything on this machine is looked at before the first request: what is wrong with it is known at once.
     let read = |path: &PathBuf| {
         let opened = merge::open(Document::Identities, path, &args.out)?;
-        merge::read_identities(opened, path, args.backup.age_identity(&config))
+        merge::read_identities(opened, path, args.node_identities.age_identity(&config))
     };
     let identities = identities.as_ref().map(read).transpose().map_err(DumpError::Identities)?;
     if resolved.way.mode != Mode::Trigger {
@@ -130,7 +130,7 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     let participant = participant(&config, identities.as_ref());
     if participant.is_none() && resolved.way.mode == Mode::Trigger {
         tracing::warn!(
-            "nothing here says which participant is this SV's (roster and identity key, or an identities backup), so \
+            "nothing here says which participant is this SV's (roster and signing key, or a backup of the node identities), so \
              that whose identities the dump holds is not checked"
         );
     }
@@ -156,24 +156,24 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     merge::print(&made.path, &made.summary, output).map_err(DumpError::Print)
 }
 
-/// This SV's participant: as the roster has it, or else as the identities backup says.
+/// This SV's participant: as the roster has it, or else as the backup of the node identities says.
 fn participant(config: &AgentConfig, identities: Option<&Identities>) -> Option<String> {
     let rostered = || {
         let roster = roster_file::read(config.roster.as_deref()?).ok()?;
-        let key = identity::read(config.identity_key.as_deref()?).ok()?;
+        let key = signing_key::read(config.signing_key.as_deref()?).ok()?;
         let member = roster.member_by_key(&key.verifying_key().into())?;
         Some(member.participant.to_string())
     };
     rostered().or_else(|| identities.and_then(Identities::participant).map(str::to_owned))
 }
 
-/// The settings of flags and file together, and the identities backup.
+/// The settings of flags and file together, and the backup of the node identities.
 fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, Option<PathBuf>), ConfigError> {
     let mut missing = Vec::new();
     let resolved = args.sv_app.resolve(config, &mut missing)?;
     // The app's own dump holds them: then they are used where they are, and not missed where they are not.
     let mut lacking = Vec::new();
-    let identities = args.backup.identities(config, &mut lacking);
+    let identities = args.node_identities.path(config, &mut lacking);
     if args.sv_app.mode(config) != Mode::Trigger {
         missing.append(&mut lacking);
     }

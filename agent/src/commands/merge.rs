@@ -25,16 +25,16 @@ const OTHERS: u32 = 0o077;
 /// Arguments of `merge`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    svdr-agent merge --identities identities.json --data snapshot.json \\\n      \
+    svdr-agent merge --node-identities identities.json --data snapshot.json \\\n      \
     --timestamp 2026-04-21T23:10:00Z --out domain_migration_dump.json\n  \
-    curl … | svdr-agent merge --identities identities.json --data - \\\n      \
+    curl … | svdr-agent merge --node-identities identities.json --data - \\\n      \
     --timestamp 2026-04-21T23:10:00Z --migration-id 6 --out domain_migration_dump.json\n\n\
     The result is what `jq -s add` makes of the two files, checked, and written with mode 0600 once it is \
     complete. Whether the backup is encrypted is told by its content. Exit code 3 where one of the documents is refused.")]
 pub struct MergeArgs {
-    /// The identities backup, encrypted with age or not: the SV app's identities-dump. Holds private keys
+    /// The backup of the node identities, encrypted with age or not. It contains private keys
     #[arg(long, value_name = "FILE")]
-    pub identities: PathBuf,
+    pub node_identities: PathBuf,
     /// The age identity that decrypts it, as age-keygen writes it
     #[arg(long, value_name = "FILE", env = "SVDR_AGE_IDENTITY")]
     pub age_identity: Option<PathBuf>,
@@ -83,7 +83,7 @@ pub enum MergeCommandError {
         /// The output.
         path: PathBuf,
     },
-    /// The identities backup cannot be read.
+    /// The backup of the node identities cannot be read.
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// The output cannot be made.
@@ -151,13 +151,13 @@ struct Report<'a> {
 /// # Errors
 /// [`MergeCommandError`]; the output is then as it was before.
 pub fn run(args: &MergeArgs, output: Output) -> Result<(), MergeCommandError> {
-    let identities = open(Document::Identities, &args.identities, &args.out)?;
+    let identities = open(Document::Identities, &args.node_identities, &args.out)?;
     let data = match args.data.as_os_str().as_encoded_bytes() {
         b"-" => None,
         _ => Some(open(Document::Snapshot, &args.data, &args.out)?),
     };
     let mut out = PrivateFile::create(&args.out, Replace::from_force(args.force))?;
-    let identities = read_identities(identities, &args.identities, args.age_identity.as_deref())?;
+    let identities = read_identities(identities, &args.node_identities, args.age_identity.as_deref())?;
     let len = data.as_ref().and_then(|(_, metadata)| metadata.is_file().then_some(metadata.len()));
     let source: Box<dyn Read> = match data {
         Some((file, _)) => Box::new(file),
@@ -222,7 +222,7 @@ pub(super) fn open(
     Ok((file, metadata))
 }
 
-/// Reads and checks the identities backup, and warns where others may read private keys in it.
+/// Reads and checks the backup of the node identities, and warns where others may read private keys in it.
 pub(super) fn read_identities(
     (file, metadata): (File, Metadata),
     path: &Path,
@@ -237,7 +237,7 @@ pub(super) fn read_identities(
         tracing::warn!(
             path = %path.display(),
             mode = format!("{:04o}", metadata.mode() & 0o7777),
-            "the identities backup holds private keys, and others than its owner may use the file; run chmod 600"
+            "the backup of the node identities holds private keys, and others than its owner may use the file; run chmod 600"
         );
     }
     Ok(read?.identities)
@@ -245,7 +245,7 @@ pub(super) fn read_identities(
 
 fn with_path(source: MergeError, args: &MergeArgs) -> MergeCommandError {
     let path = match source.document() {
-        Some(Document::Identities) => &args.identities,
+        Some(Document::Identities) => &args.node_identities,
         Some(Document::Snapshot) => &args.data,
         // No validator's document is merged with anything, nor is a whole dump.
         Some(Document::Dump | Document::Validator | Document::ValidatorDump) | None => {

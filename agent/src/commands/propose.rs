@@ -54,7 +54,7 @@ pub struct ProposeArgs {
     /// A member without logs of its own, for whom the others' matches stand in; may be given several times
     #[arg(long, value_name = "NAME")]
     pub vouch: Vec<MemberName>,
-    /// Files of evidence, in any mix: documents that scan writes, signed statements; - for standard input
+    /// Evidence files: documents that `evidence` writes, or signed statements; - for standard input
     #[arg(required = true, value_name = "EVIDENCE")]
     pub evidence: Vec<PathBuf>,
 }

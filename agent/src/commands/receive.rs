@@ -27,7 +27,7 @@ use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
 
-use super::args::node_identities::BackupArgs;
+use super::args::node_identities::NodeIdentitiesArgs;
 use super::merge;
 use crate::config::{ConfigError, Missing};
 use crate::operator::decide::{self, DecideError, any};
@@ -73,9 +73,9 @@ pub struct ReceiveArgs {
     /// How long to try again while the donor cannot be reached, not counting the time in which bytes arrive
     #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
     pub retry_for: Duration,
-    /// Where the identities backup is
+    /// Where the backup of the node identities is
     #[command(flatten)]
-    pub backup: BackupArgs,
+    pub node_identities: NodeIdentitiesArgs,
     /// Where the agent's things are
     #[command(flatten)]
     pub online: OnlineArgs,
@@ -90,9 +90,12 @@ pub fn run(args: &ReceiveArgs, output: Output) -> Result<(), ReceiveCommandError
     let settings = Settings::of(args, &online)?;
     let opened = merge::open(Document::Identities, &settings.identities, &settings.folder.join("dump"))
         .map_err(ReceiveCommandError::Identities)?;
-    let identities =
-        merge::read_identities(opened, &settings.identities, args.backup.age_identity(&online.config))
-            .map_err(ReceiveCommandError::Identities)?;
+    let identities = merge::read_identities(
+        opened,
+        &settings.identities,
+        args.node_identities.age_identity(&online.config),
+    )
+    .map_err(ReceiveCommandError::Identities)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(NETWORK_THREADS)
         .enable_all()
@@ -119,7 +122,7 @@ impl Settings {
     fn of(args: &ReceiveArgs, online: &Online) -> Result<Settings, ConfigError> {
         let config = &online.config;
         let mut missing = Vec::new();
-        let identities = args.backup.identities(config, &mut missing);
+        let identities = args.node_identities.path(config, &mut missing);
         if config.output_dir.is_none() {
             missing.push(Missing {
                 section: "output",

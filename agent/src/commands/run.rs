@@ -18,15 +18,15 @@ use svdr_protocol::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::SOFTWARE;
-use super::args::node_identities::BackupArgs;
+use super::args::node_identities::NodeIdentitiesArgs;
 use super::args::sv_app::{Resolved, SvAppArgs};
 use super::merge::{self, MergeCommandError};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
-use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
 use crate::run::{self, DumpOrder, End, Ended, LogsOrder, RunError, Settings};
 use crate::sources::fetch::Way;
 use crate::store::{Signer, Store, StoreError};
+use svdr_cli::signing_key::{self, SigningKeyError};
 use svdr_dump::Document;
 
 /// Threads that run the network: a stream, a download, and what watches for signals. Reading logs and merging have
@@ -58,9 +58,9 @@ pub struct RunArgs {
     /// The roster
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
     pub roster: Option<PathBuf>,
-    /// This member's identity key
-    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITY")]
-    pub identity: Option<PathBuf>,
+    /// This member's signing key
+    #[arg(long, value_name = "FILE", env = "SVDR_SIGNING_KEY")]
+    pub signing_key: Option<PathBuf>,
     /// Who decides about proposals
     #[arg(long, value_name = "WHO", env = "SVDR_APPROVAL")]
     pub approval: Option<ApprovalArg>,
@@ -76,9 +76,9 @@ pub struct RunArgs {
     /// The folder that keeps what this agent signs [default: state, beside the dumps]
     #[arg(long, value_name = "DIR", env = "SVDR_STATE")]
     pub state: Option<PathBuf>,
-    /// Where the identities backup is
+    /// Where the backup of the node identities is
     #[command(flatten)]
-    pub backup: BackupArgs,
+    pub node_identities: NodeIdentitiesArgs,
     /// How to reach the SV app
     #[command(flatten)]
     pub sv_app: SvAppArgs,
@@ -102,12 +102,12 @@ pub enum RunCommandError {
     /// The roster.
     #[error(transparent)]
     Roster(#[from] RosterFileError),
-    /// The identity key.
+    /// The signing key.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] SigningKeyError),
     /// The key is no member's.
     #[error(
-        "the identity key ({key}) is no member's of the roster {}; use the key whose public half stands there, or have \
+        "the signing key ({key}) is no member's of the roster {}; use the key whose public half stands there, or have \
          the convener correct the roster", roster.display()
     )]
     NotAMember {
@@ -116,7 +116,7 @@ pub enum RunCommandError {
         /// The roster.
         roster: PathBuf,
     },
-    /// The identities backup.
+    /// The backup of the node identities.
     #[error(transparent)]
     Identities(MergeCommandError),
     /// The state folder.
@@ -198,7 +198,7 @@ async fn until_stopped(settings: Settings, store: Store) -> Result<Ended, RunCom
 /// Flags and file together, everything on this machine looked at before the first connection.
 fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBuf), RunCommandError> {
     config.roster = args.roster.clone().or(config.roster);
-    config.identity_key = args.identity.clone().or(config.identity_key);
+    config.signing_key = args.signing_key.clone().or(config.signing_key);
     config.output_dir = args.output_dir.clone().or(config.output_dir);
     config.state_dir = args.state.clone().or(config.state_dir);
     let paths = Paths::of(&config, args)?;
@@ -207,7 +207,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
     let participant = roster.member(&signer.member).map(|member| member.participant.to_string());
     let opened = merge::open(Document::Identities, &paths.identities, &paths.output_dir.join("dump"))
         .map_err(RunCommandError::Identities)?;
-    let age_identity = args.backup.age_identity(&config);
+    let age_identity = args.node_identities.age_identity(&config);
     let identities = merge::read_identities(opened, &paths.identities, age_identity)
         .map_err(RunCommandError::Identities)?;
     let approval = match args.approval {
@@ -239,7 +239,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
 /// What has to be configured.
 struct Paths {
     roster: PathBuf,
-    identity: PathBuf,
+    signing_key: PathBuf,
     identities: PathBuf,
     output_dir: PathBuf,
     state: PathBuf,
@@ -250,7 +250,7 @@ impl Paths {
     fn of(config: &AgentConfig, args: &RunArgs) -> Result<Paths, ConfigError> {
         let mut missing = Vec::new();
         let sv_app = args.sv_app.resolve(config, &mut missing)?;
-        let identities = args.backup.identities(config, &mut missing);
+        let identities = args.node_identities.path(config, &mut missing);
         let mut need = |value: &Option<PathBuf>, section, line, flag, variable| {
             if value.is_none() {
                 missing.push(Missing { section, line, flag, variable, file: config.file.clone() });
@@ -258,8 +258,13 @@ impl Paths {
             value.clone()
         };
         let roster = need(&config.roster, "", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER");
-        let identity =
-            need(&config.identity_key, "identity", "key = \"identity.key\"", "--identity", "SVDR_IDENTITY");
+        let signing_key = need(
+            &config.signing_key,
+            "signing",
+            "key = \"signing.key\"",
+            "--signing-key",
+            "SVDR_SIGNING_KEY",
+        );
         let output_dir = need(
             &config.output_dir,
             "output",
@@ -267,18 +272,23 @@ impl Paths {
             "--output-dir",
             "SVDR_OUTPUT_DIR",
         );
-        let found = (sv_app, roster, identity, identities, output_dir, config.state());
+        let found = (sv_app, roster, signing_key, identities, output_dir, config.state());
         match found {
-            (Some(sv_app), Some(roster), Some(identity), Some(identities), Some(output_dir), Some(state)) => {
-                Ok(Paths { roster, identity, identities, output_dir, state, sv_app })
-            }
+            (
+                Some(sv_app),
+                Some(roster),
+                Some(signing_key),
+                Some(identities),
+                Some(output_dir),
+                Some(state),
+            ) => Ok(Paths { roster, signing_key, identities, output_dir, state, sv_app }),
             _ => Err(ConfigError::Missing { missing }),
         }
     }
 }
 
 fn signer(roster: &Roster, paths: &Paths) -> Result<Signer, RunCommandError> {
-    let key = identity::read(&paths.identity)?;
+    let key = signing_key::read(&paths.signing_key)?;
     let public = PublicKey::from(key.verifying_key());
     let member = roster
         .member_by_key(&public)

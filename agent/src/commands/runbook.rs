@@ -155,7 +155,7 @@ fn values(online: &Online, seen: &Seen) -> Values {
         config: config.file.as_deref().map(|file| path(&absolute(file))),
         sv_app: config.sv_app.url.as_ref().map(ToString::to_string),
         sv_app_ca: config.sv_app.ca_file.as_deref().map(path),
-        identities: config.identities.as_deref().map(path),
+        identities: config.node_identities.as_deref().map(path),
         deliver: config.deliver.clone(),
         deployment: config.runbook.clone(),
         done: done.iter().filter_map(|name| name.parse::<Step>().ok()).collect(),

@@ -7,8 +7,8 @@ use crate::sources::fetch::Mode;
 const WHOLE: &str = r#"
 roster = "roster.toml"
 approval = "automatic"
-[identity]
-key = "identity.key"
+[signing]
+key = "signing.key"
 [[coordinator]]
 url = "https://dr.sv-1.example.com:7443"
 key = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
@@ -32,9 +32,10 @@ client_id = "svdr"
 client_secret_file = "secret"
 audience = "https://canton.network.global"
 scope = "daml_ledger_api"
-[backup]
-identities = "/secure/identities.json"
+[node_identities]
+backup = "/secure/identities.json"
 age_identity = "age.key"
+[database_backups]
 apps = ["/backups/apps-*.dump"]
 participant = ["backups/participant-*.dump"]
 [output]
@@ -71,7 +72,7 @@ fn every_section_is_read() {
     let config = parse(WHOLE).unwrap();
     assert_eq!(config.roster, Some("/etc/svdr/roster.toml".into()));
     assert_eq!(config.approval, Approval::Automatic);
-    assert_eq!(config.identity_key, Some("/etc/svdr/identity.key".into()));
+    assert_eq!(config.signing_key, Some("/etc/svdr/signing.key".into()));
     assert_eq!(config.coordinators[0].url, "https://dr.sv-1.example.com:7443");
     let evidence = config.evidence.as_ref().unwrap();
     assert_eq!(evidence.logs, ["/var/log/canton/participant*.log*", "/etc/svdr/logs/*"]);
@@ -82,7 +83,7 @@ fn every_section_is_read() {
     assert_eq!(config.sv_app.app_dump_dir.as_deref(), Some("/domain-upgrade-dump"));
     let oauth2 = config.sv_app.oauth2.as_ref().unwrap();
     assert_eq!(oauth2.client_secret_file, Some("/etc/svdr/secret".into()));
-    assert_eq!(config.identities, Some("/secure/identities.json".into()));
+    assert_eq!(config.node_identities, Some("/secure/identities.json".into()));
     assert_eq!(config.age_identity, Some("/etc/svdr/age.key".into()));
     assert_eq!(config.databases.apps, ["/backups/apps-*.dump"]);
     assert_eq!(config.databases.participant, ["/etc/svdr/backups/participant-*.dump"]);
@@ -150,7 +151,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
         migration_id = -1\n\
         idle_timeout = \"0s\"\n\
         [sv_app.oauth2]\n\
-        [backup]\n\
+        [node_identities]\n\
         identities = \" \"\n\
         [[coordinator]]\n\
         url = \"https://dr\"\n\
@@ -162,13 +163,13 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
     assert_eq!(
         mistakes(text),
         [
-            "line 1: rooster is unknown; known here: roster, approval, identity, coordinator, evidence, sv_app, validator_app, backup, deliver, donor, runbook, output",
+            "line 1: rooster is unknown; known here: roster, approval, signing, coordinator, evidence, sv_app, validator_app, node_identities, database_backups, deliver, donor, runbook, output",
             "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
             "line 4: sv_app.url: \"ftp://x\" is not an http or https URL; expected something like https://sv.sv.HOST/api/sv",
             "line 5: sv_app.token_file: expected a text in quotes, found integer",
             "line 6: sv_app.migration_id: expected a whole number that is not negative, found integer",
             "line 7: sv_app.idle_timeout: \"0s\" is not a time span; write it like 60s, 15m or 48h",
-            "line 10: backup.identities is empty; give it a value, or take it out",
+            "line 10: node_identities.backup is empty; give it a value, or take it out",
             "line 11: [coordinator]: key is missing",
             "line 13: [deliver]: command has no {dump}; put it where the dump's path belongs",
             "line 16: output.folder is unknown; known here: dir, state, room",

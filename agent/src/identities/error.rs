@@ -56,7 +56,7 @@ pub enum BackupError {
     /// It is encrypted, and nothing says what to decrypt it with.
     #[error(
         "{} is encrypted with age, and there is no age identity to read it with; name the file that `age-keygen -o` \
-         wrote with --age-identity, with SVDR_AGE_IDENTITY, or as age_identity under [backup] in agent.toml",
+         wrote with --age-identity, with SVDR_AGE_IDENTITY, or as age_identity under [node_identities] in agent.toml",
         path.display()
     )]
     NoAgeIdentity {

@@ -27,7 +27,7 @@ pub enum LinkError {
         /// What each of them failed with.
         tried: Vec<Tried>,
     },
-    /// TLS cannot use the identity.
+    /// TLS cannot use the signing key.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }

@@ -17,12 +17,12 @@ use svdr_protocol::statement::SessionId;
 
 use crate::commands::SOFTWARE;
 use crate::config::{AgentConfig, ConfigError, Missing};
-use crate::identity::{self, IdentityError};
 use crate::link::{CallError, Connection, Link, LinkError};
 use crate::replica::{self, View, ViewError};
 use crate::roster_file::{self, RosterFileError};
 use crate::sources::fetch::in_one_line;
 use crate::store::{Signer, Store, StoreError};
+use svdr_cli::signing_key::{self, SigningKeyError};
 
 /// Where the agent's things are.
 #[derive(Clone, Debug, Default, Args)]
@@ -33,9 +33,9 @@ pub struct OnlineArgs {
     /// The roster, instead of the configuration's
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
     pub roster: Option<PathBuf>,
-    /// This member's identity key, instead of the configuration's
-    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITY")]
-    pub identity: Option<PathBuf>,
+    /// This member's signing key, instead of the configuration's
+    #[arg(long, value_name = "FILE", env = "SVDR_SIGNING_KEY")]
+    pub signing_key: Option<PathBuf>,
     /// The agent's state folder [default: output.state, or the folder state in output.dir]
     #[arg(long, value_name = "DIR", env = "SVDR_STATE")]
     pub state: Option<PathBuf>,
@@ -52,10 +52,10 @@ pub enum OnlineError {
     Roster(#[from] RosterFileError),
     /// The key.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] SigningKeyError),
     /// The key is nobody's.
     #[error(
-        "the key in {} belongs to no member of the roster {}; compare `svdr-agent identity show` with the roster",
+        "the key in {} belongs to no member of the roster {}; compare `svdr-agent key show` with the roster",
         key.display(), roster.display()
     )]
     Stranger {
@@ -184,14 +184,14 @@ impl Online {
     pub fn open(args: &OnlineArgs) -> Result<Online, OnlineError> {
         let config = AgentConfig::load(args.config.as_deref())?;
         let roster_file = args.roster.clone().or_else(|| config.roster.clone());
-        let key_file = args.identity.clone().or_else(|| config.identity_key.clone());
+        let key_file = args.signing_key.clone().or_else(|| config.signing_key.clone());
         let state = args.state.clone().or_else(|| config.state());
         let (Some(roster_file), Some(key_file), Some(state)) = (&roster_file, &key_file, &state) else {
             let missing = missing(&config, [roster_file.is_none(), key_file.is_none(), state.is_none()]);
             return Err(ConfigError::Missing { missing }.into());
         };
         let roster = Arc::new(roster_file::read(roster_file)?);
-        let key = identity::read(key_file)?;
+        let key = signing_key::read(key_file)?;
         let member = roster.member_by_key(&key.verifying_key().into());
         let member = member
             .map(|member| member.name.clone())
@@ -327,7 +327,7 @@ fn missing(config: &AgentConfig, [roster, key, state]: [bool; 3]) -> Vec<Missing
         missing.push(setting("", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER"));
     }
     if key {
-        missing.push(setting("identity", "key = \"identity.key\"", "--identity", "SVDR_IDENTITY"));
+        missing.push(setting("signing", "key = \"signing.key\"", "--signing-key", "SVDR_SIGNING_KEY"));
     }
     if state {
         missing.push(setting("output", "dir = \"/var/lib/svdr/dumps\"", "--state", "SVDR_STATE"));

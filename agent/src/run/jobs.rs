@@ -53,7 +53,7 @@ pub struct DumpOrder {
     pub request_migration_id: bool,
     /// By which way the app gives its dump.
     pub way: Way,
-    /// The identities backup.
+    /// The backup of the node identities.
     pub identities: Arc<Identities>,
     /// The folder that dumps are made in.
     pub folder: PathBuf,

@@ -151,7 +151,7 @@ impl Filled<'_> {
         let missing = match &self.values.identities {
             Some(path) => format!("The backup of the node identities is {path}. `svdr-agent backup identities` makes a new one."),
             None => "agent.toml names no backup of the node identities. Make one with `svdr-agent backup identities`, and \
-                     set backup.identities."
+                     set node_identities.backup."
                 .to_owned(),
         };
         let check = ["check".to_owned(), "--report".to_owned(), self.session(), "--yes".to_owned()];

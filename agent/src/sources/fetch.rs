@@ -48,7 +48,7 @@ const PIECES_IN_FLIGHT: usize = 8;
 /// Whose snapshot it is, and what becomes of it.
 #[derive(Clone, Debug)]
 pub enum App {
-    /// An SV app's: it is merged with the identities backup.
+    /// An SV app's: it is merged with the backup of the node identities.
     Sv {
         /// That backup; a dump that the app writes into its volume ([`Mode::Trigger`]) needs none.
         identities: Option<Arc<Identities>>,

@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::Args;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
-use svdr_cli::identity::{self, IdentityError};
 use svdr_cli::output::{self, Output};
 use svdr_cli::roster_file::{self, RosterFileError};
+use svdr_cli::signing_key::{self, SigningKeyError};
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
@@ -29,22 +29,22 @@ use crate::server::{ServeError, Server};
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: svdr-coordinator serve --roster roster.toml --identity coordinator.key \\\n    \
+    after_help = "Example: svdr-coordinator serve --roster roster.toml --signing-key coordinator.key \\\n    \
     --listen 0.0.0.0:7443 --data /var/lib/svdr\n\n\
     With --publish, completed sessions are there as SESSION.certificate.jsonl and SESSION.transcript.jsonl (a\n\
     drill's as drill-SESSION…): validators follow the certificate (svdr-agent validator dump), and anybody can verify\n\
     both with nothing but the roster. Neither holds a secret.\n\n\
     Once it listens it prints the address and its public key, which every agent.toml has to name. SIGTERM and\n\
     SIGINT end it: calls are finished, and everything acknowledged is on disk. The key is made with\n\
-    svdr-agent identity new."
+    svdr-agent key new."
 )]
 pub struct ServeArgs {
     /// The roster; its members and observers may connect, and nobody else
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
     pub roster: PathBuf,
     /// The coordinator's own key
-    #[arg(long, value_name = "KEY", env = "SVDR_IDENTITY")]
-    pub identity: PathBuf,
+    #[arg(long, value_name = "KEY", env = "SVDR_SIGNING_KEY")]
+    pub signing_key: PathBuf,
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:7443", env = "SVDR_LISTEN")]
     pub listen: SocketAddr,
@@ -70,7 +70,7 @@ pub enum ServeCommandError {
     Roster(#[from] RosterFileError),
     /// The key cannot be used.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] SigningKeyError),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -164,7 +164,7 @@ struct DocumentJournal {
 /// Why it does not, or not any more.
 pub fn run(args: &ServeArgs, output: Output) -> Result<(), ServeCommandError> {
     let roster = Arc::new(roster_file::read(&args.roster)?);
-    let key = Arc::new(identity::read(&args.identity)?);
+    let key = Arc::new(signing_key::read(&args.signing_key)?);
     if let Some(folder) = &args.publish {
         usable(folder)?;
     }

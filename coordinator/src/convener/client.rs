@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use svdr_cli::identity::{self, IdentityError};
 use svdr_cli::roster_file::{self, RosterFileError};
+use svdr_cli::signing_key::{self, SigningKeyError};
 use svdr_proto::channel::{ConnectError, connect};
 use svdr_proto::limits::{CALL_TIMEOUT, MAX_CERTIFICATE_LEN};
 use svdr_proto::tls::{TlsError, TlsIdentity};
@@ -36,12 +36,12 @@ pub enum ClientError {
     Roster(#[from] RosterFileError),
     /// The key cannot be used.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] SigningKeyError),
     /// TLS cannot use it.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The key is no member's.
-    #[error("the key of [identity] is {key}, which no member of the roster has; use the member's own key")]
+    #[error("the key of [signing] is {key}, which no member of the roster has; use the member's own key")]
     NotAMember {
         /// The public key.
         key: String,
@@ -230,7 +230,7 @@ impl Client {
     /// Where none can, or the configuration is of no use.
     pub async fn connect(config: &Config) -> Result<Client, ClientError> {
         let roster = Arc::new(roster_file::read(&config.roster)?);
-        let key = identity::read(&config.identity.key)?;
+        let key = signing_key::read(&config.signing.key)?;
         let identity = TlsIdentity::new(&key)?;
         let mut last = None;
         for coordinator in &config.coordinators {

@@ -20,7 +20,7 @@ pub struct Config {
     /// The roster's file.
     pub roster: PathBuf,
     /// The own key.
-    pub identity: Identity,
+    pub signing: Signing,
     /// The coordinators, in the order in which they are tried.
     #[serde(default, rename = "coordinator")]
     pub coordinators: Vec<Coordinator>,
@@ -29,9 +29,9 @@ pub struct Config {
     pub sv_app: SvApp,
 }
 
-/// `[identity]`
+/// `[signing]`
 #[derive(Debug, Deserialize)]
-pub struct Identity {
+pub struct Signing {
     /// The key's file.
     pub key: PathBuf,
 }
@@ -119,7 +119,7 @@ impl Config {
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         config.roster = folder.join(&config.roster);
-        config.identity.key = folder.join(&config.identity.key);
+        config.signing.key = folder.join(&config.signing.key);
         Ok(config)
     }
 }
@@ -132,8 +132,8 @@ mod tests {
     const MINIMAL: &str = r#"
         roster = "roster.toml"
         approval = "automatic"
-        [identity]
-        key = "/keys/identity.key"
+        [signing]
+        key = "/keys/signing.key"
         [[coordinator]]
         url = "https://localhost:7443"
         key = "ed25519:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
@@ -154,7 +154,7 @@ mod tests {
     fn other_sections_are_the_agents_and_relative_paths_the_files() {
         let config = read(MINIMAL).unwrap();
         assert_eq!(config.roster, Path::new("roster.toml"));
-        assert_eq!(config.identity.key, Path::new("/keys/identity.key"));
+        assert_eq!(config.signing.key, Path::new("/keys/signing.key"));
         assert_eq!(config.sv_app.migration_id, None);
     }
 

@@ -3,10 +3,10 @@
 pub mod completions;
 pub mod confirm;
 pub mod failure;
-pub mod identity;
 pub mod logging;
 pub mod output;
 pub mod progress;
 pub mod roster_command;
 pub mod roster_file;
 pub mod screens;
+pub mod signing_key;

@@ -17,7 +17,7 @@ use super::limits::{
 /// Which document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
-    /// The identities backup: private keys.
+    /// The backup of the node identities: private keys.
     Identities,
     /// The data snapshot of the SV app.
     Snapshot,
@@ -360,7 +360,7 @@ impl Refusal {
                 "Make the dump again with svdr-agent validator dump, and leave it as it is"
             }
             (Document::Identities, _) => {
-                "Use another copy of the identities backup, or take it again from the SV app's identities-dump"
+                "Use another copy of the backup of the node identities, or take it again from the SV app's identities-dump"
             }
             (_, Defect::Identities) => {
                 "Give it to nobody; take the data snapshot alone from the SV app, and find out how the identities came \

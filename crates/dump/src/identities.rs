@@ -1,4 +1,4 @@
-//! The identities backup: checked, held in memory that is wiped, and never shown.
+//! The backup of the node identities: checked, held in memory that is wiped, and never shown.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The migration dump: an SV's identities backup and a data snapshot, merged while the snapshot streams by.
+//! The migration dump: a backup of an SV's node identities and a data snapshot, merged while the snapshot streams by.
 //!
 //! The manual runbook merges the two with `jq -s add`: the union of the fields of two objects. The result here is
 //! equal to that as a JSON value, and the bytes of every value are the documents' own: nothing is parsed into

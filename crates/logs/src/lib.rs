@@ -104,7 +104,7 @@ pub enum ScanError {
         until: Timestamp,
     },
     /// There are more ticks than evidence may hold.
-    #[error("the logs hold more ticks than evidence may carry; scan a shorter window with --since")]
+    #[error("the logs hold more ticks than evidence may carry; read a shorter window with --since")]
     TooManyTicks,
     /// The system has no threads left.
     #[error("no thread can be started to read the logs; end other programs, or raise the limit of processes")]

@@ -1,6 +1,6 @@
 //! What a member's participant says about the other members at each tick.
 //!
-//! [`Evidence`] is the meaning; it has two forms on the outside: the JSON document that `scan` prints
+//! [`Evidence`] is the meaning; it has two forms on the outside: the JSON document that `evidence` prints
 //! ([`document`]) and the signed statement ([`crate::statement`]). Both are read into it through the same
 //! checks, so that the proposal rule never meets evidence that contradicts the roster.
 
@@ -80,7 +80,7 @@ pub enum EvidenceError {
     },
     /// The participant is not the member's.
     #[error(
-        "the evidence of {member} is by participant {found}, but the roster says {expected}; scan the right participant's logs"
+        "the evidence of {member} is by participant {found}, but the roster says {expected}; read the right participant's logs"
     )]
     OtherParticipant {
         /// Whose evidence.
@@ -92,7 +92,7 @@ pub enum EvidenceError {
     },
     /// It comes from a synchronizer that is not the roster's.
     #[error(
-        "the evidence of {member} is about synchronizer {found}, but the roster is about {expected}; scan again with this roster"
+        "the evidence of {member} is about synchronizer {found}, but the roster is about {expected}; run `svdr-agent evidence` again with this roster"
     )]
     OtherSynchronizer {
         /// Whose evidence.
@@ -104,7 +104,7 @@ pub enum EvidenceError {
     },
     /// It says something about somebody unknown.
     #[error(
-        "the evidence of {member} speaks about {counterparty}, who is not a member of the roster; scan again with this roster"
+        "the evidence of {member} speaks about {counterparty}, who is not a member of the roster; run `svdr-agent evidence` again with this roster"
     )]
     UnknownCounterparty {
         /// Whose evidence.
@@ -114,14 +114,16 @@ pub enum EvidenceError {
     },
     /// It says something about its own member.
     #[error(
-        "the evidence of {member} speaks about {member} itself, which no participant does; it was not made by scan"
+        "the evidence of {member} speaks about {member} itself, which no participant does; it was not made by `svdr-agent evidence`"
     )]
     AboutItself {
         /// Whose evidence.
         member: MemberName,
     },
     /// It has two entries for one counterparty.
-    #[error("the evidence of {member} has two entries about {counterparty}; it was not made by scan")]
+    #[error(
+        "the evidence of {member} has two entries about {counterparty}; it was not made by `svdr-agent evidence`"
+    )]
     TwiceAbout {
         /// Whose evidence.
         member: MemberName,
@@ -129,14 +131,14 @@ pub enum EvidenceError {
         counterparty: MemberName,
     },
     /// It holds more ticks than anybody needs.
-    #[error("the evidence of {member} holds more than {MAX_TICKS} ticks; scan a shorter window with --since")]
+    #[error("the evidence of {member} holds more than {MAX_TICKS} ticks; read a shorter window with --since")]
     TooManyTicks {
         /// Whose evidence.
         member: MemberName,
     },
     /// It names more synchronizers than a participant is connected to.
     #[error(
-        "the evidence of {member} names {found} synchronizers, more than {MAX_SYNCHRONIZERS}; it was not made by scan"
+        "the evidence of {member} names {found} synchronizers, more than {MAX_SYNCHRONIZERS}; it was not made by `svdr-agent evidence`"
     )]
     TooManySynchronizers {
         /// Whose evidence.
@@ -146,7 +148,7 @@ pub enum EvidenceError {
     },
     /// The log span ends before it starts.
     #[error(
-        "the log span of {member}'s evidence ends at {last}, before it starts at {first}; it was not made by scan"
+        "the log span of {member}'s evidence ends at {last}, before it starts at {first}; it was not made by `svdr-agent evidence`"
     )]
     BackwardSpan {
         /// Whose evidence.

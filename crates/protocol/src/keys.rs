@@ -29,7 +29,7 @@ pub enum PublicKeyError {
     /// Not `ed25519:` and the base64 of 32 bytes.
     #[error(
         "{found:?} is not a public key; expected ed25519: and the base64 of 32 bytes, \
-         as `svdr-agent identity show` prints it"
+         as `svdr-agent key show` prints it"
     )]
     Malformed {
         /// The text as given.

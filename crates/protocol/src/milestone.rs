@@ -13,7 +13,7 @@ pub enum Step {
     Stopped,
     /// The databases are backed up.
     BackedUp,
-    /// The identities backup is there, whole, and this participant's.
+    /// The backup of the node identities is there, whole, and this participant's.
     IdentitiesChecked,
     /// The migration dump is made and attested.
     DumpMade,
@@ -67,7 +67,7 @@ impl Step {
         match self {
             Step::Stopped => "CometBFT is stopped",
             Step::BackedUp => "the databases are backed up",
-            Step::IdentitiesChecked => "the identities backup is checked",
+            Step::IdentitiesChecked => "the backup of the node identities is checked",
             Step::DumpMade => "the migration dump is made and attested",
             Step::Delivered => "the dump lies where the SV app imports it from",
             Step::SynchronizerDeployed => "the new synchronizer is deployed",

@@ -150,10 +150,10 @@ fn start(
     };
     let text = format!(
         "roster = \"roster.toml\"\napproval = \"automatic\"\n\
-         [identity]\nkey = \"member-{member}.key\"\n\
+         [signing]\nkey = \"member-{member}.key\"\n\
          [[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n\
          {logs}[sv_app]\nurl = \"{NO_APP}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = 6\n\
-         [backup]\nidentities = \"sv-{member}/identities.json\"\n\
+         [node_identities]\nbackup = \"sv-{member}/identities.json\"\n\
          [output]\ndir = \"sv-{member}/dumps\"\n"
     );
     fs::write(&config, text)?;

@@ -23,9 +23,9 @@ impl Board {
     pub(super) fn start(network: &Network) -> Result<Board, DrillError> {
         heading("A coordinator is started");
         let folder = network.folder.as_path();
-        Program::agent(folder, &["identity", "new", "--out", "coordinator.key"]).run(0)?;
+        Program::agent(folder, &["key", "new", "--out", "coordinator.key"]).run(0)?;
         println!(
-            "\n  $ svdr-coordinator serve --roster roster.toml --identity coordinator.key --listen 127.0.0.1:0 \
+            "\n  $ svdr-coordinator serve --roster roster.toml --signing-key coordinator.key --listen 127.0.0.1:0 \
              --data data --publish {PUBLISHED}"
         );
         let relay = Relay::start().map_err(DrillError::Start)?;

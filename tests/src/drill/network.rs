@@ -242,7 +242,7 @@ fn faults(place: usize) -> Vec<Fault> {
     [place * 2, place * 2 + 1].map(fault).to_vec()
 }
 
-/// Writes what the agent of `sv` needs to know: `agent.toml`, the token, the CA and the identities backup.
+/// Writes what the agent of `sv` needs to know: `agent.toml`, the token, the CA and the backup of the node identities.
 fn write_config(
     folder: &Path,
     sv: &Sv,
@@ -258,9 +258,9 @@ fn write_config(
     // What the largest of its dumps takes beside the temporary copy, so that the drill needs no more of a disk.
     let room = 2 * app.options().snapshot.acs_len + SMALL_ROOM;
     let config = format!(
-        "roster = \"../roster.toml\"\napproval = \"{}\"\n\n[identity]\nkey = \"identity.key\"\n\n\
+        "roster = \"../roster.toml\"\napproval = \"{}\"\n\n[signing]\nkey = \"signing.key\"\n\n\
          {coordinator}{evidence}[donor]\ndso_party = \"{}\"\n\n[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\
-         {way}\n[backup]\nidentities = \"identities.json\"\n\n[output]\ndir = \"dumps\"\nroom = \"{room} B\"\n\n\
+         {way}\n[node_identities]\nbackup = \"identities.json\"\n\n[output]\ndir = \"dumps\"\nroom = \"{room} B\"\n\n\
          [deliver]\npath = \"volume/domain_migration_dump.json\"\n",
         settings.approval,
         sv.identities["identities"]["dso_party_id"].as_str().unwrap_or_default(),

@@ -56,7 +56,7 @@ pub struct Options {
     /// decided by this seed
     #[arg(long, value_name = "SEED", conflicts_with = "offline")]
     pub chaos: Option<u64>,
-    /// Do what each node can do by itself, without a coordinator: scan, propose, dump and merge
+    /// Do what each node can do by itself, without a coordinator: evidence, propose, dump and merge
     #[arg(long)]
     pub offline: bool,
     /// Only prepare everything and let the SV apps run until stopped, to practise a session by hand

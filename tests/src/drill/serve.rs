@@ -11,8 +11,8 @@ pub(super) fn serve(network: &mut Network, options: &Options) -> Result<(), Dril
     steps::identities(network, options)?;
     network.write_logs(options)?;
     let folder = network.folder.clone();
-    Program::agent(&folder, &["identity", "new", "--out", "coordinator.key"]).run(0)?;
-    let shown = Program::agent(&folder, &["identity", "show", "coordinator.key"]).json(0)?;
+    Program::agent(&folder, &["key", "new", "--out", "coordinator.key"]).run(0)?;
+    let shown = Program::agent(&folder, &["key", "show", "coordinator.key"]).json(0)?;
     let key = steps::text(&shown, "/public_key")?;
     let url = format!("https://{}", options.coordinator);
     let settings = Settings { coordinator: Some((&url, &key)), approval: "operator" };
@@ -33,7 +33,7 @@ fn instructions(network: &Network, options: &Options, folder: &Path) {
          for each SV, and go on with \"The session\" in docs/session.md. With target/release in the PATH:\n\n    \
          The coordinator:\n\n      \
          cd {folder}\n      \
-         svdr-coordinator serve --roster roster.toml --identity coordinator.key --listen {address} --data data\n\n    \
+         svdr-coordinator serve --roster roster.toml --signing-key coordinator.key --listen {address} --data data\n\n    \
          The convener is {first}:\n\n      \
          cd {folder}/{first}\n      \
          svdr-agent check\n      \

@@ -104,7 +104,7 @@ pub(super) fn roster(network: &Network) -> Result<Roster, DrillError> {
     svdr_cli::roster_file::read(&path).map_err(std::io::Error::other).map_err(failed(&path, "reading it"))
 }
 
-/// Follows the session with the convener's identity.
+/// Follows the session with the convener's signing key.
 fn follow(
     network: &Network,
     board: &Board,
@@ -112,8 +112,8 @@ fn follow(
     roster: &Arc<Roster>,
     events: &Sender<Event>,
 ) -> Result<Follower, DrillError> {
-    let path = network.folder.join(network.name(0)).join("identity.key");
-    let identity = svdr_cli::identity::read(&path)
+    let path = network.folder.join(network.name(0)).join("signing.key");
+    let identity = svdr_cli::signing_key::read(&path)
         .map_err(std::io::Error::other)
         .map_err(failed(&path, "reading the key"))?;
     let wrong = |what: &str| unexpected(what, "one that can be read", session);

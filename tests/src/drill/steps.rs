@@ -35,19 +35,19 @@ pub(super) struct Chosen {
     pub(super) covered: Vec<String>,
 }
 
-/// Every SV makes its identity; the convener puts the roster together; everybody checks it.
+/// Every SV makes its signing key; the convener puts the roster together; everybody checks it.
 pub(super) fn identities(network: &mut Network, options: &Options) -> Result<(), DrillError> {
-    heading("Every SV makes its identity, and the convener collects the roster");
+    heading("Every SV makes its signing key, and the convener collects the roster");
     let mut keys = Vec::new();
     for (place, sv) in network.svs.iter().enumerate() {
-        let out = format!("{}/identity.key", sv.member.name);
-        let new = Program::agent(&network.folder, &["identity", "new", "--out", &out]);
+        let out = format!("{}/signing.key", sv.member.name);
+        let new = Program::agent(&network.folder, &["key", "new", "--out", &out]);
         if place == 0 {
             new.show(0)?;
         } else {
             new.run(0)?;
         }
-        let shown = Program::agent(&network.folder, &["identity", "show", &out]).json(0)?;
+        let shown = Program::agent(&network.folder, &["key", "show", &out]).json(0)?;
         keys.push(text(&shown, "/public_key")?);
     }
     let members: Vec<_> = network.svs.iter().map(|sv| sv.member.clone()).collect();
@@ -75,18 +75,21 @@ pub(super) fn check(network: &Network) -> Result<(), DrillError> {
 }
 
 /// Every SV reads its logs and signs what they say.
-pub(super) fn scan(network: &Network) -> Result<(), DrillError> {
+pub(super) fn evidence_of_logs(network: &Network) -> Result<(), DrillError> {
     heading("Every SV reads its participant's logs and signs the evidence");
     for (place, sv) in network.svs.iter().enumerate() {
         let name = &sv.member.name;
-        let [logs, key, out] = ["logs", "identity.key", "evidence.json"].map(|file| format!("{name}/{file}"));
+        let [logs, key, out] = ["logs", "signing.key", "evidence.json"].map(|file| format!("{name}/{file}"));
         if place == 0 || network.story.lagging().contains(&place) {
             // Once for people: what an operator would look at first.
-            Program::agent(&network.folder, &["scan", "--roster", "roster.toml", "--member", name, &logs])
-                .show(0)?;
+            Program::agent(
+                &network.folder,
+                &["evidence", "--roster", "roster.toml", "--member", name, &logs],
+            )
+            .show(0)?;
         }
         let sign =
-            ["scan", "--roster", "roster.toml", "--member", name, "--sign", &key, "--out", &out, &logs];
+            ["evidence", "--roster", "roster.toml", "--member", name, "--sign", &key, "--out", &out, &logs];
         let agent = Program::agent(&network.folder, &sign);
         println!("\n  $ {}", agent.line());
         agent.run(0)?;
@@ -190,7 +193,7 @@ fn merge(network: &Network, options: &Options, chosen: &Chosen, timestamp: &str)
     }
     file.flush().map_err(&writing)?;
     let args =
-        ["merge", "--identities", &identities, "--data", &data, "--timestamp", timestamp, "--out", &out];
+        ["merge", "--node-identities", &identities, "--data", &data, "--timestamp", timestamp, "--out", &out];
     let agent = Program::agent(&network.folder, &args);
     println!("\n  $ {}", agent.line());
     let started = Instant::now();

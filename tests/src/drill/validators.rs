@@ -42,9 +42,9 @@ pub(super) fn observers(network: &Network, options: &Options) -> Result<String, 
         let folder = network.folder.join(&name);
         fs::create_dir_all(&folder).map_err(failed(&folder, "making the folder"))?;
         let key = format!("{name}/observer.key");
-        let new = ["identity", "new", "--out", &key, "--output", "json"];
+        let new = ["key", "new", "--out", &key, "--output", "json"];
         Program::agent(&network.folder, &new).run(0)?;
-        let shown = Program::agent(&network.folder, &["identity", "show", &key]).json(0)?;
+        let shown = Program::agent(&network.folder, &["key", "show", &key]).json(0)?;
         let key = text(&shown, "/public_key")?;
         entries += &format!("\n[[observer]]\nname = \"{name}\"\nkey = \"{key}\"\n");
     }
@@ -84,7 +84,7 @@ pub(super) fn follow(
         let agent = Program::agent(&network.folder, &args);
         if follower.is_pruned {
             let said = agent.show(4)?.stderr;
-            if !said.contains("re-onboarded from its identities backup") {
+            if !said.contains("re-onboarded from the backup of its node identities") {
                 return Err(unexpected("what a pruned validator is told", "how to be re-onboarded", &said));
             }
             pruned = Some(follower.name);
@@ -136,7 +136,7 @@ fn start(
     })
     .map_err(|source| DrillError::StandIn { member: name.clone(), source })?;
     let config = format!(
-        "roster = \"../roster.toml\"\n\n[identity]\nkey = \"observer.key\"\n\n[[coordinator]]\nurl = \"{}\"\nkey = \"{}\"\n\n\
+        "roster = \"../roster.toml\"\n\n[signing]\nkey = \"observer.key\"\n\n[[coordinator]]\nurl = \"{}\"\nkey = \"{}\"\n\n\
          [validator_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\n",
         board.url(),
         board.key,
@@ -214,7 +214,7 @@ fn told(options: &Options, pruned: Option<&str>, timestamp: Timestamp) -> String
     );
     if let Some(name) = pruned {
         told += &format!(
-            " {name}'s participant is pruned beyond that time: it has to be re-onboarded from its identities backup, and \
+            " {name}'s participant is pruned beyond that time: it has to be re-onboarded from the backup of its node identities, and \
              was told how."
         );
     }

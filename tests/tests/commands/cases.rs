@@ -10,11 +10,11 @@ use svdr_tests::binaries;
 fn command_lines_answer_as_recorded() {
     // Some cases are about the warning that a file with secrets earns which a checkout leaves to be read by others.
     for (file, mode) in [
-        ("identity.in/identity.key", 0o644),
-        ("scan.in/identity.key", 0o600),
+        ("key.in/signing.key", 0o644),
+        ("evidence.in/signing.key", 0o600),
         ("merge.in/identities.json", 0o600),
         ("dump.in/identities.json", 0o600),
-        ("backup.in/identity.key", 0o600),
+        ("backup.in/signing.key", 0o600),
         ("backup.in/age.key", 0o600),
         ("backup.in/other.key", 0o600),
     ] {

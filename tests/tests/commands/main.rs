@@ -6,9 +6,9 @@
 mod backup;
 mod cases;
 mod dump;
+mod evidence;
 mod fixtures;
 mod generated;
 mod merge;
-mod scan;
 mod trigger;
 mod validator;

@@ -44,7 +44,7 @@ impl Bench {
     /// A merge that reads the snapshot from its standard input.
     fn start(&self) -> Child {
         Command::new(binaries::agent())
-            .args(["merge", "--identities", "identities.json", "--data", "-"])
+            .args(["merge", "--node-identities", "identities.json", "--data", "-"])
             .args(["--timestamp", TIMESTAMP, "--out", "dump.json"])
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())

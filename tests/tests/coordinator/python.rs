@@ -1,5 +1,5 @@
 //! The Python example against a real coordinator: what any gRPC client can do with the files of
-//! `identity certificate`, and what it cannot do without them.
+//! `key certificate`, and what it cannot do without them.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -40,8 +40,7 @@ impl Stage {
     /// Makes a client's folder with a key of the network's folder.
     fn client(&self, key: &str, coordinator: &str, more: &[&str]) -> PathBuf {
         let folder = format!("client-of-{key}-{}", more.len());
-        let mut args =
-            vec!["identity", "certificate", key, "--client", &folder, "--coordinator", coordinator];
+        let mut args = vec!["key", "certificate", key, "--client", &folder, "--coordinator", coordinator];
         args.extend(["--output", "json"]);
         args.extend(more);
         let made: serde_json::Value = serde_json::from_str(&self.agent(&args)).unwrap();
@@ -203,20 +202,20 @@ fn only_who_is_certified_by_somebody_in_the_roster_gets_in() {
     assert!(lists(&stage.client("member-1.key", &coordinator, &[])));
     assert!(lists(&stage.client("observer.key", &coordinator, &[])));
 
-    stage.agent(&["identity", "new", "--out", "stranger.key"]);
+    stage.agent(&["key", "new", "--out", "stranger.key"]);
     assert!(!lists(&stage.client("stranger.key", &coordinator, &[])));
     // A client that expects another coordinator does not talk to this one.
     let other = PublicKey::from(stage.network.observer.verifying_key()).to_string();
     assert!(!lists(&stage.client("member-2.key", &other, &[])));
 
-    // Where the library can sign with Ed25519, the identity itself does as well.
+    // Where the library can sign with Ed25519, the signing key itself does as well.
     let own = stage.client("member-3.key", &coordinator, &[]);
     for file in ["client.key", "client.crt"] {
         fs::remove_file(own.join(file)).unwrap();
     }
     fs::copy(stage.network.path().join("member-3.key"), own.join("client.key")).unwrap();
     let certificate = own.join("client.crt");
-    stage.agent(&["identity", "certificate", "member-3.key", "--out", certificate.to_str().unwrap()]);
+    stage.agent(&["key", "certificate", "member-3.key", "--out", certificate.to_str().unwrap()]);
     assert!(lists(&own));
 
     // A certificate ends by itself.

@@ -173,7 +173,7 @@ async fn what_one_coordinator_accepted_another_takes_over() {
     first.kill().unwrap();
     // An empty one with another key; the first one's own proposal goes along.
     std::fs::remove_file(network.path().join("coordinator.key")).unwrap();
-    svdr_cli::identity::create(&network.path().join("coordinator.key")).unwrap();
+    svdr_cli::signing_key::create(&network.path().join("coordinator.key")).unwrap();
     std::fs::rename(network.path().join("data"), network.path().join("data-of-the-first")).unwrap();
     let second = Coordinator::start(network.path(), &[]).unwrap();
     let mut client = connect(&second, network.key(2)).await;

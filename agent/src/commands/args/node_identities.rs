@@ -1,4 +1,4 @@
-//! The flags that say where the identities backup is, and what decrypts it, over what `agent.toml` says.
+//! The flags that say where the backup of the node identities is, and what decrypts it, over what `agent.toml` says.
 
 use std::path::{Path, PathBuf};
 
@@ -6,31 +6,31 @@ use clap::Args;
 
 use crate::config::{AgentConfig, Missing};
 
-/// Where the identities backup is.
+/// Where the backup of the node identities is.
 #[derive(Clone, Debug, Default, Args)]
-pub struct BackupArgs {
-    /// The identities backup, encrypted with age or not: the SV app's identities-dump. Holds private keys
-    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITIES")]
-    pub identities: Option<PathBuf>,
+pub struct NodeIdentitiesArgs {
+    /// The backup of the node identities, encrypted with age or not. It contains private keys
+    #[arg(long, value_name = "FILE", env = "SVDR_NODE_IDENTITIES")]
+    pub node_identities: Option<PathBuf>,
     /// The age identity that decrypts it, as age-keygen writes it; only needed where it is encrypted
     #[arg(long, value_name = "FILE", env = "SVDR_AGE_IDENTITY")]
     pub age_identity: Option<PathBuf>,
 }
 
-impl BackupArgs {
+impl NodeIdentitiesArgs {
     /// The backup's path, of flags or else of the file. Where it is nowhere, that is added to `missing`.
-    pub fn identities(&self, config: &AgentConfig, missing: &mut Vec<Missing>) -> Option<PathBuf> {
-        let identities = self.identities.clone().or_else(|| config.identities.clone());
-        if identities.is_none() {
+    pub fn path(&self, config: &AgentConfig, missing: &mut Vec<Missing>) -> Option<PathBuf> {
+        let path = self.node_identities.clone().or_else(|| config.node_identities.clone());
+        if path.is_none() {
             missing.push(Missing {
-                section: "backup",
-                line: "identities = \"/secure/identities.json\"",
-                flag: "--identities",
-                variable: "SVDR_IDENTITIES",
+                section: "node_identities",
+                line: "backup = \"/secure/identities.json\"",
+                flag: "--node-identities",
+                variable: "SVDR_NODE_IDENTITIES",
                 file: config.file.clone(),
             });
         }
-        identities
+        path
     }
 
     /// The age identity's path, of flags or else of the file.

@@ -40,7 +40,7 @@ impl Files {
 
     fn merge(&self, data: &str, out: &str, more: &[&str]) -> Result<(), MergeCommandError> {
         let mut line = vec!["merge".into(), "--timestamp=2026-04-21T23:10:00Z".into()];
-        for (flag, name) in [("--identities", "identities.json"), ("--data", data), ("--out", out)] {
+        for (flag, name) in [("--node-identities", "identities.json"), ("--data", data), ("--out", out)] {
             line.extend([flag.into(), self.path(name).into_os_string()]);
         }
         line.extend(more.iter().map(Into::into));

@@ -1,4 +1,4 @@
-//! Evidence from files: documents that `scan` prints and signed statements, in any mix.
+//! Evidence from files: documents that `evidence` prints and signed statements, in any mix.
 //!
 //! A file may hold one document, indented or not, or any number of them, one after the other. What counts of
 //! each member has to be beyond doubt:
@@ -56,13 +56,13 @@ pub enum InputError {
         path: PathBuf,
     },
     /// There is nothing in a file.
-    #[error("{} holds no evidence; give the file that scan wrote with --out", path.display())]
+    #[error("{} holds no evidence; give the file that `evidence` wrote with --out", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// Something is not JSON.
-    #[error("{place} is not JSON; give a document that scan wrote, or a signed statement")]
+    #[error("{place} is not JSON; give a document that `evidence` wrote, or a signed statement")]
     Json {
         /// Where the document starts.
         place: Place,
@@ -72,7 +72,7 @@ pub enum InputError {
     },
     /// An unsigned document is too long.
     #[error(
-        "{place} has {found} bytes, more than a document of evidence can have ({MAX_DOCUMENT_LEN}); scan a shorter window with --since"
+        "{place} has {found} bytes, more than a document of evidence can have ({MAX_DOCUMENT_LEN}); read a shorter window with --since"
     )]
     LongDocument {
         /// Where it starts.
@@ -82,7 +82,7 @@ pub enum InputError {
     },
     /// It is JSON, but no evidence.
     #[error(
-        "{place} is neither a document that scan wrote nor a signed statement; give the file that scan wrote with --out"
+        "{place} is neither a document that `evidence` wrote nor a signed statement; give the file that `evidence` wrote with --out"
     )]
     Foreign {
         /// Where it starts.

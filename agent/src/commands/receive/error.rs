@@ -23,7 +23,7 @@ pub enum ReceiveCommandError {
     /// A setting.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The identities backup.
+    /// The backup of the node identities.
     #[error(transparent)]
     Identities(MergeCommandError),
     /// The rules or the operator say no.

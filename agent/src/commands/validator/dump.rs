@@ -34,7 +34,7 @@ const NETWORK_THREADS: usize = 2;
     svdr-agent validator dump --roster roster.toml --certificate certificate.jsonl --out dump.json \\\n      \
     --fingerprint sha256:… --deliver --yes --set pod=validator-app-0\n  \
     svdr-agent validator dump --roster roster.toml --session 4f3a --out dump.json \\\n      \
-    --coordinator https://dr.sv-1.example.com:7443 --coordinator-key ed25519:… --identity observer.key\n\n\
+    --coordinator https://dr.sv-1.example.com:7443 --coordinator-key ed25519:… --signing-key observer.key\n\n\
     The certificate is what svdr-coordinator session certificate writes, or serve --publish. It is checked\n\
     with nothing but the roster, so the roster has to be the SVs': its twelve words are shown and asked for,\n\
     or --fingerprint gives what it has to have. --yes does not answer that, only whether to deliver.\n\n\

@@ -13,12 +13,12 @@ use svdr_protocol::time::Timestamp;
 
 use crate::config::ConfigError;
 use crate::deliver::DeliverError;
-use crate::identity::IdentityError;
 use crate::link::{CallError, LinkError};
 use crate::roster_file::RosterFileError;
 use crate::sources::app::{Failure, SetupError, Words};
 use crate::sources::fetch::FetchError;
 use crate::validator::{Recovery, RecoveryError};
+use svdr_cli::signing_key::SigningKeyError;
 use svdr_dump::MergeError;
 
 /// Why there is no dump, or why it is not delivered.
@@ -65,7 +65,7 @@ pub enum ValidatorError {
     Confirm(#[from] ConfirmError),
     /// The observer's key.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] SigningKeyError),
     /// The coordinators of the configuration.
     #[error(transparent)]
     Link(#[from] LinkError),
@@ -197,7 +197,7 @@ pub enum ValidatorError {
 fn reonboard(migration_id: u64) -> String {
     format!(
         "\n\
-         It has to be re-onboarded from its identities backup, which recovers the balances of the parties it hosts: deploy \
+         It has to be re-onboarded from the backup of its node identities, which recovers the balances of the parties it hosts: deploy \
          a new validator, once the SVs have restored the network, with the same party hint (no new onboarding secret) and \
          a participant identifier never used before.\n  \
          Helm: put the backup into the secret participant-bootstrap-dump (kubectl create secret generic \

@@ -20,11 +20,11 @@ use svdr_protocol::text::shown;
 
 use super::error::ValidatorError;
 use crate::config::{AgentConfig, ConfigError, Coordinator, Missing};
-use crate::identity;
 use crate::link::{Connection, Link};
 use crate::roster_file;
 use crate::sources::fetch::in_one_line;
 use crate::validator::{Recovery, Wanted};
+use svdr_cli::signing_key;
 
 /// Where roster and certificate are.
 #[derive(Clone, Debug, Default, Args)]
@@ -49,8 +49,8 @@ pub struct ProofArgs {
     #[arg(long, value_name = "KEY", requires = "coordinator")]
     pub coordinator_key: Option<PublicKey>,
     /// The key of this observer of the roster, instead of the configuration's
-    #[arg(long, value_name = "FILE", env = "SVDR_IDENTITY")]
-    pub identity: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "SVDR_SIGNING_KEY")]
+    pub signing_key: Option<PathBuf>,
     /// The session that the SVs have completed: its id, or the beginning of it where a coordinator is asked
     #[arg(long, value_name = "SESSION")]
     pub session: Option<String>,
@@ -111,9 +111,10 @@ impl ProofArgs {
             (Some(url), Some(key)) => vec![Coordinator { url: url.clone(), key }],
             _ => config.coordinators.clone(),
         };
-        let key = self.identity.clone().or_else(|| config.identity_key.clone());
-        let lacks = || missing(config, "identity", "key = \"identity.key\"", "--identity", "SVDR_IDENTITY");
-        let key = identity::read(&key.ok_or_else(lacks)?)?;
+        let key = self.signing_key.clone().or_else(|| config.signing_key.clone());
+        let lacks =
+            || missing(config, "signing", "key = \"signing.key\"", "--signing-key", "SVDR_SIGNING_KEY");
+        let key = signing_key::read(&key.ok_or_else(lacks)?)?;
         let link = Link::new(coordinators, &key)?;
         let session = self.session.as_deref().unwrap_or_default();
         super::block_on(async {

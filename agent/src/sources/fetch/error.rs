@@ -23,7 +23,7 @@ pub enum WriteError {
     #[error(transparent)]
     File(#[from] FileError),
     /// There is nothing to merge the snapshot with.
-    #[error("no identities backup is configured; only mode = \"trigger\" does without")]
+    #[error("no backup of the node identities is configured; only mode = \"trigger\" does without")]
     NoIdentities,
     /// The payloads are not in the snapshot.
     #[error("the payloads are files on the SV app's own volume")]
@@ -78,10 +78,10 @@ pub enum FetchError {
     /// What the SV app wrote into its volume was not taken.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// There is no identities backup.
+    /// There is no backup of the node identities.
     #[error(
-        "the snapshot of the SV app has to be merged with the identities backup, and none is configured; add \
-         identities = \"/secure/identities.json\" under [backup], or have the app write the whole dump with mode = \
+        "the snapshot of the SV app has to be merged with the backup of the node identities, and none is configured; add \
+         backup = \"/secure/identities.json\" under [node_identities], or have the app write the whole dump with mode = \
          \"trigger\""
     )]
     NoIdentities,

@@ -27,7 +27,7 @@ pub struct Way {
 /// The way by which the SV app gives its dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// In one answer, which is merged with the identities backup.
+    /// In one answer, which is merged with the backup of the node identities.
     Http,
     /// The app writes it into its volume, from where it is taken.
     Trigger,

@@ -1,4 +1,4 @@
-//! The JSON form of evidence: what `scan --output json` prints and `propose` reads.
+//! The JSON form of evidence: what `evidence --output json` prints and `propose` reads.
 //!
 //! It holds more than [`Evidence`]: what was read and what the operator should know of it. Those parts inform
 //! the person who scanned; they are not evidence, are not signed, and no rule looks at them.

@@ -96,7 +96,7 @@ impl fmt::Display for Warning {
             Warning::Unbracketed => write!(
                 f,
                 "the chosen candidate is not bracketed: some covered pair has no match at or before the recovery \
-                 timestamp; scan logs that reach further back to be sure"
+                 timestamp; read logs that reach further back to be sure"
             ),
         }
     }

@@ -148,7 +148,7 @@ pub enum StatementError {
     },
     /// It is too large to be signed.
     #[error(
-        "the statement would have {found} bytes, more than the {MAX_PAYLOAD_LEN} allowed; scan a shorter window with --since"
+        "the statement would have {found} bytes, more than the {MAX_PAYLOAD_LEN} allowed; read a shorter window with --since"
     )]
     TooLarge {
         /// Its size.

@@ -76,7 +76,7 @@ impl Bench {
         let bench = Bench { stand_in, age: Identity::generate(), folder: tempfile::tempdir().unwrap() };
         fs::create_dir(bench.path("out")).unwrap();
         let key =
-            |name: String| PublicKey::to_string(&svdr_cli::identity::create(&bench.path(&name)).unwrap());
+            |name: String| PublicKey::to_string(&svdr_cli::signing_key::create(&bench.path(&name)).unwrap());
         let keys: Vec<String> = (1..=4).map(|member| key(format!("member-{member}.key"))).collect();
         bench.write("roster.toml", roster_toml(&members(4), &keys));
         bench.write("token", &bench.stand_in.options().token);
@@ -85,9 +85,9 @@ impl Bench {
         bench.write(
             "agent.toml",
             format!(
-                "roster = \"roster.toml\"\n[identity]\nkey = \"member-{ME}.key\"\n[sv_app]\nurl = \"{}\"\n\
+                "roster = \"roster.toml\"\n[signing]\nkey = \"member-{ME}.key\"\n[sv_app]\nurl = \"{}\"\n\
                  ca_file = \"ca.pem\"\ntoken_file = \"token\"\nmigration_id = {}\n\
-                 [backup]\nidentities = \"out/backup\"\nage_identity = \"age.key\"\n",
+                 [node_identities]\nbackup = \"out/backup\"\nage_identity = \"age.key\"\n",
                 bench.stand_in.url(),
                 bench.stand_in.options().migration_id + 1
             ),

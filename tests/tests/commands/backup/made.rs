@@ -99,14 +99,14 @@ fn an_existing_file_is_replaced_only_with_force() {
 #[test]
 fn the_member_is_known_by_its_key_or_by_its_name() {
     let bench = Bench::new(Options::default());
-    bench.backup(&["--member", "Example-SV-1", "--identity", "nowhere.key"]).says(0, &[]);
+    bench.backup(&["--member", "Example-SV-1", "--signing-key", "nowhere.key"]).says(0, &[]);
     fs::remove_file(bench.path("out/backup")).unwrap();
     bench.backup(&["--member", "Example-SV-9"]).says(2, &["Example-SV-9 is no member of the roster"]);
-    svdr_cli::identity::create(&bench.path("stranger.key")).unwrap();
-    bench.backup(&["--identity", "stranger.key"]).says(3, &["is no member's of the roster"]);
+    svdr_cli::signing_key::create(&bench.path("stranger.key")).unwrap();
+    bench.backup(&["--signing-key", "stranger.key"]).says(3, &["is no member's of the roster"]);
     assert_eq!(bench.stand_in.log().identities_asked(), 1);
     // The right app for the wrong member.
-    for arguments in [["--member", "Example-SV-2"], ["--identity", "member-2.key"]] {
+    for arguments in [["--member", "Example-SV-2"], ["--signing-key", "member-2.key"]] {
         bench
             .backup(&arguments)
             .says(3, &["PAR::Example-SV-1::1220", "PAR::Example-SV-2::1220", "for Example-SV-2"]);
@@ -131,7 +131,7 @@ fn what_is_wrong_on_this_machine_is_found_before_the_first_request() {
         &[
             "4 settings are missing",
             "at the top: roster",
-            "[identity]: key",
+            "[signing]: key",
             "--member",
             "[sv_app]: url",
             "token_file",

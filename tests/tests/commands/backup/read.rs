@@ -48,9 +48,9 @@ fn without_an_age_identity_it_is_said_how_to_give_one() {
         "backup is encrypted with age",
         "--age-identity",
         "SVDR_AGE_IDENTITY",
-        "age_identity under [backup]",
+        "age_identity under [node_identities]",
     ];
-    bench.refuses(2, &["--identities", "backup"], &texts);
+    bench.refuses(2, &["--node-identities", "backup"], &texts);
 }
 
 #[test]
@@ -59,17 +59,17 @@ fn another_age_identity_is_refused() {
     let other = Identity::generate();
     bench.write("other.key", other.to_string().expose_secret());
     let texts = ["backup cannot be decrypted with other.key", "other recipients"];
-    bench.refuses(3, &["--identities", "backup", "--age-identity", "other.key"], &texts);
+    bench.refuses(3, &["--node-identities", "backup", "--age-identity", "other.key"], &texts);
     bench.refuses(
         1,
-        &["--identities", "backup", "--age-identity", "absent.key"],
+        &["--node-identities", "backup", "--age-identity", "absent.key"],
         &["age identity absent.key"],
     );
     let texts = ["backup, line 1 is no age identity", "snapshot.json, line 1 is no age identity"];
-    bench.refuses(3, &["--identities", "backup", "--age-identity", "snapshot.json"], &texts[1..]);
+    bench.refuses(3, &["--node-identities", "backup", "--age-identity", "snapshot.json"], &texts[1..]);
     bench.refuses(
         3,
-        &["--identities", "backup", "--age-identity", "backup"],
+        &["--node-identities", "backup", "--age-identity", "backup"],
         &["backup is itself encrypted"],
     );
 }
@@ -94,11 +94,11 @@ fn a_torn_or_altered_backup_is_refused() {
     for (bytes, text) in cases {
         bench.write("damaged", bytes);
         let texts = ["damaged is damaged", text, "backup identities"];
-        bench.refuses(3, &["--identities", "damaged", "--age-identity", "age.key"], &texts);
+        bench.refuses(3, &["--node-identities", "damaged", "--age-identity", "age.key"], &texts);
     }
     bench.write("damaged", bench.encrypted(b"{\"identities\":{}}"));
     let texts = ["damaged: identities document", "is missing"];
-    bench.refuses(3, &["--identities", "damaged", "--age-identity", "age.key"], &texts);
+    bench.refuses(3, &["--node-identities", "damaged", "--age-identity", "age.key"], &texts);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_passphrase_is_refused() {
     encryptor.wrap_output(&mut file).unwrap().finish().unwrap();
     bench.write("passphrase", file);
     let texts = ["passphrase is encrypted with a passphrase"];
-    bench.refuses(3, &["--identities", "passphrase", "--age-identity", "age.key"], &texts);
+    bench.refuses(3, &["--node-identities", "passphrase", "--age-identity", "age.key"], &texts);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn an_age_identity_that_others_can_read_is_warned_of() {
     let bench = bench();
     fs::set_permissions(bench.path("age.key"), fs::Permissions::from_mode(0o640)).unwrap();
     fs::set_permissions(bench.path("backup"), fs::Permissions::from_mode(0o644)).unwrap();
-    let ended = bench.merge(&["--identities", "backup", "--age-identity", "age.key"]);
+    let ended = bench.merge(&["--node-identities", "backup", "--age-identity", "age.key"]);
     ended.says(0, &["age.key can be read by others (mode 0640)", "chmod 600 age.key"]);
     // The encrypted backup may be anybody's.
     assert!(!ended.stderr.contains("holds private keys"), "{ended:#?}");

@@ -40,7 +40,7 @@ fn an_encrypted_backup_merges_to_the_same_dump_as_a_plain_one() {
             "snapshot.json",
             "--timestamp",
             TIMESTAMP,
-            "--identities",
+            "--node-identities",
             backup,
             "--out",
             out,
@@ -87,7 +87,7 @@ fn a_dump_takes_the_backup_and_its_age_identity_from_file_flag_or_variable() {
 fn found(bench: &Bench) -> (String, String) {
     let told = bench.run(&["check", "--output", "json"]).json();
     let checks = told["checks"].as_array().unwrap();
-    let backup = checks.iter().find(|check| check["name"] == "identities backup").unwrap();
+    let backup = checks.iter().find(|check| check["name"] == "node identities").unwrap();
     (backup["verdict"].as_str().unwrap().to_owned(), backup["text"].as_str().unwrap().to_owned())
 }
 

@@ -1,4 +1,4 @@
-//! An operator's folder beside a stand-in: configuration, token, CA, identities backup, and a run of the program.
+//! An operator's folder beside a stand-in: configuration, token, CA, backup of the node identities, and a run of the program.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -71,7 +71,7 @@ impl Bench {
             "agent.toml",
             &format!(
                 "[sv_app]\nurl = \"{url}\"\n{ca_file}\nmigration_id = {next}\n{lines}\n\
-                 [backup]\nidentities = \"identities.json\"\n"
+                 [node_identities]\nbackup = \"identities.json\"\n"
             ),
         );
     }

@@ -68,9 +68,9 @@ fn an_existing_file_is_replaced_only_with_force() {
 #[test]
 fn what_is_wrong_on_this_machine_is_found_before_the_first_request() {
     let bench = Bench::new(Options::default());
-    bench.dump(&["--identities", "absent.json"]).says(1, &["absent.json"]);
+    bench.dump(&["--node-identities", "absent.json"]).says(1, &["absent.json"]);
     bench.write("broken.json", "{\"identities\":{\"sv_party_id\":\"stolen\"");
-    bench.dump(&["--identities", "broken.json"]).says(3, &["broken.json"]);
+    bench.dump(&["--node-identities", "broken.json"]).says(3, &["broken.json"]);
     bench.dump(&["--token-file", "absent"]).says(1, &["absent cannot be read"]);
     bench.dump(&["--ca-file", "token"]).says(1, &["token holds no certificate", "ca_file"]);
     bench.dump(&["--url", "sv.example.com"]).says(2, &["--url", "is not an http or https URL"]);
@@ -82,7 +82,7 @@ fn what_is_wrong_on_this_machine_is_found_before_the_first_request() {
         "agent.toml",
         "[sv_app]: url =",
         "[sv_app]: token_file =",
-        "[backup]: identities =",
+        "[node_identities]: backup =",
     ];
     bench.dump(&[]).says(2, &missing);
     assert_eq!(bench.stand_in.log().requests, []);
@@ -95,7 +95,7 @@ fn flags_and_variables_say_everything_without_a_file() {
     fs::remove_file(bench.path("agent.toml")).unwrap();
     let mut command = std::process::Command::new(svdr_tests::binaries::agent());
     command.args(["dump", "--timestamp", TIMESTAMP, "--out", "out/dump.json", "--token-file", "token"]);
-    command.args(["--identities", "identities.json", "--ca-file", "ca.pem"]);
+    command.args(["--node-identities", "identities.json", "--ca-file", "ca.pem"]);
     command.env("SVDR_SV_APP_URL", bench.stand_in.url()).env("SVDR_MIGRATION_ID", "6");
     bench.finish(bench.prepared(command).spawn().unwrap()).says(0, &[]);
     bench.assert_dump(TIMESTAMP, 6);

@@ -75,7 +75,7 @@ impl Bench {
             "agent.toml",
             &format!(
                 "[sv_app]\nurl = \"{url}\"\nca_file = \"ca.pem\"\ntoken_file = \"token\"\nmigration_id = 6\n\
-                 mode = \"{mode}\"\ndump_dir = \"volume\"\n[backup]\nidentities = \"identities.json\"\n"
+                 mode = \"{mode}\"\ndump_dir = \"volume\"\n[node_identities]\nbackup = \"identities.json\"\n"
             ),
         );
         bench

@@ -45,7 +45,7 @@ fn the_identities_come_with_it() {
     let bench = Bench::new(&[]);
     fs::remove_file(bench.path("identities.json")).unwrap();
     let text = fs::read_to_string(bench.path("agent.toml")).unwrap();
-    bench.write("agent.toml", text.split("[backup]").next().unwrap());
+    bench.write("agent.toml", text.split("[node_identities]").next().unwrap());
     bench.dump(&[]).says(0, &["whose identities the dump holds is not checked"]);
     bench.assert_set();
 }

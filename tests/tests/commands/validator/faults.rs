@@ -35,7 +35,7 @@ fn stays(fault: Fault, code: i32, texts: &[&str]) {
 #[test]
 fn a_validator_without_a_dump_is_told_how_to_be_re_onboarded() {
     let way_out = [
-        "has to be re-onboarded from its identities backup",
+        "has to be re-onboarded from the backup of its node identities",
         "kubectl create secret generic participant-bootstrap-dump",
         "newParticipantIdentifier",
         "./start.sh -s SPONSOR_SV_URL -o \"\" -p PARTY_HINT -m 6 -i BACKUP -P NEW_PARTICIPANT_ID -w",

@@ -42,7 +42,7 @@ pub(crate) fn submit(coordinator: &Coordinator, network: &Network, said: &[Envel
 /// `--coordinator` and the rest, for the observer.
 fn flags(coordinator: &(String, String), session: &str) -> Vec<String> {
     let (url, key) = coordinator;
-    ["--coordinator", url, "--coordinator-key", key, "--identity", "observer.key", "--session", session]
+    ["--coordinator", url, "--coordinator-key", key, "--signing-key", "observer.key", "--session", session]
         .map(str::to_owned)
         .to_vec()
 }
@@ -81,7 +81,7 @@ fn an_observer_gets_the_certificate_once_the_session_is_completed() {
     let config = fs::read_to_string(bench.path("agent.toml")).unwrap();
     let (url, key) = configured(&coordinator);
     let more =
-        format!("[identity]\nkey = \"observer.key\"\n[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n");
+        format!("[signing]\nkey = \"observer.key\"\n[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n");
     bench.write("agent.toml", &(config + &more));
     let mut command =
         bench.unconfirmed(&["--session", &session, "--fingerprint", &bench.fingerprint(), "--force"]);
@@ -98,7 +98,7 @@ fn an_observer_reads_everything_and_writes_nothing() {
     let session = completed.id().to_string();
     let (url, key) = configured(&coordinator);
     let config = format!(
-        "roster = \"roster.toml\"\n[identity]\nkey = \"observer.key\"\n[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n"
+        "roster = \"roster.toml\"\n[signing]\nkey = \"observer.key\"\n[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n"
     );
     fs::write(network.path().join("observer.toml"), config).unwrap();
     let run = |arguments: &[&str]| {
@@ -144,10 +144,10 @@ fn strangers_and_wrong_keys_get_nothing() {
     submit(&coordinator, &bench.network, &completed.said);
     let session = completed.id().to_string();
     let (url, key) = configured(&coordinator);
-    svdr_cli::identity::create(&bench.path("stranger.key")).unwrap();
+    svdr_cli::signing_key::create(&bench.path("stranger.key")).unwrap();
     let flags = ["--coordinator", &url, "--coordinator-key", &key, "--session", &session];
     let fingerprint = bench.fingerprint();
-    let stranger = ["--identity", "stranger.key", "--fingerprint", &fingerprint];
+    let stranger = ["--signing-key", "stranger.key", "--fingerprint", &fingerprint];
     let mut command = bench.unconfirmed(&[&flags[..], &stranger].concat());
     bench
         .finish(command.spawn().unwrap())

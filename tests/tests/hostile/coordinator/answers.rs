@@ -8,7 +8,7 @@ use svdr_tests::liar::{Liar, OnRead, OnSubmit};
 #[test]
 fn who_never_answers_is_left_for_another_coordinator() {
     let agents = Agents::new(5, |_, options| options).unwrap();
-    let second = svdr_cli::identity::create(&agents.network.path().join("liar.key")).unwrap();
+    let second = svdr_cli::signing_key::create(&agents.network.path().join("liar.key")).unwrap();
     let honest = Coordinator::start(agents.network.path(), &[]).unwrap();
     let at_honest = (honest.url(), honest.started.public_key.clone());
     agents.configure("automatic", std::slice::from_ref(&at_honest)).unwrap();

@@ -21,7 +21,7 @@ fn moved() -> (Stage, Vec<Envelope>) {
     stage.seen(&agent);
     agent.kill().unwrap();
     let network = &stage.agents.network;
-    svdr_cli::identity::create(&network.path().join("second.key")).unwrap();
+    svdr_cli::signing_key::create(&network.path().join("second.key")).unwrap();
     stage.liar = Liar::start(network.path(), "second.key", &network.roster).unwrap();
     stage.agents.configure("automatic", &[stage.liar.configured()]).unwrap();
     (stage, held)

@@ -56,7 +56,7 @@ fn a_transcript_that_begins_with_something_else_is_refused() {
     let (_, log) = told(|stage, _| {
         let mark = stage.mark(3, "synchronizer-stopped");
         let receipt = svdr_protocol::receipt::Chain::new(stage.session).append(mark.digest());
-        let key = svdr_cli::identity::read(&stage.agents.network.path().join("coordinator.key")).unwrap();
+        let key = svdr_cli::signing_key::read(&stage.agents.network.path().join("coordinator.key")).unwrap();
         vec![v1::TranscriptEntry {
             position: 0,
             statement: Some(mark.to_message()),

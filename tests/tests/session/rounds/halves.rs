@@ -35,7 +35,7 @@ fn halves_of_a_network_come_to_one_result_through_whoever_reaches_both() {
     let agents = Agents::new(4, |_, options| options).unwrap();
     let folder = agents.network.path().join("east");
     fs::create_dir(&folder).unwrap();
-    svdr_cli::identity::create(&folder.join("coordinator.key")).unwrap();
+    svdr_cli::signing_key::create(&folder.join("coordinator.key")).unwrap();
     fs::copy(agents.network.path().join("roster.toml"), folder.join("roster.toml")).unwrap();
     let west = Coordinator::start(agents.network.path(), &[]).unwrap();
     let east = Coordinator::start(&folder, &[]).unwrap();

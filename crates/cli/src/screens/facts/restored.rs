@@ -77,8 +77,8 @@ impl From<&Restoration> for RestorationFacts {
     }
 }
 
-/// The name of the check that says that the identities backup is there, whole, and this participant's.
-pub const IDENTITIES_CHECK: &str = "identities backup";
+/// The name of the check that says that the backup of the node identities is there, whole, and this participant's.
+pub const IDENTITIES_CHECK: &str = "node identities";
 
 /// The steps of the runbook that a member has done: those it marked, and those that its other statements show.
 pub fn steps_done(session: &Session, member: &MemberFacts) -> Vec<Step> {

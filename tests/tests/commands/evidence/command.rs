@@ -1,4 +1,4 @@
-//! `svdr-agent scan` as a program: what it prints and writes, and how it ends.
+//! `svdr-agent evidence` as a program: what it prints and writes, and how it ends.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -34,8 +34,8 @@ fn folder() -> tempfile::TempDir {
     let keys: Vec<String> = ["1.key", "2.key"]
         .iter()
         .map(|key| {
-            assert!(run(folder.path(), &["identity", "new", "--out", key], None).status.success());
-            let shown = run(folder.path(), &["--output", "json", "identity", "show", key], None);
+            assert!(run(folder.path(), &["key", "new", "--out", key], None).status.success());
+            let shown = run(folder.path(), &["--output", "json", "key", "show", key], None);
             let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
             shown["public_key"].as_str().unwrap().to_owned()
         })
@@ -49,7 +49,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-const SCAN: [&str; 5] = ["scan", "--roster", "roster.toml", "--member", "Example-SV-1"];
+const SCAN: [&str; 5] = ["evidence", "--roster", "roster.toml", "--member", "Example-SV-1"];
 
 #[test]
 fn prints_the_document_and_reads_standard_input() {
@@ -121,6 +121,6 @@ fn failures_have_their_codes() {
         assert!(text(&output.stderr).contains(about), "{arguments:?}: {}", text(&output.stderr));
         assert_eq!(text(&output.stdout), "");
     }
-    let stranger = ["scan", "--roster", "roster.toml", "--member", "Nobody", "participant.log"];
+    let stranger = ["evidence", "--roster", "roster.toml", "--member", "Nobody", "participant.log"];
     assert_eq!(run(folder.path(), &stranger, None).status.code(), Some(2));
 }

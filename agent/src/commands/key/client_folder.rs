@@ -16,7 +16,7 @@ use svdr_proto::tls::{ClientFiles, TlsError};
 use svdr_protocol::keys::PublicKey;
 
 /// The longest that a client's certificate may hold. Nobody can take its key back before that, short of a new
-/// identity in everybody's roster; it is what web browsers allow: a year, and a month to renew in.
+/// signing key in everybody's roster; it is what web browsers allow: a year, and a month to renew in.
 pub const MAX_VALID_FOR: Duration = Duration::from_secs(398 * SECONDS_PER_DAY);
 
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -73,7 +73,7 @@ pub enum ClientFolderError {
 }
 
 impl ClientFolder {
-    /// Makes the folder `path` for a client of the identity `key`, whose certificate holds from `now` for `valid_for`
+    /// Makes the folder `path` for a client of the signing key `key`, whose certificate holds from `now` for `valid_for`
     /// and which talks to the coordinators with these keys.
     ///
     /// # Errors

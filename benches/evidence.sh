@@ -39,7 +39,7 @@ import json, os, platform, statistics, subprocess, sys, time
 
 agent, folder, size, large, runs = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])
 phrase = "Commitment correct for sender"
-scan = [agent, "--output", "json", "scan", "--roster", f"{folder}/roster.toml", "--member", "Example-SV-1"]
+scan = [agent, "--output", "json", "evidence", "--roster", f"{folder}/roster.toml", "--member", "Example-SV-1"]
 
 def seconds(command):
     start = time.perf_counter()

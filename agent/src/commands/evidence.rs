@@ -1,4 +1,4 @@
-//! `scan`: what do this participant's logs say about the other members?
+//! `evidence`: what do this participant's logs say about the other members?
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,21 +20,21 @@ use svdr_protocol::statement::{Body, Header, Statement, StatementError};
 use svdr_protocol::time::{Tick, Timestamp};
 
 use super::SOFTWARE;
-use crate::identity::{self, IdentityError};
 use crate::roster_file::{self, RosterFileError};
+use svdr_cli::signing_key::{self, SigningKeyError};
 use svdr_logs::feed::Effort;
 use svdr_logs::{Bound, ScanError, ScanRequest};
 
-/// Arguments of `scan`.
+/// Arguments of `evidence`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    svdr-agent scan --roster roster.toml --member SV-1 --since 48h /var/log/canton\n  \
-    svdr-agent scan --roster roster.toml --member SV-1 --output json 'participant*.log*' > sv-1.json\n  \
-    svdr-agent scan --roster roster.toml --member SV-1 --sign identity.key --out sv-1.evidence /var/log/canton\n  \
-    kubectl logs participant-0 | svdr-agent scan --roster roster.toml --member SV-1 -\n\n\
+    svdr-agent evidence --roster roster.toml --member SV-1 --since 48h /var/log/canton\n  \
+    svdr-agent evidence --roster roster.toml --member SV-1 --output json 'participant*.log*' > sv-1.json\n  \
+    svdr-agent evidence --roster roster.toml --member SV-1 --sign signing.key --out sv-1.dsse /var/log/canton\n  \
+    kubectl logs participant-0 | svdr-agent evidence --roster roster.toml --member SV-1 -\n\n\
     Formats are told by content: Canton's text and JSON, as kubelet, docker, lnav or a log platform hand them over, \
     plain, gzip or zstd.")]
-pub struct ScanArgs {
+pub struct EvidenceArgs {
     /// The roster
     #[arg(long, value_name = "FILE")]
     pub roster: PathBuf,
@@ -47,7 +47,7 @@ pub struct ScanArgs {
     /// Newest tick that counts, in the same forms
     #[arg(long, value_name = "T", value_parser = bound)]
     pub until: Option<Bound>,
-    /// Sign the evidence with this identity key, as a statement outside of any session
+    /// Sign the evidence with this signing key, as a statement outside of any session
     #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,
     /// Write the evidence here, signed or as JSON; without it, --sign prints the signed statement
@@ -77,9 +77,9 @@ pub fn bound(text: &str) -> Result<Bound, BoundError> {
     }
 }
 
-/// Why the scan printed nothing.
+/// Why no evidence is printed.
 #[derive(Debug, thiserror::Error)]
-pub enum ScanCommandError {
+pub enum EvidenceCommandError {
     /// The roster cannot be used.
     #[error(transparent)]
     Roster(#[from] RosterFileError),
@@ -88,7 +88,7 @@ pub enum ScanCommandError {
     Scan(#[from] ScanError),
     /// The key that is to sign cannot be used.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] SigningKeyError),
     /// The key that is to sign is somebody else's.
     #[error(
         "the key {} is {found}, but the roster says that {member} signs with {expected}; give that member's key",
@@ -133,26 +133,26 @@ pub enum ScanCommandError {
     Print(#[source] io::Error),
 }
 
-impl CommandError for ScanCommandError {
+impl CommandError for EvidenceCommandError {
     fn exit(&self) -> Exit {
         match self {
-            ScanCommandError::Roster(error) => error.exit(),
-            ScanCommandError::Scan(ScanError::NotAMember { .. } | ScanError::BackwardWindow { .. }) => {
+            EvidenceCommandError::Roster(error) => error.exit(),
+            EvidenceCommandError::Scan(ScanError::NotAMember { .. } | ScanError::BackwardWindow { .. }) => {
                 Exit::Usage
             }
-            ScanCommandError::File(error) => error.exit(),
-            ScanCommandError::OtherKey { .. }
-            | ScanCommandError::Evidence(_)
-            | ScanCommandError::Statement(_)
-            | ScanCommandError::Identity(IdentityError::NotAKey { .. } | IdentityError::TooLong { .. }) => {
-                Exit::Refused
-            }
-            ScanCommandError::Scan(_)
-            | ScanCommandError::Identity(_)
-            | ScanCommandError::Clock(_)
-            | ScanCommandError::Json(_)
-            | ScanCommandError::Write { .. }
-            | ScanCommandError::Print(_) => Exit::Failed,
+            EvidenceCommandError::File(error) => error.exit(),
+            EvidenceCommandError::OtherKey { .. }
+            | EvidenceCommandError::Evidence(_)
+            | EvidenceCommandError::Statement(_)
+            | EvidenceCommandError::Identity(
+                SigningKeyError::NotAKey { .. } | SigningKeyError::TooLong { .. },
+            ) => Exit::Refused,
+            EvidenceCommandError::Scan(_)
+            | EvidenceCommandError::Identity(_)
+            | EvidenceCommandError::Clock(_)
+            | EvidenceCommandError::Json(_)
+            | EvidenceCommandError::Write { .. }
+            | EvidenceCommandError::Print(_) => Exit::Failed,
         }
     }
 }
@@ -160,8 +160,8 @@ impl CommandError for ScanCommandError {
 /// Scans the logs and prints the evidence.
 ///
 /// # Errors
-/// [`ScanCommandError`]; warnings are none, they go to stderr.
-pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
+/// [`EvidenceCommandError`]; warnings are none, they go to stderr.
+pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), EvidenceCommandError> {
     let roster = roster_file::read(&args.roster)?;
     // What can go wrong without the logs goes wrong before they are read.
     let key = args.sign.as_deref().map(|path| signing_key(path, &args.member, &roster)).transpose()?;
@@ -185,12 +185,12 @@ pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
     }
     let signed = key.map(|key| sign(&document, &roster, &key)).transpose()?;
     let printed = match (file, &signed) {
-        (None, Some(signed)) => return output::print(signed).map_err(ScanCommandError::Print),
+        (None, Some(signed)) => return output::print(signed).map_err(EvidenceCommandError::Print),
         (None, None) => output,
         (Some(file), signed) => {
             let text = match signed {
                 Some(signed) => signed.clone(),
-                None => serde_json::to_string(&document).map_err(ScanCommandError::Json)?,
+                None => serde_json::to_string(&document).map_err(EvidenceCommandError::Json)?,
             };
             write(file, &text)?;
             output
@@ -200,16 +200,20 @@ pub fn run(args: &ScanArgs, output: Output) -> Result<(), ScanCommandError> {
         Output::Json => output::print_json(&document),
         Output::Table => output::print(&text(&document, &roster)),
     };
-    printed.map_err(ScanCommandError::Print)
+    printed.map_err(EvidenceCommandError::Print)
 }
 
 /// The key in `path`, where the roster says that `member` signs with it.
-fn signing_key(path: &Path, member: &MemberName, roster: &Roster) -> Result<SigningKey, ScanCommandError> {
-    let key = identity::read(path)?;
+fn signing_key(
+    path: &Path,
+    member: &MemberName,
+    roster: &Roster,
+) -> Result<SigningKey, EvidenceCommandError> {
+    let key = signing_key::read(path)?;
     let found = PublicKey::from(key.verifying_key());
     match roster.member(member) {
         None => Err(ScanError::not_a_member(member, roster).into()),
-        Some(listed) if listed.key != found => Err(ScanCommandError::OtherKey {
+        Some(listed) if listed.key != found => Err(EvidenceCommandError::OtherKey {
             path: path.to_owned(),
             member: member.clone(),
             expected: Box::new(listed.key),
@@ -221,8 +225,13 @@ fn signing_key(path: &Path, member: &MemberName, roster: &Roster) -> Result<Sign
 
 /// The evidence as a signed statement outside of any session, in JSON. Its sequence number is the time in
 /// microseconds, so that of two scans the later one counts.
-fn sign(document: &EvidenceDocument, roster: &Roster, key: &SigningKey) -> Result<String, ScanCommandError> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(ScanCommandError::Clock)?;
+fn sign(
+    document: &EvidenceDocument,
+    roster: &Roster,
+    key: &SigningKey,
+) -> Result<String, EvidenceCommandError> {
+    let now =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(EvidenceCommandError::Clock)?;
     let header = Header {
         session: None,
         roster: roster.fingerprint(),
@@ -236,10 +245,10 @@ fn sign(document: &EvidenceDocument, roster: &Roster, key: &SigningKey) -> Resul
 }
 
 /// Writes `text` as a line, and the file becomes visible under its name.
-fn write(mut file: PrivateFile, text: &str) -> Result<(), ScanCommandError> {
+fn write(mut file: PrivateFile, text: &str) -> Result<(), EvidenceCommandError> {
     let path = file.path().to_owned();
     let written = file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n"));
-    written.map_err(|source| ScanCommandError::Write { path, source })?;
+    written.map_err(|source| EvidenceCommandError::Write { path, source })?;
     Ok(file.commit()?)
 }
 

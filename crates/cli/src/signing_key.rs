@@ -1,4 +1,4 @@
-//! A member's identity: the Ed25519 key that signs its statements and opens its connections.
+//! A member's signing key: the Ed25519 key that signs its statements and opens its connections.
 //!
 //! The key file is PKCS#8 in PEM, version 1 without the public key, because OpenSSL reads only that; files
 //! that carry the public key are read too, and refused where it does not belong to the private one.
@@ -23,7 +23,7 @@ const OTHERS: u32 = 0o077;
 
 /// Why a key could not be made or read. Nothing of a key ever stands in one of these.
 #[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
+pub enum SigningKeyError {
     /// The operating system gave no randomness.
     #[error("the operating system has no randomness to make a key from; try again")]
     Randomness(#[source] getrandom::Error),
@@ -31,7 +31,7 @@ pub enum IdentityError {
     #[error("the key cannot be written as PKCS#8; this is a fault of svdr, please report it")]
     Encode(#[source] pkcs8::Error),
     /// There is such a file, and it may be a key.
-    #[error("{} exists already, and an identity key is never replaced; give another name, or move the old key away", path.display())]
+    #[error("{} exists already, and a signing key is never replaced; give another name, or move the old key away", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum IdentityError {
     #[error(transparent)]
     Write(FileError),
     /// The file could not be read.
-    #[error("the identity key {} cannot be read; check the path and its permissions", path.display())]
+    #[error("the signing key {} cannot be read; check the path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -49,7 +49,7 @@ pub enum IdentityError {
         source: io::Error,
     },
     /// The file is longer than a key.
-    #[error("{} is longer than an identity key; name the file that `svdr-agent identity new` wrote", path.display())]
+    #[error("{} is longer than a signing key; name the file that `svdr-agent key new` wrote", path.display())]
     TooLong {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum IdentityError {
     /// It is no Ed25519 private key.
     #[error(
         "{} is not an Ed25519 private key; expected PKCS#8 in PEM (-----BEGIN PRIVATE KEY-----), \
-         as `svdr-agent identity new` writes it",
+         as `svdr-agent key new` writes it",
         path.display()
     )]
     NotAKey {
@@ -69,15 +69,15 @@ pub enum IdentityError {
     },
 }
 
-impl CommandError for IdentityError {
+impl CommandError for SigningKeyError {
     fn exit(&self) -> Exit {
         match self {
-            IdentityError::NotAKey { .. } | IdentityError::TooLong { .. } => Exit::Refused,
-            IdentityError::Randomness(_)
-            | IdentityError::Encode(_)
-            | IdentityError::Exists { .. }
-            | IdentityError::Write(_)
-            | IdentityError::Read { .. } => Exit::Failed,
+            SigningKeyError::NotAKey { .. } | SigningKeyError::TooLong { .. } => Exit::Refused,
+            SigningKeyError::Randomness(_)
+            | SigningKeyError::Encode(_)
+            | SigningKeyError::Exists { .. }
+            | SigningKeyError::Write(_)
+            | SigningKeyError::Read { .. } => Exit::Failed,
         }
     }
 }
@@ -86,15 +86,15 @@ impl CommandError for IdentityError {
 ///
 /// # Errors
 /// Where there is such a file already, or it cannot be written.
-pub fn create(path: &Path) -> Result<PublicKey, IdentityError> {
+pub fn create(path: &Path) -> Result<PublicKey, SigningKeyError> {
     let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut()).map_err(IdentityError::Randomness)?;
+    getrandom::fill(seed.as_mut()).map_err(SigningKeyError::Randomness)?;
     let key = SigningKey::from_bytes(&seed);
     let pair = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
-    let pem = pair.to_pkcs8_pem(LineEnding::LF).map_err(IdentityError::Encode)?;
+    let pem = pair.to_pkcs8_pem(LineEnding::LF).map_err(SigningKeyError::Encode)?;
     svdr_files::write_private(path, pem.as_bytes(), Replace::Never).map_err(|error| match error {
-        FileError::Exists { path } => IdentityError::Exists { path },
-        error => IdentityError::Write(error),
+        FileError::Exists { path } => SigningKeyError::Exists { path },
+        error => SigningKeyError::Write(error),
     })?;
     Ok(key.verifying_key().into())
 }
@@ -103,20 +103,20 @@ pub fn create(path: &Path) -> Result<PublicKey, IdentityError> {
 ///
 /// # Errors
 /// Where there is no such file, or it is not an Ed25519 private key.
-pub fn read(path: &Path) -> Result<SigningKey, IdentityError> {
-    let failed = |source| IdentityError::Read { path: path.to_owned(), source };
+pub fn read(path: &Path) -> Result<SigningKey, SigningKeyError> {
+    let failed = |source| SigningKeyError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode();
     let mut pem = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_LEN as usize + 1));
     file.take(MAX_KEY_FILE_LEN + 1).read_to_string(&mut pem).map_err(failed)?;
     if pem.len() as u64 > MAX_KEY_FILE_LEN {
-        return Err(IdentityError::TooLong { path: path.to_owned() });
+        return Err(SigningKeyError::TooLong { path: path.to_owned() });
     }
     let key = SigningKey::from_pkcs8_pem(pem.trim())
-        .map_err(|source| IdentityError::NotAKey { path: path.to_owned(), source })?;
+        .map_err(|source| SigningKeyError::NotAKey { path: path.to_owned(), source })?;
     if mode & OTHERS != 0 {
         tracing::warn!(
-            "the identity key {} can be read by others (mode {:04o}); run: chmod 600 {}",
+            "the signing key {} can be read by others (mode {:04o}); run: chmod 600 {}",
             path.display(),
             mode & 0o7777,
             path.display()

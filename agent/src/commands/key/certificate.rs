@@ -1,4 +1,4 @@
-//! `identity certificate`: what other programs than svdr show in this member's name.
+//! `key certificate`: what other programs than svdr show in this member's name.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use svdr_protocol::keys::PublicKey;
 use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
 
-use crate::identity::client_folder::{ClientFolder, ClientFolderError};
-use crate::identity::{self, IdentityError};
+use super::client_folder::{ClientFolder, ClientFolderError};
+use svdr_cli::signing_key::{self, SigningKeyError};
 
-/// Arguments of `identity certificate`.
+/// Arguments of `key certificate`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  svdr-agent identity certificate identity.key --out identity.crt\n  \
-    svdr-agent identity certificate identity.key --client grpc-client --coordinator ed25519:…\n\n\
-    Without --client it is the certificate of the identity key itself, for programs that speak\n\
+#[command(after_help = "Examples:\n  svdr-agent key certificate signing.key --out signing.crt\n  \
+    svdr-agent key certificate signing.key --client grpc-client --coordinator ed25519:…\n\n\
+    Without --client it is the certificate of the signing key itself, for programs that speak\n\
     Ed25519 and may hold that key. With it, the folder gets a P-256 key of its own, client.key, which\n\
-    the identity certifies for a limited time in client.crt, and coordinator.crt, which the client has\n\
+    the signing key certifies for a limited time in client.crt, and coordinator.crt, which the client has\n\
     to trust. Such a key reads sessions and submits what has been signed; it signs nothing itself.\n\
     A client that asks for a server's name expects \"svdr\".")]
 pub struct CertificateArgs {
@@ -58,8 +58,8 @@ pub struct CertificateArgs {
 pub enum CertificateCommandError {
     /// The key cannot be read.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The identity's certificate cannot be made.
+    Identity(#[from] SigningKeyError),
+    /// The signing key's certificate cannot be made.
     #[error(transparent)]
     Certificate(#[from] TlsError),
     /// The client's folder cannot be made.
@@ -95,12 +95,12 @@ struct Document {
     valid_until: String,
 }
 
-/// Writes the identity's certificate, or the folder of a client.
+/// Writes the signing key's certificate, or the folder of a client.
 ///
 /// # Errors
 /// Where the key cannot be read, or what is made cannot be written.
 pub(super) fn run(args: &CertificateArgs, output: Output) -> Result<(), CertificateCommandError> {
-    let key = identity::read(&args.key)?;
+    let key = signing_key::read(&args.key)?;
     if let Some(path) = &args.client {
         let folder = ClientFolder::create(path, &key, &args.coordinator, UnixTime::now(), args.valid_for)?;
         return print(&folder, output).map_err(CertificateCommandError::Print);

@@ -1,4 +1,4 @@
-//! `identity new`, `show` and `certificate`: this member's key.
+//! `key new`, `show` and `certificate`: this member's key.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,15 +10,16 @@ use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::{MemberName, ParticipantId};
 
-use crate::identity::{self, IdentityError};
+use svdr_cli::signing_key::{self, SigningKeyError};
 
 pub mod certificate;
+pub mod client_folder;
 
 use certificate::{CertificateArgs, CertificateCommandError};
 
-/// What can be done with an identity.
+/// What can be done with a signing key.
 #[derive(Debug, Subcommand)]
-pub enum IdentityCommand {
+pub enum KeyCommand {
     /// Make a new key; never over an existing file
     New(NewArgs),
     /// Show the public key and the `[[member]]` entry to send to the convener
@@ -27,9 +28,9 @@ pub enum IdentityCommand {
     Certificate(CertificateArgs),
 }
 
-/// Arguments of `identity new`.
+/// Arguments of `key new`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-agent identity new --out identity.key\n\n\
+#[command(after_help = "Example: svdr-agent key new --out signing.key\n\n\
     The file is PKCS#8 in PEM with mode 0600. It signs in this SV's name: keep it as you keep the node's keys.")]
 pub struct NewArgs {
     /// The file to write; must not exist
@@ -37,9 +38,9 @@ pub struct NewArgs {
     pub out: PathBuf,
 }
 
-/// Arguments of `identity show`.
+/// Arguments of `key show`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: svdr-agent identity show identity.key --name Digital-Asset-1 \\\n    \
+#[command(after_help = "Example: svdr-agent key show signing.key --name Digital-Asset-1 \\\n    \
     --participant PAR::Digital-Asset-1::1220…")]
 pub struct ShowArgs {
     /// The key file
@@ -52,12 +53,12 @@ pub struct ShowArgs {
     pub participant: Option<ParticipantId>,
 }
 
-/// Why an identity command failed.
+/// Why a key command failed.
 #[derive(Debug, thiserror::Error)]
-pub enum IdentityCommandError {
+pub enum KeyCommandError {
     /// The key cannot be made or read.
     #[error(transparent)]
-    Identity(#[from] IdentityError),
+    Identity(#[from] SigningKeyError),
     /// No certificate is written.
     #[error(transparent)]
     Certificate(#[from] CertificateCommandError),
@@ -66,12 +67,12 @@ pub enum IdentityCommandError {
     Print(#[source] io::Error),
 }
 
-impl CommandError for IdentityCommandError {
+impl CommandError for KeyCommandError {
     fn exit(&self) -> Exit {
         match self {
-            IdentityCommandError::Identity(error) => error.exit(),
-            IdentityCommandError::Certificate(error) => error.exit(),
-            IdentityCommandError::Print(_) => Exit::Failed,
+            KeyCommandError::Identity(error) => error.exit(),
+            KeyCommandError::Certificate(error) => error.exit(),
+            KeyCommandError::Print(_) => Exit::Failed,
         }
     }
 }
@@ -82,26 +83,26 @@ struct Document {
     fingerprint: String,
 }
 
-/// Runs one of the identity commands.
+/// Runs one of the key commands.
 ///
 /// # Errors
 /// Where the key or the output cannot be read or written.
-pub fn run(command: &IdentityCommand, output: Output) -> Result<(), IdentityCommandError> {
+pub fn run(command: &KeyCommand, output: Output) -> Result<(), KeyCommandError> {
     match command {
-        IdentityCommand::New(args) => {
-            let key = identity::create(&args.out)?;
-            let next = format!("\nNext: svdr-agent identity show {}", args.out.display());
+        KeyCommand::New(args) => {
+            let key = signing_key::create(&args.out)?;
+            let next = format!("\nNext: svdr-agent key show {}", args.out.display());
             print(&key, &next, output)
         }
-        IdentityCommand::Show(args) => {
-            let key = identity::read(&args.key)?.verifying_key().into();
+        KeyCommand::Show(args) => {
+            let key = signing_key::read(&args.key)?.verifying_key().into();
             print(&key, &format!("\n{}", member_entry(args, &key)), output)
         }
-        IdentityCommand::Certificate(args) => Ok(certificate::run(args, output)?),
+        KeyCommand::Certificate(args) => Ok(certificate::run(args, output)?),
     }
 }
 
-fn print(key: &PublicKey, more: &str, output: Output) -> Result<(), IdentityCommandError> {
+fn print(key: &PublicKey, more: &str, output: Output) -> Result<(), KeyCommandError> {
     let document = Document { public_key: key.to_string(), fingerprint: key.fingerprint().to_string() };
     let printed = match output {
         Output::Json => output::print_json(&document),
@@ -110,7 +111,7 @@ fn print(key: &PublicKey, more: &str, output: Output) -> Result<(), IdentityComm
             document.public_key, document.fingerprint
         )),
     };
-    printed.map_err(IdentityCommandError::Print)
+    printed.map_err(KeyCommandError::Print)
 }
 
 /// The entry of the roster, ready to be sent; what is not known stands in capitals.
