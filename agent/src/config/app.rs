@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use svdr_protocol::text::hidden_in;
+
 use super::Deliver;
 use super::reader::Section;
 use crate::sources::app::BaseUrl;
@@ -113,7 +115,7 @@ fn mode(text: &str) -> Result<Mode, String> {
 /// A folder as the app sees it: not of this machine, so it is only text.
 pub(crate) fn app_folder(text: &str) -> Result<String, String> {
     let folder = text.trim_end_matches('/');
-    match folder.starts_with('/') && !folder.chars().any(char::is_control) {
+    match folder.starts_with('/') && hidden_in(folder).is_none() {
         true => Ok(folder.to_owned()),
         false => Err(format!(
             "expected the absolute path of a folder, as the SV app sees it, like /domain-upgrade-dump; found {text:?}"

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use svdr_protocol::statement::MAX_URL_LEN;
+use svdr_protocol::text::hidden_in;
 
 /// Where an endpoint listens that nothing is said about: all addresses, the port beside the coordinator's.
 pub const DEFAULT_LISTEN: &str = "0.0.0.0:7444";
@@ -43,7 +44,7 @@ pub fn party(text: &str) -> Result<String, DonorTextError> {
             && !fingerprint.is_empty()
             && fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit())
     });
-    let fits = text.len() <= 255 && !text.chars().any(char::is_control);
+    let fits = text.len() <= 255 && hidden_in(text).is_none();
     if is_party && fits { Ok(text.to_owned()) } else { Err(DonorTextError::Party { found: text.to_owned() }) }
 }
 

@@ -1,6 +1,7 @@
 //! The runbook as text, as Markdown, and as a shell script that asks before every step.
 
 use svdr_protocol::milestone::Step;
+use svdr_protocol::text::without_hidden;
 
 use super::words::{quoted, variables};
 use super::{Line, Task, Values};
@@ -103,7 +104,7 @@ pub fn markdown(values: &Values, tasks: &[Task]) -> String {
 /// As a script for a POSIX shell, which asks before each step, stops at the first command that fails, and can be run
 /// again.
 pub fn script(values: &Values, tasks: &[Task]) -> String {
-    let mut text = format!("{SHEBANG}\n# {}.\nset -eu\n\n", title(values).replace(char::is_control, " "));
+    let mut text = format!("{SHEBANG}\n# {}.\nset -eu\n\n", without_hidden(&title(values)));
     for (name, meaning) in variables(all_lines(tasks)) {
         text += &format!(": \"${{{name}:?set it to {meaning}}}\"\n");
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use svdr_protocol::text::without_hidden;
+
 /// A variable of the shell that the operator sets, named as the Splice documentation names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Variable {
@@ -108,10 +110,8 @@ impl fmt::Display for Line {
     }
 }
 
-/// `text` as a shell takes it. Control characters, which no argument here needs, are left out: a terminal may act on
-/// them.
+/// `text` as a shell takes it. Characters that a terminal may act on, which no argument here needs, become spaces.
 pub(super) fn quoted(text: &str) -> String {
-    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
     // It fails on a NUL byte alone, which is a control character.
-    shlex::try_quote(&clean).map(|quoted| quoted.into_owned()).unwrap_or_default()
+    shlex::try_quote(&without_hidden(text)).map(|quoted| quoted.into_owned()).unwrap_or_default()
 }

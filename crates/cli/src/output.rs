@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 pub use comfy_table;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+use svdr_protocol::text::shown_in_json;
 
 /// The form that facts are printed in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -42,7 +43,7 @@ pub fn print_json(document: &impl Serialize) -> io::Result<()> {
     } else {
         serde_json::to_string(document)
     };
-    print(&text.map_err(io::Error::from)?)
+    print(&shown_in_json(&text.map_err(io::Error::from)?))
 }
 
 /// An empty table with the programs' common look: no frame, as wide as the terminal.

@@ -5,6 +5,7 @@
 //! The dump that is delivered lies one folder higher, with its payload files beside it, so the two paths are
 //! rewritten. Nothing but one file right in the export's own folder is accepted: no other folder, no `..`.
 
+use svdr_protocol::text::hidden_in;
 use svdr_protocol::time::Timestamp;
 
 /// Microseconds in a millisecond.
@@ -60,7 +61,7 @@ impl Relocation {
     pub fn file<'p>(&self, path: &'p str) -> Option<&'p str> {
         let file = path.strip_prefix(&self.app_folder())?.strip_prefix('/')?;
         let plain = !file.is_empty() && !matches!(file, "." | "..");
-        (plain && !file.contains(|c: char| c == '/' || c.is_control())).then_some(file)
+        (plain && !file.contains('/') && hidden_in(file).is_none()).then_some(file)
     }
 
     /// The name that a payload's file gets. Without the colons of the app's own, at which `kubectl cp` takes a file

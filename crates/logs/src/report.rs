@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use svdr_protocol::evidence::document::{EvidenceDocument, OutsideRoster};
 use svdr_protocol::evidence::{Evidence, LogSpan, MAX_TICKS, Observations};
 use svdr_protocol::span;
-use svdr_protocol::text::shown;
+use svdr_protocol::text::shown_in_line;
 use svdr_protocol::time::{Tick, Timestamp};
 
 use super::canton::LineTime;
@@ -58,7 +58,7 @@ pub(super) fn document(
     let mut document = EvidenceDocument::new(&evidence, request.roster);
     document.sources = read.iter().map(|read| read.source.clone()).collect();
     for source in &mut document.sources {
-        source.path = shown(&source.path);
+        source.path = shown_in_line(&source.path);
     }
     document.outside_roster = OutsideRoster { matches, participants };
     let mut warnings = Warnings(Vec::new());
@@ -135,7 +135,7 @@ struct Warnings(Vec<String>);
 impl Warnings {
     /// Adds a warning. What logs and paths put into it must not drive a terminal.
     fn say(&mut self, warning: &str) {
-        self.0.push(shown(warning).replace('\n', "\\n"));
+        self.0.push(shown_in_line(warning));
     }
 
     fn about_sources(&mut self, read: &[Read]) {

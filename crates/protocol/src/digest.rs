@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
-use crate::names::excerpt;
+use crate::text::excerpt;
 
 const PREFIX: &str = "sha256:";
 /// Characters of a malformed digest that an error quotes.

@@ -10,6 +10,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use crate::text::shown_in_line;
+
 /// Begins the second part of an error's text.
 const HELP: &str = "\nhelp: ";
 
@@ -83,7 +85,7 @@ impl Told {
         told
     }
 
-    /// The error in one line, for log lines: `error: cause: cause (help)`.
+    /// The error in one line that is safe to show, for log lines: `error: cause: cause (help)`.
     pub fn in_one_line(&self) -> String {
         let mut line = self.error.clone();
         for cause in &self.because {
@@ -95,7 +97,7 @@ impl Told {
             line.push_str(help);
             line.push(')');
         }
-        line.replace('\n', " ")
+        shown_in_line(&line.replace('\n', " "))
     }
 }
 

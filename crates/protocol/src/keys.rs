@@ -9,7 +9,7 @@ use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::digest::Digest;
-use crate::names::excerpt;
+use crate::text::excerpt;
 
 const PREFIX: &str = "ed25519:";
 const KEY_LEN: usize = 32;

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::text::{self, excerpt};
+
 /// Characters of a fingerprint that Canton's logs show.
 pub const SHORT_FINGERPRINT_LEN: usize = 12;
 /// The longest identifier of a Daml party or participant, in characters (Canton's `String185`).
@@ -27,21 +29,13 @@ const SHA256_FINGERPRINT_PREFIX: &str = "1220";
 /// pasted into the wrong field.
 const EXCERPT_LEN: usize = 80;
 
-/// The beginning of `text`, for an error that quotes it.
-pub(crate) fn excerpt(text: &str, len: usize) -> String {
-    match text.char_indices().nth(len) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
 /// Why a text is not a name, a participant or a synchronizer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// A member's or observer's name is empty, too long, or holds what cannot be shown.
     #[error(
-        "{found:?} is not a name; expected 1 to {MAX_NAME_LEN} bytes, without control characters \
-         and without white space at either end"
+        "{found:?} is not a name; expected 1 to {MAX_NAME_LEN} bytes, without control \
+         or invisible characters and without white space at either end"
     )]
     Name {
         /// The text as given.
@@ -90,19 +84,13 @@ impl FromStr for MemberName {
     fn from_str(text: &str) -> Result<MemberName, NameError> {
         let fits = (1..=MAX_NAME_LEN).contains(&text.len())
             && text.trim() == text
-            && !text.chars().any(|c| c.is_control() || is_invisible(c));
+            && text::hidden_in(text).is_none();
         if fits {
             Ok(MemberName(text.to_owned()))
         } else {
             Err(NameError::Name { found: excerpt(text, EXCERPT_LEN) })
         }
     }
-}
-
-/// Characters that change how the text around them is shown, without being seen: two names that look the same
-/// on an operator's screen must be the same.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{00ad}' | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 impl fmt::Display for MemberName {

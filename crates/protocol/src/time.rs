@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::names::excerpt;
+use crate::text::excerpt;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 

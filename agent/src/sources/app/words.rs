@@ -7,6 +7,7 @@
 use std::fmt;
 
 use serde::Deserialize;
+use svdr_protocol::text::{excerpt, shown_in_line};
 
 use super::secret::{PLACEHOLDER, Secret};
 
@@ -77,25 +78,7 @@ pub(super) fn shown(text: &str, secrets: &[&Secret]) -> String {
     for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
         text = text.replace(secret.expose(), PLACEHOLDER);
     }
-    let cut = text.char_indices().nth(MAX_SHOWN).map(|(at, _)| at);
-    let mut out: String =
-        text[..cut.unwrap_or(text.len())].chars().map(Escaped).map(|c| c.to_string()).collect();
-    if cut.is_some() {
-        out.push('…');
-    }
-    out
-}
-
-/// A character that is printed as it is where it can neither move the cursor nor hide.
-struct Escaped(char);
-
-impl fmt::Display for Escaped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let steers = self.0.is_control()
-            || matches!(self.0, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if steers { write!(f, "{}", self.0.escape_default()) } else { fmt::Write::write_char(f, self.0) }
-    }
+    shown_in_line(&excerpt(&text, MAX_SHOWN))
 }
 
 /// The text of a page: what stands outside tags, `<style>` and `<script>`, its white space joined.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use svdr_files::FileError;
 use svdr_protocol::failure::{CommandError, Exit, Told};
-use svdr_protocol::text::shown;
 use tokio::task::JoinError;
 
 use super::tries::TryError;
@@ -218,5 +217,5 @@ impl CommandError for FetchError {
 
 /// An error and its causes on one line, for the log.
 pub(crate) fn in_one_line(error: &dyn Error) -> String {
-    shown(&Told::of(error).in_one_line())
+    Told::of(error).in_one_line()
 }

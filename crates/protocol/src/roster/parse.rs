@@ -86,7 +86,7 @@ pub enum MistakeKind {
     Key(#[from] PublicKeyError),
     /// The network has no name that can be shown.
     #[error(
-        "the network's name {found:?} cannot be shown on a line; use a short name without control characters, for example \"MainNet\""
+        "the network's name {found:?} cannot be shown on a line; use a short name without control or invisible characters, for example \"MainNet\""
     )]
     Network {
         /// The name found.

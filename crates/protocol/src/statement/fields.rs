@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{SessionId, StatementError};
 use crate::digest::Digest;
 use crate::names::{MemberName, NameError};
+use crate::text;
 use crate::time::Timestamp;
 
 /// The longest text that a person gives as a reason or a note, in bytes: a paragraph.
@@ -17,9 +18,9 @@ pub const MAX_SHORT_TEXT_LEN: usize = 128;
 /// session.
 pub const MAX_ROUND: u32 = 1000;
 
-/// `text` as a statement may carry it: on one line, without control characters, cut to `limit` bytes.
+/// `text` as a statement may carry it: on one line, without control or invisible characters, cut to `limit` bytes.
 pub fn shortened(text: &str, limit: usize) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean = text::without_hidden(text);
     let clean = clean.trim();
     if clean.len() <= limit {
         return clean.to_owned();
@@ -29,7 +30,8 @@ pub fn shortened(text: &str, limit: usize) -> String {
     while !clean.is_char_boundary(end) {
         end -= 1;
     }
-    format!("{}{DOTS}", clean.get(..end).unwrap_or_default())
+    // The loop ends where a character begins, at 0 at the latest.
+    format!("{}{DOTS}", &clean[..end])
 }
 
 /// Reads the fields of one member's statement.
@@ -104,15 +106,20 @@ impl<'a> Fields<'a> {
 
     /// A reason or a note, of at most [`MAX_REASON_LEN`] bytes.
     pub(super) fn reason(&self, field: &'static str, text: String) -> Result<String, StatementError> {
-        self.text(field, text, MAX_REASON_LEN, "at most 1024 bytes without control characters")
+        self.text(field, text, MAX_REASON_LEN, "at most 1024 bytes without control or invisible characters")
     }
 
     /// A name or a title, of at most [`MAX_SHORT_TEXT_LEN`] bytes.
     pub(super) fn short_text(&self, field: &'static str, text: String) -> Result<String, StatementError> {
-        self.text(field, text, MAX_SHORT_TEXT_LEN, "at most 128 bytes without control characters")
+        self.text(
+            field,
+            text,
+            MAX_SHORT_TEXT_LEN,
+            "at most 128 bytes without control or invisible characters",
+        )
     }
 
-    /// A text of at most `most` bytes, without control characters.
+    /// A text of at most `most` bytes, without control or invisible characters.
     pub(super) fn text(
         &self,
         field: &'static str,
@@ -123,8 +130,10 @@ impl<'a> Fields<'a> {
         if text.len() > most {
             return Err(self.error(field, format!("{} bytes", text.len()), expected));
         }
-        match text.chars().find(|c| c.is_control()) {
-            Some(control) => Err(self.error(field, format!("the character {control:?}"), expected)),
+        match text::hidden_in(&text) {
+            Some(hidden) => {
+                Err(self.error(field, format!("the character {}", hidden.escape_default()), expected))
+            }
             None => Ok(text),
         }
     }

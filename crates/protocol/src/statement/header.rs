@@ -8,8 +8,9 @@ use svdr_proto::v1;
 use super::StatementError;
 use super::fields::Fields;
 use crate::digest::Digest;
-use crate::names::{MemberName, excerpt};
+use crate::names::MemberName;
 use crate::roster::Roster;
+use crate::text::excerpt;
 
 const SESSION_LEN: usize = 16;
 /// Characters of a malformed session id that an error quotes.
