@@ -14,9 +14,6 @@ use svdr_protocol::failure::Exit;
 pub mod serve;
 pub mod session;
 
-/// Name and version of this program, as statements and pages name it.
-pub const SOFTWARE: &str = concat!("svdr-coordinator ", env!("CARGO_PKG_VERSION"));
-
 /// The bulletin board of a network-wide recovery.
 ///
 /// Stores and forwards what super validators sign, and decides nothing: every agent verifies every signature and

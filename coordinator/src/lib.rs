@@ -21,3 +21,4 @@ pub mod refusal;
 pub mod server;
 pub mod service;
 pub mod status;
+mod version;

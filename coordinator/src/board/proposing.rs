@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::sessions::Sessions;
-use crate::commands::SOFTWARE;
 use crate::incoming::Incoming;
 use crate::proposer::{Decision, decide, threshold_reported};
+use crate::version::SOFTWARE;
 
 /// The name that the coordinator signs with; made longer where a member has it.
 const OWN_NAME: &str = "coordinator";

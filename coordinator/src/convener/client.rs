@@ -23,7 +23,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::config::{Config, ConfigError};
-use crate::commands::SOFTWARE;
+use crate::version::SOFTWARE;
 
 /// Why a coordinator could not be asked, or what it said does not hold.
 #[derive(Debug, thiserror::Error)]
