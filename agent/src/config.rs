@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use svdr_client::Coordinator;
 use svdr_protocol::failure::{CommandError, Exit};
-use svdr_protocol::keys::PublicKey;
 use toml::de::DeTable;
 
 use crate::sources::app::UrlError;
@@ -46,15 +46,6 @@ pub enum Approval {
     Operator,
     /// The agent signs whatever its own recomputation confirms and covers this SV.
     Automatic,
-}
-
-/// A coordinator that this agent may talk to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Coordinator {
-    /// Its address.
-    pub url: String,
-    /// The key that its TLS certificate has to carry.
-    pub key: PublicKey,
 }
 
 /// `[evidence]`: where this SV's logs are.

@@ -10,7 +10,6 @@ pub mod deliver;
 pub mod donate;
 pub mod envelope_lines;
 pub mod identities;
-pub mod link;
 pub mod operator;
 pub mod replica;
 pub mod run;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use svdr_client::{Coordinator, Coordinators};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::evidence::Evidence;
@@ -28,9 +29,8 @@ use svdr_protocol::vote::Voter;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::config::{Approval, Coordinator};
-use crate::link::Link;
-use crate::replica::{self, View, ViewError};
+use crate::config::Approval;
+use crate::replica::{self, Replica, ReplicaError};
 use crate::sources::fetch::in_one_line;
 use crate::store::{DumpRecord, Signer, Store};
 
@@ -95,8 +95,8 @@ pub struct Ended {
 struct Driver {
     settings: Settings,
     store: Store,
-    view: View,
-    others: Vec<View>,
+    view: Replica,
+    others: Vec<Replica>,
     /// Tells the courier that the store has something new.
     nudges: mpsc::Sender<()>,
     /// What a coordinator has said to have.
@@ -120,10 +120,10 @@ struct Driver {
 /// [`RunError`] where going on cannot help. Everything else is told and tried again.
 pub async fn run(settings: Settings, store: Store) -> Result<Ended, RunError> {
     let _claim = store.claim_run()?;
-    let link = Link::new(settings.coordinators.clone(), &settings.signer.key)?;
+    let coordinators = Coordinators::new(settings.coordinators.clone(), &settings.signer.key)?;
     let session = match settings.session {
         Some(session) => session,
-        None => choose::choose(&link, &store, settings.drill).await?,
+        None => choose::choose(&coordinators, &store, settings.drill).await?,
     };
     let me = settings.signer.member.clone();
     let others = replica::others(&store, &settings.roster, &me, session)?;
@@ -131,7 +131,14 @@ pub async fn run(settings: Settings, store: Store) -> Result<Ended, RunError> {
     let bound = bound.filter(|other| binds(other, &me)).map(|other| other.session().id()).collect();
     let (events, mut incoming) = mpsc::channel(EVENTS_IN_FLIGHT);
     let (nudges, nudged) = mpsc::channel(1);
-    let courier = Courier::new(link, store.clone(), (session, bound), events, nudged);
+    let courier = Courier::new(
+        coordinators,
+        store.clone(),
+        Arc::clone(&settings.roster),
+        (session, bound),
+        events,
+        nudged,
+    );
     let courier = tokio::spawn(courier.run());
     let opened = open(&settings, &store, session, &mut incoming).await;
     let driven = match opened {
@@ -161,7 +168,7 @@ pub async fn run(settings: Settings, store: Store) -> Result<Ended, RunError> {
 }
 
 /// Whether this member has promised something in a session that is not completed.
-fn binds(other: &View, me: &MemberName) -> bool {
+fn binds(other: &Replica, me: &MemberName) -> bool {
     let session = other.session();
     let promised = |body: &Body| matches!(body, Body::Agreement(_) | Body::Attestation(_));
     let mut own = session.statements().filter(|one| one.by_member() && one.signer() == me);
@@ -170,7 +177,7 @@ fn binds(other: &View, me: &MemberName) -> bool {
 
 /// A session that is known.
 struct Opened {
-    view: View,
+    view: Replica,
     acknowledged: HashSet<Digest>,
     is_caught_up: bool,
 }
@@ -184,14 +191,14 @@ async fn open(
 ) -> Result<Opened, RunError> {
     let me = &settings.signer.member;
     let mut acknowledged = HashSet::new();
-    let mut view = View::stored(store, &settings.roster, me, session)?;
+    let mut view = Replica::stored(store, &settings.roster, me, session)?;
     let mut teller = Teller::default();
     let mut is_caught_up = false;
     while view.is_none() {
         match incoming.recv().await {
             Some(Event::Received { session: of, statements, .. }) if of == session => {
                 acknowledged.extend(statements.iter().map(Envelope::digest));
-                view = View::open(store, &settings.roster, me, session, &statements)?;
+                view = Replica::open(store, &settings.roster, me, session, &statements)?;
             }
             Some(Event::CaughtUp) => {
                 is_caught_up = true;
@@ -260,9 +267,9 @@ impl Driver {
                 let others = self.others.iter_mut();
                 let mut views = std::iter::once(&mut self.view).chain(others);
                 if let Some(view) = views.find(|view| view.session().id() == session) {
-                    let before = view.left_out();
+                    let before = view.invalid();
                     view.absorb(&self.store, &statements)?;
-                    left_out.fetch_add(view.left_out() - before, Ordering::Relaxed);
+                    left_out.fetch_add(view.invalid() - before, Ordering::Relaxed);
                 }
                 Ok(())
             }
@@ -287,7 +294,7 @@ impl Driver {
             return Ok(None);
         }
         let record = self.store.record(&self.settings.roster)?;
-        let others: Vec<&Session> = self.others.iter().map(View::session).collect();
+        let others: Vec<&Session> = self.others.iter().map(Replica::session).collect();
         let session = self.view.session();
         let me = &self.settings.signer.member;
         let situation = Situation {
@@ -380,11 +387,11 @@ impl Driver {
     }
 }
 
-impl From<ViewError> for RunError {
-    fn from(error: ViewError) -> RunError {
+impl From<ReplicaError> for RunError {
+    fn from(error: ReplicaError) -> RunError {
         match error {
-            ViewError::Store(error) => RunError::Store(error),
-            error => RunError::View(error),
+            ReplicaError::Store(error) => RunError::Store(error),
+            error => RunError::Replica(error),
         }
     }
 }

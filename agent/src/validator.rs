@@ -15,7 +15,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use svdr_protocol::certificate::{AgreementCertificate, CompletionCertificate};
-use svdr_protocol::dsse::Envelope;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{Body, RoundOf, SessionId, Verified};
@@ -61,26 +60,15 @@ impl Recovery {
         Recovery::of_report(verifier.finish(), &path.display().to_string(), roster, wanted)
     }
 
-    /// Checks what a coordinator gives for a certificate; `from` says in errors where it is from.
+    /// Takes a certificate that was checked already, as a coordinator's is.
     ///
     /// # Errors
-    /// [`RecoveryError`], where anything of it does not hold.
-    pub fn of_envelopes(
-        envelopes: Vec<Envelope>,
-        from: &str,
-        roster: &Roster,
+    /// [`RecoveryError`] if it is not what is wanted.
+    pub fn of_certificate(
+        certificate: CompletionCertificate,
         wanted: Wanted,
     ) -> Result<Recovery, RecoveryError> {
-        let mut statements = Vec::new();
-        for (at, envelope) in envelopes.into_iter().enumerate() {
-            let read = Verified::read(envelope, roster).map_err(|source| RecoveryError::Line {
-                from: from.to_owned(),
-                line: at + 1,
-                source: Box::new(source.into()),
-            });
-            statements.push(Arc::new(read?));
-        }
-        Recovery::of_statements(statements, from, roster, wanted)
+        Recovery(certificate).accepted(wanted)
     }
 
     fn of_report(

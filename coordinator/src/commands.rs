@@ -68,7 +68,7 @@ impl CommandLine {
         match self.command {
             Command::Serve(args) => Ok(serve::run(&args, self.output)?),
             Command::Roster(command) => Ok(roster::run(&command, self.output)?),
-            Command::Session(args) => Ok(session::run(&args, self.output)?),
+            Command::Session(args) => session::run(&args, self.output),
             Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),
             Command::ManPages(args) => Ok(completions::run_man_pages(&args, CommandLine::command())?),
         }

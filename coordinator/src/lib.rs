@@ -2,12 +2,11 @@
 //!
 //! It orders signed statements, keeps them in a journal and hands them out. It has no authority: whatever it
 //! says, members check against the signatures of other members. `server` and `service` are the wire, `board` owns
-//! the sessions, `journal` keeps them, `convener` and `commands` are the command line.
+//! the sessions, `journal` keeps them, `commands` is the command line.
 
 pub mod board;
 pub mod clients;
 pub mod commands;
-pub mod convener;
 #[cfg(test)]
 mod fixture;
 pub mod incoming;

@@ -1,19 +1,7 @@
-//! Limits on everything that a client controls, each with its reason. Those of the wire itself are in
-//! [`svdr_proto::limits`].
+//! Limits on everything that a client controls, each with its reason. Those that clients keep as well, of the wire and of
+//! what one member may submit, are in [`svdr_proto::limits`].
 
 use std::time::Duration;
-
-/// Statements of one member in one session. An honest member signs a few dozen; an agent that reports evidence
-/// anew every minute for two days, 2,880.
-pub const MAX_STATEMENTS_PER_MEMBER: u64 = 4096;
-
-/// Bytes of one member's statements in one session. An evidence has a fifth of a MiB where logs are as they
-/// should be, and four at most; they are kept in memory, so that 128 members that all go to the limit take 2 GiB.
-pub const MAX_BYTES_PER_MEMBER: u64 = 16 << 20;
-
-/// Proposals of other coordinators that one member may hand on in one session: as many as there are rounds in a
-/// session that goes badly. Their keys are in no roster, so that it is the member that answers for them.
-pub const MAX_FOREIGN_PROPOSALS: u64 = 64;
 
 /// Sessions of one coordinator: a network that has a recovery a day, and drills, has enough for half a year.
 pub const MAX_SESSIONS: usize = 512;

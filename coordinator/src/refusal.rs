@@ -1,15 +1,14 @@
 //! Why a call is refused: whose fault it is, and what to do.
 
-use svdr_proto::limits::MAX_CERTIFICATE_LEN;
+use svdr_proto::limits::{
+    MAX_BYTES_PER_MEMBER, MAX_CERTIFICATE_LEN, MAX_FOREIGN_PROPOSALS_PER_MEMBER, MAX_STATEMENTS_PER_MEMBER,
+};
 use svdr_protocol::dsse::EnvelopeError;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::{NotAccepted, Phase};
 use svdr_protocol::statement::{SessionId, SessionIdError, StatementError};
 
-use crate::limits::{
-    CALLS_PER_SECOND, MAX_BYTES_PER_MEMBER, MAX_FOREIGN_PROPOSALS, MAX_SESSIONS, MAX_STATEMENTS_PER_MEMBER,
-    MAX_STREAMS_PER_CLIENT,
-};
+use crate::limits::{CALLS_PER_SECOND, MAX_SESSIONS, MAX_STREAMS_PER_CLIENT};
 
 /// Why a call is refused.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +124,7 @@ pub enum Refusal {
     },
     /// The client handed on too many proposals of other coordinators.
     #[error(
-        "{client} has submitted {MAX_FOREIGN_PROPOSALS} proposals of other coordinators in session \
+        "{client} has submitted {MAX_FOREIGN_PROPOSALS_PER_MEMBER} proposals of other coordinators in session \
          {session}, which is the limit\n\
          help: ask a convener to propose"
     )]

@@ -12,6 +12,18 @@ pub const MAX_MESSAGE_LEN: usize = (4 << 20) + (64 << 10);
 /// take 8 MiB. A client takes so much for that call alone.
 pub const MAX_CERTIFICATE_LEN: usize = 16 << 20;
 
+/// Statements of one member in one session. An honest member signs a few dozen; an agent that reports evidence anew every
+/// minute for two days, 2,880.
+pub const MAX_STATEMENTS_PER_MEMBER: u64 = 4096;
+
+/// Bytes of one member's statements in one session. An evidence has a fifth of a MiB if logs are as they should be, and
+/// four at most; they are kept in memory, so that 128 members that all go to the limit take 2 GiB.
+pub const MAX_BYTES_PER_MEMBER: u64 = 16 << 20;
+
+/// Proposals of other coordinators that one member may hand on in one session: as many as there are rounds in a session
+/// that goes badly. Their keys are in no roster, so that it is the member that answers for them.
+pub const MAX_FOREIGN_PROPOSALS_PER_MEMBER: u64 = 64;
+
 /// The longest list of HTTP/2 headers, in bytes: gRPC sends a dozen short ones.
 pub const MAX_HEADER_LIST_LEN: u32 = 16 << 10;
 

@@ -20,7 +20,7 @@ use svdr_protocol::dsse::Envelope;
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::receipt::Chain;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::statement::SessionId;
+use svdr_protocol::statement::{SessionId, Statement};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
@@ -89,7 +89,15 @@ pub enum OnRead {
     Junk,
     /// With a message that is longer than any may be.
     Huge,
+    /// With what it is told to show, and then with the end of the stream.
+    End,
+    /// With what it is told to show, and then [`FLOOD_LEN`] proposals that are valid, each with its receipt: anybody can
+    /// make a key to sign them with.
+    Flood,
 }
+
+/// The entries of a flood: more than any client may take of them, and few enough that one which takes them all ends.
+pub const FLOOD_LEN: u64 = 20_000;
 
 /// A lying coordinator.
 pub struct Liar {
@@ -120,12 +128,16 @@ struct State {
     /// Sessions of which it shows nothing more that is submitted.
     withheld: HashSet<SessionId>,
     keep_alives: u64,
+    /// The positions from which it was watched.
+    watched: Vec<u64>,
     /// What it gives for a certificate, of whichever session.
     certificate: Vec<Envelope>,
     on_submit: OnSubmit,
     on_stream: OnStream,
     on_transcript: OnRead,
     on_watch: OnRead,
+    /// What a flood consists of.
+    flood: Option<Statement>,
 }
 
 impl State {
@@ -201,6 +213,11 @@ impl Liar {
         (format!("https://{}", self.address), self.key.to_string())
     }
 
+    /// Lists this.
+    pub fn list_as(&self, summary: v1::SessionSummary) {
+        self.shared.change(|state| state.listed.insert(0, summary));
+    }
+
     /// Lists a session as open.
     pub fn list(&self, session: SessionId, drill: bool) {
         let summary = v1::SessionSummary {
@@ -209,7 +226,7 @@ impl Liar {
             state: v1::SessionState::Gathering.into(),
             ..v1::SessionSummary::default()
         };
-        self.shared.change(|state| state.listed.insert(0, summary));
+        self.list_as(summary);
     }
 
     /// Shows a statement at the end of a session's transcript, with a receipt that continues it.
@@ -271,27 +288,37 @@ impl Liar {
         self.shared.change(|state| state.on_watch = what);
     }
 
+    /// Floods with this proposal, signed under one sequence number after the other, who asks for it.
+    pub fn flood(&self, proposal: Statement) {
+        self.shared.change(|state| state.flood = Some(proposal));
+    }
+
     /// What it was given so far, in order.
     pub fn submitted(&self) -> Vec<Envelope> {
         self.shared.lock().submitted.clone()
     }
 
+    /// Waits until somebody watches from this position on; false where that takes too long.
+    pub fn wait_for_watch(&self, from: u64) -> bool {
+        self.wait(|state| state.watched.contains(&from).then_some(())).is_some()
+    }
+
     /// Waits until it was given a statement that is as wanted, and gives it; none where that takes too long.
     pub fn wait_for<T>(&self, wanted: impl Fn(&Envelope) -> Option<T>) -> Option<T> {
-        self.wait(|submitted| submitted.iter().find_map(&wanted))
+        self.wait(|state| state.submitted.iter().find_map(&wanted))
     }
 
     /// Waits until it was given so many statements that are as wanted; false where that takes too long.
     pub fn wait_for_count(&self, count: usize, wanted: impl Fn(&Envelope) -> bool) -> bool {
-        let enough = |submitted: &[Envelope]| submitted.iter().filter(|one| wanted(one)).count() >= count;
-        self.wait(|submitted| enough(submitted).then_some(())).is_some()
+        let enough = |state: &State| state.submitted.iter().filter(|one| wanted(one)).count() >= count;
+        self.wait(|state| enough(state).then_some(())).is_some()
     }
 
-    fn wait<T>(&self, look: impl Fn(&[Envelope]) -> Option<T>) -> Option<T> {
+    fn wait<T>(&self, look: impl Fn(&State) -> Option<T>) -> Option<T> {
         let end = Instant::now() + LIMIT;
         let mut state = self.shared.lock();
         loop {
-            if let Some(found) = look(&state.submitted) {
+            if let Some(found) = look(&state) {
                 return Some(found);
             }
             let left = end.checked_duration_since(Instant::now())?;

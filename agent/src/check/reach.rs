@@ -3,30 +3,30 @@
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use svdr_client::{Coordinator, Coordinators};
 
 use super::{Finding, explained};
-use crate::config::Coordinator;
-use crate::link::Link;
 use crate::sources::app::{Settings, SvApp};
 
 /// How long a coordinator has to answer.
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// Each coordinator, reached as this member.
-pub(super) async fn coordinators(coordinators: &[Coordinator], key: Option<&SigningKey>) -> Vec<Finding> {
+pub(super) async fn coordinators(configured: &[Coordinator], key: Option<&SigningKey>) -> Vec<Finding> {
     const NAME: &str = "coordinator";
     let Some(key) = key else {
         return vec![Finding::failed(NAME, "it is not asked before the signing key is right")];
     };
-    let link = match Link::new(coordinators.to_vec(), key) {
-        Ok(link) => link,
+    let coordinators = match Coordinators::new(configured.to_vec(), key) {
+        Ok(coordinators) => coordinators,
         Err(error) => return vec![Finding::failed(NAME, explained(&error))],
     };
     let mut findings = Vec::new();
-    for coordinator in link.coordinators() {
+    for coordinator in coordinators.configured() {
         let url = &coordinator.url;
         let asked = tokio::time::timeout(ANSWER, async {
-            let mut connection = link.connect_to(coordinator).await.map_err(|error| explained(&error))?;
+            let mut connection =
+                coordinators.connect_to(coordinator).await.map_err(|error| explained(&error))?;
             connection.sessions().await.map_err(|error| explained(&error))
         });
         findings.push(match asked.await {

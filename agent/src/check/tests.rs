@@ -274,7 +274,7 @@ async fn each_coordinator_is_asked_by_itself() {
     // Bound and closed again: nobody listens there.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let coordinator =
-        crate::config::Coordinator { url: format!("https://{closed}"), key: key(3).verifying_key().into() };
+        svdr_client::Coordinator { url: format!("https://{closed}"), key: key(3).verifying_key().into() };
     let findings = reach::coordinators(&[coordinator.clone(), coordinator], Some(&key(1))).await;
     assert_eq!(findings.len(), 2);
     assert!(

@@ -23,9 +23,10 @@ use crate::identities::{
     self, AgeIdentity, BackupFetchError, RecipientError, Recipients, SealError, Sealed, Sealing,
 };
 use crate::roster_file::{self, RosterFileError};
-use crate::sources::app::{RetryPolicy, Settings, SetupError, SvApp};
+use crate::sources::app::{Settings, SetupError, SvApp};
 use crate::sources::fetch::in_one_line;
 use svdr_cli::signing_key::{self, SigningKeyError};
+use svdr_client::retry::RetryPolicy;
 use svdr_dump::Identities;
 
 /// What to back up.

@@ -32,10 +32,11 @@ use crate::config::{ConfigError, Missing};
 use crate::donate::{self, Offer, OfferError, ServeError};
 use crate::operator::decide::{self, DecideError, Wish, any};
 use crate::operator::online::{Online, OnlineArgs, OnlineError, Seen};
-use crate::sources::app::{self, RetryPolicy, SetupError, SvApp};
+use crate::sources::app::{self, SetupError, SvApp};
 use crate::sources::fetch::{self, FetchError, KeepOrder};
 use crate::store::{DonationRecord, StoreError};
 use svdr_cli::screens::operator::signing;
+use svdr_client::retry::RetryPolicy;
 use svdr_dump::Expectations;
 
 /// Threads that run the network: with one, what is sent is never handed from processor to processor, and the others are
@@ -265,7 +266,7 @@ impl Donating<'_> {
         let session = seen.view.session();
         let round = shown_round(session).ok_or(DecideError::NoProposal { session: session.id() })?;
         let record = self.online.store.record(&self.online.roster)?;
-        let others: Vec<_> = seen.others.iter().map(crate::replica::View::session).collect();
+        let others: Vec<_> = seen.others.iter().map(crate::replica::Replica::session).collect();
         let voter = svdr_protocol::vote::Voter::new(self.online.me(), &record, session, &others);
         match voter.may_donate(round) {
             Decision::Sign((proposal, plan)) => Ok(Agreed { round, proposal, plan }),

@@ -18,10 +18,11 @@ use super::args::sv_app::{Resolved, SvAppArgs};
 use super::merge::{self, MergeCommandError};
 use crate::config::{AgentConfig, ConfigError};
 use crate::roster_file;
-use crate::sources::app::{RetryPolicy, Settings, SetupError, SvApp};
+use crate::sources::app::{Settings, SetupError, SvApp};
 use crate::sources::fetch::{self, App, FetchError, Made, Mode, Order, Way};
 use crate::sources::volume::{DUMP_FILE, set_folder};
 use svdr_cli::signing_key;
+use svdr_client::retry::RetryPolicy;
 use svdr_dump::{Document, Expectations, Identities, Parts};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.

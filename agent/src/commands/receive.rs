@@ -231,7 +231,7 @@ impl Receiving<'_> {
         proposal: &Digest,
     ) -> Result<Option<Agreement>, ReceiveCommandError> {
         let record = self.online.store.record(&self.online.roster).map_err(DecideError::from)?;
-        let others: Vec<_> = seen.others.iter().map(crate::replica::View::session).collect();
+        let others: Vec<_> = seen.others.iter().map(crate::replica::Replica::session).collect();
         let session = seen.view.session();
         let voter = Voter::new(self.online.me(), &record, session, &others);
         let refused = |refusal: Refusal| Err(DecideError::Refused(refusal).into());

@@ -11,7 +11,7 @@ use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId};
 
 use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
-use crate::replica::View;
+use crate::replica::Replica;
 use svdr_cli::screens::operator::next::current_proposal;
 use svdr_cli::screens::operator::review::{self, Review};
 
@@ -75,7 +75,7 @@ pub fn run(args: &ReviewArgs, output: Output) -> Result<(), ReviewError> {
         return Err(nothing());
     };
     let mut review = Review::of(session, digest, proposal, online.me());
-    let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
+    let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
     review.session = SessionFacts::among(session, &others);
     let printed = match output {
         Output::Json => output::print_json(&review),

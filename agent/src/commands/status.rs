@@ -14,6 +14,7 @@ use svdr_cli::screens::facts::SessionFacts;
 use svdr_cli::screens::heading::Style;
 use svdr_cli::screens::live::{self, Live};
 use svdr_cli::screens::short;
+use svdr_client::WatchEvent;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::Session;
@@ -21,9 +22,8 @@ use svdr_protocol::statement::SessionId;
 use svdr_protocol::text::shown;
 use svdr_protocol::vote::Voter;
 
-use crate::link::News;
 use crate::operator::online::{Online, OnlineArgs, OnlineError, Seen, block_on};
-use crate::replica::{Ledger, View};
+use crate::replica::{Ledger, Replica};
 use crate::sources::fetch::in_one_line;
 use crate::store::StoreError;
 use svdr_cli::screens::operator as screen;
@@ -115,13 +115,13 @@ pub fn run(args: &StatusArgs, output: Output) -> Result<(), StatusError> {
 
 fn next_of(online: &Online, seen: &Seen) -> Result<Next, StatusError> {
     let record = online.store.record(&online.roster)?;
-    let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
+    let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
     let session = seen.view.session();
     Ok(next(session, online.me(), &Voter::new(online.me(), &record, session, &others)))
 }
 
 fn facts_of(seen: &Seen) -> SessionFacts {
-    let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
+    let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
     SessionFacts::among(seen.view.session(), &others)
 }
 
@@ -199,33 +199,34 @@ impl Watcher<'_> {
     async fn watch(&mut self, seen: &mut Seen) -> Result<Result<(), OnlineError>, StatusError> {
         let Some(mut connection) = seen.connection.clone() else { return Ok(Ok(())) };
         let session = seen.view.session().id();
-        let mut ledger = match Ledger::open(&self.online.store, session, connection.coordinator()) {
-            Ok(ledger) => ledger,
-            Err(error) => return Ok(Err(error.into())),
-        };
+        let mut ledger =
+            match Ledger::open(&self.online.store, &self.online.roster, session, connection.coordinator()) {
+                Ok(ledger) => ledger,
+                Err(error) => return Ok(Err(error.into())),
+            };
         let mut watch = match connection.watch(session, ledger.next()).await {
             Ok(watch) => watch,
             Err(error) => return Ok(Err(error.into())),
         };
         let mut refresh = tokio::time::interval(REFRESH);
         loop {
-            let news = tokio::select! {
-                news = watch.next(&connection) => news,
+            let event = tokio::select! {
+                event = watch.next() => event,
                 _ = refresh.tick() => {
                     seen.view.refresh(&self.online.store)?;
                     self.show(seen)?;
                     continue;
                 }
             };
-            match news {
-                Ok(News::Entry(entry)) => {
+            match event {
+                Ok(WatchEvent::Entry(entry)) => {
                     if let Err(error) = ledger.follow(&self.online.store, std::slice::from_ref(&*entry)) {
                         return Ok(Err(error.into()));
                     }
                     seen.view.absorb(&self.online.store, &[entry.statement])?;
                     self.show(seen)?;
                 }
-                Ok(News::Alive { .. }) => {}
+                Ok(WatchEvent::KeepAlive) => {}
                 Err(error) => return Ok(Err(error.into())),
             }
         }

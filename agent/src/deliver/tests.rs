@@ -82,8 +82,7 @@ fn a_validator_delivers_the_dump_of_the_certificate_and_no_other() {
     let recovery = |drill: bool| {
         let (meeting, _) = completed(drill);
         let certificate = meeting.session.completion_certificate().unwrap();
-        let envelopes = certificate.statements().map(|one| one.envelope().clone()).collect();
-        Recovery::of_envelopes(envelopes, "here", &meeting.roster, Wanted { drill, session: None }).unwrap()
+        Recovery::of_certificate(certificate, Wanted { drill, session: None }).unwrap()
     };
     let real = recovery(false);
     let dump = MergeSummary {

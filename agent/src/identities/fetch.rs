@@ -7,9 +7,10 @@ use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::Member;
 
 use super::owner::{NotOurs, check_owner};
-use crate::sources::app::{Failure, RetryPolicy, Snapshot, SvApp};
+use crate::sources::app::{Failure, Snapshot, SvApp};
 use crate::sources::fetch::tries::{Tries, TryError};
 use crate::sources::fetch::{is_damage, is_page};
+use svdr_client::retry::RetryPolicy;
 use svdr_dump::limits::MAX_IDENTITIES_LEN;
 use svdr_dump::{HeldText, Identities, MergeError};
 
@@ -113,24 +114,20 @@ pub async fn fetch(
 ) -> Result<Identities, BackupFetchError> {
     let mut tries = Tries::new(policy);
     loop {
-        match attempt(app, member, &mut tries.receiving).await {
+        match attempt(app, member, &mut tries).await {
             Ok(identities) => return Ok(identities),
             Err(failure) => tries.pause_after(failure).await?,
         }
     }
 }
 
-/// One try. Adds to `receiving` the time in which the document was arriving.
-async fn attempt(
-    app: &SvApp,
-    member: &Member,
-    receiving: &mut Duration,
-) -> Result<Identities, BackupFetchError> {
+/// One try. The time in which the document arrives does not count against the budget.
+async fn attempt(app: &SvApp, member: &Member, tries: &mut Tries) -> Result<Identities, BackupFetchError> {
     let _waiting = Progress::bytes("waiting for the SV app's identities", None);
     let mut answer = app.identities_dump().await?;
     let began = Instant::now();
     let received = receive(&mut answer).await;
-    *receiving += began.elapsed();
+    tries.worked(began.elapsed());
     let identities = received?;
     let url = || answer.url().to_owned();
     check_owner(&identities, member).map_err(|source| BackupFetchError::NotOurs { url: url(), source })?;

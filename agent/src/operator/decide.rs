@@ -23,7 +23,7 @@ use svdr_protocol::text::shown;
 use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
 
 use super::online::{Online, OnlineError, Seen};
-use crate::replica::{Ledger, View};
+use crate::replica::{Ledger, Replica};
 use crate::sources::fetch::in_one_line;
 use crate::store::StoreError;
 
@@ -205,7 +205,7 @@ fn print(outcome: &Outcome, output: Output) -> Result<(), DecideError> {
 /// Where the store cannot be read.
 pub fn judge(online: &Online, seen: &Seen, rule: &Rule<'_>) -> Result<Decision<Body>, DecideError> {
     let record = online.store.record(&online.roster)?;
-    let others: Vec<&Session> = seen.others.iter().map(View::session).collect();
+    let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
     Ok(rule(&Voter::new(online.me(), &record, seen.view.session(), &others)))
 }
 
@@ -292,7 +292,7 @@ async fn submit(
 ) -> Result<Option<(String, u64)>, OnlineError> {
     let session = seen.view.session().id();
     let Some(connection) = seen.connection.as_mut() else { return Ok(None) };
-    let mut ledger = Ledger::open(&online.store, session, connection.coordinator())?;
+    let mut ledger = Ledger::open(&online.store, &online.roster, session, connection.coordinator())?;
     for left in online.store.signed(session)? {
         if left.digest() == envelope.digest() || ledger.has_acknowledged(&left.digest()) {
             continue;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use svdr_cli::screens::choice::{self, ChoiceError};
+use svdr_client::{CallError, Connection, Coordinators, CoordinatorsError};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
@@ -17,8 +18,7 @@ use svdr_protocol::statement::SessionId;
 
 use crate::commands::SOFTWARE;
 use crate::config::{AgentConfig, ConfigError, Missing};
-use crate::link::{CallError, Connection, Link, LinkError};
-use crate::replica::{self, View, ViewError};
+use crate::replica::{self, Replica, ReplicaError};
 use crate::roster_file::{self, RosterFileError};
 use crate::sources::fetch::in_one_line;
 use crate::store::{Signer, Store, StoreError};
@@ -69,13 +69,13 @@ pub enum OnlineError {
     Store(Box<StoreError>),
     /// The coordinators.
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Coordinators(#[from] CoordinatorsError),
     /// A call to one of them.
     #[error(transparent)]
     Call(Box<CallError>),
-    /// What it sent.
+    /// What it sent, or the replica on disk.
     #[error(transparent)]
-    View(Box<ViewError>),
+    Replica(Box<ReplicaError>),
     /// It is not clear which session is meant.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
@@ -112,9 +112,9 @@ impl From<CallError> for OnlineError {
     }
 }
 
-impl From<ViewError> for OnlineError {
-    fn from(error: ViewError) -> OnlineError {
-        OnlineError::View(Box::new(error))
+impl From<ReplicaError> for OnlineError {
+    fn from(error: ReplicaError) -> OnlineError {
+        OnlineError::Replica(Box::new(error))
     }
 }
 
@@ -123,7 +123,7 @@ impl OnlineError {
     fn is_of_coordinator(&self) -> bool {
         match self {
             OnlineError::Call(_) => true,
-            OnlineError::View(error) => matches!(**error, ViewError::Call(_) | ViewError::History { .. }),
+            OnlineError::Replica(error) => error.is_of_coordinator(),
             _ => false,
         }
     }
@@ -135,9 +135,9 @@ impl CommandError for OnlineError {
             OnlineError::Config(error) => error.exit(),
             OnlineError::Roster(error) => error.exit(),
             OnlineError::Store(error) => error.exit(),
-            OnlineError::Link(error) => error.exit(),
+            OnlineError::Coordinators(error) => error.exit(),
             OnlineError::Call(error) => error.exit(),
-            OnlineError::View(error) => error.exit(),
+            OnlineError::Replica(error) => error.exit(),
             OnlineError::Stranger { .. } => Exit::Refused,
             OnlineError::Choice(_) => Exit::Usage,
             OnlineError::Identity(_)
@@ -160,16 +160,16 @@ pub struct Online {
     /// What it has signed and seen.
     pub store: Store,
     /// The coordinators.
-    pub link: Link,
+    pub coordinators: Coordinators,
 }
 
 /// A session as it is known now.
 #[derive(Debug)]
 pub struct Seen {
     /// The session.
-    pub view: View,
+    pub view: Replica,
     /// Other sessions that the voting rules reach across to.
-    pub others: Vec<View>,
+    pub others: Vec<Replica>,
     /// The coordinator that it comes from; `None` where none could be reached.
     pub connection: Option<Connection>,
     /// Sessions that have not ended, besides this one.
@@ -196,10 +196,10 @@ impl Online {
         let member = member
             .map(|member| member.name.clone())
             .ok_or_else(|| OnlineError::Stranger { key: key_file.clone(), roster: roster_file.clone() })?;
-        let link = Link::new(config.coordinators.clone(), &key)?;
+        let coordinators = Coordinators::new(config.coordinators.clone(), &key)?;
         let fingerprint = roster.fingerprint();
         let signer = Signer { member, key, roster: fingerprint, software: SOFTWARE.to_owned() };
-        Ok(Online { config, roster, signer, store: Store::open(state)?, link })
+        Ok(Online { config, roster, signer, store: Store::open(state)?, coordinators })
     }
 
     /// This member's name.
@@ -215,8 +215,8 @@ impl Online {
     /// Where there is no such session, or it cannot be looked at.
     pub async fn session(&self, prefix: Option<&str>) -> Result<Seen, OnlineError> {
         let mut failed = None;
-        for coordinator in self.link.coordinators() {
-            let connection = match self.link.connect_to(coordinator).await {
+        for coordinator in self.coordinators.configured() {
+            let connection = match self.coordinators.connect_to(coordinator).await {
                 Ok(connection) => connection,
                 Err(error) => {
                     tracing::warn!("{}: {}", coordinator.url, in_one_line(&error));
@@ -279,11 +279,11 @@ impl Online {
         &self,
         connection: Option<&mut Connection>,
         session: SessionId,
-    ) -> Result<View, OnlineError> {
+    ) -> Result<Replica, OnlineError> {
         if let Some(connection) = connection {
             return Ok(replica::fetch(connection, &self.store, &self.roster, self.me(), session).await?);
         }
-        let stored = View::stored(&self.store, &self.roster, self.me(), session)?;
+        let stored = Replica::stored(&self.store, &self.roster, self.me(), session)?;
         stored.ok_or_else(|| OnlineError::NotStored { session, state: self.store.folder().to_owned() })
     }
 
@@ -291,7 +291,7 @@ impl Online {
     fn stored_open(&self, known: &[SessionId]) -> Result<Vec<SessionId>, OnlineError> {
         let mut open = Vec::new();
         for id in known {
-            if let Some(view) = View::stored(&self.store, &self.roster, self.me(), *id)?
+            if let Some(view) = Replica::stored(&self.store, &self.roster, self.me(), *id)?
                 && !matches!(
                     view.session().phase(),
                     Phase::Aborted | Phase::Completed(_) | Phase::Verified(_)

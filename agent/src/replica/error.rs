@@ -1,25 +1,24 @@
-//! Why a session cannot be looked at.
+//! Why a session cannot be read.
 
 use std::path::PathBuf;
 
+use svdr_client::{CallError, HistoryError, SessionError};
 use svdr_protocol::failure::{CommandError, Exit};
-use svdr_protocol::session::NotAccepted;
-use svdr_protocol::statement::{SessionId, StatementError};
+use svdr_protocol::statement::SessionId;
 
-use crate::link::{CallError, HistoryError};
 use crate::store::StoreError;
 
-/// Why a session cannot be looked at.
+/// Why a session cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ViewError {
-    /// The call.
+pub enum ReplicaError {
+    /// A call failed, or the session's opening is invalid.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Session(#[from] SessionError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The coordinator contradicts itself.
-    #[error("the coordinator {url} is refused, and its receipts are kept in {} as the proof", proof.display())]
+    #[error("{url} contradicts what it signed itself; its receipts in {} prove it", proof.display())]
     History {
         /// The coordinator.
         url: String,
@@ -29,27 +28,12 @@ pub enum ViewError {
         #[source]
         source: HistoryError,
     },
-    /// Its opening is refused.
+    /// Nobody knows the session.
     #[error(
-        "session {session} is refused, because its opening does not hold here; compare the fingerprint of the \
-         roster with the others', and do not join before it is the same"
+        "neither {url} nor this agent's store has a statement of session {session}\n\
+         help: compare the session's id, and the fingerprint of your roster, with the other members'"
     )]
-    Opening {
-        /// The session.
-        session: SessionId,
-        /// What is wrong with it.
-        #[source]
-        source: Box<StatementError>,
-    },
-    /// It is not opened.
-    #[error(transparent)]
-    NotAccepted(#[from] NotAccepted),
-    /// There is no such session.
-    #[error(
-        "neither {url} nor this agent's store knows session {session}; compare the id with that of the others, and \
-         the fingerprint of the roster"
-    )]
-    NotThere {
+    Unknown {
         /// The session.
         session: SessionId,
         /// The coordinator.
@@ -57,15 +41,35 @@ pub enum ViewError {
     },
 }
 
-impl CommandError for ViewError {
+impl From<CallError> for ReplicaError {
+    fn from(error: CallError) -> ReplicaError {
+        ReplicaError::Session(error.into())
+    }
+}
+
+impl ReplicaError {
+    /// Whether it is about what a coordinator said or did, so that another one may do better.
+    pub fn is_of_coordinator(&self) -> bool {
+        matches!(self, ReplicaError::Session(SessionError::Call(_)) | ReplicaError::History { .. })
+    }
+
+    /// The URL of the coordinator that is at fault in a way that another try does not mend.
+    pub fn coordinator_at_fault(&self) -> Option<&str> {
+        match self {
+            ReplicaError::History { url, .. } => Some(url),
+            ReplicaError::Session(SessionError::Call(call)) if call.is_fault() => Some(call.url()),
+            _ => None,
+        }
+    }
+}
+
+impl CommandError for ReplicaError {
     fn exit(&self) -> Exit {
         match self {
-            ViewError::Call(error) => error.exit(),
-            ViewError::Store(error) => error.exit(),
-            ViewError::History { .. } | ViewError::Opening { .. } | ViewError::NotAccepted(_) => {
-                Exit::Refused
-            }
-            ViewError::NotThere { .. } => Exit::Failed,
+            ReplicaError::Session(error) => error.exit(),
+            ReplicaError::Store(error) => error.exit(),
+            ReplicaError::History { .. } => Exit::Refused,
+            ReplicaError::Unknown { .. } => Exit::Failed,
         }
     }
 }

@@ -1,36 +1,42 @@
 //! A coordinator's history of a session, with its receipts on disk.
 
+use svdr_client::limits::TranscriptLimits;
+use svdr_client::{CallError, Coordinator, History, HistoryError, ReceivedEntry};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::receipt::VerifiedReceipt;
+use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::SessionId;
 
-use super::ViewError;
-use crate::config::Coordinator;
-use crate::link::{CallError, Entry, History, HistoryError, MAX_TRANSCRIPT_LEN};
+use super::error::ReplicaError;
 use crate::store::Store;
 
-/// What one coordinator acknowledged in one session: checked against all that it said before, also before the last
-/// restart, and kept.
+/// What one coordinator acknowledged in one session: compared with everything that it said before, also before the last
+/// restart, and kept on disk.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    session: SessionId,
     coordinator: Coordinator,
     history: History,
 }
 
 impl Ledger {
-    /// The ledger of a session at a coordinator, with the receipts that the disk has.
+    /// Reads the ledger of a session at a coordinator, with the receipts on disk.
     ///
     /// # Errors
-    /// Where those cannot be read, or contradict each other.
-    pub fn open(store: &Store, session: SessionId, coordinator: &Coordinator) -> Result<Ledger, ViewError> {
+    /// [`ReplicaError`] if they cannot be read, or contradict each other.
+    pub fn open(
+        store: &Store,
+        roster: &Roster,
+        session: SessionId,
+        coordinator: &Coordinator,
+    ) -> Result<Ledger, ReplicaError> {
         let mut kept = Vec::new();
         for envelope in store.receipts(session, &coordinator.key)? {
             let receipt = VerifiedReceipt::read(envelope, Some(&coordinator.key));
             let url = coordinator.url.clone();
             kept.push(receipt.map_err(|source| CallError::Receipt { url, source })?);
         }
-        let mut ledger = Ledger { session, coordinator: coordinator.clone(), history: History::new(session) };
+        let history = History::new(session, TranscriptLimits::of(roster));
+        let mut ledger = Ledger { coordinator: coordinator.clone(), history };
         for receipt in kept {
             if let Err(source) = ledger.history.acknowledged(receipt) {
                 return Err(ledger.broken(store, source, None));
@@ -59,16 +65,11 @@ impl Ledger {
         self.history.has_acknowledged(statement)
     }
 
-    /// Takes the next entries of the transcript; new receipts are on disk afterwards.
+    /// Adds the next entries of the transcript; new receipts are on disk afterwards.
     ///
     /// # Errors
-    /// [`ViewError::History`] where the coordinator contradicts itself; its receipts are kept as the proof.
-    /// [`CallError::Endless`] where it sends more than there can be.
-    pub fn follow(&mut self, store: &Store, entries: &[Entry]) -> Result<(), ViewError> {
-        if self.next().saturating_add(entries.len() as u64) > MAX_TRANSCRIPT_LEN {
-            let url = self.coordinator.url.clone();
-            return Err(CallError::Endless { url, limit: MAX_TRANSCRIPT_LEN }.into());
-        }
+    /// [`ReplicaError::History`] if the coordinator contradicts itself; its receipts are kept as the proof.
+    pub fn follow(&mut self, store: &Store, entries: &[ReceivedEntry]) -> Result<(), ReplicaError> {
         let mut new = Vec::new();
         let mut failed = None;
         for entry in entries {
@@ -82,7 +83,7 @@ impl Ledger {
             }
         }
         if !new.is_empty() {
-            store.lock()?.keep_receipts(self.session, &self.coordinator.key, &new)?;
+            store.lock()?.keep_receipts(self.history.session(), &self.coordinator.key, &new)?;
         }
         match failed {
             None => Ok(()),
@@ -90,7 +91,7 @@ impl Ledger {
         }
     }
 
-    /// Takes the receipts for what was submitted, on disk afterwards, with one flush.
+    /// Adds the receipts for what was submitted; they are on disk afterwards, with one flush.
     ///
     /// # Errors
     /// As [`Ledger::follow`].
@@ -98,7 +99,7 @@ impl Ledger {
         &mut self,
         store: &Store,
         receipts: impl IntoIterator<Item = &'a VerifiedReceipt>,
-    ) -> Result<(), ViewError> {
+    ) -> Result<(), ReplicaError> {
         let mut new = Vec::new();
         let mut failed = None;
         for receipt in receipts {
@@ -112,7 +113,7 @@ impl Ledger {
             }
         }
         if !new.is_empty() {
-            store.lock()?.keep_receipts(self.session, &self.coordinator.key, &new)?;
+            store.lock()?.keep_receipts(self.history.session(), &self.coordinator.key, &new)?;
         }
         match failed {
             None => Ok(()),
@@ -120,13 +121,13 @@ impl Ledger {
         }
     }
 
-    /// Keeps the proof, and says where.
-    fn broken(&self, store: &Store, source: HistoryError, entry: Option<&Entry>) -> ViewError {
+    /// Keeps the proof.
+    fn broken(&self, store: &Store, source: HistoryError, entry: Option<&ReceivedEntry>) -> ReplicaError {
         let proof = self.history.proof(&source, entry);
-        let kept = store.lock().and_then(|locked| locked.keep_proof(self.session, &proof));
+        let kept = store.lock().and_then(|locked| locked.keep_proof(self.history.session(), &proof));
         match kept {
-            Ok(proof) => ViewError::History { url: self.coordinator.url.clone(), proof, source },
-            Err(error) => ViewError::Store(error),
+            Ok(proof) => ReplicaError::History { url: self.coordinator.url.clone(), proof, source },
+            Err(error) => ReplicaError::Store(error),
         }
     }
 }

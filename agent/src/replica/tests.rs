@@ -2,26 +2,26 @@
 
 use ed25519_dalek::SigningKey;
 use svdr_cli::screens::fixture::{Meeting, key, name};
+use svdr_client::{Coordinator, ReceivedEntry};
 use svdr_protocol::receipt::{Chain, VerifiedReceipt};
 use svdr_protocol::statement::{Header, Milestone, Statement};
 
 use super::*;
-use crate::config::Coordinator;
-use crate::link::Entry;
 
 fn envelopes(meeting: &Meeting) -> Vec<Envelope> {
     meeting.said.iter().map(|one| one.envelope().clone()).collect()
 }
 
 /// A meeting in which three have reported, as member 1's agent takes it from a coordinator.
-fn seen() -> (tempfile::TempDir, Store, Meeting, View) {
+fn seen() -> (tempfile::TempDir, Store, Meeting, Replica) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let mut meeting = Meeting::open(false);
     meeting.report_all();
     let id = meeting.session.id();
-    let view = View::open(&store, &meeting.roster, &name(1), id, &envelopes(&meeting)).unwrap().unwrap();
-    (folder, store, meeting, view)
+    let replica =
+        Replica::open(&store, &meeting.roster, &name(1), id, &envelopes(&meeting)).unwrap().unwrap();
+    (folder, store, meeting, replica)
 }
 
 fn said(meeting: &Meeting, by: usize, drill: bool, session: SessionId) -> Envelope {
@@ -40,9 +40,9 @@ fn said(meeting: &Meeting, by: usize, drill: bool, session: SessionId) -> Envelo
 
 #[test]
 fn what_was_received_is_there_after_a_restart_without_any_coordinator() {
-    let (_folder, store, meeting, view) = seen();
-    assert_eq!(view.session().len(), meeting.session.len());
-    let again = View::stored(&store, &meeting.roster, &name(1), meeting.session.id()).unwrap().unwrap();
+    let (_folder, store, meeting, replica) = seen();
+    assert_eq!(replica.session().len(), meeting.session.len());
+    let again = Replica::stored(&store, &meeting.roster, &name(1), meeting.session.id()).unwrap().unwrap();
     assert_eq!(again.session().len(), meeting.session.len());
     // Its own evidence is among what it signed, to be sent again and counted as its promise.
     assert_eq!(store.signed(meeting.session.id()).unwrap().len(), 1);
@@ -51,14 +51,14 @@ fn what_was_received_is_there_after_a_restart_without_any_coordinator() {
 
 #[test]
 fn what_is_known_is_not_written_again() {
-    let (_folder, store, meeting, mut view) = seen();
-    assert_eq!(view.absorb(&store, &envelopes(&meeting)).unwrap(), 0);
+    let (_folder, store, meeting, mut replica) = seen();
+    assert_eq!(replica.absorb(&store, &envelopes(&meeting)).unwrap(), 0);
     assert_eq!(store.mirrored(meeting.session.id()).unwrap().len(), meeting.said.len() - 1);
 }
 
 #[test]
-fn statements_that_do_not_belong_here_are_left_out() {
-    let (_folder, store, meeting, mut view) = seen();
+fn statements_that_do_not_belong_here_are_invalid() {
+    let (_folder, store, meeting, mut replica) = seen();
     let id = meeting.session.id();
     let genuine = said(&meeting, 2, false, id);
     let mut message = genuine.to_message();
@@ -76,9 +76,9 @@ fn statements_that_do_not_belong_here_are_left_out() {
         said(&meeting, 2, false, SessionId::from_bytes([3; 16])),
     ];
     let before = store.mirrored(id).unwrap().len();
-    assert_eq!(view.absorb(&store, &foreign).unwrap(), 0);
+    assert_eq!(replica.absorb(&store, &foreign).unwrap(), 0);
     assert_eq!(store.mirrored(id).unwrap().len(), before);
-    assert_eq!(view.absorb(&store, &[genuine]).unwrap(), 1);
+    assert_eq!(replica.absorb(&store, &[genuine]).unwrap(), 1);
 }
 
 #[test]
@@ -92,7 +92,8 @@ fn a_forged_copy_does_not_stand_in_the_way_of_the_genuine_opening() {
     let forged = Envelope::from_message(message).unwrap();
     assert_eq!(forged.digest(), genuine.digest());
     let id = meeting.session.id();
-    let open = |received: &[Envelope]| View::open(&store, &meeting.roster, &name(1), id, received).unwrap();
+    let open =
+        |received: &[Envelope]| Replica::open(&store, &meeting.roster, &name(1), id, received).unwrap();
     assert!(open(std::slice::from_ref(&forged)).is_none());
     assert!(store.mirrored(id).unwrap().is_empty());
     assert_eq!(open(&[forged, genuine.clone()]).unwrap().session().len(), 1);
@@ -101,22 +102,22 @@ fn a_forged_copy_does_not_stand_in_the_way_of_the_genuine_opening() {
 
 #[test]
 fn what_a_member_signed_and_nobody_can_read_is_not_the_coordinators_fault() {
-    let (_folder, store, meeting, mut view) = seen();
+    let (_folder, store, meeting, mut replica) = seen();
     let kind = "application/vnd.svdr.v1.milestone+protobuf".to_owned();
     let unreadable = Envelope::sign(kind.clone(), b"\xff".to_vec(), &key(2));
     let by_stranger = Envelope::sign(kind, b"\xff".to_vec(), &SigningKey::from_bytes(&[91; 32]));
     let before = store.mirrored(meeting.session.id()).unwrap().len();
-    assert_eq!(view.absorb(&store, &[unreadable]).unwrap(), 0);
-    assert_eq!(view.left_out(), 0);
-    assert_eq!(view.absorb(&store, &[by_stranger]).unwrap(), 0);
-    assert_eq!(view.left_out(), 1);
+    assert_eq!(replica.absorb(&store, &[unreadable]).unwrap(), 0);
+    assert_eq!(replica.invalid(), 0);
+    assert_eq!(replica.absorb(&store, &[by_stranger]).unwrap(), 0);
+    assert_eq!(replica.invalid(), 1);
     assert_eq!(store.mirrored(meeting.session.id()).unwrap().len(), before);
 }
 
 #[test]
 fn proposals_that_nobody_signed_are_kept_up_to_a_number() {
-    let (_folder, store, meeting, mut view) = seen();
-    let proposal = view.session().next_proposal(&view.session().parameters()).unwrap();
+    let (_folder, store, meeting, mut replica) = seen();
+    let proposal = replica.session().next_proposal(&replica.session().parameters()).unwrap();
     let nobody = SigningKey::from_bytes(&[90; 32]);
     let foreign = |sequence: u64| {
         let header = Header {
@@ -131,42 +132,43 @@ fn proposals_that_nobody_signed_are_kept_up_to_a_number() {
             .sign(&nobody)
             .unwrap()
     };
-    assert_eq!(view.absorb(&store, &[foreign(1)]).unwrap(), 1);
-    view.foreign_proposals = MAX_FOREIGN_PROPOSALS;
-    assert_eq!(view.absorb(&store, &[foreign(2), foreign(3)]).unwrap(), 0);
-    assert_eq!(view.left_out(), 2);
+    let most = TranscriptLimits::of(&meeting.roster).foreign_proposals;
+    let admitted: Vec<Envelope> = (1..=most).map(foreign).collect();
+    assert_eq!(replica.absorb(&store, &admitted).unwrap() as u64, most);
+    assert_eq!(replica.absorb(&store, &[foreign(most + 1), foreign(most + 2)]).unwrap(), 0);
+    assert_eq!(replica.invalid(), 2);
     // Everybody else's go on being taken.
     let mark = said(&meeting, 2, false, meeting.session.id());
-    assert_eq!(view.absorb(&store, &[mark]).unwrap(), 1);
+    assert_eq!(replica.absorb(&store, &[mark]).unwrap(), 1);
 }
 
 #[test]
 fn a_kind_that_is_not_known_is_kept_and_counts_for_nothing() {
-    let (_folder, store, meeting, mut view) = seen();
+    let (_folder, store, meeting, mut replica) = seen();
     let kind = "application/vnd.svdr.v1.later+protobuf".to_owned();
     let unknown = Envelope::sign(kind, b"something".to_vec(), &key(2));
-    let before = view.session().len();
-    assert_eq!(view.absorb(&store, std::slice::from_ref(&unknown)).unwrap(), 0);
-    assert_eq!(view.session().len(), before);
+    let before = replica.session().len();
+    assert_eq!(replica.absorb(&store, std::slice::from_ref(&unknown)).unwrap(), 0);
+    assert_eq!(replica.session().len(), before);
     assert!(store.mirrored(meeting.session.id()).unwrap().contains(&unknown));
 }
 
 #[test]
 fn a_session_of_another_roster_is_refused_and_told_apart_from_an_unknown_one() {
-    let (_folder, store, meeting, _view) = seen();
+    let (_folder, store, meeting, _replica) = seen();
     let text = svdr_cli::screens::fixture::roster_text().replace("DevNet", "TestNet");
     let other = Arc::new(Roster::parse(&text).unwrap());
-    let refused = View::stored(&store, &other, &name(1), meeting.session.id()).unwrap_err();
-    assert!(matches!(refused, ViewError::Opening { .. }), "{refused}");
+    let refused = Replica::stored(&store, &other, &name(1), meeting.session.id()).unwrap_err();
+    assert!(matches!(refused, ReplicaError::Session(SessionError::Opening { .. })), "{refused}");
     assert_eq!(svdr_protocol::failure::CommandError::exit(&refused), svdr_protocol::failure::Exit::Refused);
-    let unknown = View::stored(&store, &meeting.roster, &name(1), SessionId::from_bytes([3; 16]));
+    let unknown = Replica::stored(&store, &meeting.roster, &name(1), SessionId::from_bytes([3; 16]));
     assert!(unknown.unwrap().is_none());
     assert!(others(&store, &other, &name(1), SessionId::from_bytes([3; 16])).unwrap().is_empty());
 }
 
 #[test]
 fn a_statement_that_another_command_has_signed_is_seen() {
-    let (_folder, store, meeting, mut view) = seen();
+    let (_folder, store, meeting, mut replica) = seen();
     let signer = crate::store::Signer {
         member: name(1),
         key: key(1),
@@ -175,34 +177,37 @@ fn a_statement_that_another_command_has_signed_is_seen() {
     };
     let body =
         svdr_protocol::statement::Body::Milestone(Milestone { name: "b".to_owned(), note: String::new() });
-    let signed = store.lock().unwrap().sign(&signer, view.session(), body).unwrap();
-    assert_eq!(view.refresh(&store).unwrap(), 1);
-    assert_eq!(view.refresh(&store).unwrap(), 0);
-    assert!(view.session().statement(&signed.digest()).is_some());
+    let signed = store.lock().unwrap().sign(&signer, replica.session(), body).unwrap();
+    assert_eq!(replica.refresh(&store).unwrap(), 1);
+    assert_eq!(replica.refresh(&store).unwrap(), 0);
+    assert!(replica.session().statement(&signed.digest()).is_some());
 }
 
 #[test]
 fn a_rewritten_history_is_refused_after_a_restart_with_both_receipts_kept() {
-    let (_folder, store, meeting, _view) = seen();
+    let (_folder, store, meeting, _replica) = seen();
     let liar = SigningKey::from_bytes(&[77; 32]);
     let coordinator =
         Coordinator { url: "https://coordinator.example.com".to_owned(), key: liar.verifying_key().into() };
-    let transcript = |order: &[usize]| -> Vec<Entry> {
+    let transcript = |order: &[usize]| -> Vec<ReceivedEntry> {
         let mut chain = Chain::new(meeting.session.id());
         let entry = |at: &usize| {
             let statement = meeting.said[*at].envelope().clone();
             let receipt = chain.append(statement.digest());
             let receipt = VerifiedReceipt::read(receipt.sign(&liar), Some(&coordinator.key)).unwrap();
-            Entry { position: receipt.receipt().position, statement, receipt }
+            ReceivedEntry { position: receipt.receipt().position, statement, receipt }
         };
         order.iter().map(entry).collect()
     };
     let id = meeting.session.id();
-    Ledger::open(&store, id, &coordinator).unwrap().follow(&store, &transcript(&[0, 1, 2, 3])).unwrap();
-    let mut again = Ledger::open(&store, id, &coordinator).unwrap();
+    Ledger::open(&store, &meeting.roster, id, &coordinator)
+        .unwrap()
+        .follow(&store, &transcript(&[0, 1, 2, 3]))
+        .unwrap();
+    let mut again = Ledger::open(&store, &meeting.roster, id, &coordinator).unwrap();
     let error = again.follow(&store, &transcript(&[0, 2, 1, 3])).unwrap_err();
     assert_eq!(svdr_protocol::failure::CommandError::exit(&error), svdr_protocol::failure::Exit::Refused);
-    let ViewError::History { proof, .. } = error else { panic!("{error}") };
+    let ReplicaError::History { proof, .. } = error else { panic!("{error}") };
     let kept = std::fs::read_to_string(proof).unwrap();
     let receipts: Vec<VerifiedReceipt> = kept
         .lines()

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::decide::refused;
 use super::jobs::{self, JobError};
 use super::{Driver, FIRST_PROGRESS, RunError, Wanted};
-use crate::replica::View;
+use crate::replica::Replica;
 use crate::sources::app::Class;
 use crate::sources::fetch::{FetchError, in_one_line};
 
@@ -30,7 +30,7 @@ impl Driver {
         // What another process has signed since binds as well.
         self.view.refresh(&self.store)?;
         let record = self.store.record(&self.settings.roster)?;
-        let others: Vec<&Session> = self.others.iter().map(View::session).collect();
+        let others: Vec<&Session> = self.others.iter().map(Replica::session).collect();
         let session = self.view.session();
         let voter = Voter::new(&self.settings.signer.member, &record, session, &others);
         let Some(body) = decide(&voter, session, &record) else { return Ok(false) };

@@ -6,40 +6,41 @@
 
 use std::time::Duration;
 
+use svdr_client::Coordinators;
+use svdr_client::retry::Backoff;
 use svdr_proto::v1::{SessionState, SessionSummary};
 use svdr_protocol::statement::SessionId;
 
 use super::RunError;
 use super::courier::Event;
 use super::tell::Teller;
-use crate::link::Link;
-use crate::sources::app::RetryPolicy;
 use crate::store::{Store, StoreError};
 
 /// How often a coordinator is asked whether a session has been opened: 128 agents ask it 512 times a second, which is
 /// a tenth of what it answers, and nobody waits for the last of them.
 const ASK_INTERVAL: Duration = Duration::from_millis(250);
-const PAUSES: RetryPolicy = RetryPolicy::lasting(Duration::MAX);
 
 /// Waits for a session to join.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(super) async fn choose(link: &Link, store: &Store, drill: bool) -> Result<SessionId, RunError> {
+pub(super) async fn choose(
+    coordinators: &Coordinators,
+    store: &Store,
+    drill: bool,
+) -> Result<SessionId, RunError> {
     let mut teller = Teller::default();
-    let (mut next, mut failures) = (0, 0);
+    let (mut next, mut backoff) = (0, Backoff::new());
     loop {
-        let error = match ask(link, next, store, drill, &mut teller, &mut failures).await {
+        let error = match ask(coordinators, next, store, drill, &mut teller, &mut backoff).await {
             Ok(session) => return Ok(session),
             Err(RunError::Courier) => return Err(RunError::Courier),
-            Err(RunError::Link(error)) => error.into(),
+            Err(RunError::Coordinators(error)) => error.into(),
             Err(RunError::Call(error)) => error.into(),
             Err(other) => return Err(other),
         };
         next += 1;
-        failures += 1;
-        let random = getrandom::u32().unwrap_or(u32::MAX);
-        let pause = PAUSES.delay(failures, Duration::ZERO, random, None).unwrap_or_default();
+        let pause = backoff.failed();
         teller.event(&Event::Trouble { error, pause });
         tokio::time::sleep(pause).await;
     }
@@ -47,18 +48,18 @@ pub(super) async fn choose(link: &Link, store: &Store, drill: bool) -> Result<Se
 
 /// Asks one coordinator until it has a session to join.
 async fn ask(
-    link: &Link,
+    coordinators: &Coordinators,
     first: usize,
     store: &Store,
     drill: bool,
     teller: &mut Teller,
-    failures: &mut u32,
+    backoff: &mut Backoff,
 ) -> Result<SessionId, RunError> {
-    let mut connection = link.connect(first).await?;
+    let mut connection = coordinators.connect(first).await?;
     teller.event(&Event::Connected { url: connection.coordinator().url.clone() });
     loop {
         let listed = connection.sessions().await?;
-        *failures = 0;
+        backoff.succeeded();
         let took_part = |session| -> Result<bool, StoreError> { Ok(!store.signed(session)?.is_empty()) };
         if let Some(session) = pick(&listed, drill, took_part)? {
             return Ok(session);

@@ -16,15 +16,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use svdr_client::retry::Backoff;
+use svdr_client::{
+    CallError, Connection, Coordinators, CoordinatorsError, ReceivedEntry, Watch, WatchEvent, check_invalid,
+};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
+use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::link::{CallError, Connection, Entry, Link, LinkError, MAX_LEFT_OUT, News, Watch};
-use crate::replica::{Ledger, ViewError};
-use crate::sources::app::RetryPolicy;
+use crate::replica::{Ledger, ReplicaError};
 use crate::store::{Store, StoreError};
 
 mod submitting;
@@ -40,8 +43,6 @@ const GOOD_AFTER: Duration = Duration::from_secs(30);
 /// Keep-alives in a row with which a coordinator says that it has nothing new while it owes what it has acknowledged:
 /// the first may have been on its way with what is owed behind it.
 const KEEP_ALIVES: usize = 2;
-/// Pauses between tries: from one second up to half a minute, without end.
-const PAUSES: RetryPolicy = RetryPolicy::lasting(Duration::MAX);
 
 /// What the courier has to say.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ pub(super) enum Event {
         pause: Duration,
     },
     /// It contradicts itself and is left out from now on.
-    Struck(ViewError),
+    Struck(ReplicaError),
     /// The last one that there was contradicts itself, or the store fails.
     Over(CourierError),
 }
@@ -89,21 +90,21 @@ pub(super) enum Event {
 pub enum CourierError {
     /// No coordinator answers.
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Coordinators(#[from] CoordinatorsError),
     /// One failed, or contradicts itself.
     #[error(transparent)]
-    View(#[from] ViewError),
+    Replica(#[from] ReplicaError),
 }
 
 impl From<CallError> for CourierError {
     fn from(error: CallError) -> CourierError {
-        CourierError::View(error.into())
+        CourierError::Replica(error.into())
     }
 }
 
 impl From<StoreError> for CourierError {
     fn from(error: StoreError) -> CourierError {
-        CourierError::View(error.into())
+        CourierError::Replica(error.into())
     }
 }
 
@@ -122,8 +123,9 @@ impl<E: Into<CourierError>> From<E> for Left {
 
 /// See the module.
 pub(super) struct Courier {
-    link: Link,
+    coordinators: Coordinators,
     store: Store,
+    roster: Arc<Roster>,
     session: SessionId,
     /// Other sessions that bind this member.
     others: Vec<SessionId>,
@@ -153,7 +155,7 @@ struct Board {
 /// What a watch has brought.
 #[derive(Default)]
 struct Brought {
-    entries: Vec<Entry>,
+    entries: Vec<ReceivedEntry>,
     keep_alives: usize,
 }
 
@@ -161,18 +163,19 @@ impl Courier {
     /// A courier for a session, which keeps an eye on `others`. `nudges` tell it that the store has something
     /// new.
     pub(super) fn new(
-        link: Link,
+        coordinators: Coordinators,
         store: Store,
+        roster: Arc<Roster>,
         (session, others): (SessionId, Vec<SessionId>),
         events: mpsc::Sender<Event>,
         nudges: mpsc::Receiver<()>,
     ) -> Courier {
-        Courier { link, store, session, others, events, nudges, next: 0 }
+        Courier { coordinators, store, roster, session, others, events, nudges, next: 0 }
     }
 
     /// Works until the driver goes, or no coordinator is left.
     pub(super) async fn run(mut self) {
-        let mut failures = 0;
+        let mut backoff = Backoff::new();
         loop {
             let since = Instant::now();
             let error = match self.attend().await {
@@ -181,12 +184,9 @@ impl Courier {
                 Ok(never) => match never {},
             };
             if since.elapsed() >= GOOD_AFTER {
-                failures = 0;
+                backoff.succeeded();
             }
-            failures += 1;
-            // Where the system has no randomness, the full pause is as good.
-            let random = getrandom::u32().unwrap_or(u32::MAX);
-            let pause = PAUSES.delay(failures, Duration::ZERO, random, None).unwrap_or_default();
+            let pause = backoff.failed();
             let Some(event) = self.judge(error, pause) else { continue };
             let is_over = matches!(event, Event::Over(_));
             let waits = matches!(event, Event::Trouble { .. });
@@ -205,16 +205,19 @@ impl Courier {
     /// What follows from a failure.
     fn judge(&mut self, error: CourierError, pause: Duration) -> Option<Event> {
         let at_fault = match &error {
-            CourierError::View(ViewError::History { url, .. }) => Some(url.clone()),
-            CourierError::View(ViewError::Call(call)) if call.is_fault() => Some(call.url().to_owned()),
-            _ => None,
+            CourierError::Replica(error) => error.coordinator_at_fault().map(str::to_owned),
+            CourierError::Coordinators(_) => None,
         };
         match (at_fault, error) {
-            (Some(url), CourierError::View(error)) => {
+            (Some(url), CourierError::Replica(error)) => {
                 self.next = 0;
-                Some(if self.link.strike(&url) { Event::Struck(error) } else { Event::Over(error.into()) })
+                Some(if self.coordinators.remove(&url) {
+                    Event::Struck(error)
+                } else {
+                    Event::Over(error.into())
+                })
             }
-            (_, error @ CourierError::View(ViewError::Store(_))) => Some(Event::Over(error)),
+            (_, error @ CourierError::Replica(ReplicaError::Store(_))) => Some(Event::Over(error)),
             (_, error) => {
                 self.next = self.next.wrapping_add(1);
                 Some(Event::Trouble { error, pause })
@@ -224,7 +227,7 @@ impl Courier {
 
     /// Serves the session at one coordinator until that fails.
     async fn attend(&mut self) -> Result<Infallible, Left> {
-        let mut connection = self.link.connect(self.next).await?;
+        let mut connection = self.coordinators.connect(self.next).await?;
         let url = connection.coordinator().url.clone();
         self.send(Event::Connected { url }).await?;
         let mut board = self.board(&connection, self.session)?;
@@ -240,8 +243,8 @@ impl Courier {
         visit.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                news = watch.next(&connection) => {
-                    let brought = batch(news?, &mut watch, &connection)?;
+                event = watch.next() => {
+                    let brought = batch(event?, &mut watch)?;
                     board.alive(&brought)?;
                     self.receive(&mut board, brought.entries).await?;
                 }
@@ -263,7 +266,7 @@ impl Courier {
     }
 
     fn board(&self, connection: &Connection, session: SessionId) -> Result<Board, CourierError> {
-        let ledger = Ledger::open(&self.store, session, connection.coordinator())?;
+        let ledger = Ledger::open(&self.store, &self.roster, session, connection.coordinator())?;
         let (has, refuses) = (HashSet::new(), HashSet::new());
         let left_out = Arc::default();
         let (takes_streams, is_complete) = (true, false);
@@ -285,7 +288,7 @@ impl Courier {
         self.submit(connection, board).await
     }
 
-    async fn receive(&self, board: &mut Board, entries: Vec<Entry>) -> Result<(), Left> {
+    async fn receive(&self, board: &mut Board, entries: Vec<ReceivedEntry>) -> Result<(), Left> {
         board.ledger.follow(&self.store, &entries)?;
         board.holds()?;
         let statements: Vec<Envelope> = entries.into_iter().map(|entry| entry.statement).collect();
@@ -305,11 +308,7 @@ impl Courier {
 impl Board {
     /// Whether what it sent holds, but for a few statements.
     fn holds(&self) -> Result<(), CallError> {
-        let found = self.left_out.load(Ordering::Relaxed);
-        if found > MAX_LEFT_OUT {
-            return Err(CallError::Junk { url: self.ledger.coordinator().url.clone(), found });
-        }
-        Ok(())
+        check_invalid(&self.ledger.coordinator().url, self.left_out.load(Ordering::Relaxed))
     }
 
     /// Looks whether the coordinator shows what it has acknowledged.
@@ -328,16 +327,16 @@ impl Board {
 }
 
 /// What a piece of news brings, and those that are there already.
-fn batch(first: News, watch: &mut Watch, connection: &Connection) -> Result<Brought, CallError> {
-    let (mut brought, mut news) = (Brought::default(), Some(first));
-    while let Some(one) = news {
+fn batch(first: WatchEvent, watch: &mut Watch) -> Result<Brought, CallError> {
+    let (mut brought, mut event) = (Brought::default(), Some(first));
+    while let Some(one) = event {
         match one {
-            News::Entry(entry) => brought.entries.push(*entry),
-            News::Alive { .. } => brought.keep_alives += 1,
+            WatchEvent::Entry(entry) => brought.entries.push(*entry),
+            WatchEvent::KeepAlive => brought.keep_alives += 1,
         }
         let is_full = brought.entries.len() + brought.keep_alives >= BATCH;
-        let more = if is_full { None } else { watch.next(connection).now_or_never() };
-        news = more.transpose()?;
+        let more = if is_full { None } else { watch.next().now_or_never() };
+        event = more.transpose()?;
     }
     Ok(brought)
 }

@@ -1,11 +1,11 @@
 //! Why a run ends without having done its part.
 
+use svdr_client::{CallError, CoordinatorsError};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionId;
 
 use super::courier::CourierError;
-use crate::link::{CallError, LinkError};
-use crate::replica::ViewError;
+use crate::replica::ReplicaError;
 use crate::store::StoreError;
 
 /// Why a run ends without having done its part.
@@ -16,13 +16,13 @@ pub enum RunError {
     Store(#[from] StoreError),
     /// The coordinators.
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Coordinators(#[from] CoordinatorsError),
     /// One of them.
     #[error(transparent)]
     Call(#[from] CallError),
     /// The session.
     #[error(transparent)]
-    View(ViewError),
+    Replica(ReplicaError),
     /// A drill where none is wanted, or the other way round.
     #[error(
         "session {session} is {}, but this agent was started for {}; {}",
@@ -46,8 +46,8 @@ pub enum RunError {
 impl From<CourierError> for RunError {
     fn from(error: CourierError) -> RunError {
         match error {
-            CourierError::Link(error) => RunError::Link(error),
-            CourierError::View(error) => error.into(),
+            CourierError::Coordinators(error) => RunError::Coordinators(error),
+            CourierError::Replica(error) => error.into(),
         }
     }
 }
@@ -56,9 +56,9 @@ impl CommandError for RunError {
     fn exit(&self) -> Exit {
         match self {
             RunError::Store(error) => error.exit(),
-            RunError::Link(error) => error.exit(),
+            RunError::Coordinators(error) => error.exit(),
             RunError::Call(error) => error.exit(),
-            RunError::View(error) => error.exit(),
+            RunError::Replica(error) => error.exit(),
             RunError::Drill { .. } => Exit::Refused,
             RunError::Courier => Exit::Failed,
         }

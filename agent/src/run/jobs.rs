@@ -1,6 +1,6 @@
 //! The two things that take long: reading the logs, and making the dump. Each runs beside the driver, one at a time.
 //!
-//! A job that fails is tried again, after pauses that grow to [`LONGEST_PAUSE`]: an operator who has repaired
+//! A job that fails is tried again, after pauses that grow to [`LONGEST_DELAY`](svdr_client::retry::LONGEST_DELAY): an operator who has repaired
 //! something need not restart anything, and what cannot be repaired is only asked for, never signed. Jobs end with
 //! the driver: an abandoned download leaves nothing behind (see [`crate::sources::fetch`]).
 
@@ -19,19 +19,13 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::Wanted;
-use crate::sources::app::{RetryPolicy, Settings, SetupError, SvApp};
+use crate::sources::app::{Settings, SetupError, SvApp};
 use crate::sources::fetch::{self, App, FetchError, Order, Way};
 use crate::store::{DumpRecord, Store, StoreError};
+use svdr_client::retry::{Backoff, DEFAULT_RETRY_FOR, RetryPolicy};
 use svdr_dump::{Expectations, Identities, Parts};
 use svdr_logs::feed::Effort;
 use svdr_logs::{Bound, ScanError, ScanRequest};
-
-/// How long the SV app is asked again before the driver looks at the whole once more.
-const RETRY_FOR: Duration = Duration::from_secs(10 * 60);
-/// The pause after the first failure of a job.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause between two tries of a job.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Which logs to read.
 #[derive(Clone, Debug)]
@@ -86,7 +80,7 @@ pub enum JobError {
 #[derive(Debug)]
 pub(super) struct Job<K, T> {
     running: Option<(K, JoinHandle<Result<T, JobError>>)>,
-    failures: u32,
+    backoff: Backoff,
     /// What failed last, and when it may be tried again.
     paused: Option<(K, Instant)>,
 }
@@ -94,7 +88,7 @@ pub(super) struct Job<K, T> {
 impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
     /// A job that is not running.
     pub(super) const fn new() -> Job<K, T> {
-        Job { running: None, failures: 0, paused: None }
+        Job { running: None, backoff: Backoff::new(), paused: None }
     }
 
     /// What is being worked on.
@@ -123,7 +117,7 @@ impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
             handle.abort();
         }
         if self.paused.take().is_some_and(|(failed, _)| failed != kind) {
-            self.failures = 0;
+            self.backoff.succeeded();
         }
     }
 
@@ -132,7 +126,13 @@ impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
         if let Some((_, handle)) = self.running.take() {
             handle.abort();
         }
-        (self.failures, self.paused) = (0, None);
+        self.forget();
+    }
+
+    /// Forgets what failed.
+    fn forget(&mut self) {
+        self.backoff.succeeded();
+        self.paused = None;
     }
 
     /// Waits for the end of what is running; for ever where nothing is. Can be cancelled.
@@ -142,12 +142,8 @@ impl<K: PartialEq + Copy, T: Send + 'static> Job<K, T> {
         let result = handle.await.unwrap_or_else(|died| Err(JobError::Died(died)));
         self.running = None;
         match &result {
-            Ok(_) => (self.failures, self.paused) = (0, None),
-            Err(_) => {
-                let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
-                self.failures += 1;
-                self.paused = Some((kind, Instant::now() + pause));
-            }
+            Ok(_) => self.forget(),
+            Err(_) => self.paused = Some((kind, Instant::now() + self.backoff.failed())),
         }
         (kind, result)
     }
@@ -234,7 +230,7 @@ pub(super) async fn make_dump(
     };
     received.store(0, Ordering::Relaxed);
     let started = now();
-    let made = fetch::fetch_dump(&app, &fetch_order, &way, RetryPolicy::lasting(RETRY_FOR)).await?;
+    let made = fetch::fetch_dump(&app, &fetch_order, &way, RetryPolicy::lasting(DEFAULT_RETRY_FOR)).await?;
     let record = DumpRecord::new((wanted.round, wanted.proposal), made.path, &made.summary, (started, now()));
     let locked = store.lock()?;
     // A person has received one meanwhile: that is the one that is attested, and it stays.

@@ -17,7 +17,6 @@ mod body;
 mod failure;
 #[doc(hidden)]
 pub mod fuzz;
-mod retry;
 mod secret;
 mod tls;
 mod token;
@@ -35,7 +34,6 @@ use svdr_protocol::time::Timestamp;
 
 pub use base_url::{BaseUrl, UrlError};
 pub use failure::{Class, Failure};
-pub use retry::{DEFAULT_RETRY_FOR, FIRST_DELAY, LONGEST_DELAY, RetryPolicy};
 pub use secret::Secret;
 pub use tls::TrustError;
 pub use token::{Credentials, MAX_SECRET_LEN, OAuth2, TOKEN_TIMEOUT, TokenError};

@@ -22,7 +22,7 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use svdr_cli::progress::Progress;
@@ -31,12 +31,14 @@ use svdr_protocol::time::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::sources::app::{Failure, RetryPolicy, Snapshot, SvApp};
+use crate::sources::app::{Failure, Snapshot, SvApp};
+use svdr_client::retry::RetryPolicy;
 use svdr_dump::{Expectations, Identities, MergeSummary, Parts};
 
+pub(crate) use error::is_damage;
 pub use error::{FetchError, WriteError};
-pub(crate) use error::{in_one_line, is_damage};
 pub use keep::KeepOrder;
+pub(crate) use svdr_protocol::failure::in_one_line;
 use tries::Tries;
 pub use way::{Made, Mode, Way, fetch_dump};
 pub use writer::{Piece, Pieces};
@@ -145,15 +147,15 @@ impl Making for Order {
 pub async fn fetch<O: Making>(app: &SvApp, order: &O, policy: RetryPolicy) -> Result<O::Made, FetchError> {
     let mut tries = Tries::new(policy);
     loop {
-        match attempt(app, order, &mut tries.receiving).await {
+        match attempt(app, order, &mut tries).await {
             Ok(summary) => return Ok(summary),
             Err(failure) => tries.pause_after(failure).await?,
         }
     }
 }
 
-/// One try. Adds to `receiving` the time in which a snapshot was arriving.
-async fn attempt<O: Making>(app: &SvApp, order: &O, receiving: &mut Duration) -> Result<O::Made, FetchError> {
+/// One try. The time in which a snapshot arrives does not count against the budget.
+async fn attempt<O: Making>(app: &SvApp, order: &O, tries: &mut Tries) -> Result<O::Made, FetchError> {
     let mut snapshot = {
         let _waiting = Progress::bytes("waiting for the app to make the snapshot", None);
         let Ask { timestamp, migration_id, of } = order.ask();
@@ -165,7 +167,7 @@ async fn attempt<O: Making>(app: &SvApp, order: &O, receiving: &mut Duration) ->
     };
     let began = Instant::now();
     let received = receive(&mut snapshot, order).await;
-    *receiving += began.elapsed();
+    tries.worked(began.elapsed());
     received
 }
 

@@ -5,7 +5,6 @@
 use std::fs;
 
 use svdr_cli::screens::fixture::{Meeting, name, roster_text};
-use svdr_protocol::digest::Digest;
 use tempfile::TempDir;
 
 use super::*;
@@ -165,21 +164,4 @@ fn nothing_and_nonsense_are_said_to_be_that() {
     }
     let absent = Recovery::of_file(Path::new("/nowhere/c.jsonl"), &meeting.roster, Wanted::default());
     assert!(matches!(absent, Err(RecoveryError::Read { .. })));
-}
-
-#[test]
-fn what_a_coordinator_sends_is_checked_as_a_file_is() {
-    let meeting = meeting(false, 3);
-    let certificate = meeting.session.completion_certificate().unwrap();
-    let envelopes: Vec<Envelope> = certificate.statements().map(|one| one.envelope().clone()).collect();
-    let of = |envelopes| Recovery::of_envelopes(envelopes, "here", &meeting.roster, Wanted::default());
-    assert!(of(envelopes.clone()).is_ok());
-    let repeated = [envelopes.clone(), vec![envelopes[2].clone()]].concat();
-    assert!(matches!(of(repeated), Err(RecoveryError::Certificate { .. })));
-    assert!(matches!(of(envelopes[..4].to_vec()), Err(RecoveryError::Certificate { .. })));
-    assert!(matches!(of(Vec::new()), Err(RecoveryError::Certificate { .. })));
-    let key = svdr_cli::screens::fixture::key(9);
-    let stranger = Envelope::sign(envelopes[0].payload_type().to_owned(), b"x".to_vec(), &key);
-    assert!(matches!(of(vec![stranger]), Err(RecoveryError::Line { line: 1, .. })));
-    assert_ne!(Digest::of(b""), meeting.roster.fingerprint());
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::SigningKey;
+use svdr_proto::limits::{MAX_BYTES_PER_MEMBER, MAX_FOREIGN_PROPOSALS_PER_MEMBER, MAX_STATEMENTS_PER_MEMBER};
 use svdr_proto::v1;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
@@ -14,7 +15,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::incoming::{Incoming, Kept};
-use crate::limits::{MAX_BYTES_PER_MEMBER, MAX_FOREIGN_PROPOSALS, MAX_STATEMENTS_PER_MEMBER};
 use crate::refusal::Refusal;
 
 /// A statement with its place in the transcript.
@@ -132,7 +132,7 @@ impl Slot {
         };
         let used = self.used.entry(payer.clone()).or_default();
         let bytes = statement.envelope().payload_len() as u64;
-        if foreign && used.foreign_proposals >= MAX_FOREIGN_PROPOSALS {
+        if foreign && used.foreign_proposals >= MAX_FOREIGN_PROPOSALS_PER_MEMBER {
             return Err(Refusal::TooManyForeignProposals { client: payer, session });
         }
         if used.statements >= MAX_STATEMENTS_PER_MEMBER {

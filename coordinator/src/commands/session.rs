@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
-use svdr_cli::screens::choice::{self, ChoiceError};
+use svdr_cli::screens::choice;
 use svdr_cli::screens::facts::SessionFacts;
 use svdr_cli::screens::heading::Style;
 use svdr_cli::screens::screen;
-use svdr_files::FileError;
+use svdr_client::{Connection, ReceivedEntry, SessionReader};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::DEFAULT_MARGIN;
@@ -20,13 +22,16 @@ use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::session::{NotProposable, Session};
 use svdr_protocol::span;
 use svdr_protocol::statement::{Abort, Body, Open, Proposal, SessionId};
+use svdr_protocol::text::shown_in_line;
 use svdr_protocol::time::Timestamp;
 
-use crate::convener::client::{Checked, Client, ClientError};
-use crate::convener::config::Config;
-
+mod config;
 mod export;
+mod signer;
 mod watch;
+
+use config::Config;
+use signer::Signer;
 
 /// Arguments of `session`.
 #[derive(Debug, Args)]
@@ -128,24 +133,9 @@ pub struct AbortArgs {
     pub reason: String,
 }
 
-/// Why a session command failed.
+/// Why a session command failed, as far as no other error says it.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionCommandError {
-    /// The coordinator could not be asked, or what it said does not hold.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// It is not clear which session is meant.
-    #[error(transparent)]
-    Choice(#[from] ChoiceError),
-    /// The transcript is empty.
-    #[error(
-        "the coordinator has no statement of session {session}\n\
-         help: list its sessions with `svdr-coordinator session list`"
-    )]
-    Empty {
-        /// The session.
-        session: SessionId,
-    },
     /// Nobody says which migration id the network will have.
     #[error("the new migration id is unknown\nhelp: give --migration-id, or set migration_id in [sv_app]")]
     NoMigrationId,
@@ -161,9 +151,6 @@ pub enum SessionCommandError {
         #[source]
         source: Box<NotProposable>,
     },
-    /// The transcript cannot be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
     /// The runtime cannot be started.
     #[error("the runtime cannot be started\nhelp: check the limits on threads and files")]
     Runtime(#[source] io::Error),
@@ -175,15 +162,12 @@ pub enum SessionCommandError {
 impl CommandError for SessionCommandError {
     fn exit(&self) -> Exit {
         match self {
-            SessionCommandError::Client(error) => error.exit(),
-            SessionCommandError::NoMigrationId | SessionCommandError::Choice(_) => Exit::Usage,
+            SessionCommandError::NoMigrationId => Exit::Usage,
             SessionCommandError::NotProposable { source, .. } => match **source {
                 NotProposable::NoChoice(_) => Exit::Impossible,
                 _ => Exit::Refused,
             },
-            SessionCommandError::Empty { .. }
-            | SessionCommandError::Randomness(_)
-            | SessionCommandError::Write(_)
+            SessionCommandError::Randomness(_)
             | SessionCommandError::Runtime(_)
             | SessionCommandError::Print(_) => Exit::Failed,
         }
@@ -194,54 +178,64 @@ impl CommandError for SessionCommandError {
 ///
 /// # Errors
 /// Why it failed.
-pub fn run(args: &SessionArgs, output: Output) -> Result<(), SessionCommandError> {
-    let config = Config::read(&args.config).map_err(ClientError::from)?;
+pub fn run(args: &SessionArgs, output: Output) -> Result<(), Failure> {
+    let config = Config::read(&args.config)?;
+    let signer = Signer::new(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(SessionCommandError::Runtime)?;
     runtime.block_on(async {
-        let mut client = Client::connect(&config).await?;
+        let mut connection = signer.coordinators.connect(0).await?;
         match &args.command {
-            SessionCommand::Open(args) => open(&mut client, args, output).await,
-            SessionCommand::List => list(&mut client, output).await,
+            SessionCommand::Open(args) => open(&signer, &mut connection, args, output).await,
+            SessionCommand::List => list(&mut connection, output).await,
             SessionCommand::Show(args) => {
-                let (_, session) = fetch(&mut client, &args.session).await?;
-                show(&session, output)
+                show(&read(&signer, &mut connection, &args.session, |_| Ok(())).await?, output)
             }
             SessionCommand::Watch(args) => {
-                let session = meant(&mut client, &args.session).await?;
-                watch::run(&config, client, session, output).await
+                let session = choose(&mut connection, &args.session).await?;
+                watch::run(&signer, connection, session, output).await
             }
-            SessionCommand::Propose(args) => propose(&mut client, args, output).await,
-            SessionCommand::Abort(args) => abort(&mut client, args, output).await,
-            SessionCommand::Export(args) => export::transcript(&mut client, args, output).await,
-            SessionCommand::Certificate(args) => export::certificate(&mut client, args, output).await,
+            SessionCommand::Propose(args) => propose(&signer, &mut connection, args, output).await,
+            SessionCommand::Abort(args) => abort(&signer, &mut connection, args, output).await,
+            SessionCommand::Export(args) => export::transcript(&signer, &mut connection, args, output).await,
+            SessionCommand::Certificate(args) => {
+                export::certificate(&signer, &mut connection, args, output).await
+            }
         }
     })
 }
 
-/// The session that `given` is the id of, or the beginning of its id.
-async fn meant(client: &mut Client, given: &str) -> Result<SessionId, SessionCommandError> {
+/// Returns the session with the id `given`, or the one whose id begins so.
+async fn choose(connection: &mut Connection, given: &str) -> Result<SessionId, Failure> {
     if let Ok(id) = given.parse() {
         return Ok(id);
     }
-    // A coordinator may make ids up; what it then has to show for one is verified like everything else.
+    // A coordinator may invent ids; what it then sends for one is verified like everything else.
     let known: Vec<SessionId> =
-        client.list().await?.iter().filter_map(|summary| summary.session.parse().ok()).collect();
+        connection.sessions().await?.iter().filter_map(|summary| summary.session.parse().ok()).collect();
     Ok(choice::choose(&known, given)?)
 }
 
-/// The session that `given` names, with its transcript.
-async fn fetch(client: &mut Client, given: &str) -> Result<(Vec<Checked>, Session), SessionCommandError> {
-    let id = meant(client, given).await?;
-    let (entries, followed) = client.transcript(id).await?;
-    let session = followed.session.ok_or(SessionCommandError::Empty { session: id })?;
-    Ok((entries, session))
+/// Reads the session that `given` names, verified; `each` is called with every entry of its transcript.
+async fn read(
+    signer: &Signer,
+    connection: &mut Connection,
+    given: &str,
+    each: impl FnMut(&ReceivedEntry) -> Result<(), Failure>,
+) -> Result<Session, Failure> {
+    let id = choose(connection, given).await?;
+    SessionReader::new(id, Arc::clone(&signer.roster)).read(connection, each).await
 }
 
-async fn open(client: &mut Client, args: &OpenArgs, output: Output) -> Result<(), SessionCommandError> {
-    let migration_id = args.migration_id.or(client.migration_id).ok_or(SessionCommandError::NoMigrationId)?;
+async fn open(
+    signer: &Signer,
+    connection: &mut Connection,
+    args: &OpenArgs,
+    output: Output,
+) -> Result<(), Failure> {
+    let migration_id = args.migration_id.or(signer.migration_id).ok_or(SessionCommandError::NoMigrationId)?;
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(SessionCommandError::Randomness)?;
     let opening = Open {
@@ -251,9 +245,9 @@ async fn open(client: &mut Client, args: &OpenArgs, output: Output) -> Result<()
         predecessors: args.follows.iter().copied().collect(),
         nonce,
     };
-    let receipt = client.sign_and_submit(None, args.drill, Body::Open(opening)).await?;
+    let receipt = signer.sign_and_submit(connection, None, args.drill, Body::Open(opening)).await?;
     let drill = if args.drill { "drill session" } else { "session" };
-    signed(&receipt, &format!("{drill} {} is open", receipt.receipt().session), output)
+    Ok(print_signed(&receipt, &format!("{drill} {} is open", receipt.receipt().session), output)?)
 }
 
 /// What is printed of a statement that has been signed and accepted.
@@ -265,7 +259,7 @@ struct Signed {
     head: String,
 }
 
-fn signed(receipt: &VerifiedReceipt, text: &str, output: Output) -> Result<(), SessionCommandError> {
+fn print_signed(receipt: &VerifiedReceipt, text: &str, output: Output) -> Result<(), SessionCommandError> {
     let receipt = receipt.receipt();
     let printed = match output {
         Output::Table => output::print(text),
@@ -295,8 +289,8 @@ struct ListedSession {
     reason: String,
 }
 
-async fn list(client: &mut Client, output: Output) -> Result<(), SessionCommandError> {
-    let sessions: Vec<_> = client.list().await?.into_iter().map(listed).collect();
+async fn list(connection: &mut Connection, output: Output) -> Result<(), Failure> {
+    let sessions: Vec<_> = connection.sessions().await?.into_iter().map(listed).collect();
     let printed = match output {
         Output::Json => output::print_json(&Listed { sessions }),
         Output::Table if sessions.is_empty() => {
@@ -307,19 +301,19 @@ async fn list(client: &mut Client, output: Output) -> Result<(), SessionCommandE
                 output::table(&["session", "", "state", "round", "statements", "opened by", "reason"]);
             for one in sessions {
                 table.add_row([
-                    one.session,
+                    shown_in_line(&one.session),
                     if one.drill { "DRILL" } else { "" }.to_owned(),
                     one.state,
                     one.round.to_string(),
                     one.statements.to_string(),
-                    one.opened_by,
-                    one.reason,
+                    shown_in_line(&one.opened_by),
+                    shown_in_line(&one.reason),
                 ]);
             }
-            output::print(&svdr_protocol::text::shown(&table.to_string()))
+            output::print(&table.to_string())
         }
     };
-    printed.map_err(SessionCommandError::Print)
+    Ok(printed.map_err(SessionCommandError::Print)?)
 }
 
 fn listed(summary: svdr_proto::v1::SessionSummary) -> ListedSession {
@@ -336,17 +330,22 @@ fn listed(summary: svdr_proto::v1::SessionSummary) -> ListedSession {
     }
 }
 
-fn show(session: &Session, output: Output) -> Result<(), SessionCommandError> {
+fn show(session: &Session, output: Output) -> Result<(), Failure> {
     let facts = SessionFacts::of(session);
     let printed = match output {
         Output::Json => output::print_json(&facts),
         Output::Table => output::print(&screen(&facts, None, Style::of_stdout())),
     };
-    printed.map_err(SessionCommandError::Print)
+    Ok(printed.map_err(SessionCommandError::Print)?)
 }
 
-async fn propose(client: &mut Client, args: &ProposeArgs, output: Output) -> Result<(), SessionCommandError> {
-    let (_, session) = fetch(client, &args.session).await?;
+async fn propose(
+    signer: &Signer,
+    connection: &mut Connection,
+    args: &ProposeArgs,
+    output: Output,
+) -> Result<(), Failure> {
+    let session = read(signer, connection, &args.session, |_| Ok(())).await?;
     let mut parameters = session.parameters();
     parameters.margin = args.margin.unwrap_or(parameters.margin);
     parameters.threshold = args.threshold.unwrap_or(parameters.threshold);
@@ -357,8 +356,9 @@ async fn propose(client: &mut Client, args: &ProposeArgs, output: Output) -> Res
         SessionCommandError::NotProposable { session: session.id(), source: Box::new(source) }
     })?;
     let text = proposed(&proposal);
-    let receipt = client.sign_and_submit(Some(&session), session.drill(), Body::Proposal(proposal)).await?;
-    signed(&receipt, &text, output)
+    let body = Body::Proposal(proposal);
+    let receipt = signer.sign_and_submit(connection, Some(&session), session.drill(), body).await?;
+    Ok(print_signed(&receipt, &text, output)?)
 }
 
 fn proposed(proposal: &Proposal) -> String {
@@ -376,13 +376,15 @@ fn proposed(proposal: &Proposal) -> String {
     text
 }
 
-async fn abort(client: &mut Client, args: &AbortArgs, output: Output) -> Result<(), SessionCommandError> {
-    let (_, session) = fetch(client, &args.session).await?;
+async fn abort(
+    signer: &Signer,
+    connection: &mut Connection,
+    args: &AbortArgs,
+    output: Output,
+) -> Result<(), Failure> {
+    let session = read(signer, connection, &args.session, |_| Ok(())).await?;
     let body = Body::Abort(Abort { reason: args.reason.clone() });
-    let receipt = client.sign_and_submit(Some(&session), session.drill(), body).await?;
-    signed(
-        &receipt,
-        &format!("session {} is aborted. If it was completed before, it stays completed", session.id()),
-        output,
-    )
+    let receipt = signer.sign_and_submit(connection, Some(&session), session.drill(), body).await?;
+    let text = format!("session {} is aborted. If it was completed before, it stays completed", session.id());
+    Ok(print_signed(&receipt, &text, output)?)
 }

@@ -101,6 +101,11 @@ impl Told {
     }
 }
 
+/// An error and its causes in one line, fit for a terminal and for log lines; see [`Told::in_one_line`].
+pub fn in_one_line(error: &dyn Error) -> String {
+    Told::of(error).in_one_line()
+}
+
 /// The text of an error without what to do about it.
 pub fn split(text: &str) -> (String, Option<String>) {
     match text.split_once(HELP) {

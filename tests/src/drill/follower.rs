@@ -5,8 +5,7 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use svdr_agent::config::Coordinator;
-use svdr_agent::link::{CallError, Link, News};
+use svdr_client::{CallError, Coordinator, Coordinators, WatchEvent};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{SessionId, Verified};
 use tokio::sync::oneshot;
@@ -25,7 +24,7 @@ pub(super) struct Follower {
 impl Follower {
     /// Sends an event for each statement of `session`, in the coordinator's order, from the first.
     pub(super) fn start(
-        link: Link,
+        coordinators: Coordinators,
         session: SessionId,
         roster: Arc<Roster>,
         events: Sender<Event>,
@@ -35,7 +34,7 @@ impl Follower {
         let thread = thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = follow(&link, session, &roster, &events) => {}
+                    () = follow(&coordinators, session, &roster, &events) => {}
                     // Also where the drill has dropped the other end.
                     _ = stopped => {}
                 }
@@ -58,17 +57,17 @@ impl Drop for Follower {
 }
 
 /// The way to the one coordinator of a drill.
-pub(super) fn link(
+pub(super) fn coordinators(
     url: String,
     key: svdr_protocol::keys::PublicKey,
     identity: &ed25519_dalek::SigningKey,
-) -> Result<Link, svdr_agent::link::LinkError> {
-    Link::new(vec![Coordinator { url, key }], identity)
+) -> Result<Coordinators, svdr_client::CoordinatorsError> {
+    Coordinators::new(vec![Coordinator { url, key }], identity)
 }
 
-async fn follow(link: &Link, session: SessionId, roster: &Roster, events: &Sender<Event>) {
+async fn follow(coordinators: &Coordinators, session: SessionId, roster: &Roster, events: &Sender<Event>) {
     let mut next = 0;
-    while let Ended::Broken = watch(link, session, roster, events, &mut next).await {
+    while let Ended::Broken = watch(coordinators, session, roster, events, &mut next).await {
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -82,20 +81,20 @@ enum Ended {
 }
 
 async fn watch(
-    link: &Link,
+    coordinators: &Coordinators,
     session: SessionId,
     roster: &Roster,
     events: &Sender<Event>,
     next: &mut u64,
 ) -> Ended {
-    let Ok(mut connection) = link.connect(0).await else { return Ended::Broken };
+    let Ok(mut connection) = coordinators.connect(0).await else { return Ended::Broken };
     let watch = connection.watch(session, *next).await;
     let Ok(mut watch) = watch else { return Ended::Broken };
     loop {
-        let news: Result<News, CallError> = watch.next(&connection).await;
-        let entry = match news {
-            Ok(News::Entry(entry)) => entry,
-            Ok(News::Alive { .. }) => continue,
+        let event: Result<WatchEvent, CallError> = watch.next().await;
+        let entry = match event {
+            Ok(WatchEvent::Entry(entry)) => entry,
+            Ok(WatchEvent::KeepAlive) => continue,
             Err(_broken) => return Ended::Broken,
         };
         *next = entry.position + 1;

@@ -119,9 +119,9 @@ fn follow(
     let wrong = |what: &str| unexpected(what, "one that can be read", session);
     let key = board.key.parse().map_err(|_unreadable| wrong("the coordinator's key"))?;
     let session: SessionId = session.parse().map_err(|_unreadable| wrong("the session's id"))?;
-    let link = follower::link(board.url(), key, &identity)
+    let coordinators = follower::coordinators(board.url(), key, &identity)
         .map_err(|error| DrillError::Start(std::io::Error::other(error)))?;
-    Follower::start(link, session, Arc::clone(roster), events.clone()).map_err(DrillError::Start)
+    Follower::start(coordinators, session, Arc::clone(roster), events.clone()).map_err(DrillError::Start)
 }
 
 impl Running<'_> {

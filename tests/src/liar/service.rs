@@ -16,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
-use super::{OnRead, Shared, submitting};
+use super::{FLOOD_LEN, OnRead, Shared, submitting};
 
 /// Messages on their way to one client.
 const IN_FLIGHT: usize = 16;
@@ -39,10 +39,12 @@ impl Service {
         follows: bool,
     ) -> Result<mpsc::Receiver<Result<Event, Status>>, Status> {
         let session: SessionId = session.parse().map_err(|_| Status::invalid_argument("no session id"))?;
-        let how = {
-            let state = self.shared.lock();
+        let how = self.shared.change(|state| {
+            if follows {
+                state.watched.push(from);
+            }
             if follows { state.on_watch } else { state.on_transcript }
-        };
+        });
         if how == OnRead::Hang {
             std::future::pending::<()>().await;
         }
@@ -77,6 +79,8 @@ impl Reader {
             }
             OnRead::Junk => self.junk().await,
             OnRead::Huge => self.huge().await,
+            OnRead::End => self.shown().await,
+            OnRead::Flood => self.flood().await,
         };
         // The client has gone, as it may.
         drop(done);
@@ -120,8 +124,23 @@ impl Reader {
 
     /// Statements without end, by a key that nobody knows.
     async fn junk(&mut self) -> Result<(), Gone> {
-        self.shown().await?;
         let stranger = SigningKey::from_bytes(&[66; 32]);
+        self.more(u64::MAX, |number| junk(number, &stranger)).await
+    }
+
+    async fn flood(&mut self) -> Result<(), Gone> {
+        let Some(mut proposal) = self.shared.lock().flood.clone() else { return Err(Gone) };
+        let stranger = SigningKey::from_bytes(&[50; 32]);
+        let sign = |number| {
+            proposal.header.sequence = 1_000_000 + number;
+            proposal.sign(&stranger).unwrap_or_else(|_| junk(number, &stranger))
+        };
+        self.more(FLOOD_LEN, sign).await
+    }
+
+    /// What there is, and then so many statements, made from their positions.
+    async fn more(&mut self, count: u64, mut make: impl FnMut(u64) -> Envelope) -> Result<(), Gone> {
+        self.shown().await?;
         let mut chain = Chain::new(self.session);
         let shown = self.shared.lock().shown.get(&self.session).cloned().unwrap_or_default();
         for entry in &shown {
@@ -130,11 +149,12 @@ impl Reader {
                 chain.append(statement.digest());
             }
         }
+        let end = chain.len().saturating_add(count);
         while chain.len() < self.next {
-            chain.append(junk(chain.len(), &stranger).digest());
+            chain.append(make(chain.len()).digest());
         }
-        loop {
-            let statement = junk(self.next, &stranger);
+        while self.next < end {
+            let statement = make(self.next);
             let receipt = chain.append(statement.digest());
             let entry = v1::TranscriptEntry {
                 position: receipt.position,
@@ -144,6 +164,7 @@ impl Reader {
             self.send(Event::Entry(entry)).await?;
             self.next += 1;
         }
+        Ok(())
     }
 
     async fn huge(&mut self) -> Result<(), Gone> {

@@ -5,13 +5,13 @@ mod certificates;
 mod handing_over;
 mod history;
 mod proposals;
+mod reading;
 mod receipts;
 mod stage;
 mod statements;
 mod streams;
 
-use svdr_agent::config::Coordinator as Address;
-use svdr_agent::link::Link;
+use svdr_client::{Coordinator as Address, Coordinators};
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::statement::{Body, SessionId};
 use svdr_tests::agents::Agents;
@@ -24,8 +24,8 @@ fn submit(town: &Town, member: usize, statements: &[Envelope]) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let address = Address { url: town.relay.url(), key: town.coordinator_key() };
-        let link = Link::new(vec![address], town.agents.network.key(member)).unwrap();
-        let mut connection = link.connect(0).await.unwrap();
+        let coordinators = Coordinators::new(vec![address], town.agents.network.key(member)).unwrap();
+        let mut connection = coordinators.connect(0).await.unwrap();
         for statement in statements {
             connection.submit(statement).await.unwrap();
         }
@@ -35,9 +35,9 @@ fn submit(town: &Town, member: usize, statements: &[Envelope]) {
 /// The statement that opened a session, as an honest coordinator has it.
 fn opening_at(agents: &Agents, coordinator: &Coordinator, session: SessionId) -> Envelope {
     let address = Address { url: coordinator.url(), key: coordinator.started.public_key.parse().unwrap() };
-    let link = Link::new(vec![address], agents.network.key(1)).unwrap();
+    let coordinators = Coordinators::new(vec![address], agents.network.key(1)).unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = link.connect(0).await.unwrap();
+        let mut connection = coordinators.connect(0).await.unwrap();
         connection.transcript(session, 0).await.unwrap().entries.remove(0).statement
     })
 }

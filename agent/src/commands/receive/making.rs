@@ -11,9 +11,9 @@ use super::snapshot::Snapshot;
 use super::{Offered, ReceiveCommandError, Receiving};
 use crate::operator::decide::DecideError;
 use crate::run::jobs;
-use crate::sources::app::RetryPolicy;
 use crate::sources::donor::{self, Partial, ReceiveError, Source, Stop, TransferError};
 use crate::store::DumpRecord;
+use svdr_client::retry::RetryPolicy;
 use svdr_dump::{Identities, MergeSummary};
 
 impl Receiving<'_> {

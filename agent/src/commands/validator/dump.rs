@@ -19,9 +19,10 @@ use super::proof::{Proof, ProofArgs};
 use crate::commands::merge;
 use crate::config::{AgentConfig, ConfigError, Missing};
 use crate::deliver::DeliverError;
-use crate::sources::app::{RetryPolicy, Settings, SvApp};
+use crate::sources::app::{Settings, SvApp};
 use crate::sources::fetch::{self, App, Order};
 use crate::validator::Recovery;
+use svdr_client::retry::RetryPolicy;
 use svdr_dump::{Expectations, MergeSummary, Parts};
 
 /// Threads that run the network: one download, and what watches for signals. Writing has a thread of its own.

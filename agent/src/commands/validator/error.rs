@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use svdr_cli::confirm::ConfirmError;
 use svdr_cli::screens::choice::ChoiceError;
+use svdr_client::{CoordinatorsError, SessionError};
 use svdr_files::FileError;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
@@ -13,7 +14,6 @@ use svdr_protocol::time::Timestamp;
 
 use crate::config::ConfigError;
 use crate::deliver::DeliverError;
-use crate::link::{CallError, LinkError};
 use crate::roster_file::RosterFileError;
 use crate::sources::app::{Failure, SetupError, Words};
 use crate::sources::fetch::FetchError;
@@ -68,10 +68,10 @@ pub enum ValidatorError {
     Identity(#[from] SigningKeyError),
     /// The coordinators of the configuration.
     #[error(transparent)]
-    Link(#[from] LinkError),
+    Coordinators(#[from] CoordinatorsError),
     /// A coordinator.
     #[error(transparent)]
-    Call(Box<CallError>),
+    Session(Box<SessionError>),
     /// None can be reached.
     #[error(
         "no coordinator can be reached, of {tried} tried; the log above says why. The key has to be that of an observer in \
@@ -228,9 +228,9 @@ impl ValidatorError {
     }
 }
 
-impl From<CallError> for ValidatorError {
-    fn from(error: CallError) -> ValidatorError {
-        ValidatorError::Call(Box::new(error))
+impl From<SessionError> for ValidatorError {
+    fn from(error: SessionError) -> ValidatorError {
+        ValidatorError::Session(Box::new(error))
     }
 }
 
@@ -240,8 +240,8 @@ impl CommandError for ValidatorError {
             ValidatorError::Config(error) => error.exit(),
             ValidatorError::Roster(error) => error.exit(),
             ValidatorError::Confirm(error) => error.exit(),
-            ValidatorError::Link(error) => error.exit(),
-            ValidatorError::Call(error) => error.exit(),
+            ValidatorError::Coordinators(error) => error.exit(),
+            ValidatorError::Session(error) => error.exit(),
             ValidatorError::Recovery(error) => error.exit(),
             ValidatorError::Fetch(error) => error.exit(),
             ValidatorError::File(error) => error.exit(),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use svdr_cli::confirm::{self, Beforehand, ConfirmError};
 use svdr_cli::screens::choice;
+use svdr_client::{Connection, Coordinator, Coordinators, SessionError, completion_certificate};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
@@ -19,8 +20,7 @@ use svdr_protocol::statement::SessionId;
 use svdr_protocol::text::shown;
 
 use super::error::ValidatorError;
-use crate::config::{AgentConfig, ConfigError, Coordinator, Missing};
-use crate::link::{Connection, Link};
+use crate::config::{AgentConfig, ConfigError, Missing};
 use crate::roster_file;
 use crate::sources::fetch::in_one_line;
 use crate::validator::{Recovery, Wanted};
@@ -107,7 +107,7 @@ impl ProofArgs {
         roster: &Roster,
         drill: bool,
     ) -> Result<Recovery, ValidatorError> {
-        let coordinators = match (&self.coordinator, self.coordinator_key) {
+        let configured = match (&self.coordinator, self.coordinator_key) {
             (Some(url), Some(key)) => vec![Coordinator { url: url.clone(), key }],
             _ => config.coordinators.clone(),
         };
@@ -115,12 +115,12 @@ impl ProofArgs {
         let lacks =
             || missing(config, "signing", "key = \"signing.key\"", "--signing-key", "SVDR_SIGNING_KEY");
         let key = signing_key::read(&key.ok_or_else(lacks)?)?;
-        let link = Link::new(coordinators, &key)?;
+        let coordinators = Coordinators::new(configured, &key)?;
         let session = self.session.as_deref().unwrap_or_default();
         super::block_on(async {
             let mut failed = None;
-            for coordinator in link.coordinators() {
-                match link.connect_to(coordinator).await {
+            for coordinator in coordinators.configured() {
+                match coordinators.connect_to(coordinator).await {
                     Ok(connection) => match recovery_at(connection, session, roster, drill).await {
                         Ok(recovery) => return Ok(recovery),
                         Err(error) => {
@@ -133,7 +133,7 @@ impl ProofArgs {
             }
             match failed {
                 Some(error) => Err(error),
-                None => Err(ValidatorError::NoCoordinator { tried: link.coordinators().len() }),
+                None => Err(ValidatorError::NoCoordinator { tried: coordinators.configured().len() }),
             }
         })
     }
@@ -149,15 +149,13 @@ async fn recovery_at(
     let session: SessionId = match session.parse() {
         Ok(session) => session,
         Err(_prefix) => {
-            let listed = connection.sessions().await?;
+            let listed = connection.sessions().await.map_err(SessionError::from)?;
             let known: Vec<SessionId> = listed.iter().filter_map(|one| one.session.parse().ok()).collect();
             choice::choose(&known, session)?
         }
     };
-    let from = format!("what {} sent", connection.coordinator().url);
-    let envelopes = connection.certificate(session).await?;
-    let wanted = Wanted { drill, session: Some(session) };
-    Ok(Recovery::of_envelopes(envelopes, &from, roster, wanted)?)
+    let certificate = completion_certificate(&mut connection, roster, session).await?;
+    Ok(Recovery::of_certificate(certificate, Wanted { drill, session: Some(session) })?)
 }
 
 /// A session's id that is compared with a file's, of which there is no list to find a beginning in.

@@ -6,12 +6,12 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use svdr_cli::screens::fixture::{Meeting, key, name};
+use svdr_client::{Coordinator, Coordinators};
 use svdr_protocol::statement::{Milestone, Statement};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{AgentConfig, Coordinator};
-use crate::link::Link;
+use crate::config::AgentConfig;
 use crate::operator::online::block_on;
 use crate::store::{Signer, Store};
 
@@ -32,7 +32,7 @@ fn online(folder: &TempDir, meeting: &Meeting) -> Online {
             roster: meeting.roster.fingerprint(),
             software: "test".to_owned(),
         },
-        link: Link::new(vec![coordinator], &key(1)).unwrap(),
+        coordinators: Coordinators::new(vec![coordinator], &key(1)).unwrap(),
         store,
     }
 }

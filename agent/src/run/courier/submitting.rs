@@ -3,11 +3,11 @@
 //! What an agent signs in a session that goes well is submitted alone. At a new coordinator it is everything that all
 //! have signed: that goes on one stream, so that a round trip around the world is paid once and not for each.
 
+use svdr_client::{Connection, SubmitStream, Submitted};
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::statement::SessionId;
 
 use super::{BATCH, Board, Courier, Event, Left};
-use crate::link::{Connection, Submitted, Submitting};
 use crate::store::StoreError;
 
 impl Courier {
@@ -41,7 +41,7 @@ impl Courier {
     }
 
     /// Takes the answers on a stream to their end.
-    async fn follow_up(&self, mut submitting: Submitting, board: &mut Board) -> Result<(), Left> {
+    async fn follow_up(&self, mut submitting: SubmitStream, board: &mut Board) -> Result<(), Left> {
         loop {
             match submitting.next(BATCH).await {
                 Ok(submitted) if submitted.is_empty() => break,

@@ -7,7 +7,7 @@
 //! A try that ends before the last byte is followed by another, after a pause that grows, as long as the donor is not
 //! caught in a lie; the time in which bytes arrive does not count against the patience.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use svdr_cli::progress::Progress;
 use svdr_files::PartialFile;
@@ -22,9 +22,9 @@ use tonic::{Code, Status, Streaming};
 
 use super::limits::IDLE_TIMEOUT;
 use super::{Lie, Partial, TransferError, allocator};
-use crate::sources::app::RetryPolicy;
 use crate::sources::fetch::in_one_line;
 use crate::sources::fetch::tries::rounded;
+use svdr_client::retry::{NextTry, Retries, RetryPolicy};
 
 /// Where a snapshot comes from, and what it has to be.
 #[derive(Clone, Debug)]
@@ -81,8 +81,7 @@ async fn bring(
     policy: RetryPolicy,
 ) -> Result<Partial, TransferError> {
     let mut partial = Partial::take_up(file, source.size)?;
-    let started = Instant::now();
-    let (mut receiving, mut failures) = (Duration::ZERO, 0);
+    let mut retries = Retries::new(policy);
     loop {
         let before = partial.len();
         let began = Instant::now();
@@ -92,21 +91,16 @@ async fn bring(
             return Err(failure);
         }
         if partial.len() > before {
-            receiving += began.elapsed();
-            failures = 0;
+            retries.worked(began.elapsed());
+            retries.progressed();
         }
         if !failure.is_worth_retrying() {
             return Err(failure);
         }
-        failures += 1;
-        // Where the system has no randomness, the full delay is as good.
-        let random = getrandom::u32().unwrap_or(u32::MAX);
-        let elapsed = started.elapsed().saturating_sub(receiving);
-        let Some(delay) = policy.delay(failures, elapsed, random, None) else {
-            return Err(failure.after(failures));
+        let Some(NextTry { delay, left }) = retries.failed(None) else {
+            return Err(failure.after(retries.failures()));
         };
         tracing::warn!("{}", in_one_line(&failure));
-        let left = policy.budget.saturating_sub(elapsed);
         tracing::warn!("trying again in {}, for at most {} more", rounded(delay), rounded(left));
         tokio::time::sleep(delay).await;
     }

@@ -1,10 +1,9 @@
 //! Why a fetch brought no dump, and whether another try can bring one.
 
-use std::error::Error;
 use std::time::Duration;
 
 use svdr_files::FileError;
-use svdr_protocol::failure::{CommandError, Exit, Told};
+use svdr_protocol::failure::{CommandError, Exit};
 use tokio::task::JoinError;
 
 use super::tries::TryError;
@@ -213,9 +212,4 @@ impl CommandError for FetchError {
             | FetchError::WriterStopped => Exit::Failed,
         }
     }
-}
-
-/// An error and its causes on one line, for the log.
-pub(crate) fn in_one_line(error: &dyn Error) -> String {
-    Told::of(error).in_one_line()
 }

@@ -7,10 +7,11 @@ use reqwest::StatusCode;
 use svdr_cli::failure::explain;
 use svdr_protocol::failure::CommandError as _;
 
-use super::error::{FetchError, in_one_line};
+use super::error::FetchError;
 use crate::sources::app::{Failure, SetupError, TokenError, TrustError, Words};
 use crate::sources::volume::{DUMP_FILE, ExportError};
 use svdr_dump::{ChunkDefect, Defect, Document, PayloadFileError, Position, Refusal};
+use svdr_protocol::failure::in_one_line;
 
 const SNAPSHOT: &str =
     "https://sv.sv.example.com/api/sv/v0/admin/domain/data-snapshot?timestamp=2026-04-21T23:10:00Z";

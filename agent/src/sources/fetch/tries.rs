@@ -1,10 +1,10 @@
-//! Trying again: what stands between two tries at the SV app, whatever is fetched.
+//! What happens between two tries at the SV app, whatever is fetched.
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::error::in_one_line;
-use crate::sources::app::RetryPolicy;
+use svdr_client::retry::{NextTry, Retries, RetryPolicy};
+use svdr_protocol::failure::in_one_line;
 
 /// Why a try failed, as far as it decides about the next one.
 pub(crate) trait TryError: Error + Sized {
@@ -17,40 +17,35 @@ pub(crate) trait TryError: Error + Sized {
 }
 
 /// The tries that have been made so far.
-pub(crate) struct Tries {
-    policy: RetryPolicy,
-    started: Instant,
-    failures: u32,
-    /// Time in which an answer was arriving, which does not count against the policy's budget.
-    pub(crate) receiving: Duration,
-}
+pub(crate) struct Tries(Retries);
 
 impl Tries {
     /// Before the first.
     pub(crate) fn new(policy: RetryPolicy) -> Tries {
-        Tries { policy, started: Instant::now(), failures: 0, receiving: Duration::ZERO }
+        Tries(Retries::new(policy))
+    }
+
+    /// Adds time in which an answer was arriving, which does not count against the policy's budget.
+    pub(crate) fn worked(&mut self, span: Duration) {
+        self.0.worked(span);
     }
 
     /// A try has failed: returns once the next is to be made. The failure is logged as a warning then.
     ///
     /// # Errors
-    /// The failure, where trying again cannot help, or the policy says that it has been enough.
+    /// The failure, if trying again cannot help, or the budget is spent.
     pub(crate) async fn pause_after<E: TryError>(&mut self, failure: E) -> Result<(), E> {
         if !failure.is_worth_retrying() {
             return Err(failure);
         }
-        self.failures += 1;
-        let (failures, policy) = (self.failures, self.policy);
-        // Where the system has no randomness, the full delay is as good.
-        let random = getrandom::u32().unwrap_or(u32::MAX);
-        let elapsed = self.started.elapsed().saturating_sub(self.receiving);
-        let Some(delay) = policy.delay(failures, elapsed, random, failure.retry_after()) else {
+        let next = self.0.failed(failure.retry_after());
+        let failures = self.0.failures();
+        let Some(NextTry { delay, left }) = next else {
             return Err(if failures > 1 { failure.gave_up(failures) } else { failure });
         };
-        let left = policy.budget.saturating_sub(elapsed);
         tracing::warn!("try {failures} failed: {}", in_one_line(&failure));
         tracing::warn!("trying again in {}, for at most {} more", rounded(delay), rounded(left));
-        // Nothing of it is needed any more, and it need not be kept across the pause.
+        // It may be large, and is not needed across the pause.
         drop(failure);
         tokio::time::sleep(delay).await;
         Ok(())

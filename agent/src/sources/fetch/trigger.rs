@@ -22,11 +22,12 @@ use std::time::{Duration, Instant};
 use svdr_cli::progress::Progress;
 use svdr_protocol::time::Timestamp;
 
-use super::error::in_one_line;
 use super::tries::{Tries, rounded};
 use super::{FetchError, Made, Order, Way};
-use crate::sources::app::{Failure, RetryPolicy, SvApp, Timeouts};
+use crate::sources::app::{Failure, SvApp, Timeouts};
 use crate::sources::volume::{self, DUMP_FILE, ExportError, Sight, TakeOrder, Volume, set_folder};
+use svdr_client::retry::RetryPolicy;
+use svdr_protocol::failure::in_one_line;
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -53,7 +54,7 @@ pub(super) async fn fetch(
     loop {
         let began = Instant::now();
         let made = watch.attempt(app, &known).await;
-        tries.receiving += began.elapsed();
+        tries.worked(began.elapsed());
         match made {
             Ok(made) => return Ok(made),
             Err(failure) => tries.pause_after(failure).await?,

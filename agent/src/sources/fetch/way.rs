@@ -5,13 +5,14 @@
 
 use std::path::PathBuf;
 
-use super::error::in_one_line;
 use super::signs::{Sign, Signs};
 use super::tries::Tries;
 use super::{FetchError, Order, attempt, trigger};
-use crate::sources::app::{RetryPolicy, SvApp};
+use crate::sources::app::SvApp;
 use crate::sources::volume::Volume;
+use svdr_client::retry::RetryPolicy;
 use svdr_dump::MergeSummary;
+use svdr_protocol::failure::in_one_line;
 
 /// By which way, and what that takes.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -75,7 +76,7 @@ pub async fn fetch_dump(
     }
     let (mut tries, mut signs) = (Tries::new(policy), Signs::default());
     loop {
-        let failure = match attempt(app, order, &mut tries.receiving).await {
+        let failure = match attempt(app, order, &mut tries).await {
             Ok(summary) => return Ok(Made { path: order.out.clone(), summary }),
             Err(failure) => failure,
         };

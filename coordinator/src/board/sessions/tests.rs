@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use ed25519_dalek::SigningKey;
+use svdr_proto::limits::{MAX_FOREIGN_PROPOSALS_PER_MEMBER, MAX_STATEMENTS_PER_MEMBER};
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::receipt::Chain;
 use svdr_protocol::statement::{Body, Statement, Verified};
 
 use super::*;
 use crate::fixture::Net;
-use crate::limits::{MAX_FOREIGN_PROPOSALS, MAX_STATEMENTS_PER_MEMBER};
 
 fn member(name: &str) -> From {
     From::Member(name.parse().unwrap())
@@ -110,7 +110,7 @@ fn proposals_of_other_coordinators_count_against_whoever_brings_them() {
         (header.signer, header.sequence) = ("coordinator".parse().unwrap(), sequence);
         read(&net, Statement { header, body }.sign(&other).unwrap())
     };
-    for sequence in 0..MAX_FOREIGN_PROPOSALS {
+    for sequence in 0..MAX_FOREIGN_PROPOSALS_PER_MEMBER {
         sessions.accept(foreign(sequence), &member("SV-1")).unwrap();
     }
     let more = sessions.accept(foreign(1000), &member("SV-1"));

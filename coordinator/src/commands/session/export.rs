@@ -1,17 +1,20 @@
 //! `session export` and `session certificate`: what a session leaves behind, checked before it is written.
 
-use std::path::PathBuf;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
 use svdr_cli::screens::facts::phase_name;
-use svdr_files::Replace;
+use svdr_client::{Connection, ReceivedEntry, completion_certificate};
+use svdr_files::{FileError, PrivateFile, Replace, Step};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::transcript;
 
-use super::{SessionCommandError, fetch, meant};
-use crate::convener::client::Client;
+use super::signer::Signer;
+use super::{SessionCommandError, choose, read};
 
 /// Arguments of `session export`.
 #[derive(Debug, Args)]
@@ -54,24 +57,25 @@ struct Exported {
     path: String,
 }
 
-/// Writes the transcript.
+/// Writes the transcript, entry by entry as it arrives: a session of a large network has more than memory should hold.
 pub(super) async fn transcript(
-    client: &mut Client,
+    signer: &Signer,
+    connection: &mut Connection,
     args: &ExportArgs,
     output: Output,
-) -> Result<(), SessionCommandError> {
-    let (entries, session) = fetch(client, &args.session).await?;
-    let receipts: Vec<_> = entries.iter().map(|entry| [entry.receipt.envelope().clone()]).collect();
-    let mut text = String::new();
-    let lines = entries.iter().zip(&receipts).map(|(entry, receipt)| (&entry.envelope, receipt.as_slice()));
-    transcript::write(lines, |line| {
-        text.push_str(line);
-        text.push('\n');
-    });
-    svdr_files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
+) -> Result<(), Failure> {
+    let mut file = BufWriter::new(PrivateFile::create(&args.out, Replace::from_force(args.force))?);
+    let mut statements = 0;
+    let failed = |error| file_error(&args.out, error);
+    let session = read(signer, connection, &args.session, |entry| {
+        statements += 1;
+        Ok(file.write_all(lines(entry).as_bytes()).map_err(failed)?)
+    })
+    .await?;
+    file.into_inner().map_err(|error| failed(error.into_error()))?.commit()?;
     let exported = Exported {
         session: session.id().to_string(),
-        statements: entries.len(),
+        statements,
         state: phase_name(session.phase()),
         path: args.out.display().to_string(),
     };
@@ -82,7 +86,27 @@ pub(super) async fn transcript(
             exported.statements, exported.session, exported.state, exported.path
         )),
     };
-    printed.map_err(SessionCommandError::Print)
+    Ok(printed.map_err(SessionCommandError::Print)?)
+}
+
+/// A statement and its receipt, each on a line.
+fn lines(entry: &ReceivedEntry) -> String {
+    let mut text = String::new();
+    let receipt = std::slice::from_ref(entry.receipt.envelope());
+    transcript::write([(&entry.statement, receipt)], |line| {
+        text.push_str(line);
+        text.push('\n');
+    });
+    text
+}
+
+/// The error that the private file put into an [`io::Error`].
+fn file_error(path: &Path, error: io::Error) -> FileError {
+    error.downcast().unwrap_or_else(|source| FileError::Io {
+        path: path.to_owned(),
+        step: Step::Write,
+        source,
+    })
 }
 
 /// What is printed of a certificate that has been written.
@@ -99,12 +123,13 @@ struct Certified {
 
 /// Writes the completion certificate.
 pub(super) async fn certificate(
-    client: &mut Client,
+    signer: &Signer,
+    connection: &mut Connection,
     args: &CertificateArgs,
     output: Output,
-) -> Result<(), SessionCommandError> {
-    let id = meant(client, &args.session).await?;
-    let certificate = client.certificate(id).await?;
+) -> Result<(), Failure> {
+    let id = choose(connection, &args.session).await?;
+    let certificate = completion_certificate(connection, &signer.roster, id).await?;
     let text: String = certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
     svdr_files::write_private(&args.out, text.as_bytes(), Replace::from_force(args.force))?;
     let certified = Certified {
@@ -118,12 +143,12 @@ pub(super) async fn certificate(
     };
     let printed = match output {
         Output::Json => output::print_json(&certified),
-        Output::Table => output::print(&told(&certified)),
+        Output::Table => output::print(&summary(&certified)),
     };
-    printed.map_err(SessionCommandError::Print)
+    Ok(printed.map_err(SessionCommandError::Print)?)
 }
 
-fn told(certified: &Certified) -> String {
+fn summary(certified: &Certified) -> String {
     let Certified { session, drill, round, recovery_timestamp, migration_id, attested_by, path } = certified;
     let kind = if *drill { "DRILL session, not to be imported by anybody:" } else { "session" };
     format!(

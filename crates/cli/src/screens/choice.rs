@@ -1,5 +1,6 @@
 //! Which session somebody means who types the beginning of its id.
 
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionId;
 
 /// Hexadecimal digits that an id must be named by: fewer would be a slip of the fingers.
@@ -32,6 +33,12 @@ pub enum ChoiceError {
         /// Those ids.
         known: String,
     },
+}
+
+impl CommandError for ChoiceError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }
 
 /// The one session of `known` whose id begins with `prefix`, in either case.

@@ -174,12 +174,12 @@ fn a_coordinator_that_lies_is_not_followed() {
     let mut repeated = good[..good.len() - 2].to_vec();
     repeated.extend_from_slice(&[good[good.len() - 3].clone(), good[good.len() - 3].clone()]);
     for (given, said) in [
-        (Vec::new(), "holds no completion certificate"),
+        (Vec::new(), "sent no completion certificate"),
         (good[..good.len() - 1].to_vec(), "2 members signed a statement of kind attestation"),
         (repeated, "count once"),
-        (envelopes(&foreign), "does not hold with this roster"),
-        (envelopes(&drill), "but session"),
-        (vec![good[0].clone(), good[1].clone()], "holds no completion certificate"),
+        (envelopes(&foreign), "statement 1 of the certificate"),
+        (envelopes(&drill), "sent the certificate of session"),
+        (vec![good[0].clone(), good[1].clone()], "sent no completion certificate"),
     ] {
         liar.certify(given);
         fetched(&bench, &liar.configured(), &session).says(3, &[said]);

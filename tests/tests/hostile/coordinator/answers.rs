@@ -1,6 +1,9 @@
-//! Answers that never come. Each is waited for as long as an honest coordinator may take: a minute for all of them.
+//! Answers that never come. Each is waited for as long as an honest coordinator may take: a minute for all of them, agents
+//! and conveners' commands.
 
-use svdr_tests::agents::Agents;
+use std::process::Command;
+
+use svdr_tests::agents::{Agent, Agents};
 use svdr_tests::coordinator::Coordinator;
 use svdr_tests::liar::{Liar, OnRead, OnSubmit};
 
@@ -33,10 +36,22 @@ fn who_never_answers_is_left_for_another_coordinator() {
     for liar in &liars {
         liar.show(session, &opening);
     }
+    // A convener's command is not an agent that tries again: it says so, and ends.
+    let id = session.to_string();
+    let commands = [1, 2].map(|member| {
+        let mut command = Command::new(svdr_tests::binaries::coordinator());
+        command.args(["session", "--config"]).arg(agents.config(member)).args(["show", &id]);
+        Agent::start(command).unwrap()
+    });
     let running: Vec<_> = (1..=5).map(|member| agents.run(member, &[], &[]).unwrap()).collect();
     for (agent, liar) in running.into_iter().zip(&liars) {
         assert!(agent.logs(&format!("{} has been silent for", liar.configured().0)), "{}", agent.log());
         let finished = agent.finish().unwrap();
         assert!(finished.status.success(), "{}", finished.log);
+    }
+    for command in commands {
+        let finished = command.finish().unwrap();
+        assert_eq!(finished.status.code(), Some(1), "{}", finished.log);
+        assert!(finished.log.contains("has been silent for"), "{}", finished.log);
     }
 }

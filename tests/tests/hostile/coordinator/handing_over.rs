@@ -52,8 +52,8 @@ fn all_that_an_agent_holds_goes_to_a_coordinator_that_has_nothing() {
 fn a_receipt_on_a_stream_that_does_not_hold_ends_the_run() {
     let lies = [
         (OnSubmit::OtherKey, "the receipt is signed by ed25519:", false),
-        (OnSubmit::Damaged, "sent a receipt that does not hold; do not rely on it", false),
-        (OnSubmit::OtherStatement, "with a receipt for sha256:", false),
+        (OnSubmit::Damaged, "sent an invalid receipt", false),
+        (OnSubmit::OtherStatement, "with the receipt for sha256:", false),
         (OnSubmit::OtherSession, "was acknowledged as one of session 07070707070707070707070707070707", true),
     ];
     for (lie, words, leaves_proof) in lies {
@@ -71,7 +71,7 @@ fn one_answer_for_many_statements_ends_the_run() {
     let (stage, _) = moved();
     stage.liar.on_stream(OnStream::Repeat);
     let log = ended(stage.run_in_session());
-    assert!(log.contains("with a receipt for sha256:"), "{log}");
+    assert!(log.contains("with the receipt for sha256:"), "{log}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn an_answer_that_says_nothing_is_said_and_tried_again() {
     let (stage, held) = moved();
     stage.liar.on_stream(OnStream::Nothing);
     let agent = stage.run_in_session();
-    assert!(agent.logs("sent an answer without receipt"), "{}", agent.log());
+    assert!(agent.logs("sent an answer without a receipt"), "{}", agent.log());
     stage.liar.on_stream(OnStream::Answer);
     given(&stage, &held);
 }

@@ -11,8 +11,8 @@ use super::stage::{Stage, ended};
 fn a_receipt_that_does_not_hold_ends_the_run() {
     let lies = [
         (OnSubmit::OtherKey, "the receipt is signed by ed25519:", false),
-        (OnSubmit::Damaged, "sent a receipt that does not hold; do not rely on it", false),
-        (OnSubmit::OtherStatement, "with a receipt for sha256:", false),
+        (OnSubmit::Damaged, "sent an invalid receipt", false),
+        (OnSubmit::OtherStatement, "with the receipt for sha256:", false),
         (OnSubmit::OtherSession, "was acknowledged as one of session 07070707070707070707070707070707", true),
         (OnSubmit::OtherHead, "signed two receipts for position 1", true),
     ];
@@ -40,7 +40,7 @@ fn a_statement_that_is_acknowledged_and_not_shown_is_noticed_and_waited_for() {
             assert!(Instant::now() < end, "{}", agent.log());
             std::thread::yield_now();
         }
-        assert!(agent.log().contains("has acknowledged a statement at position"), "{}", agent.log());
+        assert!(agent.log().contains("it acknowledged one at position"), "{}", agent.log());
         assert_eq!(stage.signed(), ["evidence"]);
         // Nothing is lost by it: the same bytes come again.
         if lie == OnSubmit::FarAhead {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
@@ -79,6 +80,10 @@ impl Stage {
 
     /// A proposal under a key that is in no roster, as a coordinator makes it.
     pub(crate) fn by_nobody(&self, proposal: Proposal) -> Envelope {
+        self.unsigned(Body::Proposal(proposal)).sign(&SigningKey::from_bytes(&[50; 32])).unwrap()
+    }
+
+    fn unsigned(&self, body: Body) -> Statement {
         let header = Header {
             session: Some(self.session),
             roster: self.agents.network.roster.fingerprint(),
@@ -87,7 +92,7 @@ impl Stage {
             sequence: self.next(),
             software: "liar".to_owned(),
         };
-        Statement { header, body: Body::Proposal(proposal) }.sign(&SigningKey::from_bytes(&[50; 32])).unwrap()
+        Statement { header, body }
     }
 
     /// The same payload with another signature.
@@ -129,6 +134,54 @@ impl Stage {
     pub(crate) fn proposal(&self) -> Proposal {
         let session = self.folded();
         session.next_proposal(&session.parameters()).unwrap()
+    }
+
+    /// Floods who reads with valid proposals under a key that is in no roster.
+    pub(crate) fn flood(&self) {
+        let proposal = self.proposal();
+        self.liar.flood(self.unsigned(Body::Proposal(proposal)));
+    }
+
+    /// The key of the liar.
+    pub(crate) fn coordinator_key(&self) -> SigningKey {
+        svdr_cli::signing_key::read(&self.agents.network.path().join("coordinator.key")).unwrap()
+    }
+
+    /// Runs the convener's commands that read a transcript: each must end as refused, and say this.
+    pub(crate) fn reading_is_refused(&self, words: &str) {
+        let session = self.session.to_string();
+        let out = self.agents.network.path().join("refused.jsonl");
+        let readers: [&[&str]; 5] = [
+            &["show", &session],
+            &["export", &session, "--out", out.to_str().unwrap()],
+            &["watch", &session],
+            &["propose", &session],
+            &["abort", &session, "--reason", "all is well"],
+        ];
+        for reader in readers {
+            let (code, printed) = self.convene(reader);
+            assert_eq!(code, Some(3), "{reader:?}: {printed}");
+            assert!(printed.contains(words), "{reader:?}: {printed}");
+            assert!(!printed.contains('\u{1b}'), "{reader:?}: {printed}");
+        }
+        assert!(!out.exists());
+    }
+
+    fn convening(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(svdr_tests::binaries::coordinator());
+        command.args(["session", "--config"]).arg(self.agents.config(1)).args(args).env_remove("RUST_LOG");
+        command
+    }
+
+    /// Starts `svdr-coordinator session` as the convener.
+    pub(crate) fn start_convening(&self, args: &[&str]) -> Agent {
+        Agent::start(self.convening(args)).unwrap()
+    }
+
+    /// Runs `svdr-coordinator session` as the convener; its exit code, and what it printed.
+    pub(crate) fn convene(&self, args: &[&str]) -> (Option<i32>, String) {
+        let output = self.convening(args).stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
     }
 
     /// Waits until the agent has handed in a statement of this kind, and gives it.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use svdr_agent::config::Coordinator as Address;
-use svdr_agent::link::{CallError, Connection, Link};
+use svdr_client::{CallError, Connection, Coordinator as Address, Coordinators};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::evidence::Ticks;
@@ -36,8 +35,8 @@ impl<'a> Hostile<'a> {
     pub(crate) fn new(town: &'a Town, session: SessionId) -> Hostile<'a> {
         let runtime = Runtime::new().unwrap();
         let address = Address { url: town.relay.url(), key: town.coordinator_key() };
-        let link = Link::new(vec![address], town.agents.network.key(HOSTILE)).unwrap();
-        let connection = runtime.block_on(link.connect(0)).unwrap();
+        let coordinators = Coordinators::new(vec![address], town.agents.network.key(HOSTILE)).unwrap();
+        let connection = runtime.block_on(coordinators.connect(0)).unwrap();
         Hostile { town, session, runtime, connection, sequence: Cell::new(1000) }
     }
 

@@ -1,7 +1,6 @@
 //! Donors that send something else than they signed, or sign what is no snapshot.
 
-use svdr_agent::config::Coordinator;
-use svdr_agent::link::Link;
+use svdr_client::{Coordinator, Coordinators};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::statement::{Body, Donation, Part};
 use svdr_tests::donor_liar::{DonorLiar, Says};
@@ -86,9 +85,9 @@ fn sign(stage: &Stage, snapshot: &[u8], change: impl Fn(Donation) -> Donation) {
     let sequence = 1000 + seen.len() as u64;
     let envelope = network.sign(DONOR, Some(stage.session), sequence, Body::Donation(donation)).unwrap();
     let coordinator = Coordinator { url: stage.town.relay.url(), key: stage.town.coordinator_key() };
-    let link = Link::new(vec![coordinator], network.key(DONOR)).unwrap();
+    let coordinators = Coordinators::new(vec![coordinator], network.key(DONOR)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { link.connect(0).await.unwrap().submit(&envelope).await.unwrap() });
+    runtime.block_on(async { coordinators.connect(0).await.unwrap().submit(&envelope).await.unwrap() });
 }
 
 #[test]

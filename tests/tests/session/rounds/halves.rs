@@ -3,8 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use svdr_agent::config::Coordinator as Address;
-use svdr_agent::link::Link;
+use svdr_client::{Coordinator as Address, Coordinators};
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{SessionId, Verified};
 use svdr_tests::agents::Agents;
@@ -16,9 +15,9 @@ use super::{digests, done, held, wait};
 /// The session as a coordinator has it; none where it does not know it.
 fn folded(agents: &Agents, at: &Coordinator, session: SessionId) -> Option<Session> {
     let address = Address { url: at.url(), key: at.started.public_key.parse().unwrap() };
-    let link = Link::new(vec![address], agents.network.key(1)).unwrap();
+    let coordinators = Coordinators::new(vec![address], agents.network.key(1)).unwrap();
     let page = tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = link.connect(0).await.unwrap();
+        let mut connection = coordinators.connect(0).await.unwrap();
         connection.transcript(session, 0).await.unwrap()
     });
     let roster = Arc::new(agents.network.roster.clone());

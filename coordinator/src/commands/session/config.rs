@@ -16,45 +16,45 @@ const MAX_LEN: u64 = 1 << 20;
 
 /// What is needed of an `agent.toml`.
 #[derive(Debug, Deserialize)]
-pub struct Config {
+pub(super) struct Config {
     /// The roster's file.
-    pub roster: PathBuf,
+    pub(super) roster: PathBuf,
     /// The own key.
-    pub signing: Signing,
+    pub(super) signing: Signing,
     /// The coordinators, in the order in which they are tried.
     #[serde(default, rename = "coordinator")]
-    pub coordinators: Vec<Coordinator>,
+    pub(super) coordinators: Vec<Coordinator>,
     /// The SV app, of which only the migration id is of interest here.
     #[serde(default)]
-    pub sv_app: SvApp,
+    pub(super) sv_app: SvApp,
 }
 
 /// `[signing]`
 #[derive(Debug, Deserialize)]
-pub struct Signing {
+pub(super) struct Signing {
     /// The key's file.
-    pub key: PathBuf,
+    pub(super) key: PathBuf,
 }
 
 /// `[[coordinator]]`
 #[derive(Debug, Deserialize)]
-pub struct Coordinator {
+pub(super) struct Coordinator {
     /// Where it is.
-    pub url: String,
+    pub(super) url: String,
     /// The key it has.
-    pub key: PublicKey,
+    pub(super) key: PublicKey,
 }
 
 /// `[sv_app]`
 #[derive(Debug, Default, Deserialize)]
-pub struct SvApp {
+pub(super) struct SvApp {
     /// The migration id that the network will have.
-    pub migration_id: Option<u64>,
+    pub(super) migration_id: Option<u64>,
 }
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(super) enum ConfigError {
     /// It cannot be read.
     #[error("the configuration {} cannot be read; name another one with --config", path.display())]
     Read {
@@ -101,11 +101,17 @@ impl CommandError for ConfigError {
 }
 
 impl Config {
+    /// The coordinators, in the order in which they are tried.
+    pub(super) fn coordinators(&self) -> Vec<svdr_client::Coordinator> {
+        let one = |one: &Coordinator| svdr_client::Coordinator { url: one.url.clone(), key: one.key };
+        self.coordinators.iter().map(one).collect()
+    }
+
     /// Reads the file at `path`.
     ///
     /// # Errors
     /// Where it cannot be read, or has a mistake.
-    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+    pub(super) fn read(path: &Path) -> Result<Config, ConfigError> {
         let failed = |source| ConfigError::Read { path: path.to_owned(), source };
         let found = fs::metadata(path).map_err(failed)?.len();
         if found > MAX_LEN {

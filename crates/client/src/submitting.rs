@@ -1,7 +1,7 @@
 //! Many statements on one stream, as an agent hands them to a coordinator that lacks them.
 //!
-//! The coordinator answers each in its turn, so that the n-th answer is that to the n-th statement; a receipt has to
-//! be for it. How many wait for an answer is up to the coordinator: what it does not read, HTTP/2 holds back.
+//! The coordinator answers each in its turn: the n-th answer is the one to the n-th statement, and a receipt must be for
+//! that statement. How many wait for an answer is up to the coordinator: HTTP/2 holds back what it does not read.
 
 use std::collections::VecDeque;
 
@@ -14,67 +14,68 @@ use svdr_protocol::dsse::Envelope;
 use svdr_protocol::receipt::VerifiedReceipt;
 use tonic::{Code, Status, Streaming};
 
-use super::{CallError, Connection, SUBMITTING, receipt_of, within};
-use crate::config::Coordinator;
+use crate::connection::{Connection, answered, receipt_of, within};
+use crate::coordinators::Coordinator;
+use crate::error::{CallError, CallKind};
 
-/// Statements on their way, and what came of those before them.
+/// Statements on their way to a coordinator, and its answers.
 #[derive(Debug)]
-pub struct Submitting {
+pub struct SubmitStream {
     coordinator: Coordinator,
     stream: Streaming<v1::SubmitAllResponse>,
-    /// Those that have no answer yet, in the order in which they were sent.
+    /// The statements without an answer, in the order in which they were sent.
     unanswered: VecDeque<Digest>,
-    /// What ended the stream behind the answers that were given last.
+    /// What ended the stream after the answers that were returned last.
     failed: Option<CallError>,
 }
 
-/// What came of one statement.
+/// The answer to one statement.
 #[derive(Debug)]
 pub enum Submitted {
-    /// The coordinator has it on its disk.
+    /// The coordinator has the statement on its disk.
     Accepted(Box<VerifiedReceipt>),
-    /// It does not accept it.
+    /// The coordinator does not accept the statement.
     Refused {
         /// The statement.
         statement: Digest,
-        /// What it says.
+        /// What the coordinator says.
         error: CallError,
     },
 }
 
 impl Connection {
-    /// Submits statements, in their order. What comes of them is to be waited for.
+    /// Submits statements, in their order. The answers must be waited for.
     ///
     /// # Errors
-    /// Where the call fails, or the coordinator does not take it.
-    pub async fn submit_all(&mut self, statements: Vec<Envelope>) -> Result<Submitting, CallError> {
+    /// [`CallError`] if the call fails, or the coordinator does not know it.
+    pub async fn submit_all(&mut self, statements: Vec<Envelope>) -> Result<SubmitStream, CallError> {
         let unanswered = statements.iter().map(Envelope::digest).collect();
         let requests = statements
             .into_iter()
             .map(|statement| v1::SubmitAllRequest { statement: Some(statement.to_message()) });
-        let url = self.coordinator.url.clone();
-        let answer = within(CALL_TIMEOUT, &url, self.client.submit_all(stream::iter(requests))).await?;
-        let stream = answer.map_err(|status| CallError::of_status(&url, SUBMITTING, status))?.into_inner();
-        Ok(Submitting { coordinator: self.coordinator.clone(), stream, unanswered, failed: None })
+        let coordinator = self.coordinator.clone();
+        let call = self.service.submit_all(stream::iter(requests));
+        let stream = answered(&coordinator.url, CallKind::Submit, call).await?;
+        Ok(SubmitStream { coordinator, stream, unanswered, failed: None })
     }
 }
 
-impl Submitting {
-    /// Waits for what came of the next statement, and of those behind it that are answered already, at most so many.
-    /// Nothing once all are answered.
+impl SubmitStream {
+    /// Waits for the next answer, and returns it with those that have arrived behind it, at most `most`. Returns none once
+    /// all statements are answered.
     ///
-    /// What came before an error is given first, and the error at the next call.
+    /// Answers that came before an error are returned first, and the error at the next call.
     ///
     /// # Errors
-    /// Where the stream breaks, is silent for too long, or brings what is no answer. Those without an answer have to be
-    /// submitted again then.
+    /// [`CallError`] if the stream breaks, is silent for too long, or an answer is invalid. Statements without an answer
+    /// must be submitted again then.
     pub async fn next(&mut self, most: usize) -> Result<Vec<Submitted>, CallError> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let mut came = Vec::new();
-        while came.len() < most && !self.unanswered.is_empty() {
-            let answer = if came.is_empty() {
+        let mut answers = Vec::new();
+        while answers.len() < most && !self.unanswered.is_empty() {
+            let answer = if answers.is_empty() {
                 within(CALL_TIMEOUT, &self.coordinator.url, self.stream.message()).await?
             } else {
                 match self.stream.message().now_or_never() {
@@ -83,15 +84,15 @@ impl Submitting {
                 }
             };
             match self.submitted(answer) {
-                Ok(submitted) => came.push(submitted),
-                Err(error) if came.is_empty() => return Err(error),
+                Ok(submitted) => answers.push(submitted),
+                Err(error) if answers.is_empty() => return Err(error),
                 Err(error) => {
                     self.failed = Some(error);
                     break;
                 }
             }
         }
-        Ok(came)
+        Ok(answers)
     }
 
     fn submitted(
@@ -99,9 +100,9 @@ impl Submitting {
         answer: Result<Option<v1::SubmitAllResponse>, Status>,
     ) -> Result<Submitted, CallError> {
         let url = || self.coordinator.url.clone();
-        let answer = answer.map_err(|status| CallError::of_stream(&url(), SUBMITTING, status))?;
+        let answer = answer.map_err(|status| CallError::of_status(&url(), CallKind::Submit, status))?;
         let answer = answer.ok_or_else(|| CallError::Ended { url: url() })?.answer;
-        let answer = answer.ok_or_else(|| CallError::Incomplete { url: url(), what: "receipt" })?;
+        let answer = answer.ok_or_else(|| CallError::Incomplete { url: url(), what: "a receipt" })?;
         let expected = self.unanswered.pop_front().ok_or_else(|| CallError::Ended { url: url() })?;
         match answer {
             Answer::Receipt(receipt) => {
@@ -113,13 +114,10 @@ impl Submitting {
                 Ok(Submitted::Accepted(Box::new(receipt)))
             }
             Answer::Refusal(refusal) => {
-                Ok(Submitted::Refused { statement: expected, error: self.refused(refusal) })
+                let status = Box::new(Status::new(Code::from_i32(refusal.code), refusal.message));
+                let error = CallError::Refused { url: url(), call: CallKind::Submit, status };
+                Ok(Submitted::Refused { statement: expected, error })
             }
         }
-    }
-
-    fn refused(&self, refusal: v1::Refusal) -> CallError {
-        let status = Status::new(Code::from_i32(refusal.code), refusal.message);
-        CallError::Refused { url: self.coordinator.url.clone(), what: SUBMITTING, source: Box::new(status) }
     }
 }
