@@ -1,79 +1,127 @@
-//! Finds the programs under test, building them where cargo has not done so yet.
+//! The programs under test. Every executable of this package contains both.
 //!
-//! Cargo builds a package's programs for that package's own tests only, so a test or a drill of this package
-//! asks cargo for the others, once, in the profile that it was built in itself.
+//! An executable whose `main` begins with [`run_as_called`] becomes `svdr-agent` or `svdr-coordinator` when it is started
+//! by that name, through a symbolic link. This is the one mechanism of tests, benchmarks and the drill: nothing is built
+//! while they run, what they drive is as new as they are, and a drill needs no other file. What runs is what the programs'
+//! own `main`s run: both parse the command line and call `CommandLine::run`, nothing else.
+//!
+//! The links are in a folder beside the executable, `drill.programs` for tests, unless [`link`] has chosen another place
+//! and other programs, as the drill does.
 
+use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::ExitCode;
 use std::sync::OnceLock;
 
-/// The profile this crate was compiled in, which is the one the programs are built in.
-const PROFILE: &str = if cfg!(debug_assertions) { "dev" } else { "release" };
+use clap::Parser as _;
 
-/// The path of `svdr-agent`, built if need be.
+/// The agent's name.
+pub const AGENT: &str = "svdr-agent";
+/// The coordinator's name.
+pub const COORDINATOR: &str = "svdr-coordinator";
+
+/// The links of this process.
+static LINKS: OnceLock<Links> = OnceLock::new();
+
+#[derive(Debug)]
+struct Links {
+    agent: PathBuf,
+    coordinator: PathBuf,
+}
+
+/// Runs the program whose name this process was started by; `None` for any other name.
+pub fn run_as_called() -> Option<ExitCode> {
+    let called = std::env::args_os().next()?;
+    match Path::new(&called).file_name()?.to_str()? {
+        AGENT => Some(svdr_agent::commands::CommandLine::parse().run().into()),
+        COORDINATOR => Some(svdr_coordinator::commands::CommandLine::parse().run().into()),
+        _ => None,
+    }
+}
+
+/// The executable that contains the programs: `drill` for a test, which cargo has built for it, otherwise this process's.
+///
+/// # Errors
+/// If the system does not know this process's executable.
+pub fn own() -> io::Result<PathBuf> {
+    match std::env::var_os("CARGO_BIN_EXE_drill") {
+        Some(drill) => Ok(drill.into()),
+        None => std::env::current_exe(),
+    }
+}
+
+/// Makes the links in `folder`, to these programs. From now on this process starts them.
+///
+/// # Errors
+/// If the links cannot be made, or this process has already started programs.
+pub fn link(folder: &Path, agent: &Path, coordinator: &Path) -> io::Result<()> {
+    let links = Links::new(folder, agent, coordinator)?;
+    LINKS.set(links).map_err(|_| io::Error::other("this process has already chosen its programs"))
+}
+
+/// The path of `svdr-agent`.
 ///
 /// # Panics
-/// Where cargo cannot build it: without the program there is nothing to test.
+/// If the link cannot be made: without the program there is nothing to test.
 pub fn agent() -> &'static Path {
-    &built()[0]
+    &links().agent
 }
 
-/// The path of `svdr-coordinator`, built if need be.
+/// The path of `svdr-coordinator`.
 ///
 /// # Panics
-/// Where cargo cannot build it: without the program there is nothing to test.
+/// If the link cannot be made: without the program there is nothing to test.
 pub fn coordinator() -> &'static Path {
-    &built()[1]
+    &links().coordinator
 }
 
-fn built() -> &'static [PathBuf; 2] {
-    static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
-    BUILT.get_or_init(|| build(["svdr-agent", "svdr-coordinator"]))
-}
-
-/// Asks cargo to build the programs of these names and to say where it put them.
-#[allow(clippy::panic, reason = "a harness without its program can only give up")]
-fn build<const N: usize>(names: [&str; N]) -> [PathBuf; N] {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    // The whole workspace, as tests and drills are built: the features are the same, nothing is compiled twice.
-    command.args([
-        "build",
-        "--locked",
-        "--quiet",
-        "--message-format=json",
-        "--workspace",
-        "--profile",
-        PROFILE,
-    ]);
-    command.args(names.iter().flat_map(|name| ["--bin", name]));
-    if cfg!(debug_assertions) {
-        // A test among what is built makes cargo take the features that the tests' own dependencies ask for, as it did
-        // for this test. Without it every crate would be compiled once more.
-        command.args(["--test", "drill"]);
-    }
-    // What cargo says to this process of this package. Build scripts that look at these variables (ring's does) would
-    // run again for each change between this cargo and the one that a person calls, and all that depends on them.
-    for (variable, _) in std::env::vars_os() {
-        let name = variable.to_string_lossy();
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&variable);
-        }
-    }
-    let output = match command.output() {
-        Ok(output) if output.status.success() => output,
-        Ok(output) => panic!("cargo cannot build {names:?}: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("cargo cannot be started to build {names:?}: {error}"),
-    };
-    let lines = output.stdout.split(|&byte| byte == b'\n');
-    let messages: Vec<serde_json::Value> =
-        lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    names.map(|name| {
-        let program = messages.iter().find(|message| {
-            message["target"]["name"] == name && message["target"]["kind"] == serde_json::json!(["bin"])
-        });
-        let path = program.and_then(|message| message["executable"].as_str());
-        path.map_or_else(|| panic!("cargo built {name}, but did not say where"), PathBuf::from)
+#[allow(clippy::panic, reason = "a harness without its programs can only stop")]
+fn links() -> &'static Links {
+    LINKS.get_or_init(|| {
+        let made = own().and_then(|own| Links::new(&own.with_extension("programs"), &own, &own));
+        made.unwrap_or_else(|error| panic!("cannot link the programs under test: {error}"))
     })
+}
+
+impl Links {
+    fn new(folder: &Path, agent: &Path, coordinator: &Path) -> io::Result<Links> {
+        std::fs::create_dir_all(folder)?;
+        let link = |name: &str, program: &Path| {
+            let link = folder.join(name);
+            if std::fs::read_link(&link).is_ok_and(|target| target == program) {
+                return Ok(link);
+            }
+            // Several test programs may do this at once: the link is replaced in one step, and never missing.
+            let new = folder.join(format!("{name}.{}", std::process::id()));
+            symlink(program, &new)?;
+            std::fs::rename(new, &link)?;
+            Ok::<_, io::Error>(link)
+        };
+        Ok(Links { agent: link(AGENT, agent)?, coordinator: link(COORDINATOR, coordinator)? })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_the_programs_and_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let bin = folder.path().join("bin");
+        let target = |link: &Path| std::fs::read_link(link).unwrap();
+        let links = Links::new(&bin, Path::new("/a"), Path::new("/b")).unwrap();
+        assert_eq!((target(&links.agent), target(&links.coordinator)), ("/a".into(), "/b".into()));
+        assert_eq!(links.agent.file_name().unwrap(), AGENT);
+        let links = Links::new(&bin, Path::new("/c"), Path::new("/b")).unwrap();
+        assert_eq!((target(&links.agent), target(&links.coordinator)), ("/c".into(), "/b".into()));
+        assert_eq!(std::fs::read_dir(&bin).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn this_process_is_called_by_another_name() {
+        assert!(run_as_called().is_none());
+    }
 }
