@@ -1,12 +1,13 @@
-//! The drill: a rehearsal of the recovery on one machine, with made-up SVs and the real program.
+//! The drill: a rehearsal of the recovery on one machine, with made-up SVs and the real programs.
 //!
-//! It makes up a network and what happened to it (see [`Options`]): writes the logs of its SVs, starts a stand-in for
-//! each SV's app, a coordinator, and an agent for every SV; shows their session while it goes on; verifies the
-//! transcript and every dump; and judges whether everything came out as the protocol promises. With `--offline` it
-//! does instead what each node can do by itself: evidence, propose, dump and merge. With `--serve` it only prepares, for
-//! people to practise. Every command is shown as an operator would type it.
-
-#![allow(clippy::print_stdout, reason = "it shows what it does on stdout, line by line")]
+//! It makes up a network and what happened to it (see [`Options`]): it writes the logs of its SVs, starts a stand-in for
+//! each SV's app, a coordinator, and an agent for every SV; it shows their session until all dumps are delivered, the new
+//! synchronizer runs and the session is verified; it verifies the transcript and every dump; and it judges whether
+//! everything came out as the protocol promises. With `--offline` it does what each node can do on its own: evidence, propose,
+//! dump and merge. With `--serve` it only prepares, for people to practise. Every command is shown as an operator types it.
+//!
+//! The session is not opened as a drill, because nothing is delivered in a drill. It is a session of a made-up network, whose
+//! roster, keys, volumes and configurations are all in the drill's folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,20 +15,30 @@ use std::time::{Duration, Instant, SystemTime};
 
 use svdr_protocol::roster::governance_threshold;
 
-use crate::binaries;
+/// Prints a line. If nobody reads stdout any more, the drill continues silently, so that it stops what it has started.
+macro_rules! say {
+    ($($line:tt)*) => {
+        drop(std::io::Write::write_fmt(&mut std::io::stdout().lock(), format_args!("{}\n", format_args!($($line)*))))
+    };
+}
 
 mod board;
 mod chaos;
 mod check;
 mod command;
+mod config;
 mod display;
+mod everybody;
 mod follower;
+mod logs;
 mod network;
 mod operators;
 mod options;
 mod outcome;
 mod processes;
+mod programs;
 mod receiving;
+mod restoring;
 mod serve;
 mod session;
 mod steps;
@@ -38,7 +49,9 @@ mod validators;
 pub use options::{Mismatch, Options};
 
 use board::Board;
-use network::{Network, Settings};
+use config::Settings;
+use network::Network;
+use restoring::Restoring;
 use story::Story;
 
 /// The name of the step that the session is.
@@ -69,8 +82,8 @@ pub enum DrillError {
     },
     /// More is to go wrong than the SVs could recover from.
     #[error(
-        "with {svs} SVs of which {threshold} have to agree, this leaves out too many for the session to end well; leave one \
-         of the options out, or use more --svs"
+        "{threshold} of {svs} SVs must agree, and these options leave out too many for the session to end well\n\
+         help: use more --svs, or fewer options"
     )]
     TooMuch {
         /// How many SVs there are.
@@ -81,6 +94,15 @@ pub enum DrillError {
     /// The session cannot be shown.
     #[error("the session cannot be shown on stdout")]
     Show(#[source] io::Error),
+    /// A program that a flag names cannot be used.
+    #[error("the program {} cannot be started\nhelp: name a svdr-agent with --agent, and a svdr-coordinator with --coordinator", path.display())]
+    Named {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A program could not be started or stopped.
     #[error("a program of the drill could not be started or stopped")]
     Start(#[source] io::Error),
@@ -111,17 +133,19 @@ pub enum DrillError {
 /// # Errors
 /// The first thing that is not as it should be.
 pub fn run(options: &Options) -> Result<(), DrillError> {
-    // Before the clock starts: cargo may have to build it.
-    binaries::agent();
-    if !options.offline {
-        binaries::coordinator();
-    }
+    let started = Instant::now();
+    say!(
+        "A rehearsal of a recovery, with {} made-up SVs on this machine. Nothing outside of it is touched.\n",
+        options.svs
+    );
     let story = Story::new(options, now()).ok_or(DrillError::TooMuch {
         svs: options.svs,
         threshold: governance_threshold(usize::from(options.svs)),
     })?;
-    let started = Instant::now();
     let folder = Folder::new(options.keep.as_deref())?;
+    let is_kept = if options.keep.is_some() { "" } else { ", removed at the end (--keep FOLDER keeps them)" };
+    say!("    files             {}{is_kept}", folder.path().display());
+    programs::choose(options, folder.path())?;
     let mut network = Network::new(options, story, folder.path())?;
     if options.serve {
         return serve::serve(&mut network, options);
@@ -129,14 +153,14 @@ pub fn run(options: &Options) -> Result<(), DrillError> {
     let mut timings = Timings::default();
     timings.time("identities and roster", || steps::identities(&mut network, options))?;
     timings.time("writing logs", || network.write_logs(options))?;
-    if options.offline {
-        offline(&mut network, options, &mut timings, started)?;
-    } else {
-        online(&mut network, options, &mut timings, started)?;
-    }
+    let end = match options.offline {
+        true => offline(&mut network, options, &mut timings, started)?,
+        false => online(&mut network, options, &mut timings, started)?,
+    };
     if options.keep.is_some() {
-        println!("\nEverything is kept in {}", folder.path().display());
+        say!("\nAll files are in {}", folder.path().display());
     }
+    say!("\nThe drill ended well: {end} ({:.1} s).", started.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -146,14 +170,14 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or_default()
 }
 
-/// What each node can do by itself.
+/// What each node can do on its own; how it ended.
 fn offline(
     network: &mut Network,
     options: &Options,
     timings: &mut Timings,
     started: Instant,
-) -> Result<(), DrillError> {
-    let settings = Settings { coordinator: None, approval: "automatic" };
+) -> Result<String, DrillError> {
+    let settings = Settings { coordinator: None, approval: "automatic", donors: None };
     timings.time("SV apps", || network.start_apps(options, &settings))?;
     timings.time("evidence", || steps::evidence_of_logs(network))?;
     timings.time("verify", || steps::verify(network))?;
@@ -161,25 +185,30 @@ fn offline(
     let dumps = timings.time("dump and merge", || steps::dump(network, options, &chosen))?;
     timings.time("checking the dumps", || check::dumps(network, options, &chosen, &dumps))?;
     summary::summary(&[], &chosen, &dumps, &[], timings, started.elapsed());
-    Ok(())
+    Ok(format!("{} dumps of {} are made and checked", dumps.len(), chosen.recovery_timestamp))
 }
 
-/// A session of all of them.
+/// A session of all of them, to the verified network; how it ended.
 fn online(
     network: &mut Network,
     options: &Options,
     timings: &mut Timings,
     started: Instant,
-) -> Result<(), DrillError> {
+) -> Result<String, DrillError> {
     let mut board = timings.time("coordinator", || Board::start(network))?;
     let (url, key) = (board.url(), board.key.clone());
-    let settings = Settings { coordinator: Some((&url, &key)), approval: "automatic" };
+    let settings = Settings { coordinator: Some((&url, &key)), approval: "automatic", donors: None };
     timings.time("SV apps", || network.start_apps(options, &settings))?;
     timings.time("checking the nodes", || steps::check(network))?;
     let mut held = timings.time(SESSION_STEP, || session::run(network, &mut board, options))?;
     if options.left_behind.is_some() {
         held.received = timings.time("donating and receiving", || receiving::run(network, &held.session))?;
     }
+    let mut restoring = Restoring::new(network, &held, options.chaos);
+    timings.time("delivering the dumps", || restoring.deliver(&mut board))?;
+    timings.time("restarting", || restoring.restart(&mut board))?;
+    timings.time("confirming", || restoring.confirm(&mut board))?;
+    held.outages += restoring.outages;
     let outcome = timings.time("verifying the transcript", || {
         session::verify(network, &held.session)?;
         outcome::judge(network, &held)
@@ -192,7 +221,7 @@ fn online(
         );
     }
     summary::summary(&told, &chosen, &dumps, &held.moments, timings, started.elapsed());
-    Ok(())
+    Ok(format!("session {} is verified, by {} of {} SVs", held.session, dumps.len(), network.svs.len()))
 }
 
 /// How long each step took.
@@ -234,7 +263,7 @@ impl Folder {
                 std::fs::create_dir_all(path).map_err(failed("making the folder"))?;
                 let mut entries = std::fs::read_dir(path).map_err(failed("reading the folder"))?;
                 if entries.next().is_some() {
-                    let source = io::Error::other("it is not empty; name a new folder with --keep");
+                    let source = io::Error::other("it is not empty\nhelp: name a new folder with --keep");
                     return Err(failed("starting a drill in it")(source));
                 }
                 std::fs::canonicalize(path).map(Folder::Kept).map_err(failed("resolving the folder"))

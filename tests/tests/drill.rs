@@ -3,7 +3,10 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
 
 /// Small logs and snapshots: what is tried here does not depend on their size.
 fn drill(args: &[&str]) -> Output {
@@ -22,7 +25,11 @@ fn told(args: &[&str]) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{args:?}: {stderr}\n{stdout}");
     let (before, summary) = stdout.split_once("== Summary").expect("a summary");
-    assert!(args.contains(&"--offline") || before.contains("Everything holds: "), "{before}");
+    let is_offline = args.contains(&"--offline");
+    assert!(is_offline || before.contains("Everything holds: "), "{before}");
+    let last = stdout.lines().last().unwrap();
+    assert!(last.starts_with("The drill ended well: "), "{last}");
+    assert!(is_offline || last.contains(" is verified, by "), "{last}");
     summary.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -76,7 +83,7 @@ fn svs_that_are_left_behind_recover_with_a_donors_snapshot() {
     );
     let refused = drill(&["--left-behind", "3", "--svs", "7"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("leaves out too many"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("leave out too many"));
 }
 
 #[test]
@@ -148,33 +155,121 @@ fn what_cannot_end_well_is_not_begun() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        stderr.contains("leaves out too many for the session to end well")
-            && stderr.contains("use more --svs"),
+        stderr.contains("leave out too many for the session to end well")
+            && stderr.contains("help: use more --svs"),
         "{stderr}"
     );
 }
 
+/// A practice network that runs until it is dropped.
+struct Practice {
+    _serving: Process,
+    folder: TempDir,
+}
+
+impl Practice {
+    fn start() -> Practice {
+        let folder = tempfile::tempdir().unwrap();
+        // Nobody listens there until the coordinator is started, and donors are not.
+        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut serving = Command::new(env!("CARGO_BIN_EXE_drill"))
+            .args(["--log-megabytes", "1", "--snapshot-megabytes", "1", "--serve"])
+            .args(["--listen", &listen.to_string(), "--keep"])
+            .arg(folder.path().join("practice"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(serving.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("Everything is prepared")));
+        // The instructions, which nobody reads here, must not stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Practice { _serving: Process(serving), folder }
+    }
+
+    /// A command line, as it is typed in a folder of the network, with its `bin` first in the PATH.
+    fn command(&self, folder: &str, line: &str) -> Command {
+        let practice = self.folder.path().join("practice");
+        let mut words = line.split_whitespace();
+        let mut command = Command::new(practice.join("bin").join(words.next().unwrap()));
+        command.args(words).current_dir(practice.join(folder)).stdin(Stdio::null()).env_remove("RUST_LOG");
+        command
+    }
+
+    /// Starts what keeps its terminal, with its stdout to be read.
+    fn started(&self, folder: &str, line: &str) -> Process {
+        let mut command = self.command(folder, line);
+        Process(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    fn typed(&self, folder: &str, line: &str) -> String {
+        let output = self.command(folder, line).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{folder}: {line}: {text}");
+        text
+    }
+
+    fn config(&self, folder: &str) -> String {
+        fs::read_to_string(self.folder.path().join("practice").join(folder).join("agent.toml")).unwrap()
+    }
+}
+
+/// A process that is killed when dropped, so that no failure leaves it behind.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
-fn everything_is_prepared_for_practice() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = folder.path().join("practice");
-    let mut serving = Command::new(env!("CARGO_BIN_EXE_drill"))
-        .args(["--log-megabytes", "1", "--snapshot-megabytes", "1", "--serve", "--keep"])
-        .arg(&kept)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(serving.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert!(lines.any(|line| line.contains("Everything is prepared")));
-    // Its SV app answers: the dump is made with nothing but what was prepared.
-    let end = fs::read_to_string(kept.join("Example-SV-1/agent.toml")).unwrap();
-    assert!(end.contains("approval = \"operator\"") && end.contains("https://127.0.0.1:7443"), "{end}");
-    let dump = Command::new(svdr_tests::binaries::agent())
-        .args(["dump", "--timestamp", "2026-04-21T23:10:00Z", "--out", "dump.json"])
-        .current_dir(kept.join("Example-SV-1"))
-        .output()
-        .unwrap();
-    serving.kill().unwrap();
-    serving.wait().unwrap();
-    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+fn a_session_is_practised_by_hand_until_it_is_verified() {
+    let practice = Practice::start();
+    let config = practice.config("Example-SV-1");
+    // Its runbook must not reach anybody's cluster.
+    assert!(config.contains("context = \"svdr-practice-without-a-cluster\""), "{config}");
+    let serve = config.split("https://").nth(1).unwrap().split('"').next().unwrap();
+    let serve = format!(
+        "svdr-coordinator serve --roster roster.toml --signing-key coordinator.key --listen {serve} --data data"
+    );
+    let mut coordinator = practice.started(".", &serve);
+    BufReader::new(coordinator.0.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    let convener = "Example-SV-1";
+    practice.typed(convener, "svdr-agent check");
+    let opened = practice.typed(convener, "svdr-coordinator session open --reason practice --output json");
+    let opened: serde_json::Value = serde_json::from_str(&opened).unwrap();
+    let session = &opened["session"].as_str().unwrap()[..4];
+    let svs = ["Example-SV-1", "Example-SV-2", "Example-SV-3"];
+    let mut agents: Vec<Process> =
+        ["Example-SV-4"].iter().chain(&svs).map(|sv| practice.started(sv, "svdr-agent run")).collect();
+    let watch = format!("svdr-coordinator session watch {session} --output json");
+    let mut watch = practice.started(convener, &watch);
+    let mut seen = BufReader::new(watch.0.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(seen.any(|line| line.contains("\"kind\":\"proposal\"")));
+    for sv in svs {
+        practice.typed(sv, &format!("svdr-agent agree {session} --yes"));
+    }
+    assert!(agents.iter_mut().all(|agent| agent.0.wait().unwrap().success()));
+    for line in
+        ["deliver {}", "done {} delivered", "done {} synchronizer-deployed", "done {} restored", "confirm {}"]
+    {
+        for sv in svs {
+            practice.typed(sv, &format!("svdr-agent {} --yes", line.replace("{}", session)));
+        }
+    }
+    let status = practice.typed(convener, &format!("svdr-agent status {session} --output json"));
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["phase"], "verified");
+    practice.typed(convener, &format!("svdr-coordinator session export {session} --out transcript.jsonl"));
+    practice.typed(convener, "svdr-agent verify --roster ../roster.toml transcript.jsonl");
+}
+
+#[test]
+fn a_program_that_does_not_start_is_not_used() {
+    let refused = drill(&["--agent", "/nowhere/svdr-agent"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(stderr.contains("the program /nowhere/svdr-agent cannot be started"), "{stderr}");
 }

@@ -1,8 +1,7 @@
 //! The coordinator of a drill, behind an address that stays when it is started again.
 
-use std::time::Duration;
-
 use super::DrillError;
+use super::chaos::Outage;
 use super::command::{Program, heading};
 use super::network::Network;
 use crate::coordinator::Coordinator;
@@ -24,7 +23,7 @@ impl Board {
         heading("A coordinator is started");
         let folder = network.folder.as_path();
         Program::agent(folder, &["key", "new", "--out", "coordinator.key"]).run(0)?;
-        println!(
+        say!(
             "\n  $ svdr-coordinator serve --roster roster.toml --signing-key coordinator.key --listen 127.0.0.1:0 \
              --data data --publish {PUBLISHED}"
         );
@@ -32,7 +31,7 @@ impl Board {
         let coordinator = Coordinator::start(folder, &["--publish", PUBLISHED]).map_err(DrillError::Start)?;
         relay.lead_to(Some(coordinator.started.address));
         let key = coordinator.started.public_key.clone();
-        println!("    listens on {} with the key {key}", coordinator.started.address);
+        say!("    listens on {} with the key {key}", coordinator.started.address);
         Ok(Board { coordinator: Some(coordinator), relay, key })
     }
 
@@ -40,8 +39,26 @@ impl Board {
         self.relay.url()
     }
 
-    /// Kills the coordinator and starts it again on its journal; says how many statements that held.
-    pub(super) fn restart(&mut self, network: &Network) -> Result<u64, DrillError> {
+    /// Lets the coordinator or the way to it fail, until it works again; says what happened.
+    pub(super) fn suffer(&mut self, network: &Network, outage: Outage) -> Result<String, DrillError> {
+        match outage {
+            Outage::Restart => {
+                let statements = self.restart(network)?;
+                Ok(format!("kill -9 the coordinator, and start it again on its {statements} statements"))
+            }
+            Outage::Cut => {
+                self.relay.cut();
+                Ok("cut all connections to the coordinator".to_owned())
+            }
+            Outage::Hold(pause) => {
+                self.relay.hold(pause);
+                Ok(format!("hold up all connections to the coordinator for {} ms", pause.as_millis()))
+            }
+        }
+    }
+
+    /// Kills the coordinator and starts it again; gives the number of statements in its journal.
+    fn restart(&mut self, network: &Network) -> Result<u64, DrillError> {
         self.relay.lead_to(None);
         if let Some(coordinator) = self.coordinator.take() {
             coordinator.kill().map_err(DrillError::Start)?;
@@ -52,15 +69,5 @@ impl Board {
         self.relay.lead_to(Some(again.started.address));
         self.coordinator = Some(again);
         Ok(statements)
-    }
-
-    /// Cuts all connections to it.
-    pub(super) fn cut(&self) {
-        self.relay.cut();
-    }
-
-    /// Lets nothing through for that long.
-    pub(super) fn hold(&self, pause: Duration) {
-        self.relay.hold(pause);
     }
 }

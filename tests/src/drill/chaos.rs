@@ -18,14 +18,21 @@ const LONGEST_HOLD: u64 = 1500;
 pub(super) enum Act {
     /// The agent of the SV at this place is killed and started again.
     KillAgent(usize),
+    /// The coordinator or the way to it fails.
+    Outage(Outage),
+    /// The next snapshot of the SV app at this place goes wrong, with the fault of this number.
+    Fault(usize, usize),
+}
+
+/// A failure of the coordinator or of the way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outage {
     /// The coordinator is killed and started again on its journal.
-    RestartCoordinator,
+    Restart,
     /// All connections to the coordinator are cut.
     Cut,
     /// Nothing comes or goes through them for a while.
     Hold(Duration),
-    /// The next snapshot of the SV app at this place goes wrong, with the fault of this number.
-    Fault(usize, usize),
 }
 
 /// Decides, event by event.
@@ -52,12 +59,19 @@ impl Chaos {
         self.until_next = 1 + self.noise.word() % PACE;
         self.left -= 1;
         Some(match self.noise.word() % 8 {
-            0 => Act::RestartCoordinator,
-            1 => Act::Cut,
-            2 => Act::Hold(Duration::from_millis(1 + self.noise.word() % LONGEST_HOLD)),
+            0..3 => Act::Outage(self.outage()),
             3 | 4 => Act::Fault(self.below(svs), self.below(FAULTS)),
             _ => Act::KillAgent(self.below(svs)),
         })
+    }
+
+    /// How the coordinator, or the way to it, fails next.
+    pub(super) fn outage(&mut self) -> Outage {
+        match self.noise.word() % 3 {
+            0 => Outage::Restart,
+            1 => Outage::Cut,
+            _ => Outage::Hold(Duration::from_millis(1 + self.noise.word() % LONGEST_HOLD)),
+        }
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -86,8 +100,11 @@ mod tests {
     fn everything_that_can_go_wrong_does() {
         let all: Vec<Act> = (0..20).flat_map(acts).collect();
         let has = |wanted: fn(&Act) -> bool| all.iter().any(wanted);
-        assert!(has(|act| matches!(act, Act::KillAgent(_))) && has(|act| *act == Act::RestartCoordinator));
-        assert!(has(|act| *act == Act::Cut) && has(|act| matches!(act, Act::Hold(_))));
+        let has_outage = |wanted: fn(Outage) -> bool| {
+            all.iter().any(|act| matches!(act, Act::Outage(outage) if wanted(*outage)))
+        };
+        assert!(has(|act| matches!(act, Act::KillAgent(_))) && has_outage(|one| one == Outage::Restart));
+        assert!(has_outage(|one| one == Outage::Cut) && has_outage(|one| matches!(one, Outage::Hold(_))));
         let faulty = |wanted| all.iter().any(|act| matches!(act, Act::Fault(_, fault) if *fault == wanted));
         assert!((0..FAULTS).all(faulty));
     }

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::command::heading;
-use super::network::{Network, failed};
+use super::network::{Network, VOLUME, failed};
 use super::receiving::RECEIVED;
 use super::steps::{Chosen, Dump, unexpected};
 use super::{DrillError, Options};
@@ -30,23 +31,33 @@ pub(super) fn dumps(
 ) -> Result<(), DrillError> {
     heading("The dumps are checked by other means");
     for (nth, dump) in dumps.iter().enumerate() {
-        let path = network.folder.join(&dump.path);
-        let reading = failed(&path, "reading the dump");
-        let mode = fs::metadata(&path).map_err(&reading)?.permissions().mode() & 0o7777;
-        expect(&dump.path, "mode", "0600", &format!("{mode:04o}"))?;
-        let mut hash = Hashing(Sha256::new());
-        let size = io::copy(&mut File::open(&path).map_err(&reading)?, &mut hash).map_err(&reading)?;
-        expect(&dump.path, "size", &dump.size.to_string(), &size.to_string())?;
-        expect(&dump.path, "digest", &dump.sha256, &format!("sha256:{}", hex::encode(hash.0.finalize())))?;
+        content(&network.folder.join(&dump.path), dump)?;
+        if !options.offline {
+            content(&network.folder.join(&dump.name).join(VOLUME).join(export::DUMP), dump)?;
+        }
         let is_set = network.large && !["merge", RECEIVED].contains(&dump.how);
         let is_compared = nth < COMPARED || dump.how == RECEIVED;
         if is_compared && options.snapshot_megabytes <= COMPARED_MEGABYTES {
             if is_set { set(network, chosen, dump)? } else { union(network, chosen, dump)? }
         }
         let files = if is_set { ", with its payload files" } else { "" };
-        println!("    {}{files}  private, complete, and what its summary says", dump.path);
+        let says =
+            if options.offline { "and as its summary says" } else { "as attested, and delivered unchanged" };
+        say!("    {}{files}: private, complete, {says}", dump.path);
     }
     Ok(())
+}
+
+/// The file is private, and the dump that the summary is of.
+fn content(path: &Path, dump: &Dump) -> Result<(), DrillError> {
+    let reading = failed(path, "reading the dump");
+    let name = path.display().to_string();
+    let mode = fs::metadata(path).map_err(&reading)?.permissions().mode() & 0o7777;
+    expect(&name, "mode", "0600", &format!("{mode:04o}"))?;
+    let mut hash = Hashing(Sha256::new());
+    let size = io::copy(&mut File::open(path).map_err(&reading)?, &mut hash).map_err(&reading)?;
+    expect(&name, "size", &dump.size.to_string(), &size.to_string())?;
+    expect(&name, "digest", &dump.sha256, &format!("sha256:{}", hex::encode(hash.0.finalize())))
 }
 
 /// The dump and the files beside it are what the SV app has written into its volume, as they are to be delivered.

@@ -59,16 +59,26 @@ impl<'a> Program<'a> {
 
     /// Shows the command line, runs it, and shows what it printed.
     pub(super) fn show(&self, exit: i32) -> Result<Printed, DrillError> {
-        println!("\n  $ {}", self.line());
+        say!("\n  $ {}", self.line());
         let printed = self.run(exit)?;
         show(&printed.stdout);
         show(&printed.stderr);
         Ok(printed)
     }
 
+    /// Shows the command line, runs it, and shows what it printed below its table, whose rows `rows` names.
+    pub(super) fn show_below_table(&self, rows: &str) -> Result<Printed, DrillError> {
+        say!("\n  $ {}", self.line());
+        let printed = self.run(0)?;
+        let below = printed.stdout.split_once("\n\n").map_or(printed.stdout.as_str(), |(_, below)| below);
+        say!("    … ({rows})\n");
+        show(below);
+        Ok(printed)
+    }
+
     /// Shows the command line, runs it with `--output json`, and reads the result.
     pub(super) fn show_json(&self, exit: i32) -> Result<serde_json::Value, DrillError> {
-        println!("\n  $ {}", self.line());
+        say!("\n  $ {}", self.line());
         self.json(exit)
     }
 
@@ -86,14 +96,19 @@ impl<'a> Program<'a> {
     }
 }
 
+/// The beginning of a session's id: enough to name it in any command, and short enough to read.
+pub(super) fn short(session: &str) -> &str {
+    session.get(..8).unwrap_or(session)
+}
+
 /// Prints `text`, indented below its command.
 pub(super) fn show(text: &str) {
     for line in text.lines() {
-        println!("{}", format!("    {line}").trim_end());
+        say!("{}", format!("    {line}").trim_end());
     }
 }
 
 /// Prints the heading of a step.
 pub(super) fn heading(text: &str) {
-    println!("\n== {text}");
+    say!("\n== {text}");
 }

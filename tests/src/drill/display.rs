@@ -1,7 +1,10 @@
-//! Shows a session while it goes on: the table of members and steps in a terminal, drawn again whenever something
-//! changes, with the newest lines below it; where stdout is not a terminal, every line as it comes.
+//! Shows a session while it goes on.
+//!
+//! In a terminal it is the table of members and steps, drawn again whenever something changes, with the newest lines below
+//! it. Elsewhere it is each line as it comes, but not what another SV's agent has said already in the same words. With
+//! `--lines` it is every line.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use svdr_cli::screens::facts::SessionFacts;
@@ -23,23 +26,32 @@ pub(super) const FRAME: Duration = Duration::from_millis(100);
 /// Where the session is shown.
 pub(super) struct Display {
     live: Option<Live>,
+    is_complete: bool,
+    said: BTreeSet<String>,
     lines: VecDeque<String>,
     drawn: Option<Instant>,
     is_new: bool,
 }
 
 impl Display {
-    /// A table where stdout is a terminal, unless lines are asked for.
-    pub(super) fn new(lines: bool) -> Display {
-        let live = if lines { None } else { Live::of_stdout() };
-        Display { live, lines: VecDeque::new(), drawn: None, is_new: true }
+    /// A table if stdout is a terminal, unless all lines are asked for.
+    pub(super) fn new(is_complete: bool) -> Display {
+        let live = if is_complete { None } else { Live::of_stdout() };
+        Display {
+            live,
+            is_complete,
+            said: BTreeSet::new(),
+            lines: VecDeque::new(),
+            drawn: None,
+            is_new: true,
+        }
     }
 
     /// Something that `who` said or did.
     pub(super) fn line(&mut self, who: &str, text: &str) {
         let line = shown(&format!("{who:>19} | {text}"));
-        if self.live.is_none() {
-            println!("{line}");
+        if self.live.is_none() && (self.is_complete || self.said.insert(text.to_owned())) {
+            say!("{line}");
         }
         self.lines.push_back(line);
         if self.lines.len() > KEPT {
@@ -71,10 +83,10 @@ impl Display {
         Ok(())
     }
 
-    /// The drill fails: what led to it has not been seen yet where only a table was drawn.
+    /// The drill fails: what led to it has not been shown completely, unless all lines were asked for.
     pub(super) fn fail(&self) {
-        if self.live.is_some() {
-            println!("\nThe last lines before the drill failed:");
+        if !self.is_complete {
+            say!("\nThe last lines before the drill failed:");
             self.lines.iter().for_each(|line| command::show(line));
         }
     }

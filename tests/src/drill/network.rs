@@ -1,27 +1,26 @@
 //! The made-up network on disk: its SVs with their logs, apps and configurations. What happened to them is
 //! [`Story`]'s.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::command::heading;
+use super::config::{self, Node, Settings};
+use super::logs::{NEW, OLD};
 use super::steps::unexpected;
-use super::story::{INTERVAL, Story, TICKS};
+use super::story::Story;
 use super::{DrillError, Options};
-use crate::log_writer::traffic::{Outcome, Traffic};
-use crate::log_writer::{Format, LogWriter, Style};
+use crate::log_writer::Format;
 use crate::members::{SYNCHRONIZER, TestMember, members};
 use crate::sv_app::{self, DumpVolume, ExportFault, Fault, SnapshotShape, StandIn};
 
 /// Participants outside of the roster that send commitments too.
 const VALIDATORS: usize = 20;
-/// What a line of a log takes on average, in bytes; only to reach about the size asked for.
-const LINE: usize = 260;
-/// What identities and the edges of a dump take at most, in bytes.
-const SMALL_ROOM: u64 = 10_000_000;
 /// The migration id that the network had.
 pub(super) const MIGRATION_ID: u64 = 5;
+/// The folder that an SV's app imports its dump from, and that it writes large ones into.
+pub(super) const VOLUME: &str = "volume";
 
 /// One SV, and what is particular about it.
 pub(super) struct Sv {
@@ -39,16 +38,9 @@ pub(super) struct Network {
     pub(super) story: Story,
     /// Whether the SV apps write their dumps themselves.
     pub(super) large: bool,
-    validators: Vec<TestMember>,
-    seed: u64,
-}
-
-/// What the agents' configurations say besides.
-pub(super) struct Settings<'a> {
-    /// The coordinator's URL and key.
-    pub(super) coordinator: Option<(&'a str, &'a str)>,
-    /// Who approves proposals: `automatic` or `operator`.
-    pub(super) approval: &'a str,
+    /// Participants outside of the roster.
+    pub(super) validators: Vec<TestMember>,
+    pub(super) seed: u64,
 }
 
 impl Network {
@@ -77,7 +69,7 @@ impl Network {
             seed: options.seed,
         };
         for sv in &network.svs {
-            for name in ["logs", "dumps", "volume"] {
+            for name in [OLD, NEW, "dumps", VOLUME] {
                 let folder = network.folder.join(&sv.member.name).join(name);
                 fs::create_dir_all(&folder).map_err(failed(&folder, "making the folder"))?;
             }
@@ -98,64 +90,6 @@ impl Network {
     /// The names of the SVs at these places.
     pub(super) fn names(&self, places: &[usize]) -> Vec<&str> {
         places.iter().map(|place| self.name(*place)).collect()
-    }
-
-    /// Writes every SV's logs, in the form that it keeps them; those of a vouched one are lost.
-    pub(super) fn write_logs(&self, options: &Options) -> Result<(), DrillError> {
-        heading("The logs of the SVs' participants");
-        for (own, sv) in self.svs.iter().enumerate() {
-            if self.story.vouched() == Some(own) {
-                println!("    {}  lost", sv.member.name);
-                continue;
-            }
-            let (path, size) = self.write_log(own, sv, options)?;
-            let shown = path.strip_prefix(&self.folder).unwrap_or(&path).display();
-            println!("    {shown}  {:.1} MB", size as f64 / 1e6);
-        }
-        Ok(())
-    }
-
-    fn write_log(&self, own: usize, sv: &Sv, options: &Options) -> Result<(PathBuf, u64), DrillError> {
-        let name = if sv.gzip { "participant.log.gz" } else { "participant.log" };
-        let path = self.folder.join(&sv.member.name).join("logs").join(name);
-        let others: Vec<usize> = (0..self.svs.len()).filter(|&other| other != own).collect();
-        let senders = others.iter().filter_map(|&other| self.svs.get(other)).map(|sv| &sv.member);
-        let senders: Vec<String> =
-            senders.chain(&self.validators).map(|member| member.participant.clone()).collect();
-        let commitment_lines = 2 * senders.len() * TICKS.unsigned_abs() as usize;
-        let lines = options.log_megabytes as usize * 1_000_000 / LINE;
-        let traffic = Traffic {
-            seed: self.seed.wrapping_add(own as u64),
-            own: sv.member.participant.clone(),
-            synchronizer: SYNCHRONIZER.to_owned(),
-            senders,
-            start: self.story.start(),
-            interval_seconds: INTERVAL,
-            ticks: TICKS.unsigned_abs() as usize,
-            chatter: (lines / commitment_lines).saturating_sub(1),
-        };
-        let writing = failed(&path, "writing the log");
-        let write = |out: &mut dyn io::Write| {
-            let mut log = LogWriter::new(out, Style::new(sv.format));
-            traffic.entries(
-                |sender, tick| match others.get(sender) {
-                    Some(&other) => self.story.outcome(own, other, tick),
-                    None => Outcome::Match,
-                },
-                |entry| log.write(entry),
-            )?;
-            log.finish().map(|_| ())
-        };
-        let file = BufWriter::new(File::create(&path).map_err(&writing)?);
-        let written = if sv.gzip {
-            let mut out = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
-            write(&mut out).and_then(|()| out.finish()).and_then(|file| file.into_inner().map_err(Into::into))
-        } else {
-            let mut out = file;
-            write(&mut out).and_then(|()| out.into_inner().map_err(Into::into))
-        };
-        let size = written.and_then(|file| file.metadata()).map_err(&writing)?.len();
-        Ok((path, size))
     }
 
     /// Starts every SV's app, and writes its agent's configuration. What the app can serve follows from the story.
@@ -183,7 +117,7 @@ impl Network {
                 faults: if options.faults { faults(place) } else { Vec::new() },
                 volume: match options.large {
                     true => DumpVolume::At {
-                        folder: self.folder.join(&sv.member.name).join("volume"),
+                        folder: self.folder.join(&sv.member.name).join(VOLUME),
                         app_dir: APP_DIR.to_owned(),
                     },
                     false => DumpVolume::Unknown,
@@ -192,20 +126,21 @@ impl Network {
                 ..sv_app::Options::default()
             })
             .map_err(|source| DrillError::StandIn { member: sv.member.name.clone(), source })?;
-            println!("    {}  {}", sv.member.name, app.url());
-            let evidence = if story.vouched() == Some(place) { "" } else { EVIDENCE };
-            let way = if options.large { TRIGGER } else { "" };
-            write_config(&self.folder, sv, &app, settings, [evidence, way])?;
+            say!("    {}  {}", sv.member.name, app.url());
+            let node = Node {
+                place,
+                sv,
+                app: &app,
+                is_without_logs: story.vouched() == Some(place),
+                is_large: options.large,
+            };
+            config::write(&self.folder, &node, settings)?;
             sv.app = Some(app);
         }
         Ok(())
     }
 }
 
-/// Where a configuration says that the logs are.
-const EVIDENCE: &str = "[evidence]\nlogs = [\"logs\"]\n\n";
-/// What one says of an SV app that writes its dump itself. The app is on this machine: a second of silence is enough.
-const TRIGGER: &str = "mode = \"trigger\"\ndump_dir = \"volume\"\nidle_timeout = \"1s\"\n";
 /// Where the SV apps say that their volumes are.
 pub(super) const APP_DIR: &str = "/domain-upgrade-dump";
 
@@ -240,46 +175,6 @@ pub(super) fn fault(number: usize) -> Fault {
 /// Two faults for each SV, so that all of them come up.
 fn faults(place: usize) -> Vec<Fault> {
     [place * 2, place * 2 + 1].map(fault).to_vec()
-}
-
-/// Writes what the agent of `sv` needs to know: `agent.toml`, the token, the CA and the backup of the node identities.
-fn write_config(
-    folder: &Path,
-    sv: &Sv,
-    app: &StandIn,
-    settings: &Settings<'_>,
-    [evidence, way]: [&str; 2],
-) -> Result<(), DrillError> {
-    let folder = folder.join(&sv.member.name);
-    let coordinator = settings
-        .coordinator
-        .map(|(url, key)| format!("[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n\n"))
-        .unwrap_or_default();
-    // What the largest of its dumps takes beside the temporary copy, so that the drill needs no more of a disk.
-    let room = 2 * app.options().snapshot.acs_len + SMALL_ROOM;
-    let config = format!(
-        "roster = \"../roster.toml\"\napproval = \"{}\"\n\n[signing]\nkey = \"signing.key\"\n\n\
-         {coordinator}{evidence}[donor]\ndso_party = \"{}\"\n\n[sv_app]\nurl = \"{}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {}\n\
-         {way}\n[node_identities]\nbackup = \"identities.json\"\n\n[output]\ndir = \"dumps\"\nroom = \"{room} B\"\n\n\
-         [deliver]\npath = \"volume/domain_migration_dump.json\"\n",
-        settings.approval,
-        sv.identities["identities"]["dso_party_id"].as_str().unwrap_or_default(),
-        app.url(),
-        MIGRATION_ID + 1
-    );
-    let files = [
-        ("agent.toml", config),
-        ("token", app.options().token.clone()),
-        ("ca.pem", app.ca_pem().unwrap_or_default().to_owned()),
-        ("identities.json", sv.identities.to_string()),
-    ];
-    for (name, content) in files {
-        let path = folder.join(name);
-        svdr_files::write_private(&path, content.as_bytes(), svdr_files::Replace::Never)
-            .map_err(io::Error::other)
-            .map_err(failed(&path, "writing the file"))?;
-    }
-    Ok(())
 }
 
 /// Turns an I/O error into one that names the file and what was done with it.

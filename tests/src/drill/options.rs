@@ -1,5 +1,6 @@
 //! What can be chosen for a drill.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -30,7 +31,7 @@ pub struct Options {
     pub lagging: bool,
     /// So many SVs' participants got stuck: they are left behind, and recover with the snapshot that another SV donates,
     /// over a connection that is cut in the middle
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=39), conflicts_with_all = ["offline", "lagging", "serve"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=39), conflicts_with_all = ["offline", "lagging"])]
     pub left_behind: Option<u16>,
     /// The participants of two SVs did not agree shortly before the end: until the next tick, or from then on
     #[arg(long, value_name = "UNTIL", num_args = 0..=1, require_equals = true, default_missing_value = "healed")]
@@ -52,8 +53,8 @@ pub struct Options {
     /// Let the SV apps fail in every way that can be tried again: resets, torn bodies, 503, a proxy's HTML
     #[arg(long)]
     pub faults: bool,
-    /// Kill and restart processes, cut and delay connections and let SV apps fail while the session goes on, all
-    /// decided by this seed
+    /// Kill and restart processes, cut and delay connections and let SV apps fail, from the opening of the session until
+    /// it is verified, all decided by this seed
     #[arg(long, value_name = "SEED", conflicts_with = "offline")]
     pub chaos: Option<u64>,
     /// Do what each node can do by itself, without a coordinator: evidence, propose, dump and merge
@@ -62,9 +63,15 @@ pub struct Options {
     /// Only prepare everything and let the SV apps run until stopped, to practise a session by hand
     #[arg(long, conflicts_with_all = ["offline", "chaos"], requires = "keep")]
     pub serve: bool,
-    /// Where the coordinator of that session will be started
+    /// With --serve: where the coordinator will listen; donors get the ports after it
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7443", requires = "serve")]
-    pub coordinator: std::net::SocketAddr,
+    pub listen: SocketAddr,
+    /// Start this program as svdr-agent, instead of the one that the drill contains
+    #[arg(long, value_name = "PROGRAM")]
+    pub agent: Option<PathBuf>,
+    /// Start this program as svdr-coordinator, instead of the one that the drill contains
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "offline")]
+    pub coordinator: Option<PathBuf>,
     /// Keep all files in this folder, which must be new or empty
     #[arg(long, value_name = "FOLDER")]
     pub keep: Option<PathBuf>,
@@ -77,7 +84,7 @@ pub struct Options {
     /// The same seed makes the same snapshots, and the same logs but for their times, which end now
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Print lines in a terminal too, instead of a table that is drawn again
+    /// Print every line that the agents log, instead of a table or a choice of them
     #[arg(long)]
     pub lines: bool,
 }

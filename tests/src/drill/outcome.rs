@@ -1,5 +1,5 @@
 //! Whether a session came out as the protocol promises for what had happened: judged from the exported transcript,
-//! what the agents reported, and the story, and told in words.
+//! what the agents reported, and the story.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use svdr_cli::screens::facts::SessionFacts;
-use svdr_cli::screens::lost;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::LeftBehind;
 use svdr_protocol::session::{Phase, Session};
@@ -18,12 +18,13 @@ use svdr_protocol::transcript::{self, SessionReport};
 use super::DrillError;
 use super::network::{Network, failed};
 use super::operators::places;
-use super::options::Mismatch;
 use super::receiving::{RECEIVED, Received};
 use super::session::{Held, roster};
 use super::steps::{Chosen, Dump, text, unexpected};
 
-/// A completed session that is as it should be.
+mod account;
+
+/// A verified session that is as it should be.
 pub(super) struct Outcome {
     pub(super) chosen: Chosen,
     pub(super) dumps: Vec<Dump>,
@@ -61,7 +62,8 @@ pub(super) fn judge(network: &Network, held: &Held) -> Result<Outcome, DrillErro
     let dumps = completed.dumps(held)?;
     let covered = completed.proposal.candidate.covered.iter().map(ToString::to_string).collect();
     let recovery_timestamp = completed.proposal.plan.recovery_timestamp();
-    let told = completed.told(held);
+    completed.restored(&dumps)?;
+    let told = completed.account(held);
     Ok(Outcome { chosen: Chosen { recovery_timestamp, covered }, dumps, told })
 }
 
@@ -75,8 +77,8 @@ impl<'a> Completed<'a> {
         let expected =
             if network.story.pruned().is_empty() { "round 1" } else { "a later round than the first" };
         let round = match report.phase {
-            Phase::Completed(round) if (round == 1) == network.story.pruned().is_empty() => round,
-            phase => return Err(differs("the session", format!("{expected} is completed"), phase)),
+            Phase::Verified(round) if (round == 1) == network.story.pruned().is_empty() => round,
+            phase => return Err(differs("the session", format!("{expected} is verified"), phase)),
         };
         let [certificate] = report.completed.as_slice() else {
             return Err(differs("the completion certificates", "one", report.completed.len()));
@@ -246,86 +248,32 @@ impl<'a> Completed<'a> {
         }
     }
 
-    /// What happened, as one would tell it on the next day.
-    fn told(&self, held: &Held) -> Vec<String> {
-        let Proposal { candidate, plan, parameters, .. } = self.proposal;
-        let (network, story) = (self.network, &self.network.story);
-        let attested = self.session.attestations(self.round, &self.digest).len();
-        let mut told = vec![format!(
-            "Session {} was completed in round {}: back to {}, {} of {} SVs together, {} of history lost. {attested} \
-             dumps were made and attested; {} were needed.",
-            held.session,
-            self.round,
-            plan.recovery_timestamp(),
-            candidate.covered.len(),
-            network.svs.len(),
-            lost(candidate.history_lost_seconds),
-            story.threshold()
-        )];
-        if let (Some(([one, other], until)), Some(at)) = (story.mismatch(), story.mismatch_at()) {
-            let until = match until {
-                Mismatch::Healed => "and agreed again a minute later",
-                Mismatch::Standing => "and never again",
+    /// Every SV with a dump delivered it, restarted and confirmed; they agree with each other on the new synchronizer.
+    fn restored(&self, dumps: &[Dump]) -> Result<(), DrillError> {
+        let Some(restoration) = self.session.restoration() else {
+            return Err(unexpected("the confirmations", "some", "none"));
+        };
+        let expected: BTreeSet<usize> = dumps.iter().map(|dump| dump.member).collect();
+        let together = places(self.network, &restoration.together);
+        if together != expected || !restoration.mismatching.is_empty() {
+            let names = |places: BTreeSet<usize>| {
+                self.network.names(&places.into_iter().collect::<Vec<_>>()).join(", ")
             };
-            let both = format!("{} and {}", network.name(one), network.name(other));
-            let became = if candidate.left_behind.iter().any(|left| left.as_str() == network.name(other)) {
-                "Going back before that would have cost more history than the others would want to lose, so one of \
-                 them is left behind."
-            } else {
-                "The network goes back to a time at which they agree."
-            };
-            told.push(format!("{both} did not agree at {at}, {until}. {became}"));
+            return Err(differs("who agrees on the new synchronizer", names(expected), names(together)));
         }
-        let stuck: Vec<usize> = story.lagging().collect();
-        if let (false, Some(at)) = (stuck.is_empty(), story.stuck_at()) {
-            let many = if stuck.len() > 1 { "s" } else { "" };
-            told.push(format!(
-                "The participant{many} of {} got stuck at {at}.",
-                network.names(&stuck).join(", ")
-            ));
+        for (dump, step) in dumps.iter().flat_map(|dump| Step::ALL.map(|step| (dump, step))) {
+            // The attestation and the confirmation are these two steps.
+            let is_marked = matches!(step, Step::DumpMade | Step::Verified)
+                || self
+                    .session
+                    .milestones()
+                    .keys()
+                    .any(|(member, name)| member.as_str() == dump.name && name == step.name());
+            if !is_marked {
+                return Err(unexpected(&format!("the steps of {}", dump.name), step.name(), "not marked"));
+            }
         }
-        if network.large {
-            told.push(
-                "The SV apps wrote their dumps into their own volumes, and the agents took them from there: the dump, \
-                 and each large payload in a file of its own beside it."
-                    .to_owned(),
-            );
-        }
-        if let Some(place) = story.vouched() {
-            told.push(format!(
-                "{}'s logs are lost: what the others saw of it stood in for them.",
-                network.name(place)
-            ));
-        }
-        if let Some(until) = story.pruned_until().filter(|_| !story.pruned().is_empty()) {
-            told.push(format!(
-                "The SV apps of {} serve nothing before {until}, so that round 1 could not be completed. They said so, \
-                 the convener proposed round {} within the bounds that suit all (margin {}), and those who had attested \
-                 the round before moved on once enough others had abandoned it.",
-                network.names(story.pruned()).join(", "),
-                self.round,
-                svdr_protocol::span::print(parameters.margin.as_secs())
-            ));
-        }
-        for LeftBehind { member, reason } in &self.left_behind {
-            let received = held.received.iter().find(|one| network.name(one.sv) == member.as_str());
-            told.push(match received {
-                Some(Received { donor, size, torn, .. }) => format!(
-                    "{member} is left behind: {reason}. It received the DSO party's snapshot ({}) that {donor} donated{}, \
-                     checked it against what {donor} had signed, and made its dump of it with its own identities.",
-                    svdr_cli::screens::size(*size),
-                    if *torn { " over a connection that was cut in the middle" } else { "" },
-                ),
-                None => format!(
-                    "{member} is left behind: {reason}. It is not lost: it takes the DSO party's snapshot that a covered SV \
-                     donates (svdr-agent donate), and makes its dump of it with its own identities (svdr-agent receive)."
-                ),
-            });
-        }
-        if !held.acts.is_empty() {
-            told.push(format!("{} things went wrong on purpose meanwhile.", held.acts.len()));
-        }
-        told
+        Ok(())
     }
 }
 

@@ -51,7 +51,7 @@ impl Agent {
         events: &Sender<Event>,
     ) -> Result<Agent, DrillError> {
         let mut child = Command::new(binaries::agent())
-            .args(["run", "--drill", "--output", "json", "--config", &config(network, sv)])
+            .args(["run", "--output", "json", "--config", &config(network, sv)])
             .current_dir(&network.folder)
             .env("NO_COLOR", "1")
             .env_remove("RUST_LOG")
@@ -90,7 +90,7 @@ impl Agent {
         let status = self.child.wait().map_err(DrillError::Start)?;
         let printed = self.stdout.take().and_then(|stdout| stdout.join().ok()).unwrap_or_default();
         if !status.success() {
-            let command = format!("svdr-agent run --drill --config {}", config(network, sv));
+            let command = format!("svdr-agent run --config {}", config(network, sv));
             return Err(DrillError::Exit { command, expected: 0, found: status.to_string() });
         }
         serde_json::from_str(&printed).map_err(|error| {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::DrillError;
-use super::command::{Program, heading, show};
+use super::command::{Program, heading, short, show};
 use super::network::Network;
 use super::processes::config;
 use super::steps::{text, unexpected};
@@ -56,6 +56,7 @@ impl Drop for Donor {
 
 /// A covered SV donates, and all who are left behind receive.
 pub(super) fn run(network: &Network, session: &str) -> Result<Vec<Received>, DrillError> {
+    let session = short(session);
     heading("A covered SV donates the DSO party's snapshot");
     let relay = Relay::start().map_err(DrillError::Start)?;
     let (_donor, address) = donate(network, session, &relay.url())?;
@@ -87,7 +88,7 @@ fn donate(network: &Network, session: &str, url: &str) -> Result<(Donor, SocketA
         "--config",
         &config,
     ];
-    println!("\n  $ {}    # stays, until it is stopped", Program::agent(&network.folder, &args).line());
+    say!("\n  $ {}    # stays, until it is stopped", Program::agent(&network.folder, &args).line());
     let mut child = Command::new(binaries::agent())
         .args(args)
         .current_dir(&network.folder)
@@ -160,7 +161,7 @@ fn receive(
         while !has_arrived(&dumps) && !receiver.is_finished() && Instant::now() < end {
             thread::sleep(PAUSE);
         }
-        println!("    the connection is cut in the middle of the transfer");
+        say!("    the connection is cut in the middle of the transfer");
         relay.cut();
         relay.allow(None);
         let ended = receiver.join();

@@ -8,14 +8,16 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use svdr_protocol::milestone::Step;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{SessionId, Verified};
 
 use super::board::Board;
 use super::chaos::{Act, Chaos};
-use super::command::{Program, heading};
+use super::command::{Program, heading, short};
 use super::display::{Display, FRAME};
+use super::everybody::Everybody;
 use super::follower::{self, Follower};
 use super::network::{self, Network, failed};
 use super::operators::Operators;
@@ -36,10 +38,18 @@ pub(super) struct Held {
     pub(super) reports: Vec<Value>,
     /// What was reached, and how long after the opening.
     pub(super) moments: Vec<(String, Duration)>,
-    /// What went wrong on purpose.
-    pub(super) acts: Vec<Act>,
+    /// How often something went wrong on purpose.
+    pub(super) outages: usize,
     /// Dumps that were made of a donor's snapshot, afterwards.
     pub(super) received: Vec<Received>,
+}
+
+impl Held {
+    /// Whether the SV at `place` has made a dump and attested it.
+    pub(super) fn has_dump(&self, place: usize) -> bool {
+        self.received.iter().any(|one| one.sv == place)
+            || self.reports.get(place).is_some_and(|report| report["attested"] == Value::Bool(true))
+    }
 }
 
 /// A session at work.
@@ -62,12 +72,16 @@ pub(super) fn run(network: &Network, board: &mut Board, options: &Options) -> Re
     heading("The convener opens a session, and every SV runs its agent");
     let roster = Arc::new(roster(network)?);
     let config = super::processes::config(network, 0);
-    let args =
-        ["session", "--config", &config, "open", "--drill", "--reason", "the synchronizer lost its state"];
+    let args = ["session", "--config", &config, "open", "--reason", "the synchronizer lost its state"];
     let opened = Program::coordinator(&network.folder, &args).show_json(0)?;
     let session = text(&opened, "/session")?;
-    println!("    opened session {session}");
-    println!("\n  $ svdr-agent run --drill    # on every node\n");
+    say!("    opened session {session}");
+    let svs: Vec<usize> = (0..network.svs.len()).collect();
+    let everybody = Everybody { network, session: &session, svs: &svs, is_tried_again: false };
+    for step in [Step::Stopped, Step::BackedUp, Step::IdentitiesChecked] {
+        everybody.mark(step, || Ok(()))?;
+    }
+    say!("\n  $ svdr-agent run    # on every node\n");
 
     let (events, incoming) = mpsc::channel();
     let _follower = follow(network, board, &session, &roster, &events)?;
@@ -87,7 +101,7 @@ pub(super) fn run(network: &Network, board: &mut Board, options: &Options) -> Re
         events,
         session: None,
         opened: Instant::now(),
-        held: Held { session, reports, moments: Vec::new(), acts: Vec::new(), received: Vec::new() },
+        held: Held { session, reports, moments: Vec::new(), outages: 0, received: Vec::new() },
     };
     match running.work(&incoming) {
         Ok(()) => Ok(running.held),
@@ -196,12 +210,12 @@ impl Running<'_> {
 
     fn go_wrong(&mut self, act: Act) -> Result<(), DrillError> {
         let network = self.network;
-        self.held.acts.push(act);
+        self.held.outages += 1;
         match act {
             Act::KillAgent(sv) => {
                 let Some(Some(agent)) = self.agents.get_mut(sv) else {
                     // It has done its part already.
-                    self.held.acts.pop();
+                    self.held.outages -= 1;
                     return Ok(());
                 };
                 agent.kill()?;
@@ -209,21 +223,9 @@ impl Running<'_> {
                     .line("chaos", &format!("kill -9 {}'s agent, and start it again", network.name(sv)));
                 *agent = Agent::start(network, sv, agent.start + 1, &self.events)?;
             }
-            Act::RestartCoordinator => {
-                self.display.line("chaos", "kill -9 the coordinator, and start it again");
-                let statements = self.board.restart(network)?;
-                self.display.line(
-                    "coordinator",
-                    &format!("started again, with {statements} statements in its journal"),
-                );
-            }
-            Act::Cut => {
-                self.display.line("chaos", "cut all connections");
-                self.board.cut();
-            }
-            Act::Hold(pause) => {
-                self.display.line("chaos", &format!("hold up all connections for {} ms", pause.as_millis()));
-                self.board.hold(pause);
+            Act::Outage(outage) => {
+                let happened = self.board.suffer(network, outage)?;
+                self.display.line("chaos", &happened);
             }
             Act::Fault(sv, number) => {
                 let (fault, name) = (network::fault(number), network.name(sv));
@@ -247,10 +249,11 @@ fn without_time(line: &str) -> &str {
 pub(super) fn verify(network: &Network, session: &str) -> Result<(), DrillError> {
     heading("Anybody verifies the transcript, with nothing but the roster");
     let config = super::processes::config(network, 0);
-    let folder = network.folder.as_path();
+    let (folder, session) = (network.folder.as_path(), short(session));
     Program::coordinator(folder, &["session", "--config", &config, "show", session]).show(0)?;
     let export = ["session", "--config", &config, "export", session, "--out", "transcript.jsonl"];
     Program::coordinator(folder, &export).show(0)?;
-    Program::agent(folder, &["verify", "--roster", "roster.toml", "transcript.jsonl"]).show(0)?;
+    Program::agent(folder, &["verify", "--roster", "roster.toml", "transcript.jsonl"])
+        .show_below_table("a line for each statement, left out here")?;
     Ok(())
 }

@@ -91,7 +91,7 @@ pub(super) fn evidence_of_logs(network: &Network) -> Result<(), DrillError> {
         let sign =
             ["evidence", "--roster", "roster.toml", "--member", name, "--sign", &key, "--out", &out, &logs];
         let agent = Program::agent(&network.folder, &sign);
-        println!("\n  $ {}", agent.line());
+        say!("\n  $ {}", agent.line());
         agent.run(0)?;
     }
     Ok(())
@@ -163,7 +163,7 @@ pub(super) fn dump(network: &Network, options: &Options, chosen: &Chosen) -> Res
             continue;
         }
         let started = Instant::now();
-        println!("\n  $ {}", agent.line());
+        say!("\n  $ {}", agent.line());
         let printed = Program::agent(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
         show(&printed.stderr);
         let summary: Value = serde_json::from_str(&printed.stdout).unwrap_or_default();
@@ -195,7 +195,7 @@ fn merge(network: &Network, options: &Options, chosen: &Chosen, timestamp: &str)
     let args =
         ["merge", "--node-identities", &identities, "--data", &data, "--timestamp", timestamp, "--out", &out];
     let agent = Program::agent(&network.folder, &args);
-    println!("\n  $ {}", agent.line());
+    say!("\n  $ {}", agent.line());
     let started = Instant::now();
     let printed = Program::agent(&network.folder, &[&args[..], &["--output", "json"]].concat()).run(0)?;
     made(0, network, "merge", &out, &printed.stdout, started.elapsed())

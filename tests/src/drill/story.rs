@@ -28,6 +28,9 @@ pub(super) const MARGIN: Duration = Duration::from_secs(15 * 60);
 /// shorter by a minute will do.
 const PRUNED_AFTER: i64 = 30;
 
+/// How long the recovery takes by the made-up clock, in seconds.
+const RECOVERY: i64 = 60 * 60;
+
 /// What happened. SVs are named by their places, from 0; the convener has the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Story {
@@ -137,6 +140,11 @@ impl Story {
     /// Where the logs begin, in microseconds since the Unix epoch.
     pub(super) const fn start(&self) -> i64 {
         self.start
+    }
+
+    /// Where the logs of the new synchronizer begin, likewise.
+    pub(super) const fn restored(&self) -> i64 {
+        self.micros(TICKS - 1) + RECOVERY * MICROS_PER_SECOND
     }
 
     /// The tick at `place`, counted from the start of the logs, in microseconds since the Unix epoch.

@@ -20,14 +20,14 @@ pub(super) fn summary(
 ) {
     heading("Summary");
     for paragraph in told {
-        wrapped(paragraph).iter().for_each(|line| println!("    {line}"));
-        println!();
+        wrapped(paragraph).iter().for_each(|line| say!("    {line}"));
+        say!("");
     }
-    println!("    recovery timestamp  {}", chosen.recovery_timestamp);
+    say!("    recovery timestamp  {}", chosen.recovery_timestamp);
     for (nth, line) in wrapped(&chosen.covered.join(", ")).iter().enumerate() {
-        println!("    {:<20}{line}", if nth == 0 { "covered" } else { "" });
+        say!("    {:<20}{line}", if nth == 0 { "covered" } else { "" });
     }
-    println!();
+    say!("");
     // In a session the agents make their dumps side by side, and only the whole is timed.
     let is_timed = dumps.iter().any(|dump| dump.took.is_some());
     let columns = ["SV", "by", "bytes", "seconds", "sha256 of the dump"];
@@ -39,16 +39,16 @@ pub(super) fn summary(
         table.add_row(columns.iter().zip(row).filter(|(column, _)| shown(column)).map(|(_, cell)| cell));
     }
     show(&table.to_string());
-    println!();
+    say!("");
     for (step, took) in &timings.0 {
-        println!("    {step:<26}{:>7} s", seconds(*took));
+        say!("    {step:<26}{:>7} s", seconds(*took));
         if *step == super::SESSION_STEP {
             for (reached, after) in moments {
-                println!("      {reached:<24}{:>7} s", seconds(*after));
+                say!("      {reached:<24}{:>7} s", seconds(*after));
             }
         }
     }
-    println!("    {:<26}{:>7} s", "the whole drill", seconds(total));
+    say!("    {:<26}{:>7} s", "the whole drill", seconds(total));
 }
 
 fn seconds(span: Duration) -> String {

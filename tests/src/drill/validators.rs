@@ -68,14 +68,14 @@ pub(super) fn follow(
 ) -> Result<String, DrillError> {
     heading("The validators follow what the SVs have completed");
     let roster = roster(network)?;
-    println!("    the SVs read out: {}", roster.spoken_fingerprint().join(" "));
+    say!("    the SVs read out: {}", roster.spoken_fingerprint().join(" "));
     let certificate = published(network, &held.session)?;
     let fingerprint = roster.fingerprint().to_string();
     let mut pruned = None;
     for number in 1..=options.validators {
         let follower = start(network, board, options, number, chosen.recovery_timestamp)?;
         let [config, out] = ["agent.toml", "dump.json"].map(|file| format!("{}/{file}", follower.name));
-        let mut args = vec!["validator", "dump", "--drill", "--config", &config, "--out", &out];
+        let mut args = vec!["validator", "dump", "--config", &config, "--out", &out];
         args.extend(["--fingerprint", &fingerprint, "--retry-for", RETRY_FOR]);
         match number {
             1 => args.extend(["--session", &held.session]),
@@ -92,14 +92,14 @@ pub(super) fn follow(
         }
         let report = agent.show_json(0)?;
         check(network, options, chosen, &follower, &out, &report)?;
-        println!("    {out}  private, complete, and the value that its app answered with");
+        say!("    {out}  private, complete, and the value that its app answered with");
     }
     Ok(told(options, pruned.as_deref(), chosen.recovery_timestamp))
 }
 
 /// Waits for the certificate that the coordinator publishes; its path from the drill's folder.
 fn published(network: &Network, session: &str) -> Result<String, DrillError> {
-    let path = format!("{PUBLISHED}/drill-{session}.certificate.jsonl");
+    let path = format!("{PUBLISHED}/{session}.certificate.jsonl");
     let began = Instant::now();
     while !network.folder.join(&path).exists() {
         if began.elapsed() > LIMIT {
@@ -107,7 +107,7 @@ fn published(network: &Network, session: &str) -> Result<String, DrillError> {
         }
         thread::sleep(PAUSE);
     }
-    println!("    the coordinator publishes {path}");
+    say!("    the coordinator publishes {path}");
     Ok(path)
 }
 
