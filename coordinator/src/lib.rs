@@ -20,4 +20,4 @@ pub mod refusal;
 pub mod server;
 pub mod service;
 pub mod status;
-mod version;
+pub mod version;

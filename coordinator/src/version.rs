@@ -1,4 +1,4 @@
 //! Name and version of this program.
 
 /// Name and version, as statements and pages name them.
-pub(crate) const SOFTWARE: &str = concat!("svdr-coordinator ", env!("CARGO_PKG_VERSION"));
+pub const SOFTWARE: &str = concat!("svdr-coordinator ", env!("CARGO_PKG_VERSION"));
