@@ -55,25 +55,25 @@ fn configured() -> Values {
 #[test]
 fn a_node_of_which_nothing_is_said() {
     let values = values();
-    insta::assert_snapshot!(text(&values, &tasks(&values).unwrap()));
+    svdr_snapshot::assert_snapshot!("no_values", text(&values, &tasks(&values).unwrap()));
 }
 
 #[test]
 fn a_node_of_which_everything_is_said() {
     let values = configured();
-    insta::assert_snapshot!(text(&values, &tasks(&values).unwrap()));
+    svdr_snapshot::assert_snapshot!("all_values", text(&values, &tasks(&values).unwrap()));
 }
 
 #[test]
 fn as_markdown() {
     let values = configured();
-    insta::assert_snapshot!(markdown(&values, &tasks(&values).unwrap()));
+    svdr_snapshot::assert_snapshot!("markdown", markdown(&values, &tasks(&values).unwrap()));
 }
 
 #[test]
 fn as_a_script() {
     let values = values();
-    insta::assert_snapshot!(script(&values, &tasks(&values).unwrap()));
+    svdr_snapshot::assert_snapshot!("script", script(&values, &tasks(&values).unwrap()));
 }
 
 #[test]

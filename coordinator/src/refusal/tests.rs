@@ -40,5 +40,5 @@ fn refusals_read_well() {
         assert_eq!(status.get_details_error_info().unwrap().reason, reason);
         format!("{code:?} {reason}: {}", status.message())
     });
-    insta::assert_snapshot!(told.join("\n"));
+    svdr_snapshot::assert_snapshot!("refusals", told.join("\n"));
 }

@@ -8,6 +8,9 @@ pub mod clique;
 pub mod digest;
 pub mod dsse;
 pub mod equivocation;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod errors;
 pub mod evidence;
 pub mod failure;
 #[cfg(test)]

@@ -317,6 +317,6 @@ mod tests {
             .chain(recovery.into_iter().map(ValidatorError::from))
             .map(|error| format!("{} {}", error.exit().code(), explain(&error)))
             .collect();
-        insta::assert_snapshot!(told.join("\n\n"));
+        svdr_snapshot::assert_snapshot!("failures", told.join("\n\n"));
     }
 }

@@ -62,7 +62,7 @@ fn a_transcript_of_a_completed_session_holds() {
     let (document, completed, text) = verified(&meeting, &transcript(&meeting));
     assert!(document.holds);
     assert_eq!(completed, 1);
-    insta::assert_snapshot!(conclusion(&text));
+    svdr_snapshot::assert_snapshot!("completed", conclusion(&text));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_certificate_holds_by_itself() {
     assert!(document.holds, "{text}");
     assert_eq!(completed, 1);
     assert!(document.sessions[0].proposals[0].follows.is_none());
-    insta::assert_snapshot!(conclusion(&text));
+    svdr_snapshot::assert_snapshot!("certificate", conclusion(&text));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_proposal_that_does_not_follow_is_named() {
     let (document, _, text) = verified(&meeting, &transcript(&meeting));
     assert_eq!(document.sessions[0].proposals[0].follows, Some(false));
     assert!(!document.holds);
-    insta::assert_snapshot!(conclusion(&text));
+    svdr_snapshot::assert_snapshot!("wrong_proposal", conclusion(&text));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn an_equivocator_is_named_with_both_envelopes() {
         assert_eq!(envelope.digest(), proof.digest);
         assert!(envelope.verify().is_ok());
     }
-    insta::assert_snapshot!(conclusion(&text));
+    svdr_snapshot::assert_snapshot!("equivocator", conclusion(&text));
 }
 
 #[test]

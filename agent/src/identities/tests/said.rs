@@ -92,5 +92,5 @@ fn every_refusal_says_what_happened_and_what_to_do() {
     reading().iter().for_each(|error| say(error));
     recipients().iter().for_each(|error| say(error));
     fetching().iter().for_each(|error| say(error));
-    insta::assert_snapshot!(said);
+    svdr_snapshot::assert_snapshot!("refusals", said);
 }

@@ -172,7 +172,7 @@ fn every_export_that_is_not_taken_says_why_and_what_to_do() {
         let settles = if error.may_settle() { "waited for" } else { "not waited for" };
         said.push_str(&format!("{:?}, {settles}\n{}\n\n", error.exit(), explain(&error)));
     }
-    insta::assert_snapshot!(said);
+    svdr_snapshot::assert_snapshot!("exports", said);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn every_failure_says_what_happened_and_what_to_do() {
     for error in fetch_errors() {
         said.push_str(&format!("{}\n\n", explain(&error)));
     }
-    insta::assert_snapshot!(said);
+    svdr_snapshot::assert_snapshot!("failures", said);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn gathering() {
     let check = |name: &str, passed| Check { name: name.to_owned(), passed, text: String::new() };
     let checks = vec![check("roster", true), check("token", false), check("disk", true)];
     meeting.say(2, Body::Readiness(Readiness { checks }));
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("gathering", screen(&meeting));
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn proposed_with_a_vote_for_and_a_vote_against() {
     let proposal = meeting.propose(None);
     meeting.agree(0, proposal);
     meeting.reject(2, proposal, "our participant has been restored since");
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("proposed", screen(&meeting));
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_proposal_that_cannot_win_any_more_waits_for_a_convener() {
     let proposal = meeting.propose(None);
     meeting.reject(2, proposal, "no");
     meeting.reject(3, proposal, "left behind");
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("proposal_lost", screen(&meeting));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn recovering_with_obstacles() {
     (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
     meeting.attest(0, proposal, "acs");
     meeting.obstacle(1, proposal, ObstacleKind::Behind, "no snapshot yet for 2026-04-21T23:10:00Z");
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("obstacles", screen(&meeting));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn obstacles_that_no_time_suits() {
     (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
     meeting.obstacle(1, proposal, ObstacleKind::Pruned, "pruned beyond 2026-04-21T23:20:00Z");
     meeting.obstacle(2, proposal, ObstacleKind::Behind, "no snapshot yet");
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("obstacles_no_time", screen(&meeting));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn two_proposals_in_one_round() {
     meeting.agree(0, second);
     meeting.agree(1, second);
     meeting.agree(2, first);
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("two_proposals", screen(&meeting));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn completed_with_dumps_that_differ_and_milestones() {
     meeting.say(1, Body::Milestone(done("pager handed over", "")));
     let identities = Check { name: IDENTITIES_CHECK.to_owned(), passed: true, text: String::new() };
     meeting.say(3, Body::Readiness(Readiness { checks: vec![identities] }));
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("completed", screen(&meeting));
 }
 
 /// Round 1 is completed by the first three.
@@ -149,7 +149,7 @@ fn restored_but_two_of_them_disagree() {
     meeting.confirm(1, proposal, &[(0, &["23:58:00"], &[]), (2, &["23:58:00"], &["23:59:00"])]);
     meeting.confirm(2, proposal, &[(0, &["23:58:00"], &[]), (1, &["23:58:00"], &["23:59:00"])]);
     meeting.confirm(3, proposal, &[]);
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("restored_mismatch", screen(&meeting));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn restored_and_verified_by_the_threshold() {
             others.map(|other| (other, &["23:58:00"][..], &[][..])).collect();
         meeting.confirm(by, proposal, &about);
     }
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("verified", screen(&meeting));
     let facts = SessionFacts::of(&meeting.session);
     assert_eq!(facts.phase, "verified");
     let restoration = facts.restoration.unwrap();
@@ -179,7 +179,7 @@ fn a_drill_with_an_equivocator_a_release_and_an_abort() {
     meeting.abandon(2, 1, "pruned since");
     meeting.release(0, 1, attestation, "SV-Nodeops is dead, agreed on the call");
     meeting.say(0, Body::Abort(Abort { reason: "wrong roster".to_owned() }));
-    insta::assert_snapshot!(screen(&meeting));
+    svdr_snapshot::assert_snapshot!("drill_aborted", screen(&meeting));
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn the_facts_have_stable_keys() {
     meeting.attest(0, proposal, "acs");
     meeting.obstacle(1, proposal, ObstacleKind::Behind, "not caught up");
     let json = serde_json::to_string_pretty(&SessionFacts::of(&meeting.session)).unwrap();
-    insta::assert_snapshot!(json);
+    svdr_snapshot::assert_snapshot!("json", json);
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn every_refusal_says_what_happened_where_and_what_to_do() {
     }
     // Every variant of `Defect` is among them.
     assert_eq!(defects.len(), 24);
-    insta::assert_snapshot!(text);
+    svdr_snapshot::assert_snapshot!("refusals", text);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn every_other_failure_says_what_to_do() {
         MergeError::Digest { of: "merged dump", reason: "its thread panicked".to_owned() },
     ];
     let text = errors.iter().fold(String::new(), |text, error| text + &format!("{error}\n"));
-    insta::assert_snapshot!(text);
+    svdr_snapshot::assert_snapshot!("failures", text);
     assert_eq!(errors.map(|error| error.is_refusal()), [true, false, false, false]);
 }
 

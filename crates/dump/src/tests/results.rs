@@ -27,7 +27,7 @@ fn the_summary_has_stable_keys_and_digests_of_decoded_parts() {
         "",
     );
     let (_, summary) = merge(&id, snapshot.as_bytes()).unwrap();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&summary).unwrap());
+    svdr_snapshot::assert_snapshot!("summary", serde_json::to_string_pretty(&summary).unwrap());
 }
 
 #[test]

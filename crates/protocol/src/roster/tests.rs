@@ -86,7 +86,7 @@ fn the_fingerprint_is_over_the_meaning() {
 fn the_spoken_form_has_twelve_words() {
     let words = Roster::parse(&roster(4)).unwrap().spoken_fingerprint();
     assert_eq!(words.len(), 12);
-    insta::assert_snapshot!(words.join(" "));
+    svdr_snapshot::assert_snapshot!("spoken", words.join(" "));
 }
 
 #[test]
@@ -111,26 +111,26 @@ name = "C"
 key = "ed25519:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 participant = "PAR::C::1220"
 "#;
-    insta::assert_snapshot!(mistakes(text));
+    svdr_snapshot::assert_snapshot!("mistakes", mistakes(text));
 }
 
 #[test]
 fn members_must_be_told_apart() {
     let twice = roster(4) + &member(1).replace("convener = true\n", "");
-    insta::assert_snapshot!("twice", mistakes(&twice));
+    svdr_snapshot::assert_snapshot!("twice", mistakes(&twice));
     let alike = member(4).replace("SV-4", "SV-9").replace(&key(4).to_string(), &key(9).to_string()).replace(
         &fingerprint(4),
         &fingerprint(4).replace("0404040404", "0404040405").replacen("0404040405", "0404040404", 1),
     );
-    insta::assert_snapshot!("alike", mistakes(&(roster(4) + &alike)));
+    svdr_snapshot::assert_snapshot!("alike", mistakes(&(roster(4) + &alike)));
 }
 
 #[test]
 fn too_few_or_too_many_do_not_make_a_roster() {
-    insta::assert_snapshot!("one", mistakes(&roster(1)));
+    svdr_snapshot::assert_snapshot!("one", mistakes(&roster(1)));
     assert!(Roster::parse(&roster(128)).is_ok());
-    insta::assert_snapshot!("many", mistakes(&roster(129)));
-    insta::assert_snapshot!("no_convener", mistakes(&roster(3).replace("convener = true\n", "")));
+    svdr_snapshot::assert_snapshot!("many", mistakes(&roster(129)));
+    svdr_snapshot::assert_snapshot!("no_convener", mistakes(&roster(3).replace("convener = true\n", "")));
     for threshold in ["2", "5", "-1", "0x2", "99999999999999999999"] {
         assert!(
             mistakes(&format!("threshold = {threshold}\n{}", roster(4))).contains("line 1: the threshold")
@@ -142,7 +142,7 @@ fn too_few_or_too_many_do_not_make_a_roster() {
 
 #[test]
 fn what_is_not_toml_is_said_with_its_line() {
-    insta::assert_snapshot!(mistakes("network = \"DevNet\"\n[[member]\nname = \n"));
+    svdr_snapshot::assert_snapshot!("not_toml", mistakes("network = \"DevNet\"\n[[member]\nname = \n"));
 }
 
 proptest! {

@@ -90,7 +90,8 @@ fn evidence_that_contradicts_the_roster_is_refused() {
         let (_, observations) = evidence.about.pop_first().unwrap();
         evidence.about.insert(name.parse().unwrap(), observations);
     };
-    insta::assert_snapshot!(
+    svdr_snapshot::assert_snapshot!(
+        "evidence",
         [
             refused(&|evidence| evidence.participant = roster().members()[1].participant.clone()),
             refused(&|evidence| evidence.synchronizers = ["other::1220be58c29e".to_owned()].into()),

@@ -103,7 +103,7 @@ fn every_kind_says_what_it_says_in_a_line() {
         };
         words.map(hide).collect::<String>()
     };
-    insta::assert_snapshot!(hidden(&says));
+    svdr_snapshot::assert_snapshot!("kinds", hidden(&says));
 }
 
 #[test]
@@ -196,7 +196,8 @@ fn what_nobody_would_read_is_not_signed() {
     parts.parts = vec![part("dar:1220ab"); MAX_PARTS + 1];
     let elsewhere = (0..=MAX_ELSEWHERE).map(|at| (SessionId::from_bytes([at as u8; 16]), 1)).collect();
     let many = Agreement { round: 1, proposal: Digest::of(b"p"), attested: BTreeMap::new(), elsewhere };
-    insta::assert_snapshot!(
+    svdr_snapshot::assert_snapshot!(
+        "hidden_text",
         [
             refused(abandon(0, "")),
             refused(abandon(MAX_ROUND + 1, "")),
@@ -277,5 +278,5 @@ fn what_cannot_be_donated_or_received_is_refused_by_field() {
         received("SV-9"),
         attestation(&|one| one.parts[0].file = Some("/etc/passwd".to_owned())),
     ];
-    insta::assert_snapshot!(texts.join("\n"));
+    svdr_snapshot::assert_snapshot!("donations", texts.join("\n"));
 }

@@ -97,7 +97,8 @@ fn only_what_the_own_recomputation_confirms() {
             proposal.evidence.insert(session.opened().digest());
         }),
     ];
-    insta::assert_snapshot!(
+    svdr_snapshot::assert_snapshot!(
+        "recomputation",
         reasons.join("\n").replace(&session.opened().digest().to_string(), "sha256:OPEN")
     );
     let digest = Digest::of(b"withheld");

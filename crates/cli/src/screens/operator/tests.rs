@@ -49,7 +49,7 @@ fn status_of_a_proposal() {
     let mut meeting = Meeting::open(false);
     meeting.report_all();
     meeting.propose(None);
-    insta::assert_snapshot!(status(&meeting, 1));
+    svdr_snapshot::assert_snapshot!("status_proposed", status(&meeting, 1));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn what_comes_next_in_each_phase() {
     let (mut drill, proposal) = agreed(true);
     (0..3).for_each(|by| drop(drill.attest(by, proposal, "acs")));
     note("completed drill", &drill, 1);
-    insta::assert_snapshot!(text);
+    svdr_snapshot::assert_snapshot!("next_steps", text);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_member_that_attested_waits_for_abandonments_of_the_lower_round() {
     let bounds = meeting.session.bounds();
     let parameters = Parameters { not_after: bounds.not_after, ..meeting.session.parameters() };
     meeting.propose(Some(&parameters));
-    insta::assert_snapshot!(status(&meeting, 1));
+    svdr_snapshot::assert_snapshot!("waits_for_abandonments", status(&meeting, 1));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn review_of_a_confirmed_proposal() {
     let parameters = Parameters { not_after: Some(at("23:10:00")), ..meeting.session.parameters() };
     let proposal = meeting.propose(Some(&parameters));
     meeting.report(2, &["22:55:00", "23:25:00", "23:26:00"]);
-    insta::assert_snapshot!(reviewed(&meeting, proposal, 1));
+    svdr_snapshot::assert_snapshot!("review_confirmed", reviewed(&meeting, proposal, 1));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn review_by_the_member_that_is_left_behind_of_an_unbracketed_proposal() {
     let mut meeting = Meeting::open(true);
     (0..3).for_each(|by| meeting.report(by, &["23:25:00"]));
     let proposal = meeting.propose(None);
-    insta::assert_snapshot!(reviewed(&meeting, proposal, 3));
+    svdr_snapshot::assert_snapshot!("review_unbracketed", reviewed(&meeting, proposal, 3));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn review_of_a_proposal_that_does_not_follow() {
     candidate.covered.insert(name(3));
     candidate.left_behind.clear();
     let forged = meeting.say(0, Body::Proposal(Proposal { candidate, ..honest })).digest();
-    insta::assert_snapshot!(reviewed(&meeting, forged, 1));
+    svdr_snapshot::assert_snapshot!("review_wrong", reviewed(&meeting, forged, 1));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn the_words_before_each_signature() {
     texts.push(signing::release_questions(1, &me).join("\n"));
     let milestone = Milestone { name: "deployed".to_owned(), note: "helm revision 41".to_owned() };
     texts.push(signing::milestone(&session, &me, &milestone));
-    insta::assert_snapshot!(texts.join("\n\n----\n\n"));
+    svdr_snapshot::assert_snapshot!("before_signatures", texts.join("\n\n----\n\n"));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_second_agreement_says_what_it_abandons_and_moves_on_from() {
         text += &signing::agreement(&meeting.session, &me, &agreement);
         text += "\n\n----\n\n";
     }
-    insta::assert_snapshot!(text);
+    svdr_snapshot::assert_snapshot!("second_agreement", text);
 }
 
 #[test]
@@ -204,8 +204,8 @@ fn a_member_without_a_dump_is_led_to_a_donor() {
     let donated = meeting.donate(1, proposal, "dso", None);
     meeting.attest_received(3, &donated, "dso");
     note("completed, pruned, two donate", &meeting, 2);
-    insta::assert_snapshot!(text);
-    insta::assert_snapshot!(status(&meeting, 3));
+    svdr_snapshot::assert_snapshot!("left_behind_review", text);
+    svdr_snapshot::assert_snapshot!("left_behind_status", status(&meeting, 3));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_received_dump_that_is_not_what_was_donated_stands_on_the_screen() {
     let donated = meeting.donate(0, proposal, "dso", None);
     (0..2).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
     meeting.attest_received(3, &donated, "another");
-    insta::assert_snapshot!(status(&meeting, 1));
+    svdr_snapshot::assert_snapshot!("received_differs", status(&meeting, 1));
 }
 
 #[test]
@@ -231,5 +231,5 @@ fn the_words_before_a_donation_and_a_receipt() {
     let (me, record) = (name(3), Record::new());
     let Decision::Sign(agreement) = Voter::new(&me, &record, session, &[]).agree(&proposal) else { panic!() };
     texts.push(signing::receiving(session, &me, of, Some(&agreement)));
-    insta::assert_snapshot!(texts.join("\n\n----\n\n"));
+    svdr_snapshot::assert_snapshot!("before_donations", texts.join("\n\n----\n\n"));
 }

@@ -209,5 +209,5 @@ fn a_made_up_proof_is_refused_when_it_is_read() {
         refused(one, vec![abandoned(2), stranger]),
         refused(one, vec![abandoned(2), carries_proof]),
     ];
-    insta::assert_snapshot!(proofs.join("\n"));
+    svdr_snapshot::assert_snapshot!("proofs", proofs.join("\n"));
 }
