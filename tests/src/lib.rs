@@ -13,6 +13,7 @@ pub mod log_writer;
 pub mod members;
 pub mod network;
 pub mod relay;
+pub mod skip;
 pub mod sv_app;
 pub mod town;
 pub mod transfer;

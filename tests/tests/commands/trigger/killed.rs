@@ -44,6 +44,7 @@ fn a_kill_at_any_moment_leaves_nothing_that_the_next_run_does_not_clear() {
     let bench = Bench::new(&[]);
     // The export is there, so that from here on only the taking takes time.
     bench.dump(&[]).says(0, &[]);
+    let mut caught = 0;
     for moment in 0..20u32 {
         let mut child = bench.command(&["--force"]).spawn().unwrap();
         for _ in 0..moment {
@@ -52,11 +53,13 @@ fn a_kill_at_any_moment_leaves_nothing_that_the_next_run_does_not_clear() {
         while child.try_wait().unwrap().is_none() && !bench.has_temporary() && moment % 2 == 0 {
             std::thread::yield_now();
         }
+        caught += u32::from(child.try_wait().unwrap().is_none() && bench.has_temporary());
         child.kill().unwrap();
         bench.finish(child);
         // What was there before, or what replaced it: always a whole one.
         assert!(bench.path("out/set").exists(), "the old set is gone and no new one there");
     }
+    assert!(caught > 0, "this test is to see a set that was being made");
     bench.dump(&["--force"]).says(0, &[]);
     bench.assert_set();
 }

@@ -1,34 +1,26 @@
 //! A virtual environment with what the Python example needs, made once and kept under the target folder.
 //!
-//! It needs a Python and its package index. Where there is none the tests are skipped, saying so, unless the variable
-//! `SVDR_REQUIRE_PYTHON` is 1. A package that is not what `requirements.txt` says fails them in any case.
+//! It needs a Python and its package index; without one the tests are skipped. A package that is not what
+//! `requirements.txt` says fails them in any case.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::{env, fs};
 
 use sha2::{Digest as _, Sha256};
-
-/// Makes missing Python, or a missing package, a failure.
-const REQUIRE: &str = "SVDR_REQUIRE_PYTHON";
+use svdr_tests::skip;
 
 /// The folder of the example.
 pub(crate) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/python")
 }
 
-/// The interpreter of the environment; none where there cannot be one here and the tests may be skipped.
+/// The interpreter of the environment; none if the calling test is skipped.
 pub(crate) fn python() -> Option<&'static Path> {
     static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match MADE.get_or_init(environment) {
-        Ok(python) => Some(python),
-        Err(why) => {
-            assert!(env::var_os(REQUIRE).is_none_or(|value| value != "1"), "{REQUIRE}=1, but {why}");
-            eprintln!("SKIPPED, set {REQUIRE}=1 to make this a failure: {why}");
-            None
-        }
-    }
+    let made = MADE.get_or_init(environment);
+    skip::unless("PYTHON", made.as_deref().map_err(String::clone))
 }
 
 fn environment() -> Result<PathBuf, String> {
