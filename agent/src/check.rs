@@ -1,17 +1,16 @@
-//! Is this node ready for a recovery call? Looked at one thing at a time, all of them, so that an operator gets one
-//! list and not one complaint a run.
+//! Is this node ready for a recovery call? Every check is made, so that an operator gets one list.
 //!
-//! Nothing is changed anywhere. A check that needs a setting that is not there is left out and said to be: that is
-//! no failure of the node, but no readiness either, so [`Report::is_ready`] counts it like one that failed, except
-//! for what is optional.
+//! Nothing is changed anywhere. A check whose settings are missing fails, because the node is not ready without them;
+//! only a check of something optional is [left out](Verdict::LeftOut).
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
-use svdr_cli::failure;
+use svdr_protocol::failure::Told;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::statement::{Check, MAX_REASON_LEN, Readiness, shortened};
+use svdr_protocol::statement::{Check, Readiness};
 
 use crate::config::AgentConfig;
 use crate::sources::app::Settings;
@@ -24,7 +23,7 @@ mod logs;
 mod reach;
 mod volume;
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -36,20 +35,20 @@ pub enum Verdict {
     LeftOut,
 }
 
-/// One thing that was looked at.
+/// One check and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What.
     pub name: &'static str,
-    /// What it came to.
+    /// The result.
     pub verdict: Verdict,
-    /// What was found, and, where it failed, what to do.
+    /// What was found, and, if it failed, what to do.
     pub text: String,
 }
 
-/// All of it.
+/// All checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct CheckReport {
     /// The findings, in the order in which they were made.
     pub checks: Vec<Finding>,
 }
@@ -68,23 +67,23 @@ impl Finding {
     }
 
     /// An error with its causes on one line.
-    fn error(name: &'static str, error: &dyn std::error::Error) -> Finding {
+    fn error(name: &'static str, error: &dyn Error) -> Finding {
         Finding::failed(name, explained(error))
     }
 }
 
-fn explained(error: &dyn std::error::Error) -> String {
-    failure::explain(error).trim_start_matches("error: ").replace('\n', "")
+fn explained(error: &dyn Error) -> String {
+    Told::of(error).in_one_line()
 }
 
-impl Report {
+impl CheckReport {
     /// Whether nothing failed.
     pub fn is_ready(&self) -> bool {
         self.checks.iter().all(|check| check.verdict != Verdict::Failed)
     }
 
-    /// The report as a statement for everybody to see. It says what passed and what did not; paths, addresses and
-    /// errors stay here, since they are nobody else's business.
+    /// The report as a statement for everybody: what passed and what did not. Paths, addresses and errors are private,
+    /// so they are not part of it.
     pub fn readiness(&self) -> Readiness {
         let counted = self.checks.iter().filter(|check| check.verdict != Verdict::LeftOut);
         let check = |finding: &Finding| Check {
@@ -92,14 +91,14 @@ impl Report {
             passed: finding.verdict == Verdict::Passed,
             text: match finding.verdict {
                 Verdict::Passed => String::new(),
-                _ => shortened("its operator has been told why", MAX_REASON_LEN),
+                _ => "the member's operator knows why".to_owned(),
             },
         };
         Readiness { checks: counted.map(check).collect() }
     }
 }
 
-/// What to look at.
+/// What to check.
 pub struct Subject<'a> {
     /// The configuration.
     pub config: &'a AgentConfig,
@@ -107,22 +106,22 @@ pub struct Subject<'a> {
     pub roster: Option<&'a std::path::Path>,
     /// The signing key's file.
     pub signing_key: Option<&'a std::path::Path>,
-    /// The backup of the node identities's file.
+    /// The file of the node identities.
     pub identities: Option<&'a std::path::Path>,
     /// The file of the age identity that decrypts it.
     pub age_identity: Option<&'a std::path::Path>,
     /// How to reach the SV app; an error says what is missing.
     pub sv_app: Result<Settings, String>,
-    /// By which way the app gives its dump.
+    /// How the app gives its dump.
     pub mode: Mode,
-    /// The app's dump volume, where one is named.
+    /// The app's dump volume, if one is named.
     pub volume: Option<Volume>,
     /// The time.
     pub now: SystemTime,
 }
 
 /// Makes every check.
-pub async fn check(subject: &Subject<'_>) -> Report {
+pub async fn check(subject: &Subject<'_>) -> CheckReport {
     let mut checks = Vec::new();
     let (roster, finding) = files::roster(subject.roster);
     checks.push(finding);
@@ -144,7 +143,7 @@ pub async fn check(subject: &Subject<'_>) -> Report {
         checks.push(reach::migration_dump(&subject.sv_app).await);
     }
     checks.push(files::databases(&subject.config.databases, subject.now));
-    Report { checks }
+    CheckReport { checks }
 }
 
 #[cfg(test)]

@@ -8,15 +8,15 @@
 //! STATE/SESSION/receipts-KEY.jsonl    what each coordinator acknowledged, likewise
 //! STATE/SESSION/dump-1.json           the finished dump of a round: where it is, and what it is
 //! STATE/SESSION/donation-1.json       the snapshot that this member donates in a round, likewise
-//! STATE/SESSION/completed-1.jsonl     the completion certificate of a round, once it has been held
+//! STATE/SESSION/completed-1.jsonl     the completion certificate of a round, once this agent has one
 //! ```
 //!
-//! * A vote is flushed, file and folder, before [`Locked::sign`] returns it: nothing that could leave the process
-//!   can be forgotten. After a restart the same bytes are sent again.
+//! * A vote is flushed, file and folder, before [`Locked::sign`] returns it. So no vote that left the process can be
+//!   forgotten, and after a restart the same bytes are sent again.
 //! * Deciding and signing happen under one lock, so that `run` and an operator's command cannot sign both sides
-//!   of a decision. Nobody holds it while waiting for a person or for the network.
-//! * A damaged vote is an error and never skipped: who does not know what it promised must not promise more. A
-//!   torn last line of a log that grows (a crash while writing) is cut off, since its loss breaks no promise.
+//!   of a decision. Nobody keeps the lock while waiting for a person or for the network.
+//! * A corrupt vote is an error and never skipped: an agent that does not know what it promised must not promise more.
+//!   The last line of a growing log may be incomplete after a crash. It is cut off, because it has no promise.
 //! * Everything is readable with a text editor, and nothing in here is secret; the folder is private all the same.
 
 use std::fs::{self, File};
@@ -48,7 +48,10 @@ pub use dump::{DumpRecord, PartRecord, ReceivedRecord};
 pub use error::StoreError;
 pub use log::EnvelopeLog;
 
-use folder::{file_name, make_folder, names_in, numbered_files, open_lock, read_envelope, write_envelope};
+use folder::{
+    file_name, make_folder, names_in, numbered_files, open_lock, read_envelope, read_record, write_envelope,
+    write_record,
+};
 
 const MIRROR: &str = "mirror.jsonl";
 
@@ -91,10 +94,10 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Store {
-    /// Opens the state folder, making it where there is none.
+    /// Opens the state folder, making it if there is none.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// If it cannot be made.
     pub fn open(folder: &Path) -> Result<Store, StoreError> {
         make_folder(folder)?;
         Ok(Store { folder: folder.to_owned() })
@@ -105,10 +108,10 @@ impl Store {
         &self.folder
     }
 
-    /// Waits for the lock and takes it. Whoever holds it decides and writes a vote, which takes milliseconds.
+    /// Waits for the lock and takes it. It is held while a vote is decided and written, which takes milliseconds.
     ///
     /// # Errors
-    /// Where the lock file cannot be opened or locked.
+    /// If the lock file cannot be opened or locked.
     pub fn lock(&self) -> Result<Locked<'_>, StoreError> {
         let path = self.folder.join("lock");
         let file = open_lock(&path)?;
@@ -119,7 +122,7 @@ impl Store {
     /// Claims the store for a `run`: two at once would make every dump twice.
     ///
     /// # Errors
-    /// [`StoreError::Running`] where another process has the claim.
+    /// [`StoreError::Running`] if another process has the claim.
     pub fn claim_run(&self) -> Result<RunClaim, StoreError> {
         let path = self.folder.join("run.lock");
         let file = open_lock(&path)?;
@@ -133,7 +136,7 @@ impl Store {
     /// The sessions that the store knows of, in the order of their ids.
     ///
     /// # Errors
-    /// Where the folder cannot be read.
+    /// If the folder cannot be read.
     pub fn sessions(&self) -> Result<Vec<SessionId>, StoreError> {
         let mut sessions: Vec<SessionId> =
             names_in(&self.folder)?.iter().filter_map(|name| name.parse().ok()).collect();
@@ -144,7 +147,7 @@ impl Store {
     /// What this member signed in a session, by sequence number: the bytes to send again.
     ///
     /// # Errors
-    /// Where a file cannot be read, or is no envelope.
+    /// If a file cannot be read, or is not an envelope.
     pub fn signed(&self, session: SessionId) -> Result<Vec<Envelope>, StoreError> {
         let folder = self.session_folder(session);
         let files = numbered_files(&folder)?;
@@ -154,7 +157,7 @@ impl Store {
     /// What others signed in a session, in the order in which it was first seen.
     ///
     /// # Errors
-    /// Where the log cannot be read, or holds lines that are no envelopes.
+    /// If the log cannot be read, or has a line that is not an envelope.
     pub fn mirrored(&self, session: SessionId) -> Result<Vec<Envelope>, StoreError> {
         EnvelopeLog::new(self.session_folder(session).join(MIRROR)).read()
     }
@@ -162,33 +165,33 @@ impl Store {
     /// The receipts that a coordinator gave for a session, in the order in which they came.
     ///
     /// # Errors
-    /// Where the log cannot be read, or holds lines that are no envelopes.
+    /// If the log cannot be read, or has a line that is not an envelope.
     pub fn receipts(&self, session: SessionId, coordinator: &PublicKey) -> Result<Vec<Envelope>, StoreError> {
         self.receipt_log(session, coordinator).read()
     }
 
-    /// The finished dump of a round, where there is one.
+    /// The finished dump of a round, if there is one.
     ///
     /// # Errors
-    /// Where the record cannot be read.
+    /// If the record cannot be read.
     pub fn dump(&self, session: SessionId, round: u32) -> Result<Option<DumpRecord>, StoreError> {
-        DumpRecord::read(&self.session_folder(session).join(DumpRecord::file_name(round)))
+        read_record(&self.session_folder(session).join(DumpRecord::file_name(round)))
     }
 
-    /// The snapshot that this member donates in a round, where there is one.
+    /// The snapshot that this member donates in a round, if there is one.
     ///
     /// # Errors
-    /// Where the record cannot be read.
+    /// If the record cannot be read.
     pub fn donation(&self, session: SessionId, round: u32) -> Result<Option<DonationRecord>, StoreError> {
-        DonationRecord::read(&self.session_folder(session).join(DonationRecord::file_name(round)))
+        read_record(&self.session_folder(session).join(DonationRecord::file_name(round)))
     }
 
     /// What this member has promised with this roster, in all sessions: what the voting rules go by.
     ///
-    /// Statements made with another roster bind there and are left out.
+    /// Statements made with another roster are skipped: they bind only there.
     ///
     /// # Errors
-    /// Where anything of it cannot be read, or does not hold.
+    /// If a part of it cannot be read, or is invalid.
     pub fn record(&self, roster: &Roster) -> Result<Record, StoreError> {
         let mut record = Record::new();
         for session in self.sessions()? {
@@ -207,7 +210,7 @@ impl Store {
     /// The completion certificates of a session that this agent has held.
     ///
     /// # Errors
-    /// Where one cannot be read, or does not hold.
+    /// If one cannot be read, or is invalid.
     pub fn certificates(
         &self,
         session: SessionId,
@@ -254,11 +257,11 @@ impl Locked<'_> {
     /// Whether it may be signed at all is for `svdr_protocol::vote` to say, under this same lock.
     ///
     /// # Errors
-    /// Where nobody would accept the statement, or it cannot be written; then it does not exist.
+    /// If nobody would accept the statement, or it cannot be written. Then nothing was signed.
     pub fn sign(&self, signer: &Signer, session: &Session, body: Body) -> Result<Envelope, StoreError> {
         let folder = self.make_session_folder(session.id())?;
         let stored = numbered_files(&folder)?.last_key_value().map_or(0, |(sequence, _)| *sequence);
-        // What others hold of this member counts too: the folder may have been set back.
+        // What others have of this member counts too: the folder may have been restored from a backup.
         let sequence = Record::new().next_sequence(session, &signer.member).max(stored + 1);
         let header = Header {
             session: Some(session.id()),
@@ -270,6 +273,7 @@ impl Locked<'_> {
         };
         let kind = body.kind();
         let envelope = Statement { header, body }.sign(&signer.key)?;
+        // Flushed before anybody sees the signature: a promise that could be forgotten must not leave the process.
         write_envelope(&folder.join(file_name(sequence, kind)), &envelope)?;
         Ok(envelope)
     }
@@ -277,7 +281,7 @@ impl Locked<'_> {
     /// Keeps a completion certificate, flushed: from then on it binds this agent.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn keep_certificate(&self, certificate: &CompletionCertificate) -> Result<(), StoreError> {
         let round = certificate.round();
         let folder = self.make_session_folder(round.session)?;
@@ -290,17 +294,17 @@ impl Locked<'_> {
         Ok(())
     }
 
-    /// Takes up a statement with this member's signature that the store does not hold: the folder was lost or
-    /// restored, or the key is in use elsewhere too. True where it was new here.
+    /// Adds a statement with this member's signature that the store does not have: the folder was lost or restored, or
+    /// the key is also in use elsewhere. Returns whether it was new here.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn adopt(&self, session: SessionId, statement: &Verified) -> Result<bool, StoreError> {
         let folder = self.make_session_folder(session)?;
         let (sequence, kind, digest) =
             (statement.header().sequence, statement.body().kind(), statement.digest());
         let files = numbered_files(&folder)?;
-        let same_number = files.get(&sequence).map(Vec::as_slice).unwrap_or_default();
+        let same_number = files.get(&sequence).map_or(&[][..], Vec::as_slice);
         for name in same_number {
             if read_envelope(&folder.join(name))?.digest() == digest {
                 return Ok(false);
@@ -318,7 +322,7 @@ impl Locked<'_> {
     /// Adds what others signed in a session, flushed.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn mirror(&self, session: SessionId, statements: &[&Envelope]) -> Result<(), StoreError> {
         let log = EnvelopeLog::new(self.make_session_folder(session)?.join(MIRROR));
         log.append(statements)
@@ -327,7 +331,7 @@ impl Locked<'_> {
     /// Keeps receipts of a coordinator, flushed.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// If they cannot be written.
     pub fn keep_receipts(
         &self,
         session: SessionId,
@@ -341,7 +345,7 @@ impl Locked<'_> {
     /// Keeps, under a name of its own, receipts that prove a coordinator wrong. Returns the file's path.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// If they cannot be written.
     pub fn keep_proof(&self, session: SessionId, receipts: &[&Envelope]) -> Result<PathBuf, StoreError> {
         let folder = self.make_session_folder(session)?;
         let digests: Vec<u8> = receipts.iter().flat_map(|one| *one.digest().as_bytes()).collect();
@@ -356,17 +360,20 @@ impl Locked<'_> {
     /// Writes down that the dump of a round is finished, flushed. Replaces an earlier record of the round.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn keep_dump(&self, session: SessionId, record: &DumpRecord) -> Result<(), StoreError> {
-        record.write(&self.make_session_folder(session)?.join(DumpRecord::file_name(record.round)))
+        write_record(&self.make_session_folder(session)?.join(DumpRecord::file_name(record.round)), record)
     }
 
     /// Writes down what is donated, flushed. Replaces an earlier record of the round.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn keep_donation(&self, session: SessionId, record: &DonationRecord) -> Result<(), StoreError> {
-        record.write(&self.make_session_folder(session)?.join(DonationRecord::file_name(record.round)))
+        write_record(
+            &self.make_session_folder(session)?.join(DonationRecord::file_name(record.round)),
+            record,
+        )
     }
 
     fn make_session_folder(&self, session: SessionId) -> Result<PathBuf, StoreError> {
@@ -376,7 +383,7 @@ impl Locked<'_> {
     }
 }
 
-/// The statement in an envelope of the store; `None` where it was made with another roster, or is of a kind that
+/// The statement in an envelope of the store; `None` if it was made with another roster, or is of a kind that
 /// this version does not know.
 fn verified(envelope: Envelope, roster: &Roster, session: SessionId) -> Result<Option<Verified>, StoreError> {
     match Verified::read(envelope, roster) {

@@ -1,12 +1,20 @@
-//! The board: one task owns the sessions; everybody else asks it.
+//! The board: one task owns the sessions, and everybody else asks it.
 //!
-//! A statement's way: it is given its place, written to the journal together with whatever else waits, and only
-//! then counts, reaches watchers, and is acknowledged. If the journal fails, nothing that was on its way is
-//! acknowledged and the coordinator stops: only the next start knows what is on disk.
+//! ```text
+//!  service ── statements (≤ MAX_WAITING) ──▶ ┌───────┐ ── records ──▶ journal's thread
+//!          ◀─ receipt, once it is on disk ── │ board │ ◀── flushed ── (writer.rs)
+//!          ── questions (≤ MAX_QUESTIONS) ─▶ └───────┘
+//!  streams ◀─ pages, when they ask ───────────── │ ▲
+//!                               copy of a session ▼ │ proposal
+//!                                 blocking thread (proposing.rs)
+//! ```
 //!
-//! Two queues lead here, each bounded ([`MAX_WAITING`], [`MAX_QUESTIONS`]). Where statements wait for the disk,
-//! more are not taken from the first; questions are answered all the same. Watchers pull pages from here; none
-//! is ever waited for.
+//! A statement gets its place first. Then it is written to the journal, together with all others that wait. Only then
+//! it counts, reaches watchers and is acknowledged. If the journal fails, no statement on its way is acknowledged and
+//! the coordinator stops, because only the next start can tell what is on disk.
+//!
+//! While statements wait for the disk, no more are taken from their queue; questions are still answered. Watchers pull
+//! pages, so the board never waits for one.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,15 +26,16 @@ use ed25519_dalek::SigningKey;
 use prost::Message as _;
 use svdr_proto::v1;
 use svdr_protocol::certificate::CompletionCertificate;
+use svdr_protocol::failure::Told;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
-use crate::incoming::{Incoming, Kept};
+use crate::incoming::{AnyStatement, Incoming};
 use crate::journal::{Journal, JournalError};
 use crate::limits::{MAX_QUESTIONS, MAX_WAITING, PAGE_ENTRIES};
 use crate::metrics::Metrics;
-use crate::refusal::Refusal;
+use crate::refusal::CallRefusal;
 
 mod handle;
 mod proposing;
@@ -35,13 +44,13 @@ mod slot;
 mod view;
 mod writer;
 
-pub use handle::{BoardHandle, Page, Waiting};
+pub use handle::{BoardHandle, PendingPlace, TranscriptPage};
 pub use sessions::Sessions;
-pub use slot::{Accepted, Entry, From};
+pub use slot::{Accepted, From, Placed};
 
 use proposing::Proposing;
 
-/// How often it is looked whether a grace period has ended.
+/// How often the board checks whether a grace period has ended.
 const PROPOSE_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the board stopped.
@@ -71,21 +80,35 @@ struct Submission {
     reply: Reply,
 }
 
-/// Whoever waits signs the receipt: the board has better things to do.
-type Reply = oneshot::Sender<Result<Arc<Entry>, Refusal>>;
+/// Whoever waits signs the receipt, because a signature takes longer than the board's own work.
+type Reply = oneshot::Sender<Result<Arc<Placed>, CallRefusal>>;
 
 /// What can be asked.
 enum Question {
-    Page { session: SessionId, from: u64, reply: oneshot::Sender<Result<Page, Refusal>> },
-    List { reply: oneshot::Sender<Vec<v1::SessionSummary>> },
-    Get { session: SessionId, reply: oneshot::Sender<Result<Box<v1::GetSessionResponse>, Refusal>> },
-    Certificate { session: SessionId, reply: oneshot::Sender<Result<Arc<CompletionCertificate>, Refusal>> },
-    Lengths { reply: oneshot::Sender<Vec<(SessionId, u64)>> },
+    Page {
+        session: SessionId,
+        from: u64,
+        reply: oneshot::Sender<Result<TranscriptPage, CallRefusal>>,
+    },
+    List {
+        reply: oneshot::Sender<Vec<v1::SessionSummary>>,
+    },
+    Get {
+        session: SessionId,
+        reply: oneshot::Sender<Result<Box<v1::GetSessionResponse>, CallRefusal>>,
+    },
+    Certificate {
+        session: SessionId,
+        reply: oneshot::Sender<Result<Arc<CompletionCertificate>, CallRefusal>>,
+    },
+    Lengths {
+        reply: oneshot::Sender<Vec<(SessionId, u64)>>,
+    },
 }
 
 /// An entry on its way to the disk, and who waits for its receipt.
 struct OnItsWay {
-    entry: Arc<Entry>,
+    entry: Arc<Placed>,
     replies: Vec<Reply>,
 }
 
@@ -103,10 +126,10 @@ pub struct Board {
 }
 
 impl Board {
-    /// A board with those sessions, which are what `journal` holds; and the way to it.
+    /// Makes a board with the sessions of `journal`, and the handle to reach it.
     ///
     /// # Errors
-    /// Where the journal's thread cannot be started.
+    /// If the journal's thread cannot be started.
     pub fn new(
         sessions: Sessions,
         journal: Box<dyn Journal>,
@@ -138,7 +161,7 @@ impl Board {
     /// Runs until every handle has been dropped and everything is on disk.
     ///
     /// # Errors
-    /// Where the journal fails.
+    /// If the journal fails.
     pub async fn run(mut self) -> Result<(), BoardError> {
         let mut clock = tokio::time::interval(PROPOSE_EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -185,7 +208,8 @@ impl Board {
             }
             Ok(Accepted::Known(entry)) => self.acknowledge_again(&entry, reply),
             Err(refusal) => {
-                tracing::warn!(target: "svdr", %session, member = %signer, kind, %refusal, "statement refused");
+                let reason = Told::of(&refusal).in_one_line();
+                tracing::warn!(target: "svdr", %session, member = %signer, kind, reason, "statement refused");
                 answer(reply, Err(refusal));
             }
         }
@@ -193,7 +217,7 @@ impl Board {
     }
 
     /// The receipt of a statement that has its place: now if it is on disk, else when it is.
-    fn acknowledge_again(&mut self, entry: &Arc<Entry>, reply: Option<Reply>) {
+    fn acknowledge_again(&mut self, entry: &Arc<Placed>, reply: Option<Reply>) {
         let on_its_way = self.on_their_way.iter_mut().find(|one| Arc::ptr_eq(&one.entry, entry));
         match on_its_way {
             Some(on_its_way) => on_its_way.replies.extend(reply),
@@ -212,8 +236,8 @@ impl Board {
                 target: "svdr", %session, %member, kind, position = entry.receipt.position, "statement accepted"
             );
             self.metrics.accepted(match &entry.statement {
-                Kept::Known(known) => known.body().kind(),
-                Kept::Unknown(_) => "unknown",
+                AnyStatement::Known(known) => known.body().kind(),
+                AnyStatement::Unknown(_) => "unknown",
             });
             for reply in replies {
                 answer(Some(reply), Ok(Arc::clone(&entry)));
@@ -231,7 +255,7 @@ impl Board {
     fn answer(&self, question: Question) {
         match question {
             Question::Page { session, from, reply } => {
-                let page = self.sessions.slot(session).map(|slot| Page {
+                let page = self.sessions.slot(session).map(|slot| TranscriptPage {
                     entries: slot.page(from, PAGE_ENTRIES),
                     length: slot.length.subscribe(),
                 });
@@ -257,12 +281,12 @@ impl Board {
     }
 }
 
-fn answer(reply: Option<Reply>, result: Result<Arc<Entry>, Refusal>) {
+fn answer(reply: Option<Reply>, result: Result<Arc<Placed>, CallRefusal>) {
     if let Some(reply) = reply {
         // Whoever asked may have gone; the statement stays.
         let _ = reply.send(result);
     }
 }
 
-/// How many entries of a session are on disk, for whoever waits for more.
+/// The number of entries of a session on disk; it changes when there are more.
 pub type Length = watch::Receiver<u64>;

@@ -52,7 +52,7 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// Takes a call, where there is one; else says how long it takes until there is.
+    /// Takes a call, if there is one; else says how long it takes until there is.
     fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let since = now.saturating_duration_since(self.filled).as_secs_f64();
         self.calls = (self.calls + since * f64::from(CALLS_PER_SECOND)).min(f64::from(CALL_BURST));
@@ -77,7 +77,7 @@ impl Client {
         })
     }
 
-    /// A place for one more connection, free again when it is dropped; none where it has too many.
+    /// A place for one more connection, free again when it is dropped; none if it has too many.
     pub fn connection(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.connections).try_acquire_owned().ok()
     }

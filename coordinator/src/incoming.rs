@@ -1,8 +1,8 @@
-//! What comes in, before the board sees it: an envelope whose signature, signer and content have been checked.
+//! Statements before the board sees them: envelopes whose signature, signer and content have been checked.
 //!
-//! Checking needs nothing but the roster, so it is done by whoever received the envelope, side by side with
-//! others, and not by the one task that owns the sessions. A kind that this version does not know is kept for
-//! those that do: of such a one only the header is read, which all kinds have in common.
+//! Checking needs only the roster. So the task that received the envelope does it, in parallel with others, and not the
+//! one task that owns the sessions. A statement of a kind that this version does not know is kept for newer versions:
+//! only its header is read, which is the same in all kinds.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{Body, SessionId, StatementError, Verified};
 
-use crate::refusal::Refusal;
+use crate::refusal::CallRefusal;
 
 /// A checked statement, and where it belongs.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     /// What it is.
-    pub statement: Kept,
+    pub statement: AnyStatement,
     /// The session it names, or opens.
     pub session: SessionId,
     /// Whether it says that it is a drill's.
@@ -29,7 +29,7 @@ pub struct Incoming {
 
 /// A statement as the coordinator keeps it.
 #[derive(Clone, Debug)]
-pub enum Kept {
+pub enum AnyStatement {
     /// Of a kind that counts.
     Known(Arc<Verified>),
     /// Of a kind for newer versions.
@@ -56,36 +56,36 @@ impl Incoming {
     /// Checks an envelope.
     ///
     /// # Errors
-    /// Where its signature does not hold, nobody in the roster signed it, or it is malformed.
-    pub fn read(envelope: Envelope, roster: &Roster) -> Result<Incoming, Refusal> {
-        // A copy is only made where the kind turns out to be unknown; everything else is read in place.
+    /// If its signature is invalid, its signer is not in the roster, or it is malformed.
+    pub fn read(envelope: Envelope, roster: &Roster) -> Result<Incoming, CallRefusal> {
+        // A copy is only made if the kind turns out to be unknown; everything else is read in place.
         let kind_unknown = match Verified::read(envelope.clone(), roster) {
             Ok(verified) => return Incoming::known(verified),
             Err(StatementError::UnknownKind { kind, .. }) => kind,
-            Err(error) => return Err(Refusal::Statement(Box::new(error))),
+            Err(error) => return Err(CallRefusal::Statement(Box::new(error))),
         };
         Incoming::unknown(envelope, kind_unknown, roster)
     }
 
-    fn known(verified: Verified) -> Result<Incoming, Refusal> {
+    fn known(verified: Verified) -> Result<Incoming, CallRefusal> {
         let named = match verified.body() {
             Body::Open(_) => Some(SessionId::of_open(&verified.digest())),
             _ => verified.session(),
         };
         let kind = verified.body().kind().to_owned();
-        let session = named.ok_or(Refusal::NoSession { kind })?;
+        let session = named.ok_or(CallRefusal::NoSession { kind })?;
         let drill = verified.header().drill;
-        Ok(Incoming { statement: Kept::Known(Arc::new(verified)), session, drill })
+        Ok(Incoming { statement: AnyStatement::Known(Arc::new(verified)), session, drill })
     }
 
-    fn unknown(envelope: Envelope, kind: String, roster: &Roster) -> Result<Incoming, Refusal> {
-        let statement = |error| Refusal::Statement(Box::new(error));
+    fn unknown(envelope: Envelope, kind: String, roster: &Roster) -> Result<Incoming, CallRefusal> {
+        let statement = |error| CallRefusal::Statement(Box::new(error));
         let verified = envelope.verify_in(roster).map_err(|error| statement(error.into()))?;
         let key = verified.signer();
         let member = roster
             .member_by_key(&key)
             .ok_or_else(|| statement(StatementError::Stranger { key: key.to_string() }))?;
-        let malformed = || Refusal::UnknownKind { kind: kind.clone(), signer: member.name.clone() };
+        let malformed = || CallRefusal::UnknownKind { kind: kind.clone(), signer: member.name.clone() };
         let header = AnyKind::decode(verified.payload()).ok().and_then(|any| any.header);
         let header = header.ok_or_else(malformed)?;
         let session: [u8; 16] = header.session.as_slice().try_into().ok().ok_or_else(malformed)?;
@@ -96,49 +96,49 @@ impl Incoming {
         Ok(Incoming {
             session: SessionId::from_bytes(session),
             drill: header.drill,
-            statement: Kept::Unknown(Arc::new(Unknown { envelope, digest, kind, signer })),
+            statement: AnyStatement::Unknown(Arc::new(Unknown { envelope, digest, kind, signer })),
         })
     }
 }
 
-impl Kept {
+impl AnyStatement {
     /// The envelope, as it came.
     pub fn envelope(&self) -> &Envelope {
         match self {
-            Kept::Known(known) => known.envelope(),
-            Kept::Unknown(unknown) => &unknown.envelope,
+            AnyStatement::Known(known) => known.envelope(),
+            AnyStatement::Unknown(unknown) => &unknown.envelope,
         }
     }
 
     /// The statement's digest.
     pub fn digest(&self) -> Digest {
         match self {
-            Kept::Known(known) => known.digest(),
-            Kept::Unknown(unknown) => unknown.digest,
+            AnyStatement::Known(known) => known.digest(),
+            AnyStatement::Unknown(unknown) => unknown.digest,
         }
     }
 
     /// Its kind.
     pub fn kind(&self) -> &str {
         match self {
-            Kept::Known(known) => known.body().kind(),
-            Kept::Unknown(unknown) => &unknown.kind,
+            AnyStatement::Known(known) => known.body().kind(),
+            AnyStatement::Unknown(unknown) => &unknown.kind,
         }
     }
 
     /// Who signed it.
     pub fn signer(&self) -> &MemberName {
         match self {
-            Kept::Known(known) => known.signer(),
-            Kept::Unknown(unknown) => &unknown.signer,
+            AnyStatement::Known(known) => known.signer(),
+            AnyStatement::Unknown(unknown) => &unknown.signer,
         }
     }
 
     /// Whether a member signed it; else it is a coordinator's proposal.
     pub fn by_member(&self) -> bool {
         match self {
-            Kept::Known(known) => known.by_member(),
-            Kept::Unknown(_) => true,
+            AnyStatement::Known(known) => known.by_member(),
+            AnyStatement::Unknown(_) => true,
         }
     }
 }

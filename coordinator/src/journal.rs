@@ -1,8 +1,8 @@
-//! The journal: what the coordinator has accepted, in order, on disk before anybody is told so.
+//! The journal: every accepted statement, in order, on disk before it is acknowledged.
 //!
-//! A journal is bound to one roster. Each record carries the head of a hash chain over all records up to it,
-//! so that one which has been altered, lost or moved shows at the next start. Nothing above the trait may know
-//! which implementation runs; [`embedded::SledJournal`] is the one that needs no other service.
+//! A journal belongs to one roster. Each record has the head of a hash chain over all records up to it, so that the next
+//! start detects a record that was altered, lost or moved. Code above the trait must not depend on an implementation;
+//! [`embedded::SledJournal`] is the one that needs no other service.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,14 +21,14 @@ pub trait Journal: Send + 'static {
     /// Appends `records` in their order. On return all of them are durable, and stay in that order for ever.
     ///
     /// # Errors
-    /// Where they may not be durable. The journal must not be used any more then: only opening it again shows
-    /// what it holds.
+    /// If they may not be durable. Then the journal must not be used again before it is opened anew: only that shows
+    /// what it contains.
     fn append(&mut self, records: &[Vec<u8>]) -> Result<(), JournalError>;
 
     /// Gives every record to `visit`, in order, after checking that it is what was appended.
     ///
     /// # Errors
-    /// Where anything that has been acknowledged is missing or altered.
+    /// If anything that has been acknowledged is missing or altered.
     fn replay(&mut self, visit: &mut dyn FnMut(Vec<u8>)) -> Result<Replayed, JournalError>;
 }
 
@@ -37,10 +37,9 @@ pub trait Journal: Send + 'static {
 pub struct Replayed {
     /// Records in the journal.
     pub records: u64,
-    /// Those of them that nobody had been told of when the coordinator stopped; they count all the same.
+    /// Records that had not been acknowledged when the coordinator stopped. They count, too.
     pub unacknowledged: u64,
-    /// Whether the last record had been written in part when the coordinator stopped, and was removed. Nobody
-    /// had been told of it.
+    /// Whether the last record was incomplete and was removed. It had not been acknowledged.
     pub torn: bool,
     /// Head of the chain.
     pub head: Digest,
@@ -124,7 +123,7 @@ pub enum JournalError {
     Shortened {
         /// The journal's folder.
         path: PathBuf,
-        /// How many there have to be.
+        /// How many there must be.
         acknowledged: u64,
         /// How many there are.
         found: u64,
@@ -143,9 +142,9 @@ pub enum JournalError {
     },
 }
 
-/// What an operator does about a damaged journal.
-const WAY_OUT: &str =
-    "keep this folder for analysis, and start with an empty one: the agents submit their statements again";
+/// What an operator does about a corrupt journal. The key must be new: agents hold receipts of the old journal, and a
+/// second history under one key proves a rewrite to them.
+const WAY_OUT: &str = "keep the folder for analysis, then start with an empty folder and a new key, which every agent.toml must name";
 
 /// The head before the first record of a journal of that roster.
 fn first_head(roster: &Digest) -> Digest {

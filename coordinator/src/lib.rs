@@ -1,8 +1,8 @@
 //! The bulletin board that a recovery's members meet at: what `svdr-coordinator` does, as a library.
 //!
-//! It orders signed statements, keeps them in a journal and hands them out. It has no authority: whatever it
-//! says, members check against the signatures of other members. `server` and `service` are the wire, `board` owns
-//! the sessions, `journal` keeps them, `commands` is the command line.
+//! It orders signed statements, keeps them in a journal and sends them to whoever asks. It has no authority: members
+//! check everything that it says against each other's signatures. `server` and `service` are the wire, `board` owns the
+//! sessions, `journal` keeps them, `commands` is the command line.
 
 pub mod board;
 pub mod clients;

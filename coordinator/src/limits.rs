@@ -6,8 +6,8 @@ use std::time::Duration;
 /// Sessions of one coordinator: a network that has a recovery a day, and drills, has enough for half a year.
 pub const MAX_SESSIONS: usize = 512;
 
-/// Of those, the places that are kept for each convener that has opened fewer, as far as there are enough: so one
-/// convener that opens sessions without end keeps no other from opening one.
+/// Places that are reserved for each convener, as far as there are enough: a convener that opens sessions without end
+/// cannot prevent another one from opening one.
 pub const KEPT_SESSIONS: usize = 16;
 
 /// Connections of one client at once: an agent has one, a person with `session watch` and a dashboard a few more.
@@ -22,7 +22,7 @@ pub const MAX_CALLS_PER_CONNECTION: u32 = 64;
 /// Calls of one client in a second, in the long run: hundreds of times what an agent needs.
 pub const CALLS_PER_SECOND: u32 = 500;
 
-/// Calls that one client may save up: a member that submits everything that it holds to a new coordinator.
+/// Calls that one client may save up: a member that submits everything that it has to a new coordinator.
 pub const CALL_BURST: u32 = 2000;
 
 /// Statements of one stream that wait for their answers; more are not read. Sixteen such streams fill one flush, so
@@ -32,8 +32,8 @@ pub const MAX_UNANSWERED: usize = 64;
 /// Bytes of one client's statements that wait for their answers on its streams; more are not read. Four of the longest.
 pub const MAX_UNANSWERED_BYTES: usize = 16 << 20;
 
-/// Statements that wait for the journal's flush. A flush takes some milliseconds; more waiting than that many
-/// would only make memory of what the clients' connections hold as well.
+/// Statements that wait for the journal's flush. A flush takes some milliseconds. Further statements can wait in the
+/// clients' connections as well.
 pub const MAX_WAITING: usize = 1024;
 
 /// Bytes of a payload that is checked by the thread that received it: everything but evidence, and proofs in
@@ -62,5 +62,5 @@ pub const MAX_METRICS_CONNECTIONS: usize = 16;
 /// How long a request for the metrics may take.
 pub const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long open calls may take to end when the coordinator is told to stop.
+/// How long open calls may take to end when the coordinator stops.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);

@@ -12,12 +12,12 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Kind {
+struct KindLabel {
     kind: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Reason {
+struct ReasonLabel {
     reason: &'static str,
 }
 
@@ -25,9 +25,9 @@ struct Reason {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
-    accepted: Family<Kind, Counter>,
-    refused: Family<Reason, Counter>,
-    handshakes_refused: Family<Reason, Counter>,
+    accepted: Family<KindLabel, Counter>,
+    refused: Family<ReasonLabel, Counter>,
+    handshakes_refused: Family<ReasonLabel, Counter>,
     flush_seconds: Histogram,
     flush_statements: Histogram,
     connections: Gauge,
@@ -35,11 +35,11 @@ pub struct Metrics {
     sessions: Gauge,
 }
 
-/// One more of something that is open, until it is dropped.
+/// Counts one open thing until it is dropped.
 #[derive(Debug)]
-pub struct Open(Gauge);
+pub struct OpenGauge(Gauge);
 
-impl Drop for Open {
+impl Drop for OpenGauge {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -94,17 +94,17 @@ impl Metrics {
 
     /// A statement is on disk.
     pub fn accepted(&self, kind: &str) {
-        self.accepted.get_or_create(&Kind { kind: kind.to_owned() }).inc();
+        self.accepted.get_or_create(&KindLabel { kind: kind.to_owned() }).inc();
     }
 
     /// A call was refused.
     pub fn refused(&self, reason: &'static str) {
-        self.refused.get_or_create(&Reason { reason }).inc();
+        self.refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// A connection did not become one.
     pub fn connection_refused(&self, reason: &'static str) {
-        self.handshakes_refused.get_or_create(&Reason { reason }).inc();
+        self.handshakes_refused.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// A batch of the journal was written.
@@ -119,21 +119,21 @@ impl Metrics {
     }
 
     /// A connection is open, until what is returned is dropped.
-    pub fn connection(&self) -> Open {
+    pub fn connection(&self) -> OpenGauge {
         self.connections.inc();
-        Open(self.connections.clone())
+        OpenGauge(self.connections.clone())
     }
 
     /// A stream is open, until what is returned is dropped.
-    pub fn stream(&self) -> Open {
+    pub fn stream(&self) -> OpenGauge {
         self.streams.inc();
-        Open(self.streams.clone())
+        OpenGauge(self.streams.clone())
     }
 
     /// The page.
     ///
     /// # Errors
-    /// Where a metric cannot be written, which none of these can cause.
+    /// If a metric cannot be written, which none of these can cause.
     pub fn page(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;

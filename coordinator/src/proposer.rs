@@ -1,7 +1,7 @@
-//! When the coordinator proposes by itself: a pure decision.
+//! When the coordinator itself proposes: a pure decision.
 //!
-//! It proposes the first round alone, from what is there, as soon as every member has reported; or when as many
-//! as the threshold have, and the others have had a grace period since. Any other proposal is a convener's.
+//! It proposes only the first round, as soon as every member has reported, or when the threshold has reported and a
+//! grace period has passed since. A convener makes every other proposal.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// Whether to propose now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum ProposeWhen {
     /// Yes.
     Propose,
     /// Not before so long has passed, unless more evidence comes.
@@ -23,21 +23,21 @@ pub enum Decision {
     Never,
 }
 
-/// Decides, where evidence of as many members as the threshold has been there for `reached`.
-pub fn decide(session: &Session, reached: Option<Duration>, grace: Duration) -> Decision {
+/// Decides whether to propose. As many members as the threshold have had evidence for `reached`.
+pub fn decide(session: &Session, reached: Option<Duration>, grace: Duration) -> ProposeWhen {
     if session.phase() != Phase::Gathering {
-        return Decision::Never;
+        return ProposeWhen::Never;
     }
     let (reported, members) = (session.evidence().len(), session.roster().members().len());
     if reported >= members {
-        return Decision::Propose;
+        return ProposeWhen::Propose;
     }
     if !threshold_reported(session) {
-        return Decision::WaitForEvidence;
+        return ProposeWhen::WaitForEvidence;
     }
-    match grace.checked_sub(reached.unwrap_or_default()) {
-        None | Some(Duration::ZERO) => Decision::Propose,
-        Some(left) => Decision::WaitFor(left),
+    match grace.checked_sub(reached.unwrap_or(Duration::ZERO)) {
+        None | Some(Duration::ZERO) => ProposeWhen::Propose,
+        Some(left) => ProposeWhen::WaitFor(left),
     }
 }
 
@@ -67,27 +67,27 @@ mod tests {
         session
     }
 
-    fn decided(count: usize, reached: Option<Duration>) -> Decision {
+    fn decided(count: usize, reached: Option<Duration>) -> ProposeWhen {
         decide(&reported(&Net::new(4), count), reached, DEFAULT_GRACE)
     }
 
     #[test]
     fn it_proposes_at_once_when_everybody_has_reported() {
-        assert_eq!(decided(4, None), Decision::Propose);
+        assert_eq!(decided(4, None), ProposeWhen::Propose);
     }
 
     #[test]
     fn it_waits_for_the_threshold_however_long_that_takes() {
-        assert_eq!(decided(0, None), Decision::WaitForEvidence);
-        assert_eq!(decided(2, Some(DEFAULT_GRACE * 100)), Decision::WaitForEvidence);
+        assert_eq!(decided(0, None), ProposeWhen::WaitForEvidence);
+        assert_eq!(decided(2, Some(DEFAULT_GRACE * 100)), ProposeWhen::WaitForEvidence);
     }
 
     #[test]
     fn with_the_threshold_it_waits_for_the_others_and_not_for_ever() {
-        assert_eq!(decided(3, None), Decision::WaitFor(DEFAULT_GRACE));
-        assert_eq!(decided(3, Some(MINUTE)), Decision::WaitFor(DEFAULT_GRACE - MINUTE));
-        assert_eq!(decided(3, Some(DEFAULT_GRACE)), Decision::Propose);
-        assert_eq!(decided(3, Some(DEFAULT_GRACE + MINUTE)), Decision::Propose);
+        assert_eq!(decided(3, None), ProposeWhen::WaitFor(DEFAULT_GRACE));
+        assert_eq!(decided(3, Some(MINUTE)), ProposeWhen::WaitFor(DEFAULT_GRACE - MINUTE));
+        assert_eq!(decided(3, Some(DEFAULT_GRACE)), ProposeWhen::Propose);
+        assert_eq!(decided(3, Some(DEFAULT_GRACE + MINUTE)), ProposeWhen::Propose);
     }
 
     #[test]
@@ -96,10 +96,10 @@ mod tests {
         let mut proposed = reported(&net, 4);
         let proposal = proposed.next_proposal(&proposed.parameters()).unwrap();
         proposed.insert(net.sign(&proposed, 0, Body::Proposal(proposal))).unwrap();
-        assert_eq!(decide(&proposed, Some(DEFAULT_GRACE), DEFAULT_GRACE), Decision::Never);
+        assert_eq!(decide(&proposed, Some(DEFAULT_GRACE), DEFAULT_GRACE), ProposeWhen::Never);
         let mut aborted = reported(&net, 4);
         let abort = net.sign(&aborted, 0, Body::Abort(Abort { reason: "over".to_owned() }));
         aborted.insert(Arc::clone(&abort)).unwrap();
-        assert_eq!(decide(&aborted, Some(DEFAULT_GRACE), DEFAULT_GRACE), Decision::Never);
+        assert_eq!(decide(&aborted, Some(DEFAULT_GRACE), DEFAULT_GRACE), ProposeWhen::Never);
     }
 }

@@ -3,16 +3,16 @@
 //! For every completed session there are two, for any web server to hand out:
 //!
 //! * `SESSION.certificate.jsonl`, its completion certificate, one envelope a line;
-//! * `SESSION.transcript.jsonl`, its transcript, each statement with its receipt behind it.
+//! * `SESSION.transcript.jsonl`, its transcript, each statement with its receipt after it.
 //!
-//! Those of a rehearsal begin with `drill-`. Neither holds a secret, so everybody may read them (0644): they are
-//! statements that their signers showed to the whole roster. Rules:
+//! Those of a rehearsal begin with `drill-`. Neither has a secret, because their signers showed these statements to the
+//! whole roster. So everybody may read them (0644). Rules:
 //!
 //! * A file appears complete or not at all, and is replaced whole. Files are written anew at every start, and
 //!   whenever the session has grown: attestations that come after the completion are added.
-//! * Where members contradict themselves or release, and there is no longer exactly one certificate, its file is
-//!   taken away again. The transcript stays: it is the proof of who did it.
-//! * What cannot be written is told in the log and tried again at the next look. It never holds the members up.
+//! * If members contradict themselves or release, so that there is no longer exactly one certificate, its file is
+//!   removed. The transcript stays: it proves who did it.
+//! * An error is logged, and the file is written again a second later. Members never wait for it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,17 +25,18 @@ use ed25519_dalek::SigningKey;
 use svdr_files::{FileError, PrivateFile, Replace};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::dsse::{Envelope, EnvelopeError};
+use svdr_protocol::failure::Told;
 use svdr_protocol::statement::SessionId;
 use svdr_protocol::transcript;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::board::{BoardHandle, Entry};
-use crate::incoming::Kept;
-use crate::refusal::Refusal;
+use crate::board::{BoardHandle, Placed};
+use crate::incoming::AnyStatement;
+use crate::refusal::CallRefusal;
 
-/// How often it is looked for sessions that have grown: nobody waits long for a file, and a session in which many
-/// statements arrive is not written for each of them.
+/// How often the publisher looks for sessions that have grown: often enough for readers, and seldom enough that a burst
+/// of statements is written once.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a session is not published.
@@ -43,7 +44,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub enum PublishError {
     /// The board does not answer.
     #[error(transparent)]
-    Board(#[from] Refusal),
+    Board(#[from] CallRefusal),
     /// A file cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -59,7 +60,7 @@ pub enum PublishError {
         #[source]
         source: io::Error,
     },
-    /// A certificate that does not stand any more cannot be taken away.
+    /// A certificate that is no longer valid cannot be removed.
     #[error(
         "{} cannot be removed, but the certificate in it is no longer valid\nhelp: remove the file",
         path.display()
@@ -83,22 +84,22 @@ pub struct Publisher {
     key: Arc<SigningKey>,
     /// How long each session was when it was last looked at.
     seen: BTreeMap<SessionId, u64>,
-    /// What went wrong last, so that it is told once.
-    told: Option<String>,
+    /// The last error, so that it is logged once.
+    logged: Option<String>,
 }
 
 impl Publisher {
-    /// A publisher into `folder`, which has to exist; `key` signs the receipts.
+    /// A publisher into `folder`, which must exist; `key` signs the receipts.
     pub fn new(folder: PathBuf, board: BoardHandle, key: Arc<SigningKey>) -> Publisher {
-        Publisher { folder, board, key, seen: BTreeMap::new(), told: None }
+        Publisher { folder, board, key, seen: BTreeMap::new(), logged: None }
     }
 
-    /// Publishes until `stopping` becomes true, and once more then. Blocks: on files, and on the board.
+    /// Publishes until `stopping` becomes true, and a last time then. Blocks on files and on the board.
     pub fn run(mut self, runtime: &Handle, mut stopping: watch::Receiver<bool>) {
         loop {
             self.look(runtime);
             let stopped = runtime.block_on(async {
-                // Where the sender is gone, the server is stopping as well.
+                // If the sender is gone, the server is stopping as well.
                 tokio::time::timeout(LOOK_EVERY, stopping.wait_for(|stopping| *stopping)).await.is_ok()
             });
             if stopped {
@@ -108,7 +109,7 @@ impl Publisher {
     }
 
     fn look(&mut self, runtime: &Handle) {
-        // A board that does not answer any more is about to stop, which is told elsewhere.
+        // A board that no longer answers is about to stop, which is logged elsewhere.
         let Ok(lengths) = runtime.block_on(self.board.lengths()) else { return };
         let mut failed = None;
         for (session, length) in lengths {
@@ -117,29 +118,29 @@ impl Publisher {
             }
             match self.publish(runtime, session) {
                 Ok(()) => drop(self.seen.insert(session, length)),
-                Err(PublishError::Board(Refusal::Stopping)) => return,
+                Err(PublishError::Board(CallRefusal::Stopping)) => return,
                 Err(error) => failed = Some((session, error)),
             }
         }
-        let told = failed.as_ref().map(|(_, error)| error.to_string());
-        if let Some((session, error)) = failed
-            && told != self.told
+        let error = failed.map(|(session, error)| (session, Told::of(&error).in_one_line()));
+        if let Some((session, error)) = &error
+            && self.logged.as_ref() != Some(error)
         {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(target: "svdr", %session, %error, cause, "a session cannot be published");
+            tracing::error!(target: "svdr", %session, error, "a session cannot be published");
         }
-        self.told = told;
+        self.logged = error.map(|(_, error)| error);
     }
 
     /// Brings the files of one session up to date.
     fn publish(&self, runtime: &Handle, session: SessionId) -> Result<(), PublishError> {
         let certificate = match runtime.block_on(self.board.certificate(session)) {
             Ok(certificate) => Some(certificate),
-            Err(Refusal::NotCompleted { .. } | Refusal::SeveralCertificates { .. }) => None,
+            Err(CallRefusal::NotCompleted { .. } | CallRefusal::SeveralCertificates { .. }) => None,
             Err(refusal) => return Err(refusal.into()),
         };
         let first = runtime.block_on(self.board.page(session, 0))?.entries;
-        let names = Names::of(&self.folder, session, first.first().is_some_and(|opening| is_drill(opening)));
+        let names =
+            SessionFiles::of(&self.folder, session, first.first().is_some_and(|opening| is_drill(opening)));
         if let Some(certificate) = certificate {
             self.transcript(runtime, session, &names.transcript)?;
             return write_certificate(&certificate, &names.certificate);
@@ -182,24 +183,24 @@ impl Publisher {
 }
 
 /// The paths of one session's files.
-struct Names {
+struct SessionFiles {
     certificate: PathBuf,
     transcript: PathBuf,
 }
 
-impl Names {
-    fn of(folder: &Path, session: SessionId, drill: bool) -> Names {
+impl SessionFiles {
+    fn of(folder: &Path, session: SessionId, drill: bool) -> SessionFiles {
         let drill = if drill { "drill-" } else { "" };
         let path = |what: &str| folder.join(format!("{drill}{session}.{what}.jsonl"));
-        Names { certificate: path("certificate"), transcript: path("transcript") }
+        SessionFiles { certificate: path("certificate"), transcript: path("transcript") }
     }
 }
 
-fn is_drill(opening: &Entry) -> bool {
+fn is_drill(opening: &Placed) -> bool {
     match &opening.statement {
-        Kept::Known(known) => known.header().drill,
+        AnyStatement::Known(known) => known.header().drill,
         // No session is opened with one.
-        Kept::Unknown(_) => false,
+        AnyStatement::Unknown(_) => false,
     }
 }
 

@@ -1,7 +1,7 @@
-//! The start: what the journal holds becomes the sessions again.
+//! The start: the journal's records become the sessions again.
 //!
-//! Each record is checked as if it had just come in. The chain already proves that it is what was accepted; the
-//! signatures prove that whoever could write to the folder could not invent a statement.
+//! Each record is checked as if it had just arrived. The chain proves that it is what was accepted. The signatures
+//! prove that nobody who could write to the folder invented a statement.
 
 use std::panic;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use svdr_protocol::roster::Roster;
 use crate::board::{From, Sessions};
 use crate::incoming::Incoming;
 use crate::journal::{Journal, JournalError, Replayed};
-use crate::refusal::Refusal;
+use crate::refusal::CallRefusal;
 
 /// Records that are checked at once on all processors, and then given their places.
 const CHECK_AT_ONCE: usize = 1024;
@@ -23,10 +23,10 @@ const CHECK_AT_ONCE: usize = 1024;
 /// Why the journal's content cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
-    /// The journal is damaged.
+    /// The journal is corrupt.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A record holds no statement.
+    /// A record is not a statement.
     #[error(
         "record {record} of the journal is not a statement of this version\n\
          help: use the version of svdr that wrote the journal"
@@ -50,25 +50,24 @@ pub enum RecoverError {
         #[source]
         source: EnvelopeError,
     },
-    /// A record's statement is not accepted any more.
+    /// A record's statement is no longer accepted.
     #[error(
         "record {record} of the journal was accepted earlier, but is invalid now\n\
-         help: use the version of svdr that wrote the journal, or start with an empty folder, to which the \
-         agents submit their statements again"
+         help: use the version of svdr that wrote the journal"
     )]
     Refused {
         /// Which, from zero.
         record: u64,
         /// Why.
         #[source]
-        source: Box<Refusal>,
+        source: Box<CallRefusal>,
     },
 }
 
 /// The sessions in `journal`, and what was found there.
 ///
 /// # Errors
-/// Where the journal is damaged, or holds what no journal holds.
+/// If the journal is corrupt, or a record is refused.
 pub fn recover(
     journal: &mut dyn Journal,
     roster: &Arc<Roster>,
@@ -129,7 +128,7 @@ fn restore(
 enum Problem {
     Decode(prost::DecodeError),
     Envelope(EnvelopeError),
-    Refused(Refusal),
+    Refused(CallRefusal),
 }
 
 fn check(record: &[u8], roster: &Roster) -> Result<Incoming, Problem> {

@@ -1,4 +1,4 @@
-//! Why a call is refused: whose fault it is, and what to do.
+//! Why the coordinator refuses a call.
 
 use svdr_proto::limits::{
     MAX_BYTES_PER_MEMBER, MAX_CERTIFICATE_LEN, MAX_FOREIGN_PROPOSALS_PER_MEMBER, MAX_STATEMENTS_PER_MEMBER,
@@ -12,14 +12,14 @@ use crate::limits::{CALLS_PER_SECOND, MAX_SESSIONS, MAX_STREAMS_PER_CLIENT};
 
 /// Why a call is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum CallRefusal {
     /// The request has no statement in it.
     #[error("the request contains no statement\nhelp: put a DSSE envelope into its field \"statement\"")]
     NoStatement,
     /// It is not an envelope.
     #[error(transparent)]
     Envelope(EnvelopeError),
-    /// The statement does not hold.
+    /// The statement is invalid.
     #[error(transparent)]
     Statement(Box<StatementError>),
     /// The statement belongs to no session.
@@ -62,7 +62,7 @@ pub enum Refusal {
         session: SessionId,
         /// Where it stands.
         phase: Phase,
-        /// How many attestations it takes.
+        /// How many attestations a certificate needs.
         needed: usize,
     },
     /// The session is completed more than once.
@@ -122,7 +122,7 @@ pub enum Refusal {
         /// Where.
         session: SessionId,
     },
-    /// The client handed on too many proposals of other coordinators.
+    /// The client forwarded too many proposals of other coordinators.
     #[error(
         "{client} has submitted {MAX_FOREIGN_PROPOSALS_PER_MEMBER} proposals of other coordinators in session \
          {session}, which is the limit\n\
@@ -161,7 +161,7 @@ pub enum Refusal {
     /// A watcher does not take what it asked for.
     #[error("the client did not read the stream for too long\nhelp: watch again from position {next}")]
     SlowWatcher {
-        /// Where to go on.
+        /// Where to continue.
         next: u64,
     },
     /// The coordinator is about to stop.

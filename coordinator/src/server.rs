@@ -44,7 +44,7 @@ pub struct Server {
     pub roster: Arc<Roster>,
     /// The coordinator's own key: what its certificate shows, and what signs receipts and proposals.
     pub key: Arc<SigningKey>,
-    /// What the journal holds.
+    /// The sessions of the journal.
     pub sessions: Sessions,
     /// The journal.
     pub journal: Box<dyn Journal>,
@@ -56,7 +56,7 @@ pub struct Server {
     pub publish: Option<PathBuf>,
 }
 
-/// Why a server stopped, other than by being told to.
+/// Why a server stopped, other than by the signal.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// TLS cannot be set up.
@@ -74,13 +74,13 @@ pub enum ServeError {
     /// The gRPC server failed.
     #[error(
         "the coordinator stops, because its gRPC server stopped\n\
-         help: see the log above, and start the coordinator again"
+         help: read the log above, then start the coordinator again"
     )]
     Grpc(#[source] tonic::transport::Error),
     /// Reflection cannot read the schema.
     #[error("the schema for reflection cannot be read\nhelp: report this as a bug in svdr")]
     Reflection(#[source] tonic_reflection::server::Error),
-    /// The listener is of no use.
+    /// The listener failed.
     #[error("the address in --listen cannot be listened on\nhelp: check the address")]
     Listener(#[source] io::Error),
 }
@@ -89,7 +89,7 @@ impl Server {
     /// Serves until `stop` is ready, or the journal fails.
     ///
     /// # Errors
-    /// Why it could not go on.
+    /// Why it could not continue.
     pub async fn run(
         self,
         listener: TcpListener,
@@ -130,9 +130,10 @@ impl Server {
             ended = &mut grpc => return Err(grpc_ended(ended)),
         };
         tracing::info!(target: "svdr", "stopping");
+        // In this order: no new connections, then no new calls, then streams end, then the board writes what is left.
         accepting.abort();
         not_serving(&reporter).await;
-        // The service holds a receiver for as long as it lives; without any there is nobody to tell.
+        // The service keeps a receiver as long as it lives; without any, nothing has to stop.
         stopping.send_replace(true);
         if tokio::time::timeout(SHUTDOWN_GRACE, &mut grpc).await.is_err() {
             tracing::warn!(target: "svdr", "some calls did not finish in time and are stopped");
@@ -145,7 +146,7 @@ impl Server {
             Some(ended) => ended,
             None => match tokio::time::timeout(SHUTDOWN_GRACE, board).await {
                 Ok(ended) => ended,
-                // A call that was cut off holds on to the board; whatever has been acknowledged is on disk.
+                // A call that was cut off still uses the board; every acknowledged statement is on disk.
                 Err(_elapsed) => return Ok(()),
             },
         };
@@ -181,7 +182,7 @@ fn grpc_server<H: tonic_health::pb::health_server::Health>(
 }
 
 async fn told(mut stopping: watch::Receiver<bool>) {
-    // Where the sender is gone, the server is stopping as well.
+    // If the sender is gone, the server is stopping as well.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 

@@ -16,12 +16,12 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::board::{BoardHandle, Entry, From, Page};
+use crate::board::{BoardHandle, From, Placed, TranscriptPage};
 use crate::clients::{Client, Role};
 use crate::incoming::Incoming;
 use crate::limits::{CHECKED_AT_ONCE, SLOW_WATCHER, STREAM_BUFFER};
 use crate::metrics::Metrics;
-use crate::refusal::Refusal;
+use crate::refusal::CallRefusal;
 
 mod submitting;
 
@@ -38,7 +38,7 @@ pub struct Service {
 type Streaming<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// What one stream sends, whichever call it belongs to.
-enum Event {
+enum StreamEvent {
     Entry(v1::TranscriptEntry),
     KeepAlive(u64),
 }
@@ -55,12 +55,12 @@ impl Service {
         Service { board, roster, key, metrics, stopping }
     }
 
-    fn refused(&self, client: Option<&Client>, call: &'static str, refusal: Refusal) -> Status {
+    fn refused(&self, client: Option<&Client>, call: &'static str, refusal: CallRefusal) -> Status {
         self.count_refused(client, call, &refusal);
         refusal.into()
     }
 
-    fn count_refused(&self, client: Option<&Client>, call: &'static str, refusal: &Refusal) {
+    fn count_refused(&self, client: Option<&Client>, call: &'static str, refusal: &CallRefusal) {
         let (_, reason) = refusal.kind();
         self.metrics.refused(reason);
         let client = client.map(|client| client.name.as_str());
@@ -70,58 +70,59 @@ impl Service {
     /// Who calls, if that is not too often.
     fn caller<T>(&self, request: &Request<T>) -> Result<Arc<Client>, Status> {
         let client = request.extensions().get::<Arc<Client>>().cloned();
-        let Some(client) = client else { return Err(self.refused(None, "any", Refusal::Anonymous)) };
+        let Some(client) = client else { return Err(self.refused(None, "any", CallRefusal::Anonymous)) };
         if client.call() {
             return Ok(client);
         }
-        let refusal = Refusal::TooFast { client: client.name.clone() };
+        let refusal = CallRefusal::TooFast { client: client.name.clone() };
         Err(self.refused(Some(&client), "any", refusal))
     }
 
-    async fn accept(&self, client: &Client, request: v1::SubmitRequest) -> Result<v1::Envelope, Refusal> {
+    async fn accept(&self, client: &Client, request: v1::SubmitRequest) -> Result<v1::Envelope, CallRefusal> {
         may_submit(client)?;
-        let envelope = request.statement.ok_or(Refusal::NoStatement)?;
-        let envelope = Envelope::from_message_in(envelope, &self.roster).map_err(Refusal::Envelope)?;
+        let envelope = request.statement.ok_or(CallRefusal::NoStatement)?;
+        let envelope = Envelope::from_message_in(envelope, &self.roster).map_err(CallRefusal::Envelope)?;
         let incoming = self.check(envelope).await?;
         let entry = self.board.submit(incoming, From::Member(client.name.clone())).await?;
         Ok(entry.signed_receipt(&self.key))
     }
 
-    /// Evidence of some MiB takes milliseconds to check: not on the threads that serve everybody. To hand over what
-    /// takes a twentieth of one would take as long as checking it.
-    async fn check(&self, envelope: Envelope) -> Result<Incoming, Refusal> {
+    /// Checks an envelope. Evidence of some MiB takes milliseconds, so it is not checked on the threads that serve
+    /// everybody. A small statement is: handing it over would take as long as checking it.
+    async fn check(&self, envelope: Envelope) -> Result<Incoming, CallRefusal> {
         if envelope.payload_len() <= CHECKED_AT_ONCE {
             return Incoming::read(envelope, &self.roster);
         }
         let roster = Arc::clone(&self.roster);
         let checked = tokio::task::spawn_blocking(move || Incoming::read(envelope, &roster)).await;
-        checked.ok().ok_or(Refusal::Stopping)?
+        checked.ok().ok_or(CallRefusal::Stopping)?
     }
 
-    async fn certificate(&self, session: &str) -> Result<v1::GetCertificateResponse, Refusal> {
+    async fn certificate(&self, session: &str) -> Result<v1::GetCertificateResponse, CallRefusal> {
         let session: SessionId = session.parse()?;
         let certificate = self.board.certificate(session).await?;
         let statements = certificate.statements().map(|one| one.envelope().to_message()).collect();
         let response = v1::GetCertificateResponse { statements };
         match response.encoded_len() {
-            found if found > MAX_CERTIFICATE_LEN => Err(Refusal::CertificateTooLong { session, found }),
+            found if found > MAX_CERTIFICATE_LEN => Err(CallRefusal::CertificateTooLong { session, found }),
             _ => Ok(response),
         }
     }
 
-    /// Starts a stream of a transcript; one that follows it goes on after its end.
+    /// Starts a stream of a transcript; one that follows it continues after its end.
     async fn stream(
         &self,
         client: &Client,
         session: &str,
         from: u64,
         follow: bool,
-    ) -> Result<mpsc::Receiver<Result<Event, Status>>, Refusal> {
+    ) -> Result<mpsc::Receiver<Result<StreamEvent, Status>>, CallRefusal> {
         let session: SessionId = session.parse()?;
-        let place = client.stream().ok_or_else(|| Refusal::TooManyStreams { client: client.name.clone() })?;
+        let place =
+            client.stream().ok_or_else(|| CallRefusal::TooManyStreams { client: client.name.clone() })?;
         let first = self.board.page(session, from).await?;
         let (events, receiver) = mpsc::channel(STREAM_BUFFER);
-        let reader = Reader { service: self.clone(), session, next: from, follow, events };
+        let reader = TranscriptReader { service: self.clone(), session, next: from, follow, events };
         let open = self.metrics.stream();
         tokio::spawn(async move {
             reader.run(first).await;
@@ -131,27 +132,27 @@ impl Service {
     }
 }
 
-fn may_submit(client: &Client) -> Result<(), Refusal> {
+fn may_submit(client: &Client) -> Result<(), CallRefusal> {
     match client.role {
         Role::Member => Ok(()),
-        Role::Observer => Err(Refusal::Observer { client: client.name.clone() }),
+        Role::Observer => Err(CallRefusal::Observer { client: client.name.clone() }),
     }
 }
 
 /// Carries a transcript from the board to one stream.
-struct Reader {
+struct TranscriptReader {
     service: Service,
     session: SessionId,
     next: u64,
     follow: bool,
-    events: mpsc::Sender<Result<Event, Status>>,
+    events: mpsc::Sender<Result<StreamEvent, Status>>,
 }
 
-/// The stream is over: its client has gone, or has been told why.
+/// The stream is over: its client has gone, or knows why.
 struct Over;
 
-impl Reader {
-    async fn run(mut self, first: Page) {
+impl TranscriptReader {
+    async fn run(mut self, first: TranscriptPage) {
         let mut page = first;
         while let Ok(()) = self.send(&page).await {
             if page.entries.is_empty() && (!self.follow || self.wait(&mut page).await.is_err()) {
@@ -164,9 +165,9 @@ impl Reader {
         }
     }
 
-    async fn send(&mut self, page: &Page) -> Result<(), Over> {
+    async fn send(&mut self, page: &TranscriptPage) -> Result<(), Over> {
         for entry in &page.entries {
-            let event = Event::Entry(transcript_entry(entry, &self.service.key));
+            let event = StreamEvent::Entry(transcript_entry(entry, &self.service.key));
             self.offer(event).await?;
             self.next = entry.receipt.position + 1;
         }
@@ -174,11 +175,11 @@ impl Reader {
     }
 
     /// Gives the client an event, unless it has not taken the ones before for too long.
-    async fn offer(&self, event: Event) -> Result<(), Over> {
+    async fn offer(&self, event: StreamEvent) -> Result<(), Over> {
         match self.events.send_timeout(Ok(event), SLOW_WATCHER).await {
             Ok(()) => Ok(()),
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                self.refuse(Refusal::SlowWatcher { next: self.next });
+                self.refuse(CallRefusal::SlowWatcher { next: self.next });
                 Err(Over)
             }
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(Over),
@@ -186,36 +187,36 @@ impl Reader {
     }
 
     /// Waits for an entry at the next position, saying now and then that the stream is alive.
-    async fn wait(&mut self, page: &mut Page) -> Result<(), Over> {
+    async fn wait(&mut self, page: &mut TranscriptPage) -> Result<(), Over> {
         let mut stopping = self.service.stopping.clone();
         loop {
             tokio::select! {
                 there = page.length.wait_for(|length| *length > self.next) => {
                     return match there {
                         Ok(_) => Ok(()),
-                        Err(_board_is_gone) => { self.refuse(Refusal::Stopping); Err(Over) }
+                        Err(_board_is_gone) => { self.refuse(CallRefusal::Stopping); Err(Over) }
                     };
                 }
                 _ = stopping.wait_for(|stopping| *stopping) => {
-                    self.refuse(Refusal::Stopping);
+                    self.refuse(CallRefusal::Stopping);
                     return Err(Over);
                 }
                 () = self.events.closed() => return Err(Over),
                 () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => {}
             }
             let length = *page.length.borrow();
-            self.offer(Event::KeepAlive(length)).await?;
+            self.offer(StreamEvent::KeepAlive(length)).await?;
         }
     }
 
     /// Tells the client why its stream ends, if it listens.
-    fn refuse(&self, refusal: Refusal) {
+    fn refuse(&self, refusal: CallRefusal) {
         self.service.metrics.refused(refusal.kind().1);
         let _ = self.events.try_send(Err(refusal.into()));
     }
 }
 
-fn transcript_entry(entry: &Entry, key: &SigningKey) -> v1::TranscriptEntry {
+fn transcript_entry(entry: &Placed, key: &SigningKey) -> v1::TranscriptEntry {
     v1::TranscriptEntry {
         position: entry.receipt.position,
         statement: Some(entry.statement.envelope().to_message()),
@@ -223,27 +224,27 @@ fn transcript_entry(entry: &Entry, key: &SigningKey) -> v1::TranscriptEntry {
     }
 }
 
-fn watch_response(event: Event) -> v1::WatchResponse {
+fn watch_response(event: StreamEvent) -> v1::WatchResponse {
     use v1::watch_response::Event as Wire;
     let event = match event {
-        Event::Entry(entry) => Wire::Entry(entry),
-        Event::KeepAlive(length) => Wire::KeepAlive(v1::KeepAlive { length }),
+        StreamEvent::Entry(entry) => Wire::Entry(entry),
+        StreamEvent::KeepAlive(length) => Wire::KeepAlive(v1::KeepAlive { length }),
     };
     v1::WatchResponse { event: Some(event) }
 }
 
-fn transcript_response(event: Event) -> v1::GetTranscriptResponse {
+fn transcript_response(event: StreamEvent) -> v1::GetTranscriptResponse {
     let entry = match event {
-        Event::Entry(entry) => Some(entry),
+        StreamEvent::Entry(entry) => Some(entry),
         // Only streams that follow are kept alive.
-        Event::KeepAlive(_) => None,
+        StreamEvent::KeepAlive(_) => None,
     };
     v1::GetTranscriptResponse { entry }
 }
 
 fn streaming<T: 'static>(
-    events: mpsc::Receiver<Result<Event, Status>>,
-    response: fn(Event) -> T,
+    events: mpsc::Receiver<Result<StreamEvent, Status>>,
+    response: fn(StreamEvent) -> T,
 ) -> Response<Streaming<T>> {
     use tokio_stream::StreamExt as _;
     let stream = ReceiverStream::new(events).map(move |event| event.map(response));
@@ -269,7 +270,7 @@ impl SessionService for Service {
         let client = self.caller(&request)?;
         let found = match request.get_ref().session.parse() {
             Ok(session) => self.board.get(session).await,
-            Err(error) => Err(Refusal::SessionId(error)),
+            Err(error) => Err(CallRefusal::SessionId(error)),
         };
         found.map(Response::new).map_err(|refusal| self.refused(Some(&client), "GetSession", refusal))
     }

@@ -1,9 +1,8 @@
-//! From a TCP connection to a proved client: what every server of svdr does before gRPC begins.
+//! From a TCP connection to an authenticated client: what every server of svdr does before gRPC begins.
 //!
-//! Handshakes run side by side, each for a limited time, and only so many: where there are more, the oldest is
-//! dropped, since a member's ends well under a second and a stranger's may never. So thousands of connections
-//! that say nothing cost a member nothing. Who is let in, and how many connections one guest may have, is for the
-//! server's [`Gate`] to say.
+//! Handshakes run in parallel, each with a time limit. If there are too many, the oldest is dropped: a member's handshake
+//! takes well under a second, and a stranger's may never end. So thousands of silent connections do not delay a member.
+//! The server's [`Gate`] decides who is let in, and how many connections one guest may have.
 
 use std::collections::VecDeque;
 use std::io;
@@ -25,14 +24,14 @@ use tonic::transport::server::Connected;
 use crate::limits::{ACCEPT_REST, HANDSHAKE_TIMEOUT, MAX_HANDSHAKES};
 use crate::tls::{KeyBytes, KnownClients};
 
-/// Connections that have been proved and wait to be served; they are taken at once.
+/// Authenticated connections that wait to be served; they are taken at once.
 pub const ACCEPTED: usize = 16;
 
 /// Who may come in, and what is done about those who may not.
 pub trait Gate: Send + Sync + 'static {
     /// Who is at the other end of a connection.
     type Guest: Clone + Send + Sync + 'static;
-    /// What a connection holds for as long as it is open.
+    /// What a connection keeps as long as it is open.
     type Place: Send + Unpin + 'static;
 
     /// Lets the holder of `key`, who has proved to be that, in.
@@ -41,14 +40,14 @@ pub trait Gate: Send + Sync + 'static {
     /// Why it may not come in now.
     fn admit(&self, key: &KeyBytes) -> Result<(Self::Guest, Self::Place), Refused>;
 
-    /// A connection from there did not become one; `cause` where TLS has one.
+    /// Records that a connection was refused, with the `cause` if TLS has one.
     fn refused(&self, address: Option<SocketAddr>, reason: Refused, cause: Option<&io::Error>);
 
-    /// The system gives no more connections for the moment.
+    /// Records that the system gives no more connections for the moment.
     fn cannot_accept(&self, error: &io::Error);
 }
 
-/// Why a connection did not become one.
+/// Why a connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// There were more handshakes than [`MAX_HANDSHAKES`], and this was the oldest.
@@ -76,14 +75,14 @@ impl Refused {
     }
 }
 
-/// A connection whose client has proved who it is.
-pub struct Connection<G: Gate> {
+/// A connection whose client is authenticated.
+pub struct AcceptedConnection<G: Gate> {
     stream: TlsStream<TcpStream>,
     guest: G::Guest,
     _place: G::Place,
 }
 
-/// Takes connections, and hands those that are let in on.
+/// Takes connections, and forwards those that are let in.
 pub struct Acceptor<G: Gate> {
     /// Where they come in.
     pub listener: TcpListener,
@@ -96,7 +95,7 @@ pub struct Acceptor<G: Gate> {
     /// Bytes that are encrypted before they are written to a connection's socket at once.
     pub write_len: usize,
     /// Where the connections go, as [`tonic`] takes them.
-    pub connections: mpsc::Sender<io::Result<Connection<G>>>,
+    pub connections: mpsc::Sender<io::Result<AcceptedConnection<G>>>,
 }
 
 impl<G: Gate> Acceptor<G> {
@@ -112,6 +111,7 @@ impl<G: Gate> Acceptor<G> {
                     continue;
                 }
             };
+            // Finished handshakes give their places back before a running one is dropped.
             handshakes.retain(|handshake: &AbortHandle| !handshake.is_finished());
             if handshakes.len() >= MAX_HANDSHAKES
                 && let Some(oldest) = handshakes.pop_front()
@@ -123,7 +123,7 @@ impl<G: Gate> Acceptor<G> {
         }
     }
 
-    /// Does the handshake in a task of its own, and hands the connection on.
+    /// Does the handshake in a task of its own, and forwards the connection.
     fn prove(&self, stream: TcpStream, address: SocketAddr) -> AbortHandle {
         let (tls, known) = (TlsAcceptor::from(Arc::clone(&self.tls)), Arc::clone(&self.known));
         let (gate, connections) = (Arc::clone(&self.gate), self.connections.clone());
@@ -141,7 +141,9 @@ impl<G: Gate> Acceptor<G> {
             match admitted {
                 Ok((guest, place)) => {
                     // A server that has ended takes none; it is stopping.
-                    let _ = connections.send(Ok(Connection { stream: proved, guest, _place: place })).await;
+                    let _ = connections
+                        .send(Ok(AcceptedConnection { stream: proved, guest, _place: place }))
+                        .await;
                 }
                 Err(reason) => gate.refused(Some(address), reason, None),
             }
@@ -150,13 +152,13 @@ impl<G: Gate> Acceptor<G> {
     }
 }
 
-/// Whose connection it is. The handshake has let nobody in who is not known; here it is looked up.
+/// Whose connection it is. The handshake let only known clients in; here the client is looked up.
 fn whose(stream: &TlsStream<TcpStream>, known: &KnownClients) -> Option<KeyBytes> {
     let (_, session) = stream.get_ref();
     known.identify(session.peer_certificates()?.first()?, UnixTime::now()).ok()
 }
 
-impl<G: Gate> Connected for Connection<G> {
+impl<G: Gate> Connected for AcceptedConnection<G> {
     type ConnectInfo = G::Guest;
 
     fn connect_info(&self) -> G::Guest {
@@ -165,9 +167,9 @@ impl<G: Gate> Connected for Connection<G> {
 }
 
 // The guest is never pinned; nothing here points into itself.
-impl<G: Gate> Unpin for Connection<G> {}
+impl<G: Gate> Unpin for AcceptedConnection<G> {}
 
-impl<G: Gate> AsyncRead for Connection<G> {
+impl<G: Gate> AsyncRead for AcceptedConnection<G> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -177,7 +179,7 @@ impl<G: Gate> AsyncRead for Connection<G> {
     }
 }
 
-impl<G: Gate> AsyncWrite for Connection<G> {
+impl<G: Gate> AsyncWrite for AcceptedConnection<G> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,22 +1,19 @@
-//! The client's way to a server, a coordinator or a donor's agent: TCP, mutual TLS, and a gRPC channel that reconnects
-//! by itself.
+//! The client's connection to a coordinator or a donor's agent: TCP, mutual TLS, and a gRPC channel that reconnects
+//! automatically.
 //!
-//! Under TLS 1.3 a client is done with its handshake before the server has looked at its certificate, so a
-//! client that is refused would learn of it in the middle of its first call, in one of several ways. A server
-//! of HTTP/2 speaks first, though: here a connection counts as made when its first byte has arrived, and a
-//! refusal is reported as one.
+//! Under TLS 1.3 a client finishes its handshake before the server has checked its certificate. So a refused client would
+//! notice in the middle of its first call, in one of several ways. But a server of HTTP/2 sends first: here a connection
+//! counts as made when the first byte has arrived, and a refusal is reported as one.
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, ReadBuf};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -44,14 +41,14 @@ pub enum Peer {
 
 impl Peer {
     /// The port of a URL that names none.
-    pub const fn default_port(self) -> u16 {
+    pub(crate) const fn default_port(self) -> u16 {
         match self {
             Peer::Coordinator => 7443,
             Peer::Donor => 7444,
         }
     }
 
-    /// Where the key that it has to have stands.
+    /// Where its key is configured.
     const fn named_by(self) -> &'static str {
         match self {
             Peer::Coordinator => "the configuration",
@@ -81,13 +78,13 @@ impl fmt::Display for Peer {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The URL cannot be used.
-    #[error("{url:?} is not the URL of a {peer}; write https://HOST:PORT")]
+    #[error("{url:?} is not the URL of a {peer}; expected https://HOST:PORT")]
     Url {
         /// What should be there.
         peer: Peer,
         /// As configured.
         url: String,
-        /// What is wrong, where the parser says.
+        /// What is wrong, if the parser says.
         #[source]
         source: Option<http::uri::InvalidUri>,
     },
@@ -95,7 +92,9 @@ pub enum ConnectError {
     #[error(transparent)]
     Identity(#[from] TlsError),
     /// Nothing answers there.
-    #[error("{authority} cannot be reached; check the URL, that the {peer} is running, and the firewall")]
+    #[error(
+        "the {peer} at {authority} cannot be reached\nhelp: check the URL, that the {peer} is running, and the firewall"
+    )]
     Unreachable {
         /// What should be there.
         peer: Peer,
@@ -107,7 +106,8 @@ pub enum ConnectError {
     },
     /// It took too long.
     #[error(
-        "{authority} did not answer within {} s; check that a {peer} listens there, and the network",
+        "the {peer} at {authority} did not answer within {} s\n\
+         help: check that a {peer} listens there, and the network in between",
         CONNECT_TIMEOUT.as_secs()
     )]
     TimedOut {
@@ -116,10 +116,11 @@ pub enum ConnectError {
         /// Host and port.
         authority: String,
     },
-    /// The server has not the key that it should have.
+    /// The server has another key than the expected one.
     #[error(
-        "{authority} is not the {peer} that {} names; ask its operator for its key, and do not go on before it is the \
-         one in {}", peer.named_by(), peer.named_by()
+        "{authority} is not the {peer} that {} names\n\
+         help: ask the {peer}'s operator for its key, and do not continue before that is the key in {}",
+        peer.named_by(), peer.named_by()
     )]
     WrongServer {
         /// What should be there.
@@ -131,7 +132,9 @@ pub enum ConnectError {
         source: WrongServer,
     },
     /// The server speaks something else.
-    #[error("{authority} does not speak TLS 1.3 as a {peer} does; check host and port, and proxies between")]
+    #[error(
+        "{authority} does not speak TLS 1.3 as a {peer} does\nhelp: check the host, the port and the proxies in between"
+    )]
     NotOurs {
         /// What should be there.
         peer: Peer,
@@ -143,8 +146,8 @@ pub enum ConnectError {
     },
     /// The server does not let this key in.
     #[error(
-        "the {peer} at {authority} does not know this signing key ({key}); its roster must list that key as a \
-         member's{}: compare the fingerprint of the two rosters",
+        "the {peer} at {authority} does not know this signing key ({key}): its roster must list the key as a \
+         member's{}\nhelp: compare the fingerprint of the two rosters",
         match peer { Peer::Coordinator => " or an observer's", Peer::Donor => "" }
     )]
     Refused {
@@ -160,7 +163,7 @@ pub enum ConnectError {
     },
     /// It closed the connection before it said anything.
     #[error(
-        "{authority} closed the connection at once; it may be shutting down or have too many, so try again"
+        "{authority} closed the connection at once: it may be stopping, or have too many connections\nhelp: retry"
     )]
     Closed {
         /// Host and port.
@@ -171,7 +174,10 @@ pub enum ConnectError {
     },
 }
 
-/// Where a server is, who it has to be, and who comes.
+/// A connection on which the server has sent something.
+type ServerStream = BufReader<TlsStream<BufReader<TcpStream>>>;
+
+/// A server's address and key, and the client's identity.
 #[derive(Clone, Debug)]
 struct Target {
     peer: Peer,
@@ -181,7 +187,7 @@ struct Target {
     config: Arc<ClientConfig>,
 }
 
-/// Connects to the coordinator at `url` that holds the key `server`, as `identity`.
+/// Connects to the coordinator at `url` that has the key `server`, as `identity`.
 ///
 /// The connection is there when this returns; the channel makes it anew, with the same checks, when it breaks.
 ///
@@ -198,7 +204,7 @@ pub async fn connect(
         .max_encoding_message_size(crate::limits::MAX_MESSAGE_LEN))
 }
 
-/// Connects to the donor's agent at `url` that holds the key `donor`, as `identity`; with the windows and frames of a
+/// Connects to the donor's agent at `url` that has the key `donor`, as `identity`, with the windows and frames of a
 /// transfer of gigabytes.
 ///
 /// # Errors
@@ -273,14 +279,14 @@ impl Target {
     }
 
     /// Connects, proves both ends, and waits for the server's first byte.
-    async fn dial(&self) -> Result<ServerSpoke, ConnectError> {
+    async fn dial(&self) -> Result<ServerStream, ConnectError> {
         match tokio::time::timeout(CONNECT_TIMEOUT, self.dial_slowly()).await {
             Ok(result) => result,
             Err(_elapsed) => Err(ConnectError::TimedOut { peer: self.peer, authority: self.authority() }),
         }
     }
 
-    async fn dial_slowly(&self) -> Result<ServerSpoke, ConnectError> {
+    async fn dial_slowly(&self) -> Result<ServerStream, ConnectError> {
         let (peer, authority) = (self.peer, || self.authority());
         let tcp = TcpStream::connect((self.host.as_str(), self.port))
             .await
@@ -292,12 +298,18 @@ impl Target {
             url: authority(),
             source: None,
         })?;
-        let mut stream = TlsConnector::from(Arc::clone(&self.config))
+        let stream = TlsConnector::from(Arc::clone(&self.config))
             .connect(name, BufReader::with_capacity(peer.read_len(), tcp))
             .await
             .map_err(|source| self.failed(source))?;
-        let first = stream.read_u8().await.map_err(|source| self.failed(source))?;
-        Ok(ServerSpoke { first: Some(first), stream })
+        // Looks at the first byte and leaves it there. The buffer has room for that one byte, so later reads go past it.
+        let mut stream = BufReader::with_capacity(1, stream);
+        let read = stream.fill_buf().await.map(|bytes| bytes.len());
+        match read {
+            Ok(0) => Err(self.failed(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => Ok(stream),
+            Err(source) => Err(self.failed(source)),
+        }
     }
 
     /// What an error of the handshake, or of the first read after it, means.
@@ -328,56 +340,4 @@ const fn refuses(alert: AlertDescription) -> bool {
             | AlertDescription::UnknownCA
             | AlertDescription::UnsupportedCertificate
     )
-}
-
-/// A connection of which the first byte has been read, and is given out again.
-struct ServerSpoke {
-    first: Option<u8>,
-    stream: TlsStream<BufReader<TcpStream>>,
-}
-
-impl AsyncRead for ServerSpoke {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if buffer.remaining() > 0
-            && let Some(first) = self.first.take()
-        {
-            buffer.put_slice(&[first]);
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for ServerSpoke {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }

@@ -1,9 +1,8 @@
 //! The wire of svdr: the messages and the service of `svdr/v1/*.proto`, generated and committed.
 //!
-//! Meaning is given to the messages in `svdr-protocol`; here is nothing but their shape. The test
-//! `tests/tests/commands/generated.rs` compiles the schema again and compares, so that the committed code cannot drift
-//! from it. With the feature `grpc` there is the service as well, and what both of its ends need: who is let in, and how
-//! to get there.
+//! Here is only the shape of the messages; `svdr-protocol` gives them a meaning. `tests/tests/commands/generated.rs`
+//! compiles the schema again and compares, so that the committed code cannot drift from it. The feature `grpc` adds the
+//! service and what both of its ends need: who is let in, and how to connect.
 
 #[cfg(feature = "grpc")]
 pub mod accept;

@@ -1,6 +1,6 @@
 //! Limits of the wire that both of its ends keep, each with its reason.
 //!
-//! A server refuses what goes beyond them; a client never sends it, and refuses it from a server that lies.
+//! A server refuses what exceeds them. A client never sends it, and refuses it from a lying server.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// common load balancers and firewalls forget a connection.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// How long it waits for the answer before it gives the connection up.
+/// How long it waits for the answer before it closes the connection.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often a watch says that it is alive while there is nothing new. A client that hears nothing for three
@@ -56,7 +56,7 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// Bytes of a donated snapshot in one message, which fills two frames with its 9 bytes of framing: large against the work
-/// that each message makes, small against what a transfer holds in memory.
+/// that each message makes, small against the memory of a transfer.
 pub const SNAPSHOT_CHUNK_LEN: usize = 2 * TRANSFER_FRAME_LEN as usize - 9;
 
 /// The longest message of a transfer: a chunk and its framing.
@@ -73,7 +73,7 @@ pub const TRANSFER_FRAME_LEN: u32 = 120 << 10;
 /// wakes the receiver, and costs more than the bytes in it.
 pub const TRANSFER_WRITE_LEN: usize = 256 << 10;
 
-/// The same for connections with small messages: what the TLS library takes by itself.
+/// The same for connections with small messages: the default of the TLS library.
 pub const WRITE_LEN: usize = 64 << 10;
 
 /// Bytes that the receiving end of a transfer reads from its socket at once. The TLS library itself reads 4 kB at a

@@ -1,18 +1,18 @@
 //! Mutual TLS 1.3 with pinned Ed25519 keys: who may talk to whom is decided by keys, and by nothing else.
 //!
-//! Each end shows a certificate for its signing key and proves in the handshake that it holds that key. The
-//! server lets in the keys of its roster; the client talks to the one key of its configuration. There is no
-//! authority: names, dates, issuers and extensions in these certificates are not looked at. Sessions are never
-//! resumed, so that each connection is proved anew. Versions below 1.3 are not spoken.
+//! Each end shows a certificate for its signing key, and proves in the handshake that it has that key. The server lets in
+//! the keys of its roster; the client talks to the one key of its configuration. There is no authority: names, dates,
+//! issuers and extensions of these certificates are ignored. Sessions are never resumed, so that each connection is
+//! authenticated anew. Versions below 1.3 are refused.
 //!
 //! That is how svdr's programs talk to each other. Not every TLS library can: what gRPC's C core with BoringSSL does,
 //! seen of Python's grpcio 1.62.3 and 1.85.3:
 //!
 //! * Its hello offers ECDSA, RSA-PSS and RSA signatures, and no Ed25519: a server with nothing else fails to shake hands.
 //! * It does check Ed25519 signatures on certificates: a P-256 server certificate that an Ed25519 key has issued is
-//!   accepted where that issuer is among the client's `root_certificates`.
+//!   accepted if that issuer is among the client's `root_certificates`.
 //! * It asks for a name: `grpc.ssl_target_name_override` says which, in place of the address.
-//! * As a client it can show an Ed25519 certificate where the server asks for one, and a P-256 one as well.
+//! * As a client it can show an Ed25519 certificate if the server asks for one, and a P-256 one as well.
 //!
 //! So a server has a second key, P-256, certified by its identity, for clients whose hello offers no Ed25519; and it lets
 //! in P-256 keys that an identity of its roster has certified ([`KnownClients`]). [`ClientFiles`] is what such a client
@@ -72,16 +72,16 @@ pub struct TlsIdentity {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// No certificate can be made for it.
-    #[error("no certificate can be made for the signing key; make a new key with `svdr-agent key new`")]
+    #[error("no certificate can be made for the signing key\nhelp: make a new key with `svdr-agent key new`")]
     Certificate(#[source] rcgen::Error),
-    /// There is no P-256 key.
-    #[error("no P-256 key can be made; the operating system has no randomness for it, so try again")]
+    /// No P-256 key can be made.
+    #[error("no P-256 key can be made: the operating system gives no randomness\nhelp: retry")]
     Generate(#[source] rcgen::Error),
     /// The key cannot be encoded for the TLS library.
-    #[error("the signing key cannot be used for TLS; make a new key with `svdr-agent key new`")]
+    #[error("the signing key cannot be used for TLS\nhelp: make a new key with `svdr-agent key new`")]
     Key(#[source] ed25519_dalek::pkcs8::Error),
     /// The TLS library refuses it.
-    #[error("TLS cannot be set up with the signing key; make a new key with `svdr-agent key new`")]
+    #[error("TLS cannot be set up with the signing key\nhelp: make a new key with `svdr-agent key new`")]
     Setup(#[source] rustls::Error),
 }
 
@@ -89,7 +89,7 @@ impl TlsIdentity {
     /// Makes the certificate for `key`; the same every time.
     ///
     /// # Errors
-    /// Where the key cannot be encoded, which no key that was read or made by svdr can cause.
+    /// If the key cannot be encoded, which no key that was read or made by svdr can cause.
     pub fn new(key: &SigningKey) -> Result<TlsIdentity, TlsError> {
         let certificate = identity_certificate(key)?;
         let pkcs8 = key.to_pkcs8_der().map_err(TlsError::Key)?;
@@ -109,11 +109,11 @@ impl fmt::Debug for TlsIdentity {
     }
 }
 
-/// What a server uses that lets in whoever proves to hold one of the keys `known`, or a P-256 key that one of them
-/// has certified, and nobody else. [`KnownClients::identify`] says afterwards who it is.
+/// The configuration of a server that lets in only clients that prove to have one of the keys `known`, or a P-256 key that
+/// one of them has certified. [`KnownClients::identify`] says afterwards who it is.
 ///
 /// # Errors
-/// Where the TLS library cannot use the identity.
+/// If the TLS library cannot use the identity.
 pub fn server_config(identity: &TlsIdentity, known: HashSet<KeyBytes>) -> Result<ServerConfig, TlsError> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -126,10 +126,10 @@ pub fn server_config(identity: &TlsIdentity, known: HashSet<KeyBytes>) -> Result
     Ok(config)
 }
 
-/// What a client uses that talks to the holder of the key `server`, and to nobody else.
+/// The configuration of a client that talks only to the owner of the key `server`.
 ///
 /// # Errors
-/// Where the TLS library cannot use the identity.
+/// If the TLS library cannot use the identity.
 pub fn client_config(identity: &TlsIdentity, server: KeyBytes) -> Result<ClientConfig, TlsError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])

@@ -1,4 +1,4 @@
-//! What lies on this machine: roster, key, room, the databases' backups.
+//! What is on this machine: roster, key, free space, the databases' backups.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,10 +17,10 @@ use crate::roster_file;
 use svdr_cli::signing_key;
 use svdr_logs::input::{SourcePath, expand};
 
-/// How often the databases are to be backed up at least, by Splice's manual for SV operators
+/// The longest time between two backups of the databases, by Splice's manual for SV operators
 /// (<https://docs.dev.sync.global/sv_operator/sv_backup.html>).
 const BACKUP_AGE: Duration = Duration::from_secs(4 * 60 * 60);
-/// Permission bits that let others than the owner at a file.
+/// Permission bits of everybody but the owner.
 pub(super) const OTHERS: u32 = 0o077;
 
 /// The roster, with its fingerprint to compare aloud.
@@ -29,7 +29,7 @@ pub(super) fn roster(path: Option<&Path>) -> (Option<Roster>, Finding) {
     let Some(path) = path else {
         return (
             None,
-            Finding::failed(NAME, "no roster is configured; add roster = \"roster.toml\" to agent.toml"),
+            Finding::failed(NAME, "no roster is configured: add roster = \"roster.toml\" to agent.toml"),
         );
     };
     match roster_file::read(path) {
@@ -62,20 +62,20 @@ pub(super) fn signing_key(path: Option<&Path>, roster: Option<&Roster>) -> (Opti
     let member = roster.and_then(|roster| roster.member_by_key(&key.verifying_key().into()));
     let finding = match (member, roster) {
         _ if mode & OTHERS != 0 => {
-            Finding::failed(NAME, format!("others may read it; run: chmod 600 {}", path.display()))
+            Finding::failed(NAME, format!("others can read it: run chmod 600 {}", path.display()))
         }
         (Some(member), _) => {
             let convener = if member.convener { ", a convener" } else { "" };
-            Finding::passed(NAME, format!("it is {}'s{convener}", member.name))
+            Finding::passed(NAME, format!("{}'s{convener}", member.name))
         }
         (None, Some(_)) => Finding::failed(
             NAME,
             format!(
-                "{} belongs to no member of the roster; send its [[member]] entry to the convener",
+                "{} is not the key of a member of the roster: send its [[member]] entry to the convener",
                 path.display()
             ),
         ),
-        (None, None) => Finding::failed(NAME, "it can be read, but there is no roster to look it up in"),
+        (None, None) => Finding::failed(NAME, "skipped: fix the roster first"),
     };
     (Some(key), finding)
 }
@@ -86,7 +86,7 @@ pub(super) fn room(folder: Option<&Path>, enough: u64) -> Finding {
     let Some(folder) = folder else {
         return Finding::failed(
             NAME,
-            "no folder is configured; add [output] with dir = \"/var/lib/svdr/dumps\"",
+            "no folder is configured: add [output] with dir = \"/var/lib/svdr/dumps\"",
         );
     };
     // Never given its name, and removed at once.
@@ -100,7 +100,7 @@ pub(super) fn room(folder: Option<&Path>, enough: u64) -> Finding {
             enough_room(NAME, text, free, enough)
         }
         Err(error) => {
-            Finding::failed(NAME, format!("{}: its disk cannot be looked at: {error}", folder.display()))
+            Finding::failed(NAME, format!("the free space of {} cannot be read: {error}", folder.display()))
         }
     }
 }
@@ -112,8 +112,8 @@ pub(super) fn enough_room(name: &'static str, text: String, free: u64, enough: u
         false => Finding::failed(
             name,
             format!(
-                "{text}; a dump can take gigabytes, make room for at least {}, or set room under [output] to twice what \
-                 your last dump took",
+                "{text}, but a dump can take gigabytes: make room for at least {}, or set room under [output] to twice \
+                 the size of your last dump",
                 size(enough)
             ),
         ),
@@ -124,8 +124,8 @@ pub(super) fn enough_room(name: &'static str, text: String, free: u64, enough: u
 pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
     const NAME: &str = "database backups";
     if backups.apps.is_empty() && backups.participant.is_empty() {
-        let text = "not configured; add apps = [\"…\"] and participant = [\"…\"] to [database_backups] to have their age and \
-                    order looked at";
+        let text = "not configured: add apps = [\"…\"] and participant = [\"…\"] to [database_backups] to check their age \
+                    and order";
         return Finding::left_out(NAME, text);
     }
     let [apps, participant] = [("apps", &backups.apps), ("participant", &backups.participant)].map(newest);
@@ -133,7 +133,8 @@ pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
         (Ok(apps), Ok(participant)) => (apps, participant),
         (Err(text), _) | (_, Err(text)) => return Finding::failed(NAME, text),
     };
-    let age = |at: SystemTime| now.duration_since(at).unwrap_or_default();
+    // A file from the future has no age.
+    let age = |at: SystemTime| now.duration_since(at).unwrap_or(Duration::ZERO);
     let printed = |at| span::print(age(at).as_secs());
     let both = format!(
         "the newest of the apps is {} old ({}), that of the participant {} old ({})",
@@ -146,15 +147,15 @@ pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
         return Finding::failed(
             NAME,
             format!(
-                "{both}. The apps' has to be completed before the participant's is begun, or it cannot be restored \
-                 with it; back up the participant again"
+                "{both}. The apps' backup must be complete before the participant's begins, or the two cannot be \
+                 restored together: back up the participant again"
             ),
         );
     }
     if age(apps_at) > BACKUP_AGE {
         return Finding::failed(
             NAME,
-            format!("{both}; back up both, at least every {}", span::print(BACKUP_AGE.as_secs())),
+            format!("{both}: back up both, at least every {}", span::print(BACKUP_AGE.as_secs())),
         );
     }
     Finding::passed(NAME, both)
@@ -164,7 +165,7 @@ pub(super) fn databases(backups: &DatabaseBackups, now: SystemTime) -> Finding {
 fn newest((what, patterns): (&str, &Vec<String>)) -> Result<(PathBuf, SystemTime), String> {
     if patterns.is_empty() {
         return Err(format!(
-            "database_backups.{what} is missing in agent.toml; both are needed to compare them"
+            "database_backups.{what} is missing in agent.toml: both are needed to compare them"
         ));
     }
     let paths: Vec<PathBuf> = patterns.iter().map(PathBuf::from).collect();
@@ -178,5 +179,5 @@ fn newest((what, patterns): (&str, &Vec<String>)) -> Result<(PathBuf, SystemTime
             newest = Some((path, at));
         }
     }
-    newest.ok_or_else(|| format!("database_backups.{what} names no file; check its patterns"))
+    newest.ok_or_else(|| format!("database_backups.{what} names no file: check its patterns"))
 }

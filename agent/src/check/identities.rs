@@ -15,7 +15,7 @@ use crate::identities::{self, Backup, check_owner};
 
 const NAME: &str = IDENTITIES_CHECK;
 
-/// The backup at `path`, which `age_identity` decrypts where it is encrypted.
+/// The backup at `path`, which `age_identity` decrypts if it is encrypted.
 pub(super) fn identities(
     path: Option<&Path>,
     age_identity: Option<&Path>,
@@ -23,7 +23,7 @@ pub(super) fn identities(
     now: SystemTime,
 ) -> Finding {
     let Some(path) = path else {
-        let text = "no backup of the node identities is configured; add [node_identities] with backup = \"/secure/identities.json\"";
+        let text = "no backup of the node identities is configured: add [node_identities] with backup = \"/secure/identities.age\"";
         return Finding::failed(NAME, text);
     };
     let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
@@ -37,7 +37,7 @@ pub(super) fn identities(
         Err(error) => error.is_of_encrypted(),
     };
     if !is_encrypted && metadata.permissions().mode() & OTHERS != 0 {
-        let text = format!("it holds private keys and others may read it; run: chmod 600 {}", path.display());
+        let text = format!("it has private keys, and others can read it: run chmod 600 {}", path.display());
         return Finding::failed(NAME, text);
     }
     let Backup { identities, .. } = match read {
@@ -46,23 +46,24 @@ pub(super) fn identities(
     };
     let key = age_identity.filter(|_| is_encrypted);
     if let Some(key) = key.filter(|key| is_open(key)) {
-        let text = format!("the age identity can be read by others; run: chmod 600 {}", key.display());
+        let text = format!("others can read the age identity: run chmod 600 {}", key.display());
         return Finding::failed(NAME, text);
     }
     let form = match key {
         Some(key) => format!("encrypted, and decrypted with {}", key.display()),
         None => "not encrypted".to_owned(),
     };
-    // Of a clock that stands before the file's time, nothing is said.
+    // A file from the future has no age.
     let age = metadata.modified().ok().and_then(|at| now.duration_since(at).ok());
-    let age = age.map(|age| format!(", {} old", span::print(age.as_secs()))).unwrap_or_default();
+    let age = age.map_or(String::new(), |age| format!(", {} old", span::print(age.as_secs())));
     let Some(me) = me else {
-        let text = format!("it is complete, {form}{age}, but it is not known whose it should be");
+        let text =
+            format!("complete, {form}{age}, but not compared: fix the roster and the signing key first");
         return Finding::failed(NAME, text);
     };
     match check_owner(&identities, me) {
         Ok(()) => Finding::passed(NAME, format!("complete, of {}; {form}{age}", me.participant)),
-        Err(error) => Finding::failed(NAME, format!("{}: {error}", path.display())),
+        Err(error) => Finding::failed(NAME, format!("{}: {}", path.display(), explained(&error))),
     }
 }
 

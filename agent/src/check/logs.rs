@@ -1,4 +1,4 @@
-//! The participant's logs: there, and holding commitments at a level that a recovery can use.
+//! The participant's logs: present, and with commitments of a level that a recovery can use.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -29,11 +29,11 @@ pub(super) fn logs(
 ) -> Finding {
     let Some(evidence) = evidence else {
         let text =
-            "no logs are configured; add [evidence] with logs = [\"/var/log/canton/participant*.log*\"]";
+            "no logs are configured: add [evidence] with logs = [\"/var/log/canton/participant*.log*\"]";
         return Finding::failed(NAME, text);
     };
     let (Some(roster), Some(me)) = (roster, me) else {
-        return Finding::failed(NAME, "they are not looked at before roster and signing key are right");
+        return Finding::failed(NAME, "skipped: fix the roster and the signing key first");
     };
     let paths: Vec<PathBuf> = evidence.logs.iter().map(PathBuf::from).collect();
     let since = evidence.since.map_or(WINDOW, |since| since.min(WINDOW));
@@ -59,30 +59,32 @@ fn found(document: &EvidenceDocument, roster: &Roster, now: SystemTime) -> Findi
     let warnings: String = document.warnings.iter().map(|warning| format!("; {warning}")).collect();
     let files = document.sources.len();
     let Some(newest) = newest else {
-        return Finding::failed(
-            NAME,
-            format!("{files} files, but no match with any member in them{warnings}"),
-        );
+        return Finding::failed(NAME, format!("no match with any member in {}{warnings}", counted(files)));
     };
     let age = age(newest.0, now);
     let others = roster.members().len().saturating_sub(1);
     let text = format!(
-        "{files} files, matches with {} of {others} other members, the newest {} ago ({newest}){warnings}",
+        "{}: matches with {} of {others} other members, the newest {} ago ({newest}){warnings}",
+        counted(files),
         matches().count(),
         span::print(age.as_secs())
     );
     if age > SILENT_AFTER {
         return Finding::failed(
             NAME,
-            format!("{text}; is the participant running, and are these its current logs?"),
+            format!("{text}. Check that the participant runs, and that these are its current logs"),
         );
     }
     Finding::passed(NAME, text)
 }
 
-/// How long before `now` a tick was; nothing where it is later.
+fn counted(files: usize) -> String {
+    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
+}
+
+/// How long before `now` a tick was; zero if it is later.
 fn age(tick: Timestamp, now: SystemTime) -> Duration {
-    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let tick = Duration::from_micros(u64::try_from(tick.micros()).unwrap_or_default());
-    now.saturating_sub(tick)
+    // No network has ticks from before 1970, so this is only for a hostile log.
+    let since_epoch = Duration::from_micros(tick.micros().max(0).unsigned_abs());
+    now.duration_since(SystemTime::UNIX_EPOCH + since_epoch).unwrap_or(Duration::ZERO)
 }

@@ -1,4 +1,4 @@
-//! What has to be reached: the coordinators and the SV app.
+//! What must be reachable: the coordinators and the SV app.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use svdr_client::{Coordinator, Coordinators};
 use super::{Finding, explained};
 use crate::sources::app::{Settings, SvApp};
 
-/// How long a coordinator has to answer.
+/// The time limit for a coordinator's answer.
 const ANSWER: Duration = Duration::from_secs(20);
 
 /// Each coordinator, reached as this member.
 pub(super) async fn coordinators(configured: &[Coordinator], key: Option<&SigningKey>) -> Vec<Finding> {
     const NAME: &str = "coordinator";
     let Some(key) = key else {
-        return vec![Finding::failed(NAME, "it is not asked before the signing key is right")];
+        return vec![Finding::failed(NAME, "skipped: fix the signing key first")];
     };
     let coordinators = match Coordinators::new(configured.to_vec(), key) {
         Ok(coordinators) => coordinators,
@@ -32,13 +32,13 @@ pub(super) async fn coordinators(configured: &[Coordinator], key: Option<&Signin
         findings.push(match asked.await {
             Ok(Ok(sessions)) => Finding::passed(
                 NAME,
-                format!("{url} knows this member, and holds {} sessions", sessions.len()),
+                format!("{url} knows this member; open or ended sessions there: {}", sessions.len()),
             ),
             Ok(Err(text)) => Finding::failed(NAME, format!("{url}: {text}")),
             Err(_elapsed) => Finding::failed(
                 NAME,
                 format!(
-                    "{url} has not answered within {} seconds; check the network and the firewall",
+                    "{url} did not answer within {} s: check the network and the firewall",
                     ANSWER.as_secs()
                 ),
             ),
@@ -69,7 +69,7 @@ pub(super) async fn sv_app(settings: &Result<Settings, String>) -> Finding {
 pub(super) async fn migration_dump(settings: &Result<Settings, String>) -> Finding {
     const NAME: &str = "migration-dump call";
     let Ok(settings) = settings.clone() else {
-        return Finding::failed(NAME, "it is not asked for before the SV app can be reached");
+        return Finding::failed(NAME, "skipped: fix the SV app's settings first");
     };
     let url = settings.url.clone();
     let app = match SvApp::new(settings).await {
@@ -81,7 +81,7 @@ pub(super) async fn migration_dump(settings: &Result<Settings, String>) -> Findi
         Ok(false) => Finding::failed(
             NAME,
             format!(
-                "{url} does not have it: the release of the SV app is older; set mode = \"http\" under [sv_app]"
+                "{url} does not have it, because the release of the SV app is older: set mode = \"http\" under [sv_app]"
             ),
         ),
         Err(error) => Finding::failed(NAME, explained(&error)),

@@ -50,7 +50,7 @@ fn a_key_has_to_be_private_and_a_members() {
     let path = folder.path().join("signing.key");
     svdr_cli::signing_key::create(&path).unwrap();
     let (_, stranger) = files::signing_key(Some(&path), Some(&roster()));
-    assert!(stranger.text.contains("belongs to no member"), "{}", stranger.text);
+    assert!(stranger.text.contains("is not the key of a member"), "{}", stranger.text);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let (read, open) = files::signing_key(Some(&path), Some(&roster()));
     assert!(read.is_some() && open.text.contains("chmod 600"), "{}", open.text);
@@ -153,8 +153,12 @@ fn logs_have_to_hold_recent_commitments() {
     );
     let right = check(&line, 90);
     assert_eq!(right.verdict, Verdict::Passed, "{}", right.text);
-    assert!(right.text.contains("1 of 3 other members, the newest 1m 30s ago"), "{}", right.text);
-    assert!(check(&line, 2 * 3600).text.contains("is the participant running"));
+    assert!(
+        right.text.starts_with("1 file: matches with 1 of 3 other members, the newest 1m 30s ago"),
+        "{}",
+        right.text
+    );
+    assert!(check(&line, 2 * 3600).text.contains("Check that the participant runs"));
     assert!(
         check("2026-04-21 23:25:07,123 [t-1] INFO  x - y\n", 0).text.contains("no match with any member")
     );
@@ -284,7 +288,7 @@ async fn each_coordinator_is_asked_by_itself() {
 
 #[test]
 fn a_readiness_tells_others_nothing_but_what_passed() {
-    let report = Report {
+    let report = CheckReport {
         checks: vec![
             Finding::passed("roster", "words"),
             Finding::failed("SV app", "https://internal.example.com answered 403"),

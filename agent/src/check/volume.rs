@@ -27,19 +27,19 @@ pub(super) fn volume(mode: Mode, volume: Option<&Volume>, output: Option<&Path>,
     let volume = match (mode, volume) {
         (Mode::Http, _) => return Finding::left_out(NAME, "not used with mode = \"http\""),
         (Mode::Auto, None) => {
-            let text = "no dump_dir is configured under [sv_app]; it is needed only where the data snapshot is too \
-                        large for one answer of the SV app";
+            let text = "no dump_dir is configured under [sv_app]: it is needed only if the data snapshot is too large \
+                        for one answer of the SV app";
             return Finding::left_out(NAME, text);
         }
         (Mode::Trigger, None) => {
-            let text = "no dump_dir is configured; add it under [sv_app], mode = \"trigger\" needs it";
+            let text = "no dump_dir is configured, but mode = \"trigger\" needs it: add it under [sv_app]";
             return Finding::failed(NAME, text);
         }
         (_, Some(volume)) => volume,
     };
     let dir = volume.dir.display();
     let cannot = |error| {
-        Finding::failed(NAME, format!("{dir} cannot be read: {error}; mount the SV app's volume there"))
+        Finding::failed(NAME, format!("{dir} cannot be read ({error}): mount the SV app's volume there"))
     };
     // Both may be allowed apart from each other: the names in it, and the folder itself.
     let metadata = match fs::metadata(&volume.dir).and_then(|found| fs::read_dir(&volume.dir).map(|_| found))

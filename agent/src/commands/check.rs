@@ -13,7 +13,7 @@ use svdr_protocol::vote::Decision;
 
 use super::args::node_identities::NodeIdentitiesArgs;
 use super::args::sv_app::SvAppArgs;
-use crate::check::{self, Report, Subject, Verdict};
+use crate::check::{self, CheckReport, Subject, Verdict};
 use crate::config::{AgentConfig, ConfigError};
 use crate::operator::decide::{DecideError, Wish, decide};
 use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
@@ -117,7 +117,7 @@ pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &CheckReport) -> String {
     let mut table = output::table(&["check", "", "found"]);
     for check in &report.checks {
         let verdict = match check.verdict {
@@ -132,7 +132,7 @@ fn text(report: &Report) -> String {
 }
 
 /// Signs the report into a session. Its own outcome goes to stdout as a line of text, or is a second document.
-fn sign(args: &CheckArgs, session: &str, report: &Report) -> Result<(), CheckError> {
+fn sign(args: &CheckArgs, session: &str, report: &CheckReport) -> Result<(), CheckError> {
     let online = Online::open(&args.online)?;
     let readiness = report.readiness();
     block_on(async {

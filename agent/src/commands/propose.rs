@@ -12,7 +12,7 @@ use svdr_cli::output::{self, Output};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::document::ProposalDocument;
-use svdr_protocol::proposal::{Choice, Outcome, Parameters, ProposalError, listed, propose};
+use svdr_protocol::proposal::{Choice, Outcome, Parameters, ProposalError, Shortfall, listed, propose};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
@@ -72,11 +72,8 @@ pub enum ProposeError {
     #[error(transparent)]
     Proposal(#[from] ProposalError),
     /// No candidate reaches the threshold; the candidates have been printed.
-    #[error("no candidate reaches the threshold: {reason}")]
-    NotPossible {
-        /// What stands in the way.
-        reason: String,
-    },
+    #[error("no candidate reaches the threshold")]
+    NotPossible(#[source] Box<Shortfall>),
     /// Stdout cannot be written.
     #[error("the result cannot be printed")]
     Print(#[source] io::Error),
@@ -89,7 +86,7 @@ impl CommandError for ProposeError {
             ProposeError::Input(InputError::Read { .. }) | ProposeError::Print(_) => Exit::Failed,
             ProposeError::Proposal(ProposalError::Parameter(_)) => Exit::Usage,
             ProposeError::Input(_) | ProposeError::Proposal(_) => Exit::Refused,
-            ProposeError::NotPossible { .. } => Exit::Impossible,
+            ProposeError::NotPossible(_) => Exit::Impossible,
         }
     }
 }
@@ -111,7 +108,7 @@ pub fn run(args: &ProposeArgs, output: Output) -> Result<(), ProposeError> {
     printed.map_err(ProposeError::Print)?;
     match outcome.choice {
         Choice::Candidate(_) => Ok(()),
-        Choice::NotPossible(_) => Err(ProposeError::NotPossible { reason: outcome.reason() }),
+        Choice::NotPossible(shortfall) => Err(ProposeError::NotPossible(Box::new(shortfall))),
     }
 }
 

@@ -25,7 +25,7 @@ use svdr_protocol::span;
 use svdr_protocol::statement::{Agreement, Body, Donation, SessionId};
 use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
-use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
+use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 
 use super::args::node_identities::NodeIdentitiesArgs;
 use super::merge;
@@ -234,7 +234,7 @@ impl Receiving<'_> {
         let others: Vec<_> = seen.others.iter().map(crate::replica::Replica::session).collect();
         let session = seen.view.session();
         let voter = Voter::new(self.online.me(), &record, session, &others);
-        let refused = |refusal: Refusal| Err(DecideError::Refused(refusal).into());
+        let refused = |refusal: VoteRefusal| Err(DecideError::Refused(refusal).into());
         let wait = |wait: Wait| Err(DecideError::Wait(wait).into());
         match voter.agree(proposal) {
             Decision::Sign(_) if session.abandonments(round).contains_key(self.online.me()) => {
@@ -274,7 +274,7 @@ impl Receiving<'_> {
             Decision::Signed(digest) => Decision::Signed(digest),
             Decision::Wait(wait) => Decision::Wait(wait),
             Decision::Refuse(refusal) => Decision::Refuse(refusal),
-            Decision::Sign(_) => Decision::Refuse(Refusal::NotAttested { round }),
+            Decision::Sign(_) => Decision::Refuse(VoteRefusal::NotAttested { round }),
         })?;
         Ok(matches!(judged, Decision::Signed(_)))
     }

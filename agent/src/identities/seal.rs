@@ -6,7 +6,7 @@ use std::path::Path;
 use age::Encryptor;
 use age::armor::{ArmoredWriter, Format};
 use sha2::{Digest as _, Sha256};
-use svdr_files::{FileError, PrivateFile, Replace, Step};
+use svdr_files::{FileError, FileStep, PrivateFile, Replace};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
 
@@ -73,7 +73,7 @@ pub fn seal(
         WriteError::Io(error) => {
             SealError::File(error.downcast::<FileError>().unwrap_or_else(|source| FileError::Io {
                 path: out.to_owned(),
-                step: Step::Write,
+                step: FileStep::Write,
                 source,
             }))
         }

@@ -20,7 +20,7 @@ use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, MAX_REASON_LEN, SessionId, shortened};
 use svdr_protocol::text::shown;
-use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
+use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 
 use super::online::{Online, OnlineError, Seen};
 use crate::replica::{Ledger, Replica};
@@ -34,11 +34,11 @@ pub enum DecideError {
     #[error(transparent)]
     Online(#[from] OnlineError),
     /// The rules say not yet.
-    #[error("nothing is signed yet: {0}")]
-    Wait(Wait),
+    #[error("nothing was signed yet")]
+    Wait(#[source] Wait),
     /// The rules say no.
-    #[error("nothing is signed: {0}")]
-    Refused(#[source] Refusal),
+    #[error("nothing was signed")]
+    Refused(#[source] VoteRefusal),
     /// The operator says no, or could not be asked.
     #[error(transparent)]
     Confirm(#[from] ConfirmError),

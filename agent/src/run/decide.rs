@@ -18,6 +18,8 @@ use svdr_protocol::statement::{Body, Plan, Proposal};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote::{Decision, Voter};
 
+use crate::sources::fetch::in_one_line;
+
 use crate::config::Approval;
 
 /// All that a decision looks at.
@@ -171,7 +173,7 @@ impl Situation<'_> {
                 Some(wanted) => Step::Dump(wanted),
                 None => Step::End(End::CompletedWithout { round }),
             },
-            Decision::Wait(wait) => Step::Tell(wait.to_string()),
+            Decision::Wait(wait) => Step::Tell(in_one_line(&wait)),
             Decision::Refuse(_) => self.follow(round).unwrap_or(Step::End(End::CompletedWithout { round })),
         }
     }
@@ -210,7 +212,7 @@ impl Situation<'_> {
                     open = Some((digest, proposal));
                     break;
                 }
-                Decision::Wait(wait) => obstacles.push(Step::Tell(wait.to_string())),
+                Decision::Wait(wait) => obstacles.push(Step::Tell(in_one_line(&wait))),
                 Decision::Refuse(refusal) => obstacles.push(Step::Tell(refused(&refusal))),
             }
         }
@@ -254,15 +256,15 @@ impl Situation<'_> {
         match self.voter.dump(round) {
             Decision::Sign(plan) => self.wanted(round, plan).map(Step::Dump),
             // Only who has agreed waits for the others.
-            Decision::Wait(wait) => Some(Step::Tell(wait.to_string())),
+            Decision::Wait(wait) => Some(Step::Tell(in_one_line(&wait))),
             Decision::Signed(_) | Decision::Refuse(_) => None,
         }
     }
 }
 
 /// A refusal with its cause, on one line.
-pub(super) fn refused(refusal: &svdr_protocol::vote::Refusal) -> String {
-    crate::sources::fetch::in_one_line(refusal)
+pub(super) fn refused(refusal: &svdr_protocol::vote::VoteRefusal) -> String {
+    in_one_line(refusal)
 }
 
 #[cfg(test)]

@@ -1,21 +1,17 @@
 //! The record of a snapshot that this member donates: where it is, and what it was when it was checked.
 //!
-//! It is written after the snapshot has its name and is flushed, and before the donation is signed: so a donor that was
-//! stopped in between signs the same snapshot, and the endpoint finds the file of a signed donation. The request of a
-//! receiver never names a file.
+//! The record is written after the snapshot is flushed under its name, and before the donation is signed. So a donor
+//! that was stopped in between signs the same snapshot, and the endpoint finds the file of a signed donation. A
+//! receiver's request never names a file.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use svdr_files::Replace;
-use svdr_files::crash::around_flush;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::statement::{Donation, Part};
 use svdr_protocol::time::Timestamp;
 
-use super::{PartRecord, StoreError, parts};
+use super::{PartRecord, parts};
 use svdr_dump::MergeSummary;
 
 /// A snapshot to donate.
@@ -62,7 +58,7 @@ impl DonationRecord {
         }
     }
 
-    /// What is to be signed, with where it is handed out.
+    /// The donation to sign, with the URL that offers the snapshot.
     pub fn to_donation(&self, url: Option<String>) -> Donation {
         Donation {
             round: self.round,
@@ -78,22 +74,5 @@ impl DonationRecord {
 
     pub(super) fn file_name(round: u32) -> String {
         format!("donation-{round}.json")
-    }
-
-    pub(super) fn read(path: &Path) -> Result<Option<DonationRecord>, StoreError> {
-        let json = match fs::read(path) {
-            Ok(json) => json,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
-        };
-        let record = serde_json::from_slice(&json);
-        record.map(Some).map_err(|source| StoreError::DumpRecord { path: path.to_owned(), source })
-    }
-
-    pub(super) fn write(&self, path: &Path) -> Result<(), StoreError> {
-        let json = serde_json::to_vec_pretty(self)
-            .map_err(|source| StoreError::DumpRecord { path: path.to_owned(), source })?;
-        around_flush(|| svdr_files::write_private(path, &json, Replace::Force))?;
-        Ok(())
     }
 }

@@ -1,22 +1,19 @@
 //! The record of a finished dump: what its attestation will say, and where the file is.
 //!
-//! It is written after the dump has its name and is flushed, so its presence means that the dump was complete.
-//! Whether the file is still what it was is checked again before anything is signed.
+//! The record is written after the dump is flushed under its name, so a record means that the dump was complete.
+//! Before anything is signed, the file is compared with the record again.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use svdr_files::Replace;
-use svdr_files::crash::around_flush;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::{MAX_PARTS, Part, Received};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote;
 
-use super::StoreError;
 use svdr_dump::{CheckedFile, MergeSummary, Payload, PayloadFileError, PayloadPart, read_payload_file};
 use svdr_files::hashing;
 
@@ -43,7 +40,7 @@ pub struct DumpRecord {
     pub started: Timestamp,
     /// When it was on disk, likewise.
     pub finished: Timestamp,
-    /// Whose snapshot it is made of, where it is not the own SV app's.
+    /// Whose snapshot it is made of, if it is not the own SV app's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received: Option<ReceivedRecord>,
 }
@@ -66,7 +63,7 @@ pub struct PartRecord {
     pub size: u64,
     /// SHA-256 of the decoded bytes.
     pub sha256: Digest,
-    /// Name of the file beside the dump that holds it in chunks; `None` where it stands in the dump itself.
+    /// Name of the file beside the dump that contains it in chunks; `None` if the dump itself contains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
@@ -97,7 +94,7 @@ impl DumpRecord {
     /// Whether the dump is on the disk as it was made: it and each of its payload files, read to the end.
     ///
     /// # Errors
-    /// Where a file cannot be read.
+    /// If a file cannot be read.
     pub fn is_on_disk(&self) -> io::Result<bool> {
         if digest(&self.path, self.size)? != Some(self.sha256) {
             return Ok(false);
@@ -142,26 +139,9 @@ impl DumpRecord {
     pub(super) fn file_name(round: u32) -> String {
         format!("dump-{round}.json")
     }
-
-    pub(super) fn read(path: &Path) -> Result<Option<DumpRecord>, StoreError> {
-        let json = match fs::read(path) {
-            Ok(json) => json,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
-        };
-        let record = serde_json::from_slice(&json);
-        record.map(Some).map_err(|source| StoreError::DumpRecord { path: path.to_owned(), source })
-    }
-
-    pub(super) fn write(&self, path: &Path) -> Result<(), StoreError> {
-        let json = serde_json::to_vec_pretty(self)
-            .map_err(|source| StoreError::DumpRecord { path: path.to_owned(), source })?;
-        around_flush(|| svdr_files::write_private(path, &json, Replace::Force))?;
-        Ok(())
-    }
 }
 
-/// SHA-256 of a file of that size; `None` where it has another.
+/// SHA-256 of a file of that size; `None` if it has another.
 fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
     let file = File::open(path)?;
     if file.metadata()?.len() != size {
@@ -200,6 +180,8 @@ pub(crate) fn parts(summary: &MergeSummary) -> Vec<PartRecord> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
 

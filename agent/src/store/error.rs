@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use svdr_files::FileError;
 use svdr_protocol::certificate::CertificateError;
-use svdr_protocol::dsse::EnvelopeError;
+use svdr_protocol::dsse::{EnvelopeError, MAX_JSON_LEN};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::{SessionId, StatementError};
 
@@ -13,7 +13,7 @@ use svdr_protocol::statement::{SessionId, StatementError};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A folder cannot be made.
-    #[error("the state folder {} cannot be made; check its parent's permissions, or name another with --state", path.display())]
+    #[error("the state folder {} cannot be made\nhelp: check its parent's permissions, or name another folder with --state", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -22,7 +22,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file or folder cannot be read.
-    #[error("{} cannot be read; check its permissions and the disk", path.display())]
+    #[error("{} cannot be read\nhelp: check its permissions and the disk", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A log cannot be added to.
-    #[error("{} cannot be written; check the room on the disk and its permissions", path.display())]
+    #[error("{} cannot be written\nhelp: check its permissions and the free space on the disk", path.display())]
     Append {
         /// The file.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A lock cannot be had.
-    #[error("{} cannot be locked; the state folder has to be on a disk of this machine", path.display())]
+    #[error("{} cannot be locked\nhelp: put the state folder on a disk of this machine", path.display())]
     Lock {
         /// The lock file.
         path: PathBuf,
@@ -49,21 +49,28 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Another `run` is at work.
-    #[error("another svdr-agent run uses {}; leave the work to it, or stop it first", folder.display())]
+    #[error("another `svdr-agent run` uses {}\nhelp: leave the work to it, or stop it first", folder.display())]
     Running {
         /// The state folder.
         folder: PathBuf,
     },
-    /// A file is longer than what it should hold.
-    #[error("{} is longer than any signed statement; restore it from a backup, or ask the coordinator's operator for the transcript", path.display())]
+    /// A file is longer than a statement can be.
+    #[error(
+        "{} has {found} bytes, but a signed statement has at most {MAX_JSON_LEN}: the file is corrupt, and it has a \
+         promise of this member\nhelp: restore the file from a backup before this member signs anything else",
+        path.display()
+    )]
     TooLong {
         /// The file.
         path: PathBuf,
+        /// Its size in bytes.
+        found: u64,
     },
-    /// What stands there is no envelope.
+    /// A line is not an envelope.
     #[error(
-        "{}, line {line}, is not a signed statement any more; the file has been damaged. Restore it from a backup: \
-         what this member has promised stands in it", path.display()
+        "{}, line {line}, is not a signed statement: the file is corrupt, and it may have promises of this member\n\
+         help: restore the file from a backup before this member signs anything else",
+        path.display()
     )]
     Damaged {
         /// The file.
@@ -74,9 +81,9 @@ pub enum StoreError {
         #[source]
         source: EnvelopeError,
     },
-    /// A record of a dump cannot be understood.
-    #[error("{} does not describe a dump any more; remove it, and the dump is made again", path.display())]
-    DumpRecord {
+    /// The record of a dump or a snapshot cannot be understood.
+    #[error("{} is corrupt\nhelp: remove the file, so that it is made again", path.display())]
+    Record {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -89,10 +96,10 @@ pub enum StoreError {
     /// Nobody would accept the statement.
     #[error("the statement cannot be signed")]
     Statement(#[from] StatementError),
-    /// A statement in the store does not hold with this roster.
+    /// A statement in the store is invalid with this roster.
     #[error(
-        "a statement of session {session} in the store does not hold with this roster. Use the roster that it was \
-         signed with, or another state folder"
+        "a statement of session {session} in the state folder is invalid with this roster\n\
+         help: use the roster that the statement was signed with"
     )]
     Foreign {
         /// The session.
@@ -101,8 +108,11 @@ pub enum StoreError {
         #[source]
         source: StatementError,
     },
-    /// A completion certificate in the store does not hold.
-    #[error("{} is no completion certificate; restore it from a backup, or remove it and run again", path.display())]
+    /// A completion certificate in the store is invalid.
+    #[error(
+        "{} is not a valid completion certificate\nhelp: restore the file from a backup, and import nothing before",
+        path.display()
+    )]
     Certificate {
         /// The file.
         path: PathBuf,
@@ -126,7 +136,7 @@ impl CommandError for StoreError {
             | StoreError::Lock { .. }
             | StoreError::Running { .. }
             | StoreError::TooLong { .. }
-            | StoreError::DumpRecord { .. } => Exit::Failed,
+            | StoreError::Record { .. } => Exit::Failed,
         }
     }
 }

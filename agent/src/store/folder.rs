@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use svdr_files::Replace;
 use svdr_files::crash::around_flush;
 use svdr_protocol::dsse::{Envelope, MAX_JSON_LEN};
@@ -33,7 +35,7 @@ pub(super) fn numbered_files(folder: &Path) -> Result<BTreeMap<u64, Vec<String>>
     Ok(files)
 }
 
-/// The names in a folder, temporary ones aside; none where the folder does not exist.
+/// The names in a folder, temporary ones aside; none if the folder does not exist.
 pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, StoreError> {
     let error = |source| StoreError::Read { path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
@@ -54,8 +56,9 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, StoreError> {
 
 pub(super) fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {
     let read = |source| StoreError::Read { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(read)?.len() > MAX_JSON_LEN as u64 + 1 {
-        return Err(StoreError::TooLong { path: path.to_owned() });
+    let found = fs::metadata(path).map_err(read)?.len();
+    if found > MAX_JSON_LEN as u64 + 1 {
+        return Err(StoreError::TooLong { path: path.to_owned(), found });
     }
     let json = fs::read(path).map_err(read)?;
     Envelope::from_json(&json).map_err(|source| StoreError::Damaged {
@@ -68,6 +71,25 @@ pub(super) fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {
 pub(super) fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), StoreError> {
     let line = format!("{}\n", envelope.to_json());
     around_flush(|| svdr_files::write_private(path, line.as_bytes(), Replace::Never))?;
+    Ok(())
+}
+
+/// Reads the record at `path`; `None` if there is no file.
+pub(super) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    let json = match fs::read(path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
+    };
+    let record = serde_json::from_slice(&json);
+    record.map(Some).map_err(|source| StoreError::Record { path: path.to_owned(), source })
+}
+
+/// Writes a record to `path`, flushed. An earlier one is replaced.
+pub(super) fn write_record(path: &Path, record: &impl Serialize) -> Result<(), StoreError> {
+    let json = serde_json::to_vec_pretty(record)
+        .map_err(|source| StoreError::Record { path: path.to_owned(), source })?;
+    around_flush(|| svdr_files::write_private(path, &json, Replace::Force))?;
     Ok(())
 }
 

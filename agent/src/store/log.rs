@@ -1,8 +1,8 @@
 //! A file of envelopes, one a line, that only grows: what others signed, and what coordinators acknowledged.
 //!
-//! A crash while a line is written leaves a line without an end. Reading ignores it, and the next append cuts it
-//! off before it writes: what it held is received again. Any other line that is no envelope is damage, and said.
-//! Appending needs the store's lock, so that two processes do not write into each other's lines.
+//! A crash while a line is written leaves a line without an end. Reading ignores that line, and the next append cuts
+//! it off: the coordinators send its statement again. Any other line that is not an envelope is an error. Appending
+//! needs the store's lock, so that two processes do not write into each other's lines.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -26,10 +26,10 @@ impl EnvelopeLog {
         EnvelopeLog { path }
     }
 
-    /// Every complete line; none where there is no file.
+    /// Every complete line; none if there is no file.
     ///
     /// # Errors
-    /// Where it cannot be read, or a complete line is no envelope.
+    /// If it cannot be read, or a complete line is not an envelope.
     pub fn read(&self) -> Result<Vec<Envelope>, StoreError> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
@@ -73,7 +73,7 @@ impl EnvelopeLog {
         }
         file.write_all(lines)?;
         file.sync_all()?;
-        // A new file's name has to survive as well.
+        // A new file's name must survive as well.
         match self.path.parent() {
             Some(folder) if len == 0 => File::open(folder)?.sync_all(),
             _ => Ok(()),

@@ -1,14 +1,14 @@
-//! The coordinator's own proposals: looked for by the board, computed beside it.
+//! The coordinator's own proposals, computed beside the board.
 //!
-//! The rule may take a second on hostile evidence, so it runs on a thread of its own over a copy of the session;
-//! the board goes on meanwhile. One computation runs a session at a time, and none runs twice on the same
-//! evidence.
+//! The rule may take a minute on hostile evidence. So it runs on a blocking thread, over a copy of the session, and the
+//! board continues. A session has one computation at a time, and none is repeated on the same evidence.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use svdr_protocol::failure::Told;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::{NotProposable, Session};
@@ -18,13 +18,13 @@ use tokio::time::Instant;
 
 use super::sessions::Sessions;
 use crate::incoming::Incoming;
-use crate::proposer::{Decision, decide, threshold_reported};
+use crate::proposer::{ProposeWhen, decide, threshold_reported};
 use crate::version::SOFTWARE;
 
-/// The name that the coordinator signs with; made longer where a member has it.
+/// The name that the coordinator signs with; made longer if a member has it.
 const OWN_NAME: &str = "coordinator";
 
-/// What a computation came to.
+/// The result of a computation.
 pub(super) struct Proposed {
     session: SessionId,
     drill: bool,
@@ -54,7 +54,7 @@ impl Proposing {
                 slot.reached = Some(now);
             }
             let reached = slot.reached.map(|at| now.saturating_duration_since(at));
-            if decide(&slot.session, reached, self.grace) != Decision::Propose {
+            if decide(&slot.session, reached, self.grace) != ProposeWhen::Propose {
                 continue;
             }
             let evidence: BTreeSet<_> = slot.session.evidence().values().map(|one| one.digest()).collect();
@@ -73,7 +73,7 @@ impl Proposing {
         });
     }
 
-    /// The next computation that ends; none where none runs.
+    /// The next computation that ends; none if none runs.
     pub(super) async fn next(&mut self) -> Option<Proposed> {
         match self.running.join_next().await? {
             Ok(proposed) => Some(proposed),
@@ -90,9 +90,9 @@ impl Proposing {
         let Proposed { session, drill, result } = proposed;
         let proposal = match result {
             Ok(proposal) => proposal,
-            Err(reason) => {
-                tracing::warn!(target: "svdr", %session, %reason, "no proposal is possible. Wait for \
-                    evidence, or propose with other parameters");
+            Err(error) => {
+                let reason = Told::of(&error).in_one_line();
+                tracing::warn!(target: "svdr", %session, reason, "no proposal is possible");
                 return None;
             }
         };
@@ -108,18 +108,20 @@ impl Proposing {
         match signed.map(|envelope| Incoming::read(envelope, &self.roster)) {
             Ok(Ok(incoming)) => Some(incoming),
             Ok(Err(refusal)) => {
-                tracing::error!(target: "svdr", %session, %refusal, "the coordinator's own proposal is refused");
+                let refusal = Told::of(&refusal).in_one_line();
+                tracing::error!(target: "svdr", %session, refusal, "the coordinator's own proposal is refused");
                 None
             }
             Err(error) => {
-                tracing::error!(target: "svdr", %session, %error, "the proposal cannot be signed");
+                let error = Told::of(&error).in_one_line();
+                tracing::error!(target: "svdr", %session, error, "the proposal cannot be signed");
                 None
             }
         }
     }
 }
 
-/// A name that no member has; none only where members have taken a hundred of them.
+/// A name that no member has; none only if members have taken a hundred of them.
 fn own_name(roster: &Roster) -> Option<MemberName> {
     let mut names = (1..100).map(|n| if n == 1 { OWN_NAME.to_owned() } else { format!("{OWN_NAME}-{n}") });
     names.find_map(|name| name.parse().ok().filter(|name| roster.member(name).is_none()))

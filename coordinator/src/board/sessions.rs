@@ -8,10 +8,10 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId};
 
-use super::slot::{Accepted, Entry, From, Slot};
-use crate::incoming::{Incoming, Kept};
+use super::slot::{Accepted, From, Placed, Slot};
+use crate::incoming::{AnyStatement, Incoming};
 use crate::limits::{KEPT_SESSIONS, MAX_SESSIONS};
-use crate::refusal::Refusal;
+use crate::refusal::CallRefusal;
 
 /// The sessions, by id.
 #[derive(Debug)]
@@ -33,23 +33,24 @@ impl Sessions {
         &self.roster
     }
 
-    /// Gives a statement its place. It has to be written to the journal, and then [confirmed](Self::confirm).
+    /// Gives a statement its place. It must be written to the journal, and then [confirmed](Self::confirm).
     ///
     /// # Errors
     /// Why it has none.
-    pub fn accept(&mut self, incoming: Incoming, from: &From) -> Result<Accepted, Refusal> {
+    pub fn accept(&mut self, incoming: Incoming, from: &From) -> Result<Accepted, CallRefusal> {
         let id = incoming.session;
         if let Some(slot) = self.slots.get_mut(&id) {
             return slot.accept(incoming, from);
         }
-        let Kept::Known(opening) = &incoming.statement else {
-            return Err(Refusal::UnknownSession { session: id });
+        // A statement of an unknown kind opens nothing: nobody here knows what it says.
+        let AnyStatement::Known(opening) = &incoming.statement else {
+            return Err(CallRefusal::UnknownSession { session: id });
         };
         if !matches!(opening.body(), Body::Open(_)) {
-            return Err(Refusal::UnknownSession { session: id });
+            return Err(CallRefusal::UnknownSession { session: id });
         }
         if self.slots.len() + self.kept_for_others(opening.signer()) >= MAX_SESSIONS {
-            return Err(Refusal::TooManySessions);
+            return Err(CallRefusal::TooManySessions);
         }
         let mut slot = Slot::new(Session::open(Arc::clone(opening), Arc::clone(&self.roster))?);
         let accepted = slot.accept(incoming, from)?;
@@ -73,7 +74,7 @@ impl Sessions {
     ///
     /// # Errors
     /// Why it has none.
-    pub fn restore(&mut self, incoming: Incoming, from: &From) -> Result<(), Refusal> {
+    pub fn restore(&mut self, incoming: Incoming, from: &From) -> Result<(), CallRefusal> {
         if let Accepted::New(entry) = self.accept(incoming, from)? {
             self.confirm(&entry);
         }
@@ -81,16 +82,16 @@ impl Sessions {
     }
 
     /// The entry is on disk.
-    pub fn confirm(&mut self, entry: &Entry) {
+    pub fn confirm(&mut self, entry: &Placed) {
         if let Some(slot) = self.slots.get_mut(&entry.receipt.session) {
             slot.confirm(entry);
         }
     }
 
     /// The slot of a session that is on disk.
-    pub(super) fn slot(&self, session: SessionId) -> Result<&Slot, Refusal> {
+    pub(super) fn slot(&self, session: SessionId) -> Result<&Slot, CallRefusal> {
         let slot = self.slots.get(&session).filter(|slot| slot.durable() > 0);
-        slot.ok_or(Refusal::UnknownSession { session })
+        slot.ok_or(CallRefusal::UnknownSession { session })
     }
 
     pub(super) fn slot_mut(&mut self, session: SessionId) -> Option<&mut Slot> {

@@ -1,4 +1,4 @@
-//! One session as the board keeps it: its transcript, its state, and what everybody has used of it.
+//! One session of the board: its transcript, its state, and how much of its limits each member has used.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -14,20 +14,20 @@ use svdr_protocol::statement::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::incoming::{Incoming, Kept};
-use crate::refusal::Refusal;
+use crate::incoming::{AnyStatement, Incoming};
+use crate::refusal::CallRefusal;
 
 /// A statement with its place in the transcript.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Placed {
     /// What was accepted.
-    pub statement: Kept,
-    /// Where it stands.
+    pub statement: AnyStatement,
+    /// Its place.
     pub receipt: Receipt,
     signed: OnceLock<v1::Envelope>,
 }
 
-impl Entry {
+impl Placed {
     /// The receipt under the coordinator's signature, made when it is first asked for.
     pub fn signed_receipt(&self, key: &SigningKey) -> v1::Envelope {
         self.signed.get_or_init(|| self.receipt.sign(key).to_message()).clone()
@@ -43,13 +43,13 @@ pub enum From {
     Itself,
 }
 
-/// What became of a statement.
+/// Whether a statement was new.
 #[derive(Debug)]
 pub enum Accepted {
-    /// It has a place now; it has to be written.
-    New(Arc<Entry>),
+    /// It has a place now; it must be written.
+    New(Arc<Placed>),
     /// It had a place already.
-    Known(Arc<Entry>),
+    Known(Arc<Placed>),
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ pub(super) struct Slot {
     /// The state, as far as it is on disk.
     pub(super) session: Session,
     /// Entries in order; those from `durable` on are on their way to the disk.
-    entries: Vec<Arc<Entry>>,
+    entries: Vec<Arc<Placed>>,
     durable: u64,
     /// Tells watchers how many entries are on disk.
     pub(super) length: watch::Sender<u64>,
@@ -94,7 +94,8 @@ impl Slot {
     }
 
     /// Gives a statement its place, if it belongs here and nobody has used too much.
-    pub(super) fn accept(&mut self, incoming: Incoming, from: &From) -> Result<Accepted, Refusal> {
+    pub(super) fn accept(&mut self, incoming: Incoming, from: &From) -> Result<Accepted, CallRefusal> {
+        // Agents submit everything to every coordinator, so known statements are common and must cost nothing.
         let digest = incoming.statement.digest();
         if let Some(entry) = self.places.get(&digest).and_then(|&at| self.entries.get(at as usize)) {
             return Ok(Accepted::Known(Arc::clone(entry)));
@@ -103,27 +104,28 @@ impl Slot {
         self.charge(&incoming.statement, from)?;
         let receipt = self.chain.append(digest);
         self.places.insert(digest, receipt.position);
-        let entry = Arc::new(Entry { statement: incoming.statement, receipt, signed: OnceLock::new() });
+        let entry = Arc::new(Placed { statement: incoming.statement, receipt, signed: OnceLock::new() });
         self.entries.push(Arc::clone(&entry));
         Ok(Accepted::New(entry))
     }
 
-    fn belongs(&self, incoming: &Incoming) -> Result<(), Refusal> {
+    fn belongs(&self, incoming: &Incoming) -> Result<(), CallRefusal> {
         match &incoming.statement {
             // The opening itself names no session.
-            Kept::Known(known) if matches!(known.body(), Body::Open(_)) => Ok(()),
-            Kept::Known(known) => Ok(self.session.accepts(known)?),
-            Kept::Unknown(_) if incoming.drill == self.session.drill() => Ok(()),
-            Kept::Unknown(_) => Err(Refusal::UnknownKind {
+            AnyStatement::Known(known) if matches!(known.body(), Body::Open(_)) => Ok(()),
+            AnyStatement::Known(known) => Ok(self.session.accepts(known)?),
+            AnyStatement::Unknown(_) if incoming.drill == self.session.drill() => Ok(()),
+            AnyStatement::Unknown(_) => Err(CallRefusal::UnknownKind {
                 kind: incoming.statement.kind().to_owned(),
                 signer: incoming.statement.signer().clone(),
             }),
         }
     }
 
-    /// Counts a statement against its signer; a foreign coordinator's proposal against whoever brings it.
-    fn charge(&mut self, statement: &Kept, from: &From) -> Result<(), Refusal> {
+    /// Counts a statement against its signer; another coordinator's proposal against the member that forwards it.
+    fn charge(&mut self, statement: &AnyStatement, from: &From) -> Result<(), CallRefusal> {
         let session = self.session.id();
+        // The key of another coordinator is in no roster, so its proposals are limited by who forwards them.
         let foreign = !statement.by_member();
         let payer = match (foreign, from) {
             (false, _) => statement.signer().clone(),
@@ -133,13 +135,13 @@ impl Slot {
         let used = self.used.entry(payer.clone()).or_default();
         let bytes = statement.envelope().payload_len() as u64;
         if foreign && used.foreign_proposals >= MAX_FOREIGN_PROPOSALS_PER_MEMBER {
-            return Err(Refusal::TooManyForeignProposals { client: payer, session });
+            return Err(CallRefusal::TooManyForeignProposals { client: payer, session });
         }
         if used.statements >= MAX_STATEMENTS_PER_MEMBER {
-            return Err(Refusal::TooManyStatements { signer: payer, session });
+            return Err(CallRefusal::TooManyStatements { signer: payer, session });
         }
         if used.bytes + bytes > MAX_BYTES_PER_MEMBER {
-            return Err(Refusal::TooManyBytes { signer: payer, session });
+            return Err(CallRefusal::TooManyBytes { signer: payer, session });
         }
         used.statements += 1;
         used.bytes += bytes;
@@ -148,13 +150,13 @@ impl Slot {
     }
 
     /// The next entry in order is on disk: it counts from now on, and watchers may have it.
-    pub(super) fn confirm(&mut self, entry: &Entry) {
+    pub(super) fn confirm(&mut self, entry: &Placed) {
         debug_assert_eq!(entry.receipt.position, self.durable);
         self.durable = entry.receipt.position + 1;
-        if let Kept::Known(known) = &entry.statement
+        if let AnyStatement::Known(known) = &entry.statement
             && !matches!(known.body(), Body::Open(_))
         {
-            // It was found to belong here when it was accepted, and nothing about that can change.
+            // `accept` found that it belongs here, and that cannot change.
             let _ = self.session.insert(Arc::clone(known));
         }
         self.length.send_replace(self.durable);
@@ -166,9 +168,10 @@ impl Slot {
     }
 
     /// The entries on disk from a position on, at most so many.
-    pub(super) fn page(&self, from: u64, most: usize) -> Vec<Arc<Entry>> {
-        let on_disk = self.entries.get(..self.durable as usize).unwrap_or_default();
-        let start = usize::try_from(from).unwrap_or(usize::MAX).min(on_disk.len());
+    pub(super) fn page(&self, from: u64, most: usize) -> Vec<Arc<Placed>> {
+        // Only entries that are there become durable.
+        let on_disk = &self.entries[..self.durable as usize];
+        let start = usize::try_from(from).unwrap_or(usize::MAX);
         on_disk.iter().skip(start).take(most).cloned().collect()
     }
 

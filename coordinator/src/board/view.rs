@@ -9,7 +9,7 @@ use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{Body, Verified};
 
 use super::slot::Slot;
-use crate::refusal::Refusal;
+use crate::refusal::CallRefusal;
 
 pub(super) fn summary(slot: &Slot) -> v1::SessionSummary {
     let session = &slot.session;
@@ -45,21 +45,21 @@ pub(super) fn whole(slot: &Slot) -> v1::GetSessionResponse {
         members: progress(slot, proposal),
         proposal: proposal.and_then(proposal_summary),
         roster: session.roster().fingerprint().to_string(),
-        head: slot.head().map(|head| head.to_string()).unwrap_or_default(),
+        head: slot.head().map_or(String::new(), |head| head.to_string()),
     }
 }
 
 /// The one completion certificate.
-pub(super) fn certificate(slot: &Slot) -> Result<CompletionCertificate, Refusal> {
+pub(super) fn certificate(slot: &Slot) -> Result<CompletionCertificate, CallRefusal> {
     let (session, id) = (&slot.session, slot.session.id());
     let mut certificates: Vec<_> = session.completion_certificates().collect();
     match (certificates.len(), certificates.pop()) {
         (1, Some(certificate)) => Ok(certificate),
         (0, _) => {
             let needed = session.roster().threshold();
-            Err(Refusal::NotCompleted { session: id, phase: session.phase(), needed })
+            Err(CallRefusal::NotCompleted { session: id, phase: session.phase(), needed })
         }
-        (found, _) => Err(Refusal::SeveralCertificates { session: id, found }),
+        (found, _) => Err(CallRefusal::SeveralCertificates { session: id, found }),
     }
 }
 
@@ -85,7 +85,7 @@ fn progress(slot: &Slot, proposal: Option<&Verified>) -> Vec<v1::MemberProgress>
     let session = &slot.session;
     let round = session.latest_round();
     let signers = |kind: fn(&Session, u32, &Verified) -> BTreeSet<MemberName>| {
-        proposal.map(|proposal| kind(session, round, proposal)).unwrap_or_default()
+        proposal.map_or(BTreeSet::new(), |proposal| kind(session, round, proposal))
     };
     let agreed = signers(|session, round, one| names(session.agreements(round, &one.digest()).into_keys()));
     let rejected = signers(|session, round, one| names(session.rejections(round, &one.digest()).into_keys()));

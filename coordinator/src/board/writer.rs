@@ -1,4 +1,4 @@
-//! The thread that writes the journal: whatever waits is written with one flush.
+//! The thread that writes the journal: all statements that wait are written with one flush.
 //!
 //! While one batch is being flushed, the next gathers in the queue. So the number of flushes adapts to the load:
 //! one a statement when there is one client, one a hundred statements when there are hundreds.
@@ -53,7 +53,7 @@ fn write(
     }
 }
 
-/// The first record and those that wait behind it, as far as they fit into one batch.
+/// Gathers the first record and those that wait after it, up to the size of a batch.
 fn gather(first: Vec<u8>, queue: &mut mpsc::Receiver<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut bytes = first.len();
     let mut batch = vec![first];

@@ -2,8 +2,8 @@
 //!
 //! 1. All waiting records go into one batch, which sled applies as a whole or not at all.
 //! 2. The batch is flushed. On Linux sled's flush writes its pages out but does not make the disk keep them, so
-//!    the file is synchronized once more here.
-//! 3. The mark is written and synchronized. Only now may anybody be told.
+//!    the file is synchronized again here.
+//! 3. The mark is written and synchronized. Only now the records may be acknowledged.
 //!
 //! sled keeps a page that is longer than a quarter of a segment in a file of its own, which it never
 //! synchronizes. Its pages have up to sixteen entries; records are cut into chunks so short that no page becomes
@@ -52,7 +52,7 @@ impl SledJournal {
     /// Opens the journal in `folder`, made if need be, for the roster with that fingerprint.
     ///
     /// # Errors
-    /// Where it cannot be opened, or is of another roster.
+    /// If it cannot be opened, or is of another roster.
     pub fn open(folder: &Path, roster: &Digest) -> Result<SledJournal, JournalError> {
         let file = |path: &Path| {
             let path = path.to_owned();
@@ -128,21 +128,23 @@ impl SledJournal {
         JournalError::Damaged { path: self.folder.clone(), record, what }
     }
 
-    /// Reads and checks everything, up to a torn record at the very end.
+    /// Reads and checks every record, up to an incomplete one at the end.
     fn read(&self, visit: &mut dyn FnMut(Vec<u8>)) -> Result<(Mark, bool), JournalError> {
         let mut end = Mark { records: 0, head: self.first_head };
-        let mut parts = Parts::default();
+        let mut parts = Chunks::default();
         for entry in &self.records {
             let (key, value) = entry.map_err(self.failed("read"))?;
             let (position, chunk) =
-                split_key(&key).ok_or_else(|| self.damaged(end.records, "its key has another length"))?;
+                split_key(&key).ok_or_else(|| self.damaged(end.records, "its key has the wrong length"))?;
             if position != end.records || chunk != parts.chunks {
-                return Err(self.damaged(end.records, "a part of it is missing"));
+                return Err(self.damaged(end.records, "a part of the record is missing"));
             }
             parts.add(&value);
             if let Some((head, record)) = parts.take_whole() {
                 if head != next_head(&end.head, position, &record) {
-                    return Err(self.damaged(position, "it does not follow from the records before it"));
+                    return Err(
+                        self.damaged(position, "the record does not follow from the records before it")
+                    );
                 }
                 end = Mark { records: position + 1, head };
                 self.check_against_mark(&end)?;
@@ -151,15 +153,15 @@ impl SledJournal {
         }
         let torn = parts.chunks > 0;
         if torn && end.records < self.acknowledged.records {
-            return Err(self.damaged(end.records, "its end is missing"));
+            return Err(self.damaged(end.records, "the end of the record is missing"));
         }
         Ok((end, torn))
     }
 
-    /// The chain has to pass through what had been acknowledged.
+    /// The chain must pass through what had been acknowledged.
     fn check_against_mark(&self, end: &Mark) -> Result<(), JournalError> {
         if end.records == self.acknowledged.records && *end != self.acknowledged {
-            return Err(self.damaged(end.records - 1, "another one was acknowledged in its place"));
+            return Err(self.damaged(end.records - 1, "another record was acknowledged in its place"));
         }
         Ok(())
     }
@@ -186,6 +188,7 @@ impl Journal for SledJournal {
             }
             end = Mark { records: end.records + 1, head };
         }
+        // The steps of the module's head.
         guarded(&self.folder, || self.records.apply_batch(batch))?;
         guarded(&self.folder, || around_flush(|| self.store.flush()))?;
         let file = |source| JournalError::File { path: self.folder.clone(), source };
@@ -201,6 +204,7 @@ impl Journal for SledJournal {
             let (path, acknowledged) = (self.folder.clone(), self.acknowledged.records);
             return Err(JournalError::Shortened { path, acknowledged, found: end.records });
         };
+        // It was not acknowledged, and the next record must not be appended to it.
         if torn {
             self.remove_torn(end.records)?;
         }
@@ -211,15 +215,15 @@ impl Journal for SledJournal {
 
 /// The chunks of one record, as they are read.
 #[derive(Default)]
-struct Parts {
+struct Chunks {
     chunks: u16,
     bytes: Vec<u8>,
 }
 
-/// What stands before a record: its head, and its length in four bytes.
+/// Bytes before a record: its head, and its length in four bytes.
 const FRAME_LEN: usize = 32 + 4;
 
-impl Parts {
+impl Chunks {
     fn add(&mut self, value: &[u8]) {
         self.chunks += 1;
         self.bytes.extend_from_slice(value);
@@ -234,7 +238,7 @@ impl Parts {
         }
         let head = Digest::from_slice(head).ok()?;
         let record = record.to_vec();
-        *self = Parts::default();
+        *self = Chunks::default();
         Some((head, record))
     }
 }
@@ -259,7 +263,7 @@ fn split_key(key: &[u8]) -> Option<(u64, u16)> {
     Some((u64::from_be_bytes(*position), u16::from_be_bytes(chunk.try_into().ok()?)))
 }
 
-/// Runs an operation of sled; what it returns and what it panics with become errors.
+/// Runs an operation of sled, and turns its errors and its panics into errors.
 fn guarded<T>(folder: &Path, operation: impl FnOnce() -> sled::Result<T>) -> Result<T, JournalError> {
     unwinding(folder, operation)?.map_err(|source| JournalError::Store {
         path: folder.to_owned(),
@@ -268,7 +272,7 @@ fn guarded<T>(folder: &Path, operation: impl FnOnce() -> sled::Result<T>) -> Res
     })
 }
 
-/// sled asserts in places that what it reads is what it once wrote; on a damaged disk it is not.
+/// In places sled asserts that it reads what it wrote, and panics on a corrupt disk.
 fn unwinding<T>(folder: &Path, operation: impl FnOnce() -> T) -> Result<T, JournalError> {
     panic::catch_unwind(AssertUnwindSafe(operation)).map_err(|payload| JournalError::Unreadable {
         path: folder.to_owned(),

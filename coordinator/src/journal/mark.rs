@@ -1,10 +1,11 @@
 //! The mark: how many records have been acknowledged, in a file of its own.
 //!
-//! A store that finds its end torn after a crash drops it. Whether what it dropped had been acknowledged, it
-//! cannot know; the mark does, since it is written after the store's flush and before the acknowledgement.
-//! It has two slots that are written in turn, so that one always is whole. Two losses at once cannot be
-//! detected here: the end of the store together with the newest slot, or a whole folder put back from a copy.
-//! The receipts that members hold prove those.
+//! A store drops an incomplete end after a crash. It cannot know whether the records that it dropped had been
+//! acknowledged. The mark shows that, because it is written after the store's flush and before the acknowledgement. It
+//! has two slots that are written in turn, so that one is always complete.
+//!
+//! Two losses cannot be detected here: the end of the store together with the newest slot, and a whole folder that was
+//! restored from a copy. The receipts that members keep prove both.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -27,7 +28,7 @@ pub(super) struct Mark {
     pub(super) head: Digest,
 }
 
-/// The file that holds it.
+/// The file of the mark.
 #[derive(Debug)]
 pub(super) struct MarkFile {
     file: File,
@@ -63,7 +64,7 @@ fn encode(mark: &Mark) -> Vec<u8> {
     slot
 }
 
-/// The mark in the slot at `offset`; none where the slot is empty or torn.
+/// Reads the mark in the slot at `offset`; `None` if the slot is empty or incomplete.
 fn read(file: &File, offset: u64) -> io::Result<Option<Mark>> {
     let mut slot = [0; SLOT_LEN];
     match file.read_exact_at(&mut slot, offset) {

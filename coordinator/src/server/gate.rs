@@ -9,7 +9,7 @@ use svdr_proto::tls::KeyBytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clients::{Client, Clients};
-use crate::metrics::{Metrics, Open};
+use crate::metrics::{Metrics, OpenGauge};
 
 /// Lets the clients in, and counts.
 pub(super) struct Gate {
@@ -19,7 +19,7 @@ pub(super) struct Gate {
 
 impl accept::Gate for Gate {
     type Guest = Arc<Client>;
-    type Place = (OwnedSemaphorePermit, Open);
+    type Place = (OwnedSemaphorePermit, OpenGauge);
 
     fn admit(&self, key: &KeyBytes) -> Result<(Arc<Client>, Self::Place), Refused> {
         let client = self.clients.by_key(key).ok_or(Refused::Stranger)?;
@@ -33,7 +33,7 @@ impl accept::Gate for Gate {
 
     fn refused(&self, address: Option<SocketAddr>, reason: Refused, cause: Option<&io::Error>) {
         self.metrics.connection_refused(reason.name());
-        let address = address.map(|address| address.to_string()).unwrap_or_default();
+        let address = address.map_or("unknown".to_owned(), |address| address.to_string());
         match cause {
             Some(error) => tracing::debug!(target: "svdr", %address, %error, "handshake failed"),
             None => tracing::info!(target: "svdr", %address, reason = reason.name(), "connection refused"),

@@ -1,11 +1,12 @@
 //! Many statements on one stream: added in the order in which they come, answered in that order.
 //!
-//! Statements are checked and handed to the board one after the other, so that an opening comes before what belongs to
-//! its session; what becomes of them is waited for side by side, so that many share a flush. All that a caller controls
-//! is bounded as it is for single calls: how often it may ([`Client::turn`]), how many streams it has, and how many
-//! statements ([`MAX_UNANSWERED`]) and bytes ([`MAX_UNANSWERED_BYTES`](crate::limits::MAX_UNANSWERED_BYTES)) wait for
-//! an answer. Where it goes beyond, or does not take its answers, no more is read from it, and HTTP/2 holds it back. A
-//! statement that was read stays accepted, whether or not anybody takes its answer.
+//! Statements are checked and handed to the board one after the other, so that an opening comes before the statements of
+//! its session. The answers are awaited in parallel, so that many statements share a flush.
+//!
+//! Everything that a caller controls is limited as for single calls: its rate ([`Client::turn`]), its streams, and the
+//! statements ([`MAX_UNANSWERED`]) and bytes ([`MAX_UNANSWERED_BYTES`](crate::limits::MAX_UNANSWERED_BYTES)) that wait
+//! for an answer. Beyond a limit, and while it does not read its answers, the server reads no more from it. A statement
+//! that was read stays accepted, whether or not its answer is read.
 
 use std::sync::Arc;
 
@@ -17,11 +18,11 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tonic::Status;
 
 use super::{Service, Streaming};
-use crate::board::{From, Waiting};
+use crate::board::{From, PendingPlace};
 use crate::clients::Client;
 use crate::limits::MAX_UNANSWERED;
-use crate::metrics::Open;
-use crate::refusal::Refusal;
+use crate::metrics::OpenGauge;
+use crate::refusal::CallRefusal;
 
 /// What a call is called in the log.
 const CALL: &str = "SubmitAll";
@@ -31,12 +32,12 @@ struct Lane {
     service: Service,
     client: Arc<Client>,
     _place: OwnedSemaphorePermit,
-    _open: Open,
+    _open: OpenGauge,
 }
 
 /// A statement that the board has.
 struct HandedIn {
-    waiting: Waiting,
+    waiting: PendingPlace,
     /// Its bytes among those that wait.
     _bytes: Option<OwnedSemaphorePermit>,
 }
@@ -46,8 +47,8 @@ pub(super) fn answers(
     service: Service,
     client: Arc<Client>,
     requests: tonic::Streaming<v1::SubmitAllRequest>,
-) -> Result<Streaming<v1::SubmitAllResponse>, Refusal> {
-    let too_many = || Refusal::TooManyStreams { client: client.name.clone() };
+) -> Result<Streaming<v1::SubmitAllResponse>, CallRefusal> {
+    let too_many = || CallRefusal::TooManyStreams { client: client.name.clone() };
     let place = client.stream().ok_or_else(too_many)?;
     let open = service.metrics.stream();
     let stopping = service.stopping.clone();
@@ -67,27 +68,27 @@ pub(super) fn answers(
     Ok(Box::pin(answers.buffered(MAX_UNANSWERED).chain(farewell(at_the_end))))
 }
 
-/// Why the stream ends, where it is not the caller that has ended it.
+/// Why the stream ends, if it is not the caller that has ended it.
 fn farewell(
     stopped: impl Future<Output = ()> + Send,
 ) -> impl Stream<Item = Result<v1::SubmitAllResponse, Status>> + Send {
     use futures_util::FutureExt as _;
-    stream::once(async move { stopped.now_or_never().map(|()| Err(Refusal::Stopping.into())) })
+    stream::once(async move { stopped.now_or_never().map(|()| Err(CallRefusal::Stopping.into())) })
         .filter_map(|end| async { end })
 }
 
 async fn until_stopped(mut stopping: watch::Receiver<bool>) {
-    // Where the sender is gone, the server is stopping as well.
+    // If the sender is gone, the server is stopping as well.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 impl Lane {
     /// Waits for the caller's turn, checks a statement, and hands it to the board.
-    async fn hand_in(&self, request: v1::SubmitAllRequest) -> Result<HandedIn, Refusal> {
+    async fn hand_in(&self, request: v1::SubmitAllRequest) -> Result<HandedIn, CallRefusal> {
         self.client.turn().await;
         let Lane { service, client, .. } = self;
-        let envelope = request.statement.ok_or(Refusal::NoStatement)?;
-        let envelope = Envelope::from_message_in(envelope, &service.roster).map_err(Refusal::Envelope)?;
+        let envelope = request.statement.ok_or(CallRefusal::NoStatement)?;
+        let envelope = Envelope::from_message_in(envelope, &service.roster).map_err(CallRefusal::Envelope)?;
         let bytes = client.unanswered(envelope.payload_len()).await;
         let incoming = service.check(envelope).await?;
         let waiting = service.board.hand_in(incoming, From::Member(client.name.clone())).await?;
@@ -95,7 +96,7 @@ impl Lane {
     }
 
     /// Waits for what becomes of it.
-    async fn answer(&self, handed_in: Result<HandedIn, Refusal>) -> v1::SubmitAllResponse {
+    async fn answer(&self, handed_in: Result<HandedIn, CallRefusal>) -> v1::SubmitAllResponse {
         let accepted = match handed_in {
             Ok(handed_in) => handed_in.waiting.outcome().await,
             Err(refusal) => Err(refusal),

@@ -36,14 +36,15 @@ impl Beforehand {
 pub enum ConfirmError {
     /// There is nobody to ask.
     #[error(
-        "standard input is not a terminal, so nobody can be asked; run this in a terminal, or give --yes after reading what is above"
+        "standard input is not a terminal, so nobody can be asked\n\
+         help: read the text above, then run this in a terminal or give --yes"
     )]
     NobodyToAsk,
     /// The answer was no.
-    #[error("not confirmed, so nothing was signed or sent; run the command again to be asked again")]
+    #[error("not confirmed, so nothing was signed or sent\nhelp: run the command again to be asked again")]
     Declined,
     /// The question cannot be asked, or the answer not be read.
-    #[error("the question cannot be asked on this terminal; give --yes after reading what is above")]
+    #[error("the question cannot be asked on this terminal\nhelp: read the text above, then give --yes")]
     Terminal(#[source] io::Error),
 }
 
@@ -85,7 +86,7 @@ fn ask(questions: &[&str], input: &mut impl BufRead, output: &mut impl Write) ->
     Ok(())
 }
 
-/// `None` where there was no answer that could be understood.
+/// `None` if there was no answer that could be understood.
 fn answer(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> io::Result<Option<bool>> {
     for _ in 0..MAX_TRIES {
         write!(output, "{} [y/N] ", shown(question))?;

@@ -5,7 +5,8 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use svdr_protocol::text::{shown_in_json, shown_in_line};
+use svdr_protocol::failure::text_in_one_line;
+use svdr_protocol::text::shown_in_json;
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
@@ -48,10 +49,11 @@ fn subscriber<W: Write>(
     }
     // Not in the writer, as for JSON: it could not tell our own colours from somebody else's.
     let fields = debug_fn(|line, field, value| {
-        let value = format!("{value:?}");
+        // An error's text may have two parts on two lines.
+        let value = text_in_one_line(&format!("{value:?}"));
         match field.name() {
-            "message" => line.write_str(&shown_in_line(&value)),
-            name => write!(line, "{name}={}", shown_in_line(&value)),
+            "message" => line.write_str(&value),
+            name => write!(line, "{name}={value}"),
         }
     });
     let text = builder.fmt_fields(fields.delimited(" ")).with_target(false).with_writer(sink);
@@ -117,8 +119,9 @@ mod tests {
         let log = logged(LogFormat::Text, HOSTILE);
         let line = log.strip_suffix('\n').unwrap();
         assert_eq!(svdr_protocol::text::hidden_in(line), None, "{line:?}");
-        let shown = r"a\u{1b}[2J\r\n\u{9b}\u{202e}\u{200b}\u{2028}\u{e0041}b";
-        let end = format!("WARN said {shown} peer={shown} text=\"{shown}\" error={shown}");
+        let [shown, quoted] = ["\\r ", "\\r\\n"]
+            .map(|end| format!(r"a\u{{1b}}[2J{end}\u{{9b}}\u{{202e}}\u{{200b}}\u{{2028}}\u{{e0041}}b"));
+        let end = format!("WARN said {shown} peer={shown} text=\"{quoted}\" error={shown}");
         assert!(line.ends_with(&end), "{line}");
     }
 

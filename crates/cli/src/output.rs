@@ -17,13 +17,13 @@ pub enum Output {
     Json,
 }
 
-/// The widest that a table gets where the width of the terminal is not known.
+/// The widest that a table gets if the width of the terminal is not known.
 const DEFAULT_WIDTH: u16 = 120;
 
 /// Prints `text` on stdout, with a line end; white space at the ends of lines, which tables leave, is dropped.
 ///
 /// # Errors
-/// Where stdout cannot be written, a closed pipe aside: a reader that has seen enough is no failure.
+/// If stdout cannot be written, a closed pipe aside: a reader that has seen enough is no failure.
 pub fn print(text: &str) -> io::Result<()> {
     let lines: Vec<&str> = text.trim_end_matches('\n').lines().map(str::trim_end).collect();
     let mut stdout = io::stdout().lock();
@@ -33,10 +33,10 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Prints `document` on stdout as one JSON document, indented where a person is looking.
+/// Prints `document` on stdout as one JSON document, indented if a person is looking.
 ///
 /// # Errors
-/// Where stdout cannot be written, a closed pipe aside.
+/// If stdout cannot be written, a closed pipe aside.
 pub fn print_json(document: &impl Serialize) -> io::Result<()> {
     let text = if io::stdout().is_terminal() {
         serde_json::to_string_pretty(document)
@@ -56,7 +56,7 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
-/// The width to print in, in columns: `COLUMNS` where it is set, else a default.
+/// The width to print in, in columns: `COLUMNS` if it is set, else a default.
 pub fn width() -> u16 {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.filter(|columns| (40..=400).contains(columns)).unwrap_or(DEFAULT_WIDTH)

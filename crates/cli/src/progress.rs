@@ -1,22 +1,22 @@
-//! Progress of long work: bytes, rate and time left, on stderr, where somebody is looking at it.
+//! Progress of long work: bytes, rate and time left, on stderr if it is a terminal.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often a bar moves by itself, so that a stalled transfer shows as stalled and not as a dead program.
+/// How often a bar is redrawn, so that a stalled transfer does not look like a dead program.
 const STEADY_TICK: Duration = Duration::from_millis(200);
 
 const KNOWN: &str = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
 const UNKNOWN: &str = "{spinner} {msg} {bytes} {bytes_per_sec}, {elapsed}";
 
-/// A progress bar that counts bytes; invisible where stderr is not a terminal. Cleared when dropped.
+/// A progress bar that counts bytes; invisible if stderr is not a terminal. Cleared when dropped.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// Starts a bar for `what`, of `total` bytes where that is known.
+    /// Starts a bar for `what`, of `total` bytes if that is known.
     pub fn bytes(what: &str, total: Option<u64>) -> Progress {
         let visible = io::stderr().is_terminal();
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

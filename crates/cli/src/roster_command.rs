@@ -16,14 +16,14 @@ use crate::roster_file::{self, RosterFileError};
 #[derive(Debug, Subcommand)]
 pub enum RosterCommand {
     /// Report every mistake in a roster, or its members, threshold and fingerprint
-    Check(CheckArgs),
+    Check(RosterCheckArgs),
 }
 
 /// Arguments of `roster check`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: roster check roster.toml\n\n\
     Every operator runs this before joining a session; all must read out the same twelve words.")]
-pub struct CheckArgs {
+pub struct RosterCheckArgs {
     /// The roster
     pub roster: PathBuf,
 }
@@ -49,7 +49,7 @@ impl CommandError for RosterCommandError {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct RosterDocument<'a> {
     network: &'a str,
     synchronizer: String,
     threshold: usize,
@@ -88,8 +88,8 @@ pub fn run(command: &RosterCommand, output: Output) -> Result<(), RosterCommandE
     printed.map_err(RosterCommandError::Print)
 }
 
-fn document(roster: &Roster) -> Document<'_> {
-    Document {
+fn document(roster: &Roster) -> RosterDocument<'_> {
+    RosterDocument {
         network: roster.network(),
         synchronizer: roster.synchronizer().to_string(),
         threshold: roster.threshold(),

@@ -11,7 +11,7 @@ use svdr_protocol::roster::{MAX_ROSTER_LEN, Roster, RosterError};
 #[derive(Debug, thiserror::Error)]
 pub enum RosterFileError {
     /// It cannot be read.
-    #[error("the roster {} cannot be read; check --roster and the file's permissions", path.display())]
+    #[error("the roster {} cannot be read\nhelp: check --roster and the file's permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -20,7 +20,10 @@ pub enum RosterFileError {
         source: io::Error,
     },
     /// It is far too large.
-    #[error("the roster {} has {found} bytes, more than any roster needs ({MAX_ROSTER_LEN}); is it the right file?", path.display())]
+    #[error(
+        "the roster {} has {found} bytes; expected at most {MAX_ROSTER_LEN}\nhelp: check that it is the right file",
+        path.display()
+    )]
     TooLong {
         /// The file.
         path: PathBuf,
@@ -28,7 +31,7 @@ pub enum RosterFileError {
         found: u64,
     },
     /// It is not text.
-    #[error("the roster {} is not text in UTF-8; is it the right file?", path.display())]
+    #[error("the roster {} is not text in UTF-8\nhelp: check that it is the right file", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
@@ -37,7 +40,7 @@ pub enum RosterFileError {
         source: std::string::FromUtf8Error,
     },
     /// It has mistakes.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be used", path.display())]
     Mistakes {
         /// The file.
         path: PathBuf,
@@ -60,7 +63,7 @@ impl CommandError for RosterFileError {
 /// Reads and checks the roster at `path`.
 ///
 /// # Errors
-/// Where it cannot be read, or with every mistake in it.
+/// If it cannot be read, or with every mistake in it.
 pub fn read(path: &Path) -> Result<Roster, RosterFileError> {
     let read = |source| RosterFileError::Read { path: path.to_owned(), source };
     let found = fs::metadata(path).map_err(read)?.len();

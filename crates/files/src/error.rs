@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use svdr_protocol::failure::{CommandError, Exit};
 
-/// What was being done when the system said no.
+/// What was being done when the system reported an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum FileStep {
     /// Looking whether the target exists.
     Look,
     /// Creating the temporary file beside it.
@@ -23,30 +23,26 @@ pub enum Step {
     FlushFolder,
 }
 
-impl Step {
-    const fn way_out(self) -> &'static str {
+impl FileStep {
+    const fn help(self) -> &'static str {
         match self {
-            Step::Look | Step::Create => {
-                "check that its folder exists and can be written, or write elsewhere"
-            }
-            Step::Write | Step::Flush => "check the room on the disk and its health, or write elsewhere",
-            Step::Name => "nothing was changed; check that its folder can still be written, and try again",
-            Step::FlushFolder => {
-                "the file is complete, but might not survive a loss of power; run `sync`, and check the disk"
-            }
+            FileStep::Look | FileStep::Create => "check that its folder exists and can be written",
+            FileStep::Write | FileStep::Flush => "check the free space and the health of the disk",
+            FileStep::Name => "check that its folder can still be written, then retry",
+            FileStep::FlushFolder => "run `sync` and check the disk",
         }
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for FileStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Step::Look => "looked at",
-            Step::Create => "created",
-            Step::Write => "written",
-            Step::Flush => "flushed to the disk",
-            Step::Name => "given its name",
-            Step::FlushFolder => "flushed to the disk with its name",
+            FileStep::Look => "could not be read",
+            FileStep::Create => "could not be created",
+            FileStep::Write => "could not be written",
+            FileStep::Flush => "could not be flushed to the disk",
+            FileStep::Name => "could not be given its name, so nothing was changed",
+            FileStep::FlushFolder => "is complete, but its name could not be flushed to the disk",
         })
     }
 }
@@ -55,42 +51,42 @@ impl fmt::Display for Step {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The path ends in a way that no file can be called.
-    #[error("{} does not name a file; add a name after the folder", path.display())]
+    #[error("{} does not name a file\nhelp: add a name after the folder", path.display())]
     NoName {
         /// The path.
         path: PathBuf,
     },
     /// There is a file of this name.
-    #[error("{} exists already; give another name, or --force to replace it", path.display())]
+    #[error("{} already exists\nhelp: give another name, or --force to replace it", path.display())]
     Exists {
         /// The path.
         path: PathBuf,
     },
     /// There is a folder of this name.
-    #[error("{} is a folder; give the name of a file in it", path.display())]
+    #[error("{} is a folder\nhelp: give the name of a file in it", path.display())]
     Folder {
         /// The path.
         path: PathBuf,
     },
     /// There is something else of the name that a folder is to have.
-    #[error("{} is no folder; give the name of a new folder, or remove it first", path.display())]
+    #[error("{} is not a folder\nhelp: give the name of a new folder", path.display())]
     NotAFolder {
         /// The path.
         path: PathBuf,
     },
     /// There is a folder of this name, and it is not one that may be replaced.
     #[error(
-        "{} is a folder that holds other things than one made by this program (a file {mark}, and no folders); give \
-         the name of a new folder, or move it away", path.display()
+        "{} is a folder that this program did not make: expected a file {mark} and no folders in it\n\
+         help: give the name of a new folder", path.display()
     )]
     ForeignFolder {
         /// The path.
         path: PathBuf,
-        /// The file that a folder of ours holds.
+        /// The file that a folder of ours contains.
         mark: &'static str,
     },
     /// There is a symbolic link of this name.
-    #[error("{} is a symbolic link to {}; give the path of the file itself", path.display(), to.display())]
+    #[error("{} is a symbolic link to {}\nhelp: give the path of the file itself", path.display(), to.display())]
     SymbolicLink {
         /// The path.
         path: PathBuf,
@@ -98,25 +94,25 @@ pub enum FileError {
         to: PathBuf,
     },
     /// There is a device, pipe or socket of this name.
-    #[error("{} is a device, pipe or socket, which cannot be written privately; give the name of a file", path.display())]
+    #[error("{} is a device, pipe or socket, so nothing in it could be private\nhelp: give the name of a file", path.display())]
     Special {
         /// The path.
         path: PathBuf,
     },
     /// Another process writes it.
-    #[error("{} is being written by another svdr-agent; wait for that one to end, or stop it", path.display())]
+    #[error("another svdr-agent is writing {}\nhelp: wait until it ends, or stop it", path.display())]
     Busy {
         /// The path.
         path: PathBuf,
     },
-    /// The system said no.
-    #[error("{} could not be {step}; {}", path.display(), step.way_out())]
+    /// The system reported an error.
+    #[error("{} {step}\nhelp: {}", path.display(), step.help())]
     Io {
         /// The target's path.
         path: PathBuf,
         /// What was being done.
-        step: Step,
-        /// What the system said.
+        step: FileStep,
+        /// What the system reported.
         source: io::Error,
     },
 }

@@ -44,8 +44,8 @@ impl Flusher {
         }
     }
 
-    /// Waits for the flush that is under way. The system tells an error of the disk only once, so one that was
-    /// told here must reach the commit.
+    /// Waits for the flush that is under way. The system reports an error of the disk only once, so one that was reported
+    /// here must reach the commit.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let Some((requests, thread)) = self.thread.take() else { return Ok(()) };
         drop(requests);

@@ -7,11 +7,11 @@
 //! 3. Create `.NAME.svdr-PID-RANDOM.tmp` in the parent, exclusively, with mode 0700, and lock it.
 //! 4. Create the files in it, each with mode 0600 before its first byte; flush each once it is complete.
 //! 5. On commit, flush the folder, so that the files' names survive a loss of power.
-//! 6. Look at the target once more, as in 2. Then rename: without replacing anything, or by exchanging the two.
+//! 6. Check the target again, as in 2. Then rename: without replacing anything, or by exchanging the two.
 //! 7. Flush the parent. Remove what was replaced, which has the temporary name now.
 //!
 //! After a stop before 6 there is a temporary folder; after one between 6 and 7 a replaced one under the temporary
-//! name. Both are removed by the next run that writes into the parent. Where the file system can exchange no two
+//! name. Both are removed by the next run that writes into the parent. If the file system can exchange no two
 //! folders, the old one is moved aside first: a stop just there leaves no target and both folders under temporary
 //! names, never a mixture of the two.
 
@@ -25,8 +25,8 @@ use rustix::io::Errno;
 
 use super::flush::Flusher;
 use super::{
-    FileError, MAX_TRIES, PRIVATE, Replace, Step, file_name, flush_folder, lock_temporary, parent_of, stale,
-    temporary_name,
+    FileError, FileStep, MAX_TRIES, PRIVATE, Replace, file_name, flush_folder, lock_temporary, parent_of,
+    stale, temporary_name,
 };
 use crate::crash::around_flush;
 
@@ -39,7 +39,7 @@ pub struct PrivateFolder {
     target: PathBuf,
     parent: PathBuf,
     replace: Replace,
-    /// The file that tells a folder of this kind from any other.
+    /// The file that marks a folder of this kind.
     mark: &'static str,
     /// `None` once it has been moved to its target.
     temporary: Option<PathBuf>,
@@ -48,11 +48,11 @@ pub struct PrivateFolder {
 }
 
 impl PrivateFolder {
-    /// Starts a folder that will be called `path`. Where that exists and may be replaced, it has to be a folder of
-    /// the same kind: one that holds a file called `mark`, and nothing but files.
+    /// Starts a folder that will be called `path`. If that exists and may be replaced, it must be a folder of the same
+    /// kind: one with a file called `mark`, and with nothing but files.
     ///
     /// # Errors
-    /// [`FileError`] where `path` names nothing, exists and may not be replaced, or its parent cannot be written.
+    /// [`FileError`] if `path` names nothing, exists and may not be replaced, or its parent cannot be written.
     pub fn create(
         path: impl AsRef<Path>,
         replace: Replace,
@@ -63,7 +63,7 @@ impl PrivateFolder {
         let parent = parent_of(target);
         check_target(target, replace, mark)?;
         stale::remove_in(&parent);
-        let error = |source| FileError::Io { path: target.to_owned(), step: Step::Create, source };
+        let error = |source| FileError::Io { path: target.to_owned(), step: FileStep::Create, source };
         for _ in 0..MAX_TRIES {
             let random = getrandom::u64().map_err(|source| error(io::Error::other(source)))?;
             let temporary = parent.join(temporary_name(name, std::process::id(), random));
@@ -83,7 +83,7 @@ impl PrivateFolder {
                         opened,
                     });
                 }
-                // Taken for stale by another process, between its creation and its lock.
+                // Another process removed it as stale, between its creation and its lock.
                 Ok(None) => {}
                 Err(source) => {
                     let _ = fs::remove_dir(&temporary);
@@ -115,25 +115,25 @@ impl PrivateFolder {
         });
         match file {
             Ok(file) => Ok(FolderFile { path, flusher: Flusher::new(), file }),
-            Err(source) => Err(FileError::Io { path, step: Step::Create, source }),
+            Err(source) => Err(FileError::Io { path, step: FileStep::Create, source }),
         }
     }
 
-    /// Flushes the folder and gives it its name. Every file in it has to be finished before.
+    /// Flushes the folder and gives it its name. Every file in it must be finished before.
     ///
     /// # Errors
     /// [`FileError`]; the target is then as it was before, unless the step that failed is
-    /// [`Step::FlushFolder`]: then it is complete, but might not survive a loss of power.
+    /// [`FileStep::FlushFolder`]: then it is complete, but might not survive a loss of power.
     pub fn commit(mut self) -> Result<(), FileError> {
         let Some(temporary) = self.temporary.clone() else { return Ok(()) };
-        around_flush(|| flush_folder(&temporary)).map_err(|source| self.error(Step::Flush, source))?;
+        around_flush(|| flush_folder(&temporary)).map_err(|source| self.error(FileStep::Flush, source))?;
         check_target(&self.target, self.replace, self.mark)?;
         let replaced = self.publish(&temporary)?;
         self.temporary = None;
         let flushed = around_flush(|| flush_folder(&self.parent));
-        flushed.map_err(|source| self.error(Step::FlushFolder, source))?;
+        flushed.map_err(|source| self.error(FileStep::FlushFolder, source))?;
         if let Some(replaced) = replaced {
-            // Where this fails, the next run removes it.
+            // If this fails, the next run removes it.
             let _ = remove_flat(&replaced);
         }
         Ok(())
@@ -141,7 +141,7 @@ impl PrivateFolder {
 
     /// Gives the folder its name; returns what it has replaced.
     fn publish(&self, temporary: &Path) -> Result<Option<PathBuf>, FileError> {
-        let fails = |source: io::Error| self.error(Step::Name, source);
+        let fails = |source: io::Error| self.error(FileStep::Name, source);
         let rename = |flags| renameat_with(CWD, temporary, CWD, &self.target, flags);
         match rename(RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(None),
@@ -159,7 +159,7 @@ impl PrivateFolder {
         }
     }
 
-    /// The same where the file system knows only the plain rename, which replaces no folder that holds anything.
+    /// Does the same on a file system that has only the plain rename, which replaces only empty folders.
     fn publish_plainly(&self, temporary: &Path) -> io::Result<Option<PathBuf>> {
         let mut aside = None;
         if self.replace == Replace::Force && self.target.exists() {
@@ -180,7 +180,7 @@ impl PrivateFolder {
         }
     }
 
-    fn error(&self, step: Step, source: io::Error) -> FileError {
+    fn error(&self, step: FileStep, source: io::Error) -> FileError {
         FileError::Io { path: self.target.clone(), step, source }
     }
 }
@@ -188,10 +188,10 @@ impl PrivateFolder {
 impl Drop for PrivateFolder {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // Nobody is left to be told; the next run tries again.
+            // The next run removes it if this fails.
             let _ = remove_flat(temporary);
         }
-        // Locked until here, so that nobody takes it for stale meanwhile.
+        // Locked until here, so that no other process removes it as stale.
         let _ = self.opened.unlock();
     }
 }
@@ -218,10 +218,10 @@ impl FolderFile {
     /// Flushes it to the disk.
     ///
     /// # Errors
-    /// [`FileError`] where the disk says no.
+    /// [`FileError`] if the disk says no.
     pub fn finish(mut self) -> Result<(), FileError> {
         let flushed = around_flush(|| self.flusher.finish().and_then(|()| self.file.sync_all()));
-        flushed.map_err(|source| FileError::Io { path: self.path, step: Step::Flush, source })
+        flushed.map_err(|source| FileError::Io { path: self.path, step: FileStep::Flush, source })
     }
 }
 
@@ -235,7 +235,7 @@ impl Write for FolderFile {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(source) => {
                 let path = self.path.clone();
-                Err(io::Error::new(source.kind(), FileError::Io { path, step: Step::Write, source }))
+                Err(io::Error::new(source.kind(), FileError::Io { path, step: FileStep::Write, source }))
             }
         }
     }
@@ -245,7 +245,7 @@ impl Write for FolderFile {
     }
 }
 
-/// Opens and locks the new folder; `None` where it is not ours any more.
+/// Opens and locks the new folder; `None` if another process has removed it.
 fn opened(temporary: &Path) -> io::Result<Option<File>> {
     // The mode given at creation is cut by the umask.
     let open = || {
@@ -261,14 +261,14 @@ fn opened(temporary: &Path) -> io::Result<Option<File>> {
 
 fn check_target(target: &Path, replace: Replace, mark: &'static str) -> Result<(), FileError> {
     let path = || target.to_owned();
-    let look = |source| FileError::Io { path: target.to_owned(), step: Step::Look, source };
+    let look = |source| FileError::Io { path: target.to_owned(), step: FileStep::Look, source };
     let kind = match fs::symlink_metadata(target) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(look(source)),
     };
     if kind.is_symlink() {
-        return Err(FileError::SymbolicLink { path: path(), to: fs::read_link(target).unwrap_or_default() });
+        return Err(FileError::SymbolicLink { path: path(), to: fs::read_link(target).map_err(look)? });
     }
     if replace == Replace::Never {
         return Err(FileError::Exists { path: path() });
@@ -287,7 +287,7 @@ fn check_target(target: &Path, replace: Replace, mark: &'static str) -> Result<(
     if is_marked { Ok(()) } else { Err(FileError::ForeignFolder { path: path(), mark }) }
 }
 
-/// Removes a folder and the files in it; one that holds anything else stays, without some of its files.
+/// Removes a folder and the files in it. A folder with other things stays, without some of its files.
 fn remove_flat(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         fs::remove_file(entry?.path())?;

@@ -1,4 +1,4 @@
-//! Size and SHA-256 of what can be read, for files that have to be what somebody signed.
+//! Size and SHA-256 of a file, to compare it with what was signed.
 
 use std::io::{self, Read};
 
@@ -8,10 +8,10 @@ use svdr_protocol::digest::Digest;
 /// Bytes read at once.
 const READ_LEN: usize = 256 << 10;
 
-/// Reads `source` to its end, and gives its size in bytes and its digest; `advance` is told the length of each piece.
+/// Reads `source` to its end, and returns its size in bytes and its digest. `advance` gets the length of each piece.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If it cannot be read.
 pub fn size_and_digest(mut source: impl Read, mut advance: impl FnMut(u64)) -> io::Result<(u64, Digest)> {
     let (mut size, mut hash, mut buffer) = (0, Sha256::new(), vec![0; READ_LEN]);
     loop {

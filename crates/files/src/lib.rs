@@ -1,29 +1,29 @@
-//! Files that hold secrets or take long to make: private from the first byte, there complete or not at all.
+//! Files that have secrets or take long to make: private from the first byte, and complete or absent.
 //!
 //! A [`PrivateFile`] is written beside its target and moved there at the end:
 //!
 //! 1. Remove stale temporary files of the folder (`stale.rs`).
 //! 2. Refuse a target that exists, unless it is to be replaced; refuse what is not a regular file.
 //! 3. Create `.NAME.svdr-PID-RANDOM.tmp` in the target's folder, exclusively, with mode 0600.
-//! 4. Lock it. The lock ends with the process, however that ends; so an unlocked one is stale. If the name is
-//!    gone by now, another process took it for stale between 3 and 4: go back to 3.
-//! 5. Write. Beside it, what has been written is flushed to the disk bit by bit (`flush.rs`).
+//! 4. Lock it. The lock ends with the process, however that ends, so an unlocked file is stale. If the name is gone by
+//!    now, another process removed it as stale between 3 and 4: go back to 3.
+//! 5. Write. Another thread flushes what has been written meanwhile (`flush.rs`).
 //! 6. On commit, flush the file. From here its bytes survive a loss of power.
-//! 7. Look at the target once more, as in 2. Then give the file its name: by `rename` where it may replace
-//!    another; where not, by `link`, which fails if the name is taken, and remove the temporary name.
+//! 7. Check the target again, as in 2. Then give the file its name: by `rename` if it may replace another. If not, by
+//!    `link`, which fails if the name is taken; then remove the temporary name.
 //! 8. Flush the folder. From here the name survives a loss of power.
 //!
-//! After a stop before 7 there is a temporary file, and the target is what it was; after a stop between `link`
-//! and the removal, the target is complete and has a second, temporary name. Both are cleared away by step 1 of
-//! the next run in that folder. Dropped without commit, the temporary file is removed.
+//! After a stop before 7 there is a temporary file, and the target is unchanged. After a stop between `link` and the
+//! removal, the target is complete and has a second, temporary name. Step 1 of the next run in that folder removes both.
+//! A file that is dropped without commit is removed.
 //!
-//! Where the file system has no hard links, the name is claimed by creating an empty file exclusively, which
+//! If the file system has no hard links, the name is claimed by creating an empty file exclusively, which
 //! `rename` then replaces: nobody else's file is ever replaced, but a stop just there leaves an empty file, which
 //! the next run refuses to replace without force.
 //!
-//! Targets that are not regular files are refused, also with force: a folder, a device or pipe (`/dev/stdout`,
-//! `/dev/null`: nothing there can be private, or atomic), and a symbolic link, dangling or not: replacing the
-//! link would leave its target as it is, following it would put the file into another folder than the one named.
+//! Targets that are not regular files are refused, also with force. A folder cannot be replaced. A device or pipe
+//! (`/dev/stdout`, `/dev/null`) can be neither private nor atomic. A symbolic link, dangling or not, would either be
+//! replaced itself, or put the file into another folder than the one that was named.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -40,7 +40,7 @@ pub mod hashing;
 mod partial;
 mod stale;
 
-pub use error::{FileError, Step};
+pub use error::{FileError, FileStep};
 use flush::Flusher;
 pub use folder::{FolderFile, PrivateFolder};
 pub use partial::{PartialFile, PartialReader};
@@ -51,7 +51,7 @@ const PRIVATE: u32 = 0o600;
 const SHARED: u32 = 0o644;
 /// Bytes of the target's name in the temporary one: with what is added it stays below the 255 of file systems.
 const MAX_STEM: usize = 160;
-/// Tries to find a name nobody else has or takes for stale. One collision of 64 random bits is unlikely already.
+/// Tries to find a temporary name. One collision of 64 random bits is already unlikely.
 const MAX_TRIES: usize = 16;
 
 /// Whether an existing file may be replaced.
@@ -90,7 +90,7 @@ impl PrivateFile {
     /// Starts a file that will be called `path`.
     ///
     /// # Errors
-    /// [`FileError`] where `path` names no file, exists and may not be replaced, is not a regular file, or its
+    /// [`FileError`] if `path` names no file, exists and may not be replaced, is not a regular file, or its
     /// folder cannot be written.
     pub fn create(path: impl AsRef<Path>, replace: Replace) -> Result<PrivateFile, FileError> {
         let target = path.as_ref();
@@ -119,23 +119,24 @@ impl PrivateFile {
         &self.file
     }
 
-    /// Lets everybody read the file, for one that holds no secret: from now on its mode is 0644.
+    /// Lets everybody read the file, if it has no secret: from now on its mode is 0644.
     ///
     /// # Errors
-    /// [`FileError`] where the system says no.
+    /// [`FileError`] if the system reports an error.
     pub fn share(&self) -> Result<(), FileError> {
         let shared = self.file.set_permissions(fs::Permissions::from_mode(SHARED));
-        shared.map_err(|source| self.error(Step::Create, source))
+        shared.map_err(|source| self.error(FileStep::Create, source))
     }
 
     /// Flushes the file and gives it its name.
     ///
     /// # Errors
     /// [`FileError`]; the target is then as it was before, unless the step that failed is
-    /// [`Step::FlushFolder`]: then it is complete, but might not survive a loss of power.
+    /// [`FileStep::FlushFolder`]: then it is complete, but might not survive a loss of power.
     pub fn commit(mut self) -> Result<(), FileError> {
         let flushed = self.flusher.finish().and_then(|()| self.file.sync_all());
-        flushed.map_err(|source| self.error(Step::Flush, source))?;
+        flushed.map_err(|source| self.error(FileStep::Flush, source))?;
+        // Writing may have taken hours, so the target may have changed.
         check_target(&self.target, self.replace)?;
         if let Some(temporary) = self.temporary.take() {
             let published = self.publish(&temporary);
@@ -144,13 +145,13 @@ impl PrivateFile {
             }
             published?;
         }
-        flush_folder(&self.folder).map_err(|source| self.error(Step::FlushFolder, source))
+        flush_folder(&self.folder).map_err(|source| self.error(FileStep::FlushFolder, source))
     }
 
     fn publish(&self, temporary: &Path) -> Result<(), FileError> {
         let renamed = |temporary| fs::rename(temporary, &self.target);
         if self.replace == Replace::Force {
-            return renamed(temporary).map_err(|source| self.error(Step::Name, source));
+            return renamed(temporary).map_err(|source| self.error(FileStep::Name, source));
         }
         match fs::hard_link(temporary, &self.target) {
             // The target is complete; a temporary name that stays is removed by the next run.
@@ -166,14 +167,14 @@ impl PrivateFile {
                 renamed(temporary).map_err(|source| {
                     // Ours, and empty.
                     let _ = fs::remove_file(&self.target);
-                    self.error(Step::Name, source)
+                    self.error(FileStep::Name, source)
                 })
             }
-            Err(source) => Err(self.error(Step::Name, source)),
+            Err(source) => Err(self.error(FileStep::Name, source)),
         }
     }
 
-    fn error(&self, step: Step, source: io::Error) -> FileError {
+    fn error(&self, step: FileStep, source: io::Error) -> FileError {
         FileError::Io { path: self.target.clone(), step, source }
     }
 }
@@ -187,7 +188,7 @@ impl Write for PrivateFile {
             }
             // Callers try again after this one; it must stay what it is.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => Err(io::Error::new(error.kind(), self.error(Step::Write, error))),
+            Err(error) => Err(io::Error::new(error.kind(), self.error(FileStep::Write, error))),
         }
     }
 
@@ -199,7 +200,7 @@ impl Write for PrivateFile {
 impl Drop for PrivateFile {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // Nobody is left to be told; the next run tries again.
+            // The next run removes it if this fails.
             let _ = fs::remove_file(temporary);
         }
     }
@@ -208,22 +209,22 @@ impl Drop for PrivateFile {
 /// Writes a small private file at once.
 ///
 /// # Errors
-/// As [`PrivateFile::create`] and [`PrivateFile::commit`], and where the bytes cannot be written.
+/// As [`PrivateFile::create`] and [`PrivateFile::commit`], and if the bytes cannot be written.
 pub fn write_private(path: impl AsRef<Path>, bytes: &[u8], replace: Replace) -> Result<(), FileError> {
     let mut file = PrivateFile::create(path, replace)?;
     let written = file.file.write_all(bytes);
-    written.map_err(|source| file.error(Step::Write, source))?;
+    written.map_err(|source| file.error(FileStep::Write, source))?;
     file.commit()
 }
 
 /// The last part of a path that can name a file.
 fn file_name(target: &Path) -> Result<&OsStr, FileError> {
-    // `Path` does not tell `dump/` from `dump`.
+    // To `Path`, `dump/` and `dump` are the same.
     let names_folder = target.as_os_str().as_bytes().ends_with(b"/");
     target.file_name().filter(|_| !names_folder).ok_or_else(|| FileError::NoName { path: target.to_owned() })
 }
 
-/// The folder that a path lies in.
+/// The folder of a path.
 fn parent_of(target: &Path) -> PathBuf {
     match target.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
@@ -236,14 +237,13 @@ fn check_target(target: &Path, replace: Replace) -> Result<(), FileError> {
     let kind = match fs::symlink_metadata(target) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(FileError::Io { path: path(), step: Step::Look, source }),
+        Err(source) => return Err(FileError::Io { path: path(), step: FileStep::Look, source }),
     };
     if kind.is_dir() {
         Err(FileError::Folder { path: path() })
     } else if kind.is_symlink() {
-        // Only for the message; what cannot be read is shown as nothing.
-        let to = fs::read_link(target).unwrap_or_default();
-        Err(FileError::SymbolicLink { path: path(), to })
+        let look = |source| FileError::Io { path: path(), step: FileStep::Look, source };
+        Err(FileError::SymbolicLink { path: path(), to: fs::read_link(target).map_err(look)? })
     } else if !kind.is_file() {
         Err(FileError::Special { path: path() })
     } else if replace == Replace::Never {
@@ -255,7 +255,7 @@ fn check_target(target: &Path, replace: Replace) -> Result<(), FileError> {
 
 /// Steps 3 and 4.
 fn create_temporary(target: &Path, folder: &Path, name: &OsStr) -> Result<(PathBuf, File), FileError> {
-    let error = |source| FileError::Io { path: target.to_owned(), step: Step::Create, source };
+    let error = |source| FileError::Io { path: target.to_owned(), step: FileStep::Create, source };
     for _ in 0..MAX_TRIES {
         let random = getrandom::u64().map_err(|source| error(io::Error::other(source)))?;
         let path = folder.join(temporary_name(name, std::process::id(), random));
@@ -288,9 +288,9 @@ fn lock(file: &File, path: &Path) -> io::Result<bool> {
 fn lock_temporary(file: &File, path: &Path) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => {}
-        // Taken for stale by another process, which is removing it.
+        // Another process is removing it as stale.
         Err(TryLockError::WouldBlock) => return Ok(false),
-        // No locks on this file system: nobody can take it for stale either.
+        // Without locks on this file system, no other process can find it stale either.
         Err(TryLockError::Error(error)) => {
             tracing::debug!(%error, path = %path.display(), "the file system has no locks");
         }
@@ -323,7 +323,7 @@ fn claim(target: &Path) -> Result<(), FileError> {
     let claimed = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(target);
     claimed.map(drop).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => FileError::Exists { path: target.to_owned() },
-        _ => FileError::Io { path: target.to_owned(), step: Step::Name, source },
+        _ => FileError::Io { path: target.to_owned(), step: FileStep::Name, source },
     })
 }
 

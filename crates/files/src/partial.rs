@@ -1,8 +1,8 @@
-//! Files that arrive bit by bit, and outlive the process that writes them: a transfer that breaks goes on where it was.
+//! Files that arrive in parts and outlive the process that writes them: a broken transfer continues where it was.
 //!
-//! A partial file has the name that it is given, mode 0600, and is locked by the one process that writes it. It is never
-//! flushed: after a crash of the process its bytes are all there; after a loss of power some of them may be missing or
-//! wrong. Whoever goes on with it has to check the whole once it is complete, before anything is made of it.
+//! A partial file has the given name and mode 0600, and the one process that writes it locks it. It is never flushed:
+//! after a crash of the process all its bytes are there, but after a loss of power some may be missing or wrong. So the
+//! complete file must be checked before it is used.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
-use super::{FileError, PRIVATE, Replace, Step, check_target, file_name};
+use super::{FileError, FileStep, PRIVATE, Replace, check_target, file_name};
 
 /// A private file that is continued where an earlier process left it.
 #[derive(Debug)]
@@ -32,23 +32,23 @@ pub struct PartialReader {
 }
 
 impl PartialFile {
-    /// Opens the file, or makes it where there is none, and locks it.
+    /// Opens the file, or makes it if there is none, and locks it.
     ///
     /// # Errors
-    /// [`FileError`] where another process has it, it is no regular file, or the system says no.
+    /// [`FileError`] if another process has it, it is not a regular file, or the system reports an error.
     pub fn open(path: impl AsRef<Path>) -> Result<PartialFile, FileError> {
         let path = path.as_ref();
         file_name(path)?;
         check_target(path, Replace::Force)?;
-        let error = |source| FileError::Io { path: path.to_owned(), step: Step::Create, source };
+        let error = |source| FileError::Io { path: path.to_owned(), step: FileStep::Create, source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
-        // Neither following a link nor waiting for a pipe, should it have been exchanged by now.
+        // Neither follows a link nor waits for a pipe, if the file has been exchanged by now.
         let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(error)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FileError::Busy { path: path.to_owned() }),
-            // Without locks two processes would spoil each other's bytes, which the check of the whole finds.
+            // Without locks two processes would overwrite each other's bytes, which the check of the complete file detects.
             Err(TryLockError::Error(error)) => {
                 tracing::debug!(%error, path = %path.display(), "the file system has no locks");
             }
@@ -76,42 +76,42 @@ impl PartialFile {
     /// Reads what is in it, from the start.
     ///
     /// # Errors
-    /// Where the system gives no second descriptor.
+    /// If the system gives no second descriptor.
     pub fn reader(&self) -> Result<PartialReader, FileError> {
-        let file = self.file.try_clone().map_err(|source| self.error(Step::Look, source))?;
+        let file = self.file.try_clone().map_err(|source| self.error(FileStep::Look, source))?;
         Ok(PartialReader { file, at: 0, end: self.len })
     }
 
     /// Begins again, with nothing in it.
     ///
     /// # Errors
-    /// Where it cannot be emptied.
+    /// If it cannot be emptied.
     pub fn restart(&mut self) -> Result<(), FileError> {
-        self.file.set_len(0).map_err(|source| self.error(Step::Write, source))?;
+        self.file.set_len(0).map_err(|source| self.error(FileStep::Write, source))?;
         self.len = 0;
         Ok(())
     }
 
     /// Reserves room on the disk for it to become `len` bytes long: a disk that is too small is noticed before the first
-    /// byte arrives, and writing takes less of the processor. Its length stays what it is. Where the file system cannot do
+    /// byte arrives, and writing takes less of the processor. Its length stays what it is. If the file system cannot do
     /// that, or is interrupted, nothing happens.
     ///
     /// # Errors
-    /// Where there is no room.
+    /// If there is no room.
     pub fn reserve(&mut self, len: u64) -> Result<(), FileError> {
         let Some(more) = len.checked_sub(self.len).filter(|more| *more > 0) else { return Ok(()) };
         match fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.len, more) {
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => Ok(()),
-            Err(errno) => Err(self.error(Step::Write, errno.into())),
+            Err(errno) => Err(self.error(FileStep::Write, errno.into())),
         }
     }
 
     /// Adds bytes at its end.
     ///
     /// # Errors
-    /// Where they cannot be written. Some may be in it then; they are not counted, and written over by the next.
+    /// If they cannot be written. Some may be in the file then; they do not count, and the next append overwrites them.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.file.write_all_at(bytes, self.len).map_err(|source| self.error(Step::Write, source))?;
+        self.file.write_all_at(bytes, self.len).map_err(|source| self.error(FileStep::Write, source))?;
         self.len += bytes.len() as u64;
         Ok(())
     }
@@ -119,12 +119,12 @@ impl PartialFile {
     /// Removes it.
     ///
     /// # Errors
-    /// Where it cannot be removed.
+    /// If it cannot be removed.
     pub fn remove(self) -> Result<(), FileError> {
-        fs::remove_file(&self.path).map_err(|source| self.error(Step::Name, source))
+        fs::remove_file(&self.path).map_err(|source| self.error(FileStep::Name, source))
     }
 
-    fn error(&self, step: Step, source: io::Error) -> FileError {
+    fn error(&self, step: FileStep, source: io::Error) -> FileError {
         FileError::Io { path: self.path.clone(), step, source }
     }
 }
@@ -132,6 +132,7 @@ impl PartialFile {
 impl Read for PartialReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        // `left` is at most the length of the buffer.
         let read = self.file.read_at(&mut buffer[..left], self.at)?;
         self.at += read as u64;
         Ok(read)

@@ -1,4 +1,4 @@
-//! Temporary files and folders of processes that were killed: recognised by their name and by the lock nobody holds.
+//! Temporary files and folders of killed processes, recognized by their name and by a lock that no process holds.
 //!
 //! The lock belongs to the open file, so the system drops it with the process. A living writer's file is locked
 //! from the instant after its creation; a writer that loses that race finds its file gone, and makes another.
@@ -9,15 +9,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Stands between the target's name and the process id.
+/// Between the target's name and the process id.
 pub(super) const MARK: &str = ".svdr-";
 /// Ends the name.
 pub(super) const SUFFIX: &str = ".tmp";
 /// Hexadecimal digits between process id and suffix.
 const RANDOM_DIGITS: usize = 16;
 
-/// Removes stale files from a folder. What cannot be removed is logged: it holds secrets, and somebody should
-/// know; but it is no reason not to write the next file.
+/// Removes stale files from a folder. A file that cannot be removed is only logged: it may have secrets, but the next
+/// file can be written all the same.
 pub(super) fn remove_in(folder: &Path) {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -31,12 +31,12 @@ pub(super) fn remove_in(folder: &Path) {
         let path = entry.path();
         match remove_if_stale(&path) {
             Ok(true) => {
-                tracing::info!(path = %path.display(), "removed what a run that was killed left half-made")
+                tracing::info!(path = %path.display(), "removed a temporary file that a killed run left")
             }
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(%error, path = %path.display(), "a temporary file or folder that may hold secrets stays; remove it by hand");
+                tracing::warn!(%error, path = %path.display(), "a temporary file or folder that may contain secrets cannot be removed\nhelp: remove it by hand");
             }
         }
     }
@@ -47,14 +47,14 @@ fn is_temporary(name: &[u8]) -> bool {
     let Some(inner) = name.strip_prefix(b".").and_then(|name| name.strip_suffix(SUFFIX.as_bytes())) else {
         return false;
     };
-    // The target's own name may hold the mark, so it is looked for from the end.
+    // The target's own name may contain the mark, so it is searched from the end.
     let Some(mark) = inner.windows(MARK.len()).rposition(|window| window == MARK.as_bytes()) else {
         return false;
     };
+    // The mark was found there, so it ends within the name.
     let mut parts = inner[mark + MARK.len()..].split(|&byte| byte == b'-');
-    let (pid, random) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    parts.next().is_none()
-        && !pid.is_empty()
+    let (Some(pid), Some(random), None) = (parts.next(), parts.next(), parts.next()) else { return false };
+    !pid.is_empty()
         && pid.iter().all(u8::is_ascii_digit)
         && random.len() == RANDOM_DIGITS
         && random.iter().all(u8::is_ascii_hexdigit)

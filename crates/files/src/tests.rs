@@ -168,7 +168,7 @@ fn what_is_not_a_regular_file_is_refused_also_with_force() {
         }
         assert!(matches!(error(at("new/")), FileError::NoName { .. }));
         let missing = error(at("missing/a"));
-        assert!(matches!(missing, FileError::Io { step: Step::Create, .. }), "{missing}");
+        assert!(matches!(missing, FileError::Io { step: FileStep::Create, .. }), "{missing}");
     }
     assert_eq!(names(&folder), before);
 }
@@ -216,26 +216,27 @@ fn messages_name_the_file_and_the_way_out() {
         FileError::Folder { path: path() },
         FileError::SymbolicLink { path: path(), to: "b".into() },
         FileError::Special { path: path() },
-        io(Step::Look),
-        io(Step::Create),
-        io(Step::Write),
-        io(Step::Flush),
-        io(Step::Name),
-        io(Step::FlushFolder),
+        io(FileStep::Look),
+        io(FileStep::Create),
+        io(FileStep::Write),
+        io(FileStep::Flush),
+        io(FileStep::Name),
+        io(FileStep::FlushFolder),
     ]
     .map(|error| error.to_string());
     assert_eq!(
         messages.join("\n"),
-        "/dumps/a.json does not name a file; add a name after the folder\n\
-         /dumps/a.json exists already; give another name, or --force to replace it\n\
-         /dumps/a.json is a folder; give the name of a file in it\n\
-         /dumps/a.json is a symbolic link to b; give the path of the file itself\n\
-         /dumps/a.json is a device, pipe or socket, which cannot be written privately; give the name of a file\n\
-         /dumps/a.json could not be looked at; check that its folder exists and can be written, or write elsewhere\n\
-         /dumps/a.json could not be created; check that its folder exists and can be written, or write elsewhere\n\
-         /dumps/a.json could not be written; check the room on the disk and its health, or write elsewhere\n\
-         /dumps/a.json could not be flushed to the disk; check the room on the disk and its health, or write elsewhere\n\
-         /dumps/a.json could not be given its name; nothing was changed; check that its folder can still be written, and try again\n\
-         /dumps/a.json could not be flushed to the disk with its name; the file is complete, but might not survive a loss of power; run `sync`, and check the disk"
+        "/dumps/a.json does not name a file\nhelp: add a name after the folder\n\
+         /dumps/a.json already exists\nhelp: give another name, or --force to replace it\n\
+         /dumps/a.json is a folder\nhelp: give the name of a file in it\n\
+         /dumps/a.json is a symbolic link to b\nhelp: give the path of the file itself\n\
+         /dumps/a.json is a device, pipe or socket, so nothing in it could be private\nhelp: give the name of a file\n\
+         /dumps/a.json could not be read\nhelp: check that its folder exists and can be written\n\
+         /dumps/a.json could not be created\nhelp: check that its folder exists and can be written\n\
+         /dumps/a.json could not be written\nhelp: check the free space and the health of the disk\n\
+         /dumps/a.json could not be flushed to the disk\nhelp: check the free space and the health of the disk\n\
+         /dumps/a.json could not be given its name, so nothing was changed\n\
+         help: check that its folder can still be written, then retry\n\
+         /dumps/a.json is complete, but its name could not be flushed to the disk\nhelp: run `sync` and check the disk"
     );
 }

@@ -1,17 +1,18 @@
-//! Certificates: that enough members agreed, and that enough members' dumps are made.
+//! Certificates: enough members agreed, and enough members attested their dumps.
 //!
-//! Both are types that only the check makes: what needs a certificate takes one as an argument. A certificate
-//! is the statements themselves, so that anybody can check it again with nothing but the roster; its file holds
-//! their envelopes, one a line. It is checked by itself: whether one of its signers equivocated elsewhere is
-//! seen only by who holds the other statement, which is why [`Session`](crate::session::Session) leaves those
-//! out before it makes one.
+//! Both are types that only their check makes, and functions that need a certificate take one as an argument. A
+//! certificate is the statements themselves, so that anybody can check it again with only the roster. Its file has their
+//! envelopes, one a line.
 //!
-//! The statement that opened the session is part of it: it says which completed sessions this one follows, and so
-//! which attestations need no proof to be left behind.
+//! A certificate is checked alone. Only somebody who has a contradicting statement can see that a signer equivocated.
+//! [`Session`](crate::session::Session) does not count equivocators when it makes one.
 //!
-//! A completion certificate includes its agreements: each of its attestations is by a member that agreed, and
-//! says in its agreement which other rounds it may still attest. So two completion certificates with different
-//! timestamps name, by themselves, a member that signed both sides or a release.
+//! The statement that opened the session is part of the certificate. It names the completed sessions that this one
+//! follows, and attestations of those need no proof that their round cannot complete.
+//!
+//! A completion certificate includes its agreements: each of its attestations is by a member that agreed, and that
+//! agreement says which other rounds its signer may still attest. So two completion certificates with different
+//! timestamps identify a member that signed both sides, or a release.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,8 +47,8 @@ pub struct CompletionCertificate {
 pub enum CertificateError {
     /// There is not exactly one proposal, or one opening.
     #[error(
-        "a certificate holds exactly one statement of kind {kind}, but there are {found}; \
-         take the statements of one round, and the one that opened its session"
+        "a certificate has exactly one statement of kind {kind}, but this one has {found}\n\
+         help: take the statements of one round and the one that opened its session"
     )]
     NotOne {
         /// The kind.
@@ -56,17 +57,20 @@ pub enum CertificateError {
         found: usize,
     },
     /// It was made with another roster.
-    #[error("the certificate was made with the roster {found}, but this one is {expected}; use that roster")]
+    #[error(
+        "the certificate was made with the roster {found}, but this roster is {expected}\n\
+         help: do not act on the certificate before all members have compared the roster's fingerprint"
+    )]
     OtherRoster {
         /// This roster's fingerprint.
         expected: Digest,
         /// The certificate's.
         found: Digest,
     },
-    /// An agreement moves on from a session that is no predecessor.
+    /// An agreement moves on from a session that is not a predecessor.
     #[error(
-        "{signer} agreed without proof that {round} cannot complete, as if its session were a predecessor of \
-         this one, which it is not; take the agreement out"
+        "{signer} agreed without proof that {round} cannot complete, and that session is not a predecessor of this \
+         one\nhelp: take that agreement out and check the certificate again"
     )]
     NoPredecessor {
         /// Who.
@@ -76,8 +80,8 @@ pub enum CertificateError {
     },
     /// A statement in it has nothing to do with the proposal.
     #[error(
-        "the {kind} of {signer} ({digest}) does not belong to the certificate of proposal {proposal}; \
-         take it out, and do not use what is left unless it is still enough"
+        "the {kind} of {signer} ({digest}) does not belong to the certificate of proposal {proposal}\n\
+         help: take that statement out and check the certificate again"
     )]
     Foreign {
         /// Its kind.
@@ -89,8 +93,11 @@ pub enum CertificateError {
         /// The proposal's digest.
         proposal: Digest,
     },
-    /// A member stands in it twice.
-    #[error("there are two statements of kind {kind} by {signer}, which count once; take one of them out")]
+    /// A member is in it twice.
+    #[error(
+        "the certificate has two statements of kind {kind} by {signer}, and a member counts once\n\
+         help: check with `svdr-agent verify` on the transcript whether {signer} contradicted itself"
+    )]
     Repeated {
         /// Their kind.
         kind: &'static str,
@@ -99,20 +106,23 @@ pub enum CertificateError {
     },
     /// A member attests what it did not agree to.
     #[error(
-        "{signer} attests the round, but its agreement is not in the certificate; get the whole certificate"
+        "{signer} attests the round, but its agreement is not in the certificate\nhelp: get the whole certificate"
     )]
     NotAgreed {
         /// Who.
         signer: MemberName,
     },
     /// Too few members.
-    #[error("{found} members signed a statement of kind {kind}, but {needed} have to; wait for the others")]
+    #[error(
+        "the certificate is not complete: it has a statement of kind {kind} by {found} of the {needed} members that it \
+         needs\nhelp: do not act on it before all {needed} have signed"
+    )]
     TooFew {
         /// The kind.
         kind: &'static str,
         /// How many did.
         found: usize,
-        /// How many have to.
+        /// How many must.
         needed: usize,
     },
 }
@@ -122,7 +132,7 @@ impl AgreementCertificate {
     /// members.
     ///
     /// # Errors
-    /// [`CertificateError`], at the first thing that does not hold.
+    /// [`CertificateError`], for the first thing that is wrong.
     pub fn check(
         roster: &Roster,
         statements: impl IntoIterator<Item = Arc<Verified>>,
@@ -142,6 +152,7 @@ impl AgreementCertificate {
             return Err(CertificateError::OtherRoster { expected, found });
         }
         let session = SessionId::of_open(&opened.digest());
+        // Only this ties the proposal to the session.
         belongs_to(&opened, &proposal, &proposal, true)?;
         let mut agreements = BTreeMap::new();
         for one in others {
@@ -215,7 +226,7 @@ impl CompletionCertificate {
     /// members that agreed.
     ///
     /// # Errors
-    /// [`CertificateError`], at the first thing that does not hold.
+    /// [`CertificateError`], for the first thing that is wrong.
     pub fn check(
         roster: &Roster,
         statements: impl IntoIterator<Item = Arc<Verified>>,
@@ -235,6 +246,7 @@ impl CompletionCertificate {
                 _ => false,
             };
             belongs_to(&agreement.opened, &agreement.proposal, &one, fits)?;
+            // Only an agreement says which other rounds its signer may still attest.
             if !agreement.agreements.contains_key(one.signer()) {
                 return Err(CertificateError::NotAgreed { signer: one.signer().clone() });
             }
@@ -270,7 +282,7 @@ impl CompletionCertificate {
     }
 }
 
-/// The first round that an agreement moves on from without proof, and whose session is no predecessor.
+/// The first round that an agreement moves on from without proof, and whose session is not a predecessor.
 pub(crate) fn unfollowed(agreement: &Agreement, predecessors: &BTreeSet<SessionId>) -> Option<RoundOf> {
     let mut without_proof = agreement.attested.iter().filter(|(_, proof)| proof.is_empty());
     without_proof.find(|(round, _)| !predecessors.contains(&round.session)).map(|(round, _)| *round)

@@ -40,7 +40,7 @@ impl Graph {
 
     /// The graph in which vertex `i` is connected to those of row `i`, which the caller makes symmetric and
     /// without loops. Rows that are not given are empty.
-    pub fn from_rows(rows: impl IntoIterator<Item = VertexSet>) -> Graph {
+    pub(crate) fn from_rows(rows: impl IntoIterator<Item = VertexSet>) -> Graph {
         let mut graph = Graph::new();
         for (neighbours, row) in graph.neighbours.iter_mut().zip(rows) {
             *neighbours = row;
@@ -48,7 +48,7 @@ impl Graph {
         graph
     }
 
-    /// Adds the edge between `a` and `b`. Nothing happens where they are equal, or one is not below
+    /// Adds the edge between `a` and `b`. Nothing happens if they are equal, or one is not below
     /// [`MAX_VERTICES`].
     pub fn connect(&mut self, a: usize, b: usize) {
         if a != b && a < MAX_VERTICES && b < MAX_VERTICES {
@@ -57,14 +57,14 @@ impl Graph {
         }
     }
 
-    /// The vertices connected to `vertex`.
+    /// The vertices connected to `vertex`, which is below [`MAX_VERTICES`].
     pub fn neighbours(&self, vertex: usize) -> VertexSet {
-        self.neighbours.get(vertex).copied().unwrap_or_default()
+        self.neighbours[vertex]
     }
 
     /// Whether every edge of `self` is one of `other` too; then no clique of `self` is larger than all of
     /// `other`'s.
-    pub fn is_part_of(&self, other: &Graph) -> bool {
+    pub(crate) fn is_part_of(&self, other: &Graph) -> bool {
         self.neighbours.iter().zip(&other.neighbours).all(|(own, others)| own.minus(*others).is_empty())
     }
 
@@ -82,11 +82,11 @@ impl Graph {
         }
     }
 
-    /// The maximum clique among `vertices`, where it has at least `size` of them; of several the first in order,
+    /// The maximum clique among `vertices`, if it has at least `size` of them; of several the first in order,
     /// compared as sorted lists.
     ///
     /// # Errors
-    /// [`Exhausted`] where `budget` does not suffice; which it does or not on every machine alike.
+    /// [`Exhausted`] if `budget` does not suffice; which it does or not on every machine alike.
     pub fn maximum_clique(
         &self,
         vertices: VertexSet,

@@ -34,10 +34,10 @@ impl Digest {
         Digest(bytes)
     }
 
-    /// A digest as it stands in a message.
+    /// Reads a digest in a message.
     ///
     /// # Errors
-    /// Where there are not exactly 32 bytes.
+    /// If there are not exactly 32 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Digest, DigestError> {
         bytes.try_into().map(Digest).map_err(|_| DigestError { found: format!("{} bytes", bytes.len()) })
     }

@@ -1,10 +1,9 @@
 //! DSSE v1 envelopes: how a signed statement travels, and the only place where a signature is checked.
 //!
 //! The signature covers the payload's bytes and its type in the pre-authentication encoding
-//! (<https://github.com/secure-systems-lab/dsse/blob/master/protocol.md>), so the bytes received are what is
-//! verified, and only then are they decoded; nothing is serialized again to be checked. An envelope carries
-//! exactly one signature. `keyid` is the signer's public key and no more than a hint: it chooses the key that
-//! the signature is verified with, and a wrong one fails there.
+//! (<https://github.com/secure-systems-lab/dsse/blob/master/protocol.md>). The received bytes are verified, and only
+//! then decoded; nothing is serialized again to be checked. An envelope has exactly one signature. `keyid` is the
+//! signer's public key, and only a hint: it chooses the key that verifies the signature, and a wrong one fails there.
 
 use std::fmt;
 
@@ -43,11 +42,11 @@ pub struct VerifiedPayload<'a> {
     signer: PublicKey,
 }
 
-/// Why something is not an envelope, or its signature does not hold.
+/// Why something is not an envelope, or its signature is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
     /// It is longer than any envelope.
-    #[error("{found} bytes are more than an envelope can have ({limit}); this is not an svdr statement")]
+    #[error("{found} bytes are too long for an svdr statement; expected at most {limit}")]
     TooLong {
         /// Its length.
         found: usize,
@@ -55,12 +54,12 @@ pub enum EnvelopeError {
         limit: usize,
     },
     /// It is not a DSSE envelope in JSON.
-    #[error(
-        "it is not a DSSE envelope in JSON; expected {{\"payloadType\":…,\"payload\":…,\"signatures\":[…]}}"
-    )]
+    #[error("not a DSSE envelope in JSON; expected {{\"payloadType\":…,\"payload\":…,\"signatures\":[…]}}")]
     Json(#[source] serde_json::Error),
     /// A field is not base64.
-    #[error("the field {field:?} of the envelope is not base64; the envelope has been damaged, get it again")]
+    #[error(
+        "the field {field:?} of the envelope is not base64, so the envelope is corrupt\nhelp: get the statement again"
+    )]
     Base64 {
         /// The field.
         field: &'static str,
@@ -77,18 +76,18 @@ pub enum EnvelopeError {
         found: usize,
     },
     /// The signature has the wrong length.
-    #[error("the signature has {found} bytes; an Ed25519 signature has 64")]
+    #[error("the signature has {found} bytes; expected 64, the length of an Ed25519 signature")]
     SignatureLength {
         /// Its length.
         found: usize,
     },
     /// The key id is not a public key.
-    #[error("the key id of the signature is not the signer's public key")]
+    #[error("the key id of the signature is not a public key")]
     KeyId(#[source] PublicKeyError),
     /// The signature is not by that key over these bytes.
     #[error(
-        "the signature by {signer} does not hold: the statement has been altered, or was signed by another key; \
-         do not use it"
+        "the signature by {signer} is invalid: the statement was altered, or another key signed it\n\
+         help: do not use the statement"
     )]
     Signature {
         /// The key it is said to be by, as text.
@@ -123,7 +122,7 @@ impl Envelope {
     /// Reads the JSON form. Fields that are not known are ignored, as DSSE asks.
     ///
     /// # Errors
-    /// Where it is not an envelope; the signature is not looked at.
+    /// If it is not an envelope; the signature is not looked at.
     pub fn from_json(json: &[u8]) -> Result<Envelope, EnvelopeError> {
         if json.len() > MAX_JSON_LEN {
             return Err(EnvelopeError::TooLong { found: json.len(), limit: MAX_JSON_LEN });
@@ -143,13 +142,12 @@ impl Envelope {
     /// Reads the protobuf form.
     ///
     /// # Errors
-    /// Where it is not an envelope; the signature is not looked at.
+    /// If it is not an envelope; the signature is not looked at.
     pub fn from_message(message: v1::Envelope) -> Result<Envelope, EnvelopeError> {
         Envelope::from_message_with(message, |keyid| keyid.parse())
     }
 
-    /// As [`Envelope::from_message`], and the same result; the keys of the roster's members need not be looked at
-    /// again to see that they are keys.
+    /// Does the same as [`Envelope::from_message`], faster: the keys of the roster's members are known to be valid.
     ///
     /// # Errors
     /// As there.
@@ -212,6 +210,7 @@ impl Envelope {
     }
 
     /// The JSON form, on one line, without a line end.
+    #[expect(clippy::expect_used, reason = "an empty text instead would be written to the store or sent")]
     pub fn to_json(&self) -> String {
         let json = Json {
             payload_type: self.payload_type.clone(),
@@ -221,19 +220,18 @@ impl Envelope {
                 sig: STANDARD.encode(self.signature),
             }],
         };
-        // Strings and a list of strings: there is nothing in it that JSON cannot hold.
-        serde_json::to_string(&json).unwrap_or_default()
+        serde_json::to_string(&json).expect("strings and a list of strings are JSON")
     }
 
     /// Checks the signature strictly: malleable ones and keys of small order are refused.
     ///
     /// # Errors
-    /// [`EnvelopeError::Signature`] where it does not hold.
+    /// [`EnvelopeError::Signature`] if it is invalid.
     pub fn verify(&self) -> Result<VerifiedPayload<'_>, EnvelopeError> {
         self.verify_by(&self.signer.verifying_key())
     }
 
-    /// As [`Envelope::verify`], and the same result; the keys of the roster's members are ready for use there.
+    /// Does the same as [`Envelope::verify`], faster: the keys of the roster's members are already decoded.
     ///
     /// # Errors
     /// As there.
@@ -244,7 +242,7 @@ impl Envelope {
         }
     }
 
-    /// With the signer's key, made ready.
+    /// Verifies with the decoded key of the signer.
     fn verify_by(&self, key: &VerifyingKey) -> Result<VerifiedPayload<'_>, EnvelopeError> {
         let message = pre_authentication_encoding(&self.payload_type, &self.payload);
         key.verify_strict(&message, &Signature::from_bytes(&self.signature))
@@ -253,7 +251,7 @@ impl Envelope {
         Ok(VerifiedPayload { payload_type, payload, signer: self.signer })
     }
 
-    /// SHA-256 over the pre-authentication encoding: names the statement, whoever signed it.
+    /// SHA-256 over the pre-authentication encoding, which identifies the statement. The signature is not part of it.
     pub fn digest(&self) -> Digest {
         Digest::of(&pre_authentication_encoding(&self.payload_type, &self.payload))
     }

@@ -1,8 +1,8 @@
 //! Two statements that one signer may not both sign.
 //!
-//! An equivocation needs no witness: the two envelopes prove it, in whatever order they were made or found.
-//! None of these pairs can be made by an agent that follows the voting rules, even if its machine crashes at any
-//! moment, because it writes each vote to its disk before anybody sees it.
+//! An equivocation needs no witness: the two envelopes prove it, whatever the order in which they were made or found.
+//! An agent that follows the voting rules makes none of these pairs, even if its machine crashes at any moment, because
+//! it writes each vote to its disk before anybody sees it.
 //!
 //! * agreements to two proposals of one round;
 //! * two evidences of one session with one sequence number;
@@ -11,7 +11,7 @@
 //! * two attestations of one round that differ in the proposal, the timestamp or the dump;
 //! * agreements in two sessions of one network of which neither follows the other.
 //!
-//! A release is no equivocation: it is the one way to take an attestation back, and is shown as what it is.
+//! A release is not an equivocation: it is the one way to take an attestation back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub enum Contradiction {
     AttestedAndAbandoned {
         /// The round attested.
         round: RoundOf,
-        /// The round whose agreement abandons it; none for an abandonment by itself.
+        /// The round whose agreement abandons it; `None` for an abandonment.
         by: Option<RoundOf>,
     },
     /// Two attestations of one round that differ.
@@ -113,7 +113,7 @@ impl fmt::Display for Equivocation {
     }
 }
 
-/// The contradiction between two statements, where there is one. The order of the two does not matter.
+/// The contradiction between two statements, if there is one. The order of the two does not matter.
 pub fn contradiction(one: &Verified, other: &Verified) -> Option<Contradiction> {
     let comparable = one.by_member()
         && other.by_member()
@@ -128,7 +128,7 @@ pub fn contradiction(one: &Verified, other: &Verified) -> Option<Contradiction> 
     pair(first, second).or_else(|| pair(second, first))
 }
 
-/// Those of the pairs in which `first` and `second` stand as their kinds are named here.
+/// Finds a contradiction in the order in which the kinds are named here.
 fn pair(first: &Verified, second: &Verified) -> Option<Contradiction> {
     if let (Body::Evidence(_), Body::Evidence(_)) = (first.body(), second.body()) {
         let [one, other] = [first.header(), second.header()];
@@ -147,6 +147,7 @@ fn pair(first: &Verified, second: &Verified) -> Option<Contradiction> {
                 return (one.round == two.round && one.proposal != two.proposal)
                     .then_some(Contradiction::TwoProposals { round });
             }
+            // A drill binds only within itself.
             let apart = !first.header().drill && !one.follows(own, also) && !two.follows(other, at);
             apart.then(|| Contradiction::TwoSessions { first: at.min(also), second: at.max(also) })
         }
@@ -179,7 +180,7 @@ fn differ(one: &Attestation, two: &Attestation) -> bool {
 
 /// Every equivocation among `statements`, of any sessions: one proof for each signer and contradiction.
 pub fn find<'a>(statements: impl IntoIterator<Item = &'a Arc<Verified>>) -> Vec<Equivocation> {
-    let mut found = Found::default();
+    let mut found = Contradictions::default();
     for statement in statements {
         found.insert(statement);
     }
@@ -188,7 +189,7 @@ pub fn find<'a>(statements: impl IntoIterator<Item = &'a Arc<Verified>>) -> Vec<
 
 mod found;
 
-pub(crate) use found::Found;
+pub(crate) use found::Contradictions;
 
 #[cfg(test)]
 mod tests;

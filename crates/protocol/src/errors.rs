@@ -3,20 +3,27 @@
 
 use std::error::Error;
 
+use crate::certificate::CertificateError;
 use crate::digest::Digest;
 use crate::dsse::EnvelopeError;
-use crate::evidence::{EvidenceError, RunError};
+use crate::evidence::{EvidenceError, TickRunError};
+use crate::failure::Told;
 use crate::keys::{PublicKey, PublicKeyError};
 use crate::names::{MemberName, NameError, ParticipantId, SynchronizerId};
-use crate::roster::{Mistake, MistakeKind, RosterError};
+use crate::roster::{MistakeKind, RosterError, RosterMistake};
+use crate::statement::{RoundOf, SessionId};
 use crate::time::{Tick, Timestamp, TimestampError};
+use crate::vote::{VoteRefusal, Wait};
 
+/// As the programs print them.
 fn list<'a>(errors: impl IntoIterator<Item = &'a dyn Error>) -> String {
-    let lines = errors.into_iter().map(|error| match error.source() {
-        Some(source) => format!("{error}\n  because: {source}"),
-        None => error.to_string(),
+    let lines = errors.into_iter().map(|error| {
+        let Told { error, because, help } = Told::of(error);
+        let because = because.iter().map(|cause| format!("\n  because: {cause}"));
+        let help = help.iter().map(|help| format!("\nhelp: {help}"));
+        format!("error: {error}{}{}", because.collect::<String>(), help.collect::<String>())
     });
-    lines.collect::<Vec<_>>().join("\n")
+    lines.collect::<Vec<_>>().join("\n\n")
 }
 
 fn member(name: &str) -> MemberName {
@@ -82,11 +89,11 @@ fn evidence() {
             first: at("2026-04-21T23:10:00Z"),
             last: at("2026-04-21T22:10:00Z"),
         },
-        &RunError::Empty,
-        &RunError::Step { count: 2, step: 0 },
-        &RunError::OutOfRange,
-        &RunError::Order { at: Tick(at("2026-04-21T23:10:00Z")) },
-        &RunError::TooMany { limit: 1_000_000 },
+        &TickRunError::Empty,
+        &TickRunError::Step { count: 2, step: 0 },
+        &TickRunError::OutOfRange,
+        &TickRunError::Order { at: Tick(at("2026-04-21T23:10:00Z")) },
+        &TickRunError::TooMany { limit: 1_000_000 },
     ];
     svdr_snapshot::assert_snapshot!("evidence", list(errors));
 }
@@ -113,7 +120,67 @@ fn rosters() {
         MistakeKind::Threshold { found: 2, members: 4, least: 3 },
         MistakeKind::NoConvener,
     ];
-    let mistakes: Vec<Mistake> =
-        kinds.into_iter().zip(1..).map(|(kind, line)| Mistake { line, kind }).collect();
+    let mistakes: Vec<RosterMistake> =
+        kinds.into_iter().zip(1..).map(|(kind, line)| RosterMistake { line, kind }).collect();
     svdr_snapshot::assert_snapshot!("rosters", list([&RosterError { mistakes } as &dyn Error]));
+}
+
+fn round(round: u32) -> RoundOf {
+    RoundOf { session: SessionId::from_bytes([0xab; 16]), round }
+}
+
+#[test]
+fn certificates() {
+    let signer = || member("SV-1");
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    let errors: [&dyn Error; 7] = [
+        &CertificateError::NotOne { kind: "proposal", found: 2 },
+        &CertificateError::OtherRoster { expected: digest("ours"), found: digest("theirs") },
+        &CertificateError::NoPredecessor { signer: signer(), round: round(1) },
+        &CertificateError::Foreign {
+            kind: "attestation",
+            signer: signer(),
+            digest: digest("statement"),
+            proposal: digest("proposal"),
+        },
+        &CertificateError::Repeated { kind: "attestation", signer: signer() },
+        &CertificateError::NotAgreed { signer: signer() },
+        &CertificateError::TooFew { kind: "attestation", found: 2, needed: 3 },
+    ];
+    svdr_snapshot::assert_snapshot!("certificates", list(errors));
+}
+
+#[test]
+fn votes() {
+    let names = |names: &[&str]| names.iter().map(|name| member(name)).collect();
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let errors: [&dyn Error; 21] = [
+        &Wait::Proposal { proposal: digest("proposal") },
+        &Wait::LowerRound { round: 3, latest: 1 },
+        &Wait::Evidence { missing: [digest("evidence")].into() },
+        &Wait::Agreements { round: 1, by: names(&["SV-1"]), needed: 3, open: names(&["SV-2", "SV-3"]) },
+        &Wait::Abandonments { round: round(1), by: names(&["SV-2"]), needed: 2, open: names(&["SV-3"]) },
+        &VoteRefusal::Aborted,
+        &VoteRefusal::Completed { completed: round(1) },
+        &VoteRefusal::CompletedElsewhere { completed: round(1) },
+        &VoteRefusal::AgreedHigher { round: 1, agreed: 2 },
+        &VoteRefusal::Superseded { round: 1, latest: 2 },
+        &VoteRefusal::TooManyRounds,
+        &VoteRefusal::OtherRoster { round: round(1) },
+        &VoteRefusal::NotCovered { round: 1 },
+        &VoteRefusal::Abandoned { round: round(1), by: digest("agreement") },
+        &VoteRefusal::Released { round: 1 },
+        &VoteRefusal::OtherProposal { round: 1, agreed: digest("one"), certified: digest("another") },
+        &VoteRefusal::OtherDump {
+            round: 1,
+            agreed: (at("2026-04-21T23:10:00Z"), 6),
+            made: (at("2026-04-21T22:10:00Z"), 6),
+        },
+        &VoteRefusal::Attested { round: round(1), released: false },
+        &VoteRefusal::Attested { round: round(1), released: true },
+        &VoteRefusal::NotAttested { round: 1 },
+        &VoteRefusal::AgreedAlready { round: 1 },
+    ];
+    svdr_snapshot::assert_snapshot!("votes", list(errors));
 }

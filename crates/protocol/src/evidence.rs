@@ -1,8 +1,8 @@
 //! What a member's participant says about the other members at each tick.
 //!
-//! [`Evidence`] is the meaning; it has two forms on the outside: the JSON document that `evidence` prints
-//! ([`document`]) and the signed statement ([`crate::statement`]). Both are read into it through the same
-//! checks, so that the proposal rule never meets evidence that contradicts the roster.
+//! [`Evidence`] is the meaning. It has two outer forms: the JSON document that `svdr-agent evidence` prints
+//! ([`document`]), and the signed statement ([`crate::statement`]). Both are read through the same checks, so that the
+//! proposal rule never sees evidence that contradicts the roster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +16,9 @@ pub mod document;
 mod ticks;
 
 pub(crate) use ticks::Descending;
-pub use ticks::{Iter as TickIter, RunError, TickRun, Ticks};
+pub use ticks::{Iter as TickIter, TickRun, TickRunError, Ticks};
 
-/// Ticks that one evidence may hold in all: 127 counterparties for five days of one-minute ticks.
+/// Ticks that one evidence may have in all: 127 counterparties for five days of one-minute ticks.
 pub const MAX_TICKS: usize = 1_000_000;
 /// Synchronizers that one evidence may name; a participant is connected to a few.
 pub const MAX_SYNCHRONIZERS: usize = 16;
@@ -37,7 +37,7 @@ pub struct Evidence {
     pub log_span: Option<LogSpan>,
     /// What is said about each other member. A member of whom nothing is said has no entry.
     pub about: BTreeMap<MemberName, Observations>,
-    /// Mismatches that could not be told to belong to anybody.
+    /// Mismatches of unknown counterparties.
     pub unattributed_mismatches: u64,
 }
 
@@ -56,7 +56,7 @@ pub struct LogSpan {
 pub struct Observations {
     /// Ticks at which its commitment was equal.
     pub matches: Ticks,
-    /// Ticks at which it differed. Where a tick stands in both, the mismatch counts.
+    /// Ticks at which it differed. If a tick is in both, the mismatch counts.
     pub mismatches: Ticks,
 }
 
@@ -72,7 +72,8 @@ impl Observations {
 pub enum EvidenceError {
     /// The member is not in the roster.
     #[error(
-        "the evidence is by {member}, who is not a member of the roster; check that both name the same network"
+        "the evidence is by {member}, who is not a member of the roster\n\
+         help: check that the evidence and the roster are of the same network"
     )]
     NotAMember {
         /// The name in the evidence.
@@ -80,7 +81,8 @@ pub enum EvidenceError {
     },
     /// The participant is not the member's.
     #[error(
-        "the evidence of {member} is by participant {found}, but the roster says {expected}; read the right participant's logs"
+        "the evidence of {member} is by participant {found}, but the roster says {expected}\n\
+         help: read the logs of that participant"
     )]
     OtherParticipant {
         /// Whose evidence.
@@ -92,7 +94,8 @@ pub enum EvidenceError {
     },
     /// It comes from a synchronizer that is not the roster's.
     #[error(
-        "the evidence of {member} is about synchronizer {found}, but the roster is about {expected}; run `svdr-agent evidence` again with this roster"
+        "the evidence of {member} is about synchronizer {found}, but the roster is about {expected}\n\
+         help: read the logs again with this roster"
     )]
     OtherSynchronizer {
         /// Whose evidence.
@@ -104,7 +107,8 @@ pub enum EvidenceError {
     },
     /// It says something about somebody unknown.
     #[error(
-        "the evidence of {member} speaks about {counterparty}, who is not a member of the roster; run `svdr-agent evidence` again with this roster"
+        "the evidence of {member} is about {counterparty}, who is not a member of the roster\n\
+         help: read the logs again with this roster"
     )]
     UnknownCounterparty {
         /// Whose evidence.
@@ -113,33 +117,29 @@ pub enum EvidenceError {
         counterparty: MemberName,
     },
     /// It says something about its own member.
-    #[error(
-        "the evidence of {member} speaks about {member} itself, which no participant does; it was not made by `svdr-agent evidence`"
-    )]
+    #[error("the evidence of {member} is about {member} itself; expected other members only")]
     AboutItself {
         /// Whose evidence.
         member: MemberName,
     },
     /// It has two entries for one counterparty.
-    #[error(
-        "the evidence of {member} has two entries about {counterparty}; it was not made by `svdr-agent evidence`"
-    )]
+    #[error("the evidence of {member} has two entries about {counterparty}; expected one")]
     TwiceAbout {
         /// Whose evidence.
         member: MemberName,
         /// The counterparty named twice.
         counterparty: MemberName,
     },
-    /// It holds more ticks than anybody needs.
-    #[error("the evidence of {member} holds more than {MAX_TICKS} ticks; read a shorter window with --since")]
+    /// It has more ticks than anybody needs.
+    #[error(
+        "the evidence of {member} has more than {MAX_TICKS} ticks\nhelp: read a shorter window of the logs with --since"
+    )]
     TooManyTicks {
         /// Whose evidence.
         member: MemberName,
     },
     /// It names more synchronizers than a participant is connected to.
-    #[error(
-        "the evidence of {member} names {found} synchronizers, more than {MAX_SYNCHRONIZERS}; it was not made by `svdr-agent evidence`"
-    )]
+    #[error("the evidence of {member} names {found} synchronizers; expected at most {MAX_SYNCHRONIZERS}")]
     TooManySynchronizers {
         /// Whose evidence.
         member: MemberName,
@@ -147,9 +147,7 @@ pub enum EvidenceError {
         found: usize,
     },
     /// The log span ends before it starts.
-    #[error(
-        "the log span of {member}'s evidence ends at {last}, before it starts at {first}; it was not made by `svdr-agent evidence`"
-    )]
+    #[error("the log span of {member}'s evidence ends at {last}, before it begins at {first}")]
     BackwardSpan {
         /// Whose evidence.
         member: MemberName,
@@ -161,7 +159,7 @@ pub enum EvidenceError {
 }
 
 impl Evidence {
-    /// What is said about `counterparty`, where anything is.
+    /// What is said about `counterparty`, if anything is.
     pub fn about(&self, counterparty: &MemberName) -> Option<&Observations> {
         self.about.get(counterparty)
     }

@@ -1,9 +1,9 @@
-//! What every error of svdr says of itself: how the program ends with it, and what to do about it.
+//! The two parts of every error, and how a program ends with it.
 //!
-//! An error has two parts: what is wrong, and what to do. Both are in its `Display`: the text, then, if there is
-//! something to do, a line that begins with `help: `. So each message is written once, in one place, and neither part
-//! can be lost on the way; [`Told`] takes them apart again for whoever prints them. Causes are given by `source()` and
-//! never repeated in the text of what they caused.
+//! An error says what is wrong and, if there is something to do, what to do. Both are in its `Display`: the text, then a
+//! line that begins with `help: `. So each message is written in one place, and neither part can be lost; [`Told`]
+//! separates them again to print them. Causes are given by `source()`, and never repeated in the text of what they
+//! caused. A message that is only ever a cause has no help.
 //!
 //! The exit codes are those of the manual, the same for both programs.
 
@@ -55,7 +55,7 @@ pub trait CommandError: Error {
     fn exit(&self) -> Exit;
 }
 
-/// An error as it is told: its own text, its causes, and what to do.
+/// An error as a person reads it: its own text, its causes, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// What is wrong.
@@ -106,7 +106,13 @@ pub fn in_one_line(error: &dyn Error) -> String {
     Told::of(error).in_one_line()
 }
 
-/// The text of an error without what to do about it.
+/// The text of one error, without its causes, in one line that is safe to show: `error (help)`.
+pub fn text_in_one_line(text: &str) -> String {
+    let (error, help) = split(text);
+    Told { error, because: Vec::new(), help }.in_one_line()
+}
+
+/// The text of an error, and what to do about it.
 pub fn split(text: &str) -> (String, Option<String>) {
     match text.split_once(HELP) {
         Some((error, help)) => (error.to_owned(), Some(help.to_owned())),
@@ -137,6 +143,8 @@ mod tests {
         assert_eq!(told.because, ["disk on fire"]);
         assert_eq!(told.help.as_deref(), Some("check its permissions"));
         assert_eq!(told.in_one_line(), "a.log cannot be read: disk on fire (check its permissions)");
+        assert_eq!(in_one_line(&error), told.in_one_line());
+        assert_eq!(text_in_one_line("a\u{1b}[2J\nb"), "a\\u{1b}[2J b");
     }
 
     #[test]

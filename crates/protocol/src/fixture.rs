@@ -164,7 +164,7 @@ impl Net {
         digest
     }
 
-    /// Signs in a session, as a drill where it is one.
+    /// Signs in a session, as a drill if it is one.
     pub(crate) fn sign_in(&self, member: usize, session: &Session, body: Body) -> Arc<Verified> {
         let mut statement = self.statement(member, Some(session.id()), body);
         statement.header.drill = session.drill();
@@ -177,7 +177,7 @@ impl Net {
         signed
     }
 
-    /// Agrees as the voting rules say, which they have to.
+    /// Agrees if the voting rules allow it, and panics otherwise.
     pub(crate) fn agree(&self, member: usize, session: &mut Session, proposal: &Digest) -> Arc<Verified> {
         let me = self.name(member);
         let record = Record::new();
@@ -186,7 +186,7 @@ impl Net {
         self.say(member, session, Body::Agreement(agreement))
     }
 
-    /// Attests as the voting rules say, which they have to.
+    /// Attests if the voting rules allow it, and panics otherwise.
     pub(crate) fn attest(&self, member: usize, session: &mut Session, round: u32) -> Arc<Verified> {
         let me = self.name(member);
         let record = Record::new();

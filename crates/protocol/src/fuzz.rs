@@ -1,4 +1,4 @@
-//! Bodies of the fuzz targets: what must hold for any bytes from outside. Not part of the interface.
+//! Bodies of the fuzz targets: what must be true for any bytes from outside. Not part of the interface.
 
 use ed25519_dalek::SigningKey;
 
@@ -9,7 +9,7 @@ use crate::statement::Statement;
 /// A roster, as text: refused with its mistakes, or one with a fingerprint and words to read aloud.
 ///
 /// # Panics
-/// Where a law is broken.
+/// If a law is broken.
 pub fn roster(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match Roster::parse(text) {
@@ -45,7 +45,7 @@ const KINDS: [&str; 12] = [
 /// kind.
 ///
 /// # Panics
-/// Where a law is broken.
+/// If a law is broken.
 pub fn envelope(bytes: &[u8]) {
     if let Ok(envelope) = Envelope::from_json(bytes) {
         let again = Envelope::from_json(envelope.to_json().as_bytes());

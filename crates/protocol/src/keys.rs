@@ -18,8 +18,8 @@ const EXCERPT_LEN: usize = 20;
 
 /// An Ed25519 public key that can verify signatures: a point of the curve, and none of small order.
 ///
-/// Kept as its 32 bytes: the point that verifying needs is six times as large, and keys travel in every error
-/// and statement.
+/// Kept as its 32 bytes: the point that verifying needs is six times as large, and every statement and error has
+/// keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicKey([u8; KEY_LEN]);
 
@@ -35,10 +35,8 @@ pub enum PublicKeyError {
         /// The text as given.
         found: String,
     },
-    /// 32 bytes that are no usable key: not on the curve, or of small order, which would accept forgeries.
-    #[error(
-        "{found:?} has the form of a public key, but no private key belongs to it; ask its owner for it again"
-    )]
+    /// 32 bytes that are not a usable key: not on the curve, or of small order, which would accept forgeries.
+    #[error("{found:?} has the form of a public key, but no private key belongs to it")]
     NotAKey {
         /// The text as given.
         found: String,

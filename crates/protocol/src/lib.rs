@@ -1,7 +1,22 @@
 //! The rules of svdr, as pure functions: no clock, no file, no socket, no randomness.
 //!
-//! Everything that decides something about a recovery lives here, so that the agent, the coordinator and an
-//! auditor run the same code on the same bytes and come to the same answer.
+//! Every decision about a recovery is made here, so that the agents, the coordinators and an auditor run the same code on
+//! the same bytes and get the same answer.
+//!
+//! # The way of a statement
+//!
+//! 1. Sign: [`Statement::sign`](statement::Statement::sign) serializes a statement once, checks that it can be read
+//!    back, and signs these bytes in a DSSE [`Envelope`](dsse::Envelope).
+//! 2. Verify: [`Verified::read`](statement::Verified::read) checks the signature over the received bytes, then decodes
+//!    them and compares them with the [`Roster`](roster::Roster). Nothing else makes a `Verified`.
+//! 3. Accept: [`Session::accepts`](session::Session::accepts) says whether the statement belongs to a session. This
+//!    depends only on the statement, the opening and the roster, so every coordinator accepts the same statements.
+//! 4. Fold: [`Session::insert`](session::Session::insert) adds it to the session's set. Every answer, such as the
+//!    [`Phase`](session::Phase) and the [`certificates`](certificate), is a function of that set, whatever the order.
+//! 5. Decide: [`Voter`](vote::Voter) says what a member may sign next, from the session and its own record.
+//! 6. Audit: [`transcript::verify`] does 2 to 4 again, offline, with [`receipts`](receipt) that prove the order.
+//!
+//! [`proposal`] is the rule that chooses the recovery timestamp from [`evidence`]; [`clique`] is its search.
 
 pub mod certificate;
 pub mod clique;

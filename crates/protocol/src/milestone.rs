@@ -1,7 +1,7 @@
 //! The steps of the runbook that every member goes through, from the stopped node to the verified network.
 //!
-//! A `milestone` statement names its step freely, so that a network may have steps of its own. These are the ones that
-//! every recovery has, and that screens have columns for.
+//! A `milestone` statement names its step freely, so that a network may have steps of its own. These are the steps of
+//! every recovery, for which screens have columns.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub enum Step {
     IdentitiesChecked,
     /// The migration dump is made and attested.
     DumpMade,
-    /// The dump lies where the SV app imports it from.
+    /// The dump is where the SV app imports it from.
     Delivered,
     /// The new synchronizer is deployed.
     SynchronizerDeployed,
@@ -29,7 +29,7 @@ pub enum Step {
 
 /// It is none of the steps.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is no step of the runbook; the steps are {}", Step::names().join(", "))]
+#[error("{found:?} is not a step of the runbook; expected one of {}", Step::names().join(", "))]
 pub struct NoSuchStep {
     /// What was given.
     pub found: String,
@@ -114,7 +114,7 @@ mod tests {
         let error = "deliverd".parse::<Step>().map_err(|error| error.to_string());
         assert_eq!(
             error,
-            Err("\"deliverd\" is no step of the runbook; the steps are stopped, backed-up, identities-checked, \
+            Err("\"deliverd\" is not a step of the runbook; expected one of stopped, backed-up, identities-checked, \
                  dump-made, delivered, synchronizer-deployed, restored, verified"
                 .to_owned())
         );

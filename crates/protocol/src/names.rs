@@ -2,7 +2,7 @@
 //!
 //! Canton prints an identity as `identifier::fingerprint` and cuts the fingerprint in logs to its first
 //! [`SHORT_FINGERPRINT_LEN`] characters and `...`; a fingerprint of that length or less is printed whole. Two
-//! identities whose short forms are equal cannot be told apart in a log, so a roster refuses them.
+//! identities with equal short forms cannot be distinguished in a log, so a roster refuses them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub const SHORT_FINGERPRINT_LEN: usize = 12;
 pub const MAX_IDENTIFIER_LEN: usize = 185;
 /// The longest fingerprint, in characters (Canton's `String68`).
 pub const MAX_FINGERPRINT_LEN: usize = 68;
-/// The longest name of a member or observer, in bytes: it has to fit in a column of a table.
+/// The longest name of a member or observer, in bytes: it must fit in a column of a table.
 pub const MAX_NAME_LEN: usize = 64;
 
 const SEPARATOR: &str = "::";
@@ -32,10 +32,10 @@ const EXCERPT_LEN: usize = 80;
 /// Why a text is not a name, a participant or a synchronizer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// A member's or observer's name is empty, too long, or holds what cannot be shown.
+    /// A member's or observer's name is empty, too long, or has a character that cannot be shown.
     #[error(
-        "{found:?} is not a name; expected 1 to {MAX_NAME_LEN} bytes, without control \
-         or invisible characters and without white space at either end"
+        "{found:?} is not a name; expected 1 to {MAX_NAME_LEN} bytes, without control or invisible characters and \
+         without white space at either end"
     )]
     Name {
         /// The text as given.
@@ -59,7 +59,7 @@ pub enum NameError {
     },
     /// The fingerprint has been shortened, as logs do.
     #[error(
-        "the fingerprint of {found:?} is cut, as logs show it; give it in full: 1220 and 64 hexadecimal digits"
+        "the fingerprint of {found:?} is shortened, as logs show it; expected 1220 and 64 hexadecimal digits"
     )]
     CutFingerprint {
         /// The text as given.
@@ -107,28 +107,28 @@ impl fmt::Debug for MemberName {
 
 /// A participant's full id: `PAR::identifier::fingerprint`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ParticipantId(Identity);
+pub struct ParticipantId(UniqueId);
 
 /// A synchronizer's full logical id: `identifier::fingerprint`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SynchronizerId(Identity);
+pub struct SynchronizerId(UniqueId);
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Identity {
+struct UniqueId {
     identifier: String,
     fingerprint: String,
 }
 
-impl Identity {
-    /// `None` where `text` is not `identifier::fingerprint` with characters and lengths that Canton allows.
-    fn parse(text: &str) -> Option<Identity> {
+impl UniqueId {
+    /// `None` if `text` is not `identifier::fingerprint` with characters and lengths that Canton allows.
+    fn parse(text: &str) -> Option<UniqueId> {
         let (identifier, fingerprint) = text.split_once(SEPARATOR)?;
         let identifier_fits = (1..=MAX_IDENTIFIER_LEN).contains(&identifier.len())
             && identifier.bytes().all(is_identifier_byte);
         let fingerprint_fits = (1..=MAX_FINGERPRINT_LEN).contains(&fingerprint.len())
             && fingerprint.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         (identifier_fits && fingerprint_fits)
-            .then(|| Identity { identifier: identifier.to_owned(), fingerprint: fingerprint.to_owned() })
+            .then(|| UniqueId { identifier: identifier.to_owned(), fingerprint: fingerprint.to_owned() })
     }
 
     fn is_cut(&self) -> bool {
@@ -151,7 +151,7 @@ pub fn is_identifier_byte(byte: u8) -> bool {
 
 impl ParticipantId {
     /// How Canton's logs show this participant: `PAR::identifier::`, the first 12 characters of the
-    /// fingerprint, and `...` where there are more.
+    /// fingerprint, and `...` if there are more.
     pub fn in_logs(&self) -> String {
         let dots = if self.0.fingerprint.len() > SHORT_FINGERPRINT_LEN { "..." } else { "" };
         format!("{PARTICIPANT_PREFIX}{}{dots}", self.0.short())
@@ -165,7 +165,7 @@ impl FromStr for ParticipantId {
         let malformed = || NameError::Participant { found: excerpt(text, EXCERPT_LEN) };
         let rest = text.strip_prefix(PARTICIPANT_PREFIX).ok_or_else(malformed)?;
         let uncut = rest.strip_suffix("...").or_else(|| rest.strip_suffix('…'));
-        let identity = Identity::parse(uncut.unwrap_or(rest)).ok_or_else(malformed)?;
+        let identity = UniqueId::parse(uncut.unwrap_or(rest)).ok_or_else(malformed)?;
         if uncut.is_some() || identity.is_cut() {
             return Err(NameError::CutFingerprint { found: excerpt(text, EXCERPT_LEN) });
         }
@@ -193,7 +193,7 @@ impl FromStr for SynchronizerId {
     fn from_str(text: &str) -> Result<SynchronizerId, NameError> {
         let malformed = || NameError::Synchronizer { found: excerpt(text, EXCERPT_LEN) };
         let uncut = text.strip_suffix("...").or_else(|| text.strip_suffix('…'));
-        let identity = Identity::parse(uncut.unwrap_or(text)).ok_or_else(malformed)?;
+        let identity = UniqueId::parse(uncut.unwrap_or(text)).ok_or_else(malformed)?;
         // Logs never show more than twelve characters, so a shorter fingerprint than that identifies nothing.
         if uncut.is_some() || identity.is_cut() {
             return Err(NameError::CutFingerprint { found: excerpt(text, EXCERPT_LEN) });

@@ -1,7 +1,7 @@
 //! The proposal rule: from everybody's evidence to the point that the network goes back to.
 //!
-//! [`propose`] is pure and deterministic, so that every member computes the same candidates and the same choice
-//! from the same evidence, in whatever order it arrived, and nobody has to believe anybody's proposal.
+//! [`propose`] is pure and deterministic: every member computes the same candidates and the same choice from the same
+//! evidence, whatever the order in which it arrived. So nobody needs to believe anybody's proposal.
 //!
 //! At a tick T with recovery timestamp R = T − margin, two members are connected when both report a match with
 //! each other at T and no mismatch between them would come back: none in (R, T], and none as the last thing that
@@ -13,21 +13,22 @@
 //!
 //! * T runs over the ticks at which a member reports a match with another, neither of them excluded. A tick
 //!   that is only reported as a mismatch connects nobody.
-//! * Two vouched members are connected at every tick, whatever the evidence says. Where those alone reach the
-//!   threshold, a choice may rest on nobody's evidence; [`Warning::VouchedAlone`] says so.
+//! * Two vouched members are connected at every tick, whatever the evidence says. If they alone reach the
+//!   threshold, a choice may follow from nobody's evidence; [`Warning::VouchedAlone`] says so.
 //! * The history lost is counted from the newest match in *anybody's* evidence, an excluded member's too: that
 //!   history existed.
-//! * With a margin of zero, R is T, and a mismatch at T itself stands in the way as the last thing reported.
+//! * With a margin of zero, R is T, and a mismatch at T itself counts as the last thing reported.
 //!
-//! The work is linear in the evidence, and bounded where it is not: all ticks together have [`SEARCH_STEPS`] for
-//! the largest sets, and at most [`MAX_DISTINCT_TICKS`] are looked at. Evidence that needs more is refused, by all
-//! alike, with the names of the members to exclude; that takes many members that conspire, since a pair is only
-//! matched where both say so. The answer is never approximate.
+//! The work is linear in the evidence and has limits: [`SEARCH_STEPS`] for the largest sets of all ticks together, and
+//! [`MAX_DISTINCT_TICKS`]. All members refuse evidence that needs more, with the names of the members to exclude. Such
+//! evidence takes many members that conspire, because a pair only matches if both say so. The answer is never
+//! approximate.
 
 use std::time::Duration;
 
 use crate::clique::{Budget, Exhausted, Graph};
 use crate::evidence::{Evidence, EvidenceError, MAX_TICKS};
+use crate::failure;
 use crate::names::MemberName;
 use crate::roster::Roster;
 use crate::time::{Tick, Timestamp};
@@ -60,13 +61,13 @@ pub const MAX_DISTINCT_TICKS: usize = MAX_TICKS;
 const MIN_COVERAGE: usize = 2;
 /// Graphs that are remembered as having no larger clique; evidence mostly stays the same from tick to tick.
 const REMEMBERED: usize = 16;
-/// Members named where the search is too hard.
+/// Members named if the search is too hard.
 const NAMED: usize = 5;
 
 /// The candidates, and the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// How many members have to be covered for a choice.
+    /// How many members must be covered for a choice.
     pub threshold: usize,
     /// How many members the roster has.
     pub members: usize,
@@ -117,16 +118,16 @@ pub enum ProposalError {
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
     /// One member has two evidences.
-    #[error("there are two evidences of {member}; give only the one that counts")]
+    #[error("there are two evidences of {member}\nhelp: give only the one that counts")]
     TwoEvidences {
         /// Whose.
         member: MemberName,
     },
     /// The largest set of agreeing members cannot be found within [`SEARCH_STEPS`].
     #[error(
-        "the largest set of members that agree at {tick} was not found within {SEARCH_STEPS} steps, because too \
-         many pairs lack matches without any pattern; most are lacked by {}. Exclude one of them, or narrow the \
-         bounds of the recovery timestamp",
+        "the largest set of members that agree at {tick} was not found within {SEARCH_STEPS} steps: too many pairs \
+         lack matches without a pattern, most of them pairs with {}\n\
+         help: exclude one of these members, or narrow the bounds of the recovery timestamp",
         reasons::listed(members)
     )]
     TooHard {
@@ -138,7 +139,8 @@ pub enum ProposalError {
     /// The pairs match at more than [`MAX_DISTINCT_TICKS`] different ticks.
     #[error(
         "the members match each other at more than {MAX_DISTINCT_TICKS} different ticks, which no network has; most \
-         matches are reported by {}. Exclude them, or narrow the bounds of the recovery timestamp",
+         matches are reported by {}\n\
+         help: exclude these members, or narrow the bounds of the recovery timestamp",
         reasons::listed(members)
     )]
     TooManyTicks {
@@ -156,10 +158,10 @@ impl Outcome {
         }
     }
 
-    /// Why this choice, in one sentence.
+    /// Why this choice, in one sentence; without what to do about it, if there is none.
     pub fn reason(&self) -> String {
         match (&self.choice, self.chosen()) {
-            (Choice::NotPossible(shortfall), _) => shortfall.to_string(),
+            (Choice::NotPossible(shortfall), _) => failure::split(&shortfall.to_string()).0,
             (_, chosen) => format!(
                 "newest candidate that {} of {} members mutually committed to",
                 chosen.map_or(0, |chosen| chosen.covered.len()),
@@ -178,6 +180,7 @@ pub fn propose<'a>(
     evidence: impl IntoIterator<Item = &'a Evidence>,
     parameters: &Parameters,
 ) -> Result<Outcome, ProposalError> {
+    // Sorted, so that the result does not depend on the order of arrival.
     let mut evidence: Vec<&Evidence> = evidence.into_iter().collect();
     evidence.sort_by_key(|one| &one.member);
     for one in &evidence {
@@ -189,7 +192,7 @@ pub fn propose<'a>(
     parameters.check(roster, &evidence)?;
 
     let reports = Reports::new(roster, &evidence, parameters);
-    let mut search = Search { reports: &reports, budget: Budget::new(SEARCH_STEPS) };
+    let mut search = BoundedSearch { reports: &reports, budget: Budget::new(SEARCH_STEPS) };
     let newest_matched = reports.newest_matched();
     let mut candidates = Vec::new();
     if let Some(window) = parameters.window() {
@@ -226,12 +229,12 @@ pub fn propose<'a>(
     })
 }
 
-struct Search<'r, 'a> {
+struct BoundedSearch<'r, 'a> {
     reports: &'r Reports<'a>,
     budget: Budget,
 }
 
-impl Search<'_, '_> {
+impl BoundedSearch<'_, '_> {
     /// Calls `found` with each tick in `window`, from the newest, whose coverage is at least `size` and larger
     /// than all found before, and that coverage, until it says that this is enough.
     fn sweep(
@@ -248,6 +251,7 @@ impl Search<'_, '_> {
             let next = sweep.next_larger_than(size.saturating_sub(1));
             let next = next.map_err(|TooManyTicks| self.too_many_ticks())?;
             let Some((tick, graph)) = next else { return Ok(()) };
+            // Evidence seldom changes from tick to tick, and a part of a settled graph has no larger clique.
             if settled.iter().any(|settled| graph.is_part_of(settled)) {
                 continue;
             }

@@ -1,9 +1,9 @@
-//! Receipts: a coordinator's signed word that it has a statement, and where.
+//! Receipts: a coordinator signs that it has a statement, and at which position.
 //!
-//! A coordinator chains the digests of the statements it accepts. The receipt for a statement gives its position
-//! and the chain's head with it, so that whoever keeps receipts can prove that a later transcript of the same
-//! coordinator leaves something out or tells it differently. The chain orders one coordinator's statements; the
-//! state of a session does not depend on the order.
+//! A coordinator chains the digests of the statements that it accepts. The receipt for a statement has its position and
+//! the head of the chain with it. Somebody who keeps receipts can prove that a later transcript of the same coordinator
+//! omits or changes a statement. The chain orders one coordinator's statements; the state of a session does not depend
+//! on that order.
 //!
 //! `head(0) = SHA-256("svdr transcript v1" ‖ session)`, `head(n + 1) = SHA-256(head(n) ‖ digest(n))`, where the
 //! receipt at position n carries `head(n + 1)`.
@@ -24,7 +24,7 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.svdr.v1.receipt+protobuf";
 /// What begins the bytes under the first head, so that they are nobody else's.
 const DOMAIN: &[u8] = b"svdr transcript v1";
 
-/// Where a statement stands in a coordinator's transcript.
+/// The place of a statement in a coordinator's transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The session.
@@ -66,32 +66,30 @@ pub struct Fork {
 /// Why an envelope is not a receipt.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
-    /// The envelope's signature does not hold.
+    /// The envelope's signature is invalid.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     /// It is something else.
-    #[error(
-        "the payload type {found:?} is not that of a receipt ({PAYLOAD_TYPE}); ask the coordinator again"
-    )]
+    #[error("the payload type {found:?} is not a receipt's; expected {PAYLOAD_TYPE}")]
     OtherType {
         /// The type found.
         found: String,
     },
     /// It is another coordinator's.
-    #[error("the receipt is signed by {found}, but the coordinator's key is {expected}; do not rely on it")]
+    #[error(
+        "the receipt is signed by {found}, but the coordinator's key is {expected}\nhelp: do not rely on the receipt"
+    )]
     OtherCoordinator {
         /// The key expected, as text.
         expected: String,
         /// The key that signed, as text.
         found: String,
     },
-    /// The bytes are no receipt.
-    #[error("the receipt cannot be decoded; it was not made by svdr")]
+    /// The bytes are not a receipt.
+    #[error("the receipt cannot be decoded")]
     Decode(#[source] prost::DecodeError),
-    /// A field does not hold what it must.
-    #[error(
-        "the field {field} of the receipt holds {found} bytes, expected {expected}; it was not made by svdr"
-    )]
+    /// A field has the wrong length.
+    #[error("the field {field} of the receipt has {found} bytes; expected {expected}")]
     Field {
         /// The field's name in the schema.
         field: &'static str,
@@ -106,7 +104,7 @@ pub enum ReceiptError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the receipt at position {position} of session {session} does not continue what the coordinator sent before: it \
-     has {found}, expected {expected}; the coordinator withholds or rewrites statements, use another one"
+     has {found}, expected {expected}. The coordinator withholds or rewrites statements\nhelp: use another coordinator"
 )]
 pub struct Broken {
     /// The receipt's session.
@@ -133,10 +131,10 @@ impl Receipt {
 }
 
 impl VerifiedReceipt {
-    /// Verifies and reads a receipt; where `coordinator` is given, it has to be that one's.
+    /// Verifies and reads a receipt. If `coordinator` is given, the receipt must be that coordinator's.
     ///
     /// # Errors
-    /// [`ReceiptError`] where something does not hold.
+    /// [`ReceiptError`] if it is invalid.
     pub fn read(
         envelope: Envelope,
         coordinator: Option<&PublicKey>,
@@ -217,7 +215,7 @@ impl Chain {
         Chain { session, len: 0, head }
     }
 
-    /// Appends a statement, and gives its receipt.
+    /// Appends a statement, and returns its receipt.
     pub fn append(&mut self, statement: Digest) -> Receipt {
         let receipt = self.next(statement);
         (self.len, self.head) = (self.len + 1, receipt.head);
@@ -227,8 +225,9 @@ impl Chain {
     /// Appends a statement that a coordinator gave a receipt for.
     ///
     /// # Errors
-    /// [`Broken`] where the receipt says something else; the chain is unchanged.
+    /// [`Broken`] if the receipt says something else; the chain is unchanged.
     pub fn follow(&mut self, receipt: &Receipt) -> Result<(), Broken> {
+        // Every field follows from the chain, so the whole receipt is compared.
         let expected = self.next(receipt.statement);
         if expected == *receipt {
             (self.len, self.head) = (self.len + 1, receipt.head);

@@ -1,8 +1,8 @@
 //! The roster: who the members are, and the only root of trust.
 //!
-//! Everybody uses the same roster, and shows it by comparing its fingerprint aloud before a session. The
-//! fingerprint is over the meaning, not the text: formatting, comments and the order of members and observers
-//! do not change it, and a threshold that is written out equals the same one left to its default.
+//! All members use the same roster, and compare its fingerprint aloud before a session. The fingerprint is over the
+//! meaning, not the text: formatting, comments and the order of members and observers do not change it, and neither does
+//! a threshold that is equal to the default.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -18,7 +18,7 @@ mod by_key;
 mod parse;
 
 use by_key::ByKey;
-pub use parse::{Mistake, MistakeKind, RosterError};
+pub use parse::{MistakeKind, RosterError, RosterMistake};
 
 /// The fewest members: one alone has nobody to agree with.
 pub const MIN_MEMBERS: usize = 2;
@@ -35,7 +35,7 @@ const FINGERPRINT_DOMAIN: &str = "svdr roster v1";
 /// Bytes of the fingerprint that the spoken form carries: 128 bits leave no room for a second roster.
 const SPOKEN_LEN: usize = 16;
 
-/// A roster in which every member can be told from every other.
+/// A roster in which every member differs from every other.
 #[derive(Clone, Debug)]
 pub struct Roster {
     network: String,
@@ -97,7 +97,7 @@ impl Roster {
         &self.synchronizer
     }
 
-    /// How many members have to agree.
+    /// How many members must agree.
     pub fn threshold(&self) -> usize {
         self.threshold
     }
@@ -127,13 +127,13 @@ impl Roster {
         self.by_key.verifying_key(key)
     }
 
-    /// The member's key that has exactly this text; none where no member's has.
-    pub fn key_by_text(&self, text: &str) -> Option<PublicKey> {
+    /// The member's key that has exactly this text; none if no member's has.
+    pub(crate) fn key_by_text(&self, text: &str) -> Option<PublicKey> {
         self.by_key.by_text(text)
     }
 
-    /// SHA-256 over the roster's meaning: each text with its length in front of it, members and observers in
-    /// the order of their names.
+    /// SHA-256 over the roster's meaning: each text after its length, members and observers in the order of their
+    /// names.
     pub fn fingerprint(&self) -> Digest {
         *self.fingerprint.get_or_init(|| self.compute_fingerprint())
     }
@@ -168,8 +168,9 @@ impl Roster {
     pub fn spoken_fingerprint(&self) -> Vec<&'static str> {
         let fingerprint = self.fingerprint();
         let (entropy, _) = fingerprint.as_bytes().split_at(SPOKEN_LEN);
-        // Sixteen bytes are one of the five lengths that BIP 39 knows, so there is always a mnemonic.
-        bip39::Mnemonic::from_entropy(entropy).map(|mnemonic| mnemonic.words().collect()).unwrap_or_default()
+        #[expect(clippy::expect_used, reason = "no words instead would be compared aloud as equal")]
+        let mnemonic = bip39::Mnemonic::from_entropy(entropy).expect("BIP 39 takes 16 bytes");
+        mnemonic.words().collect()
     }
 }
 

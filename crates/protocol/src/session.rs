@@ -1,21 +1,20 @@
 //! A recovery session: its state is a function of the *set* of its statements.
 //!
-//! Whatever the order in which statements arrive, through whichever coordinators, however often: the same set
-//! gives the same state. That is what lets a coordinator be replaced by an empty one, and transcripts be merged.
-//! [`Session::insert`] only ever adds to sets; every answer is computed from those when it is asked for.
+//! The same set gives the same state, whatever the order in which statements arrive, through which coordinators and how
+//! often. So a coordinator can be replaced by an empty one, and transcripts can be merged. [`Session::insert`] only adds
+//! to sets; every answer is computed from them when it is needed.
 //!
 //! * A statement belongs here if it names this session and agrees with its opening on roster and drill.
-//! * Where a member replaces its evidence, the highest sequence number counts. One that is signed twice with
+//! * If a member replaces its evidence, the highest sequence number counts. One that is signed twice with
 //!   different content counts for nothing, nor does what the member signed before it.
-//! * What an equivocator says counts for nothing in the rounds that its contradiction is about. One thing still
-//!   holds: enough attestations, an equivocator's included, [settle](Session::settled) a round, so that nobody moves
-//!   on from what somebody may have acted on.
-//! * An attestation counts if it is of the proposal that was agreed on and if its signer agreed; not any more
-//!   once it is released.
+//! * What an equivocator says does not count in the rounds of its contradiction, with one exception: enough
+//!   attestations, an equivocator's included, [settle](Session::settled) a round, so that nobody moves on from a round
+//!   that somebody may have acted on.
+//! * An attestation counts if it is of the agreed proposal and its signer agreed, until it is released.
 //! * Rounds follow each other without gaps: a proposal for a round counts once there is one for each before it.
-//! * What no member signed, a coordinator's own proposal, is of the first round and has the session's own parameters.
-//!   Whom to leave out, how much history to lose, and when to give a round up, are a convener's to decide: else any
-//!   member could move the others about with a key that nobody knows.
+//! * A coordinator's own proposal, which no member signed, is of the first round and has the session's own parameters.
+//!   Only a convener decides whom to exclude, how much history to lose, and when to give up a round. Otherwise any member
+//!   could steer the others with a key that nobody knows.
 //! * A completion certificate wins over an abort, whichever came first.
 
 use std::collections::btree_map::Entry;
@@ -23,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::digest::Digest;
-use crate::equivocation::{Contradiction, Equivocation, Found};
+use crate::equivocation::{Contradiction, Contradictions, Equivocation};
 use crate::names::MemberName;
 use crate::roster::Roster;
 use crate::statement::{Body, Open, Proposal, RoundOf, SessionId, Verified};
@@ -37,7 +36,7 @@ mod round;
 pub use certify::Phase;
 pub use received::{Misfit, ReceivedDump};
 pub use recompute::{Difference, NotProposable, Unconfirmed};
-pub use restored::{Mismatch, NotConfirmable, Restoration};
+pub use restored::{NotConfirmable, OpenMismatch, Restoration};
 pub use round::Bounds;
 
 use recompute::Computed;
@@ -58,12 +57,12 @@ pub struct Session {
     readiness: BTreeMap<MemberName, Arc<Verified>>,
     milestones: BTreeMap<(MemberName, String), Arc<Verified>>,
     confirmations: BTreeMap<MemberName, Arc<Verified>>,
-    found: Found,
+    found: Contradictions,
     /// Members whose word counts for nothing in a round.
     void: BTreeSet<(u32, MemberName)>,
-    /// What followed from evidence that was computed from before.
+    /// Results of the rule that were computed before.
     computed: Computed,
-    /// What followed from the confirmations before.
+    /// The restoration that was computed last.
     restored: LastAnswer,
 }
 
@@ -72,7 +71,7 @@ pub struct Session {
 pub enum NotAccepted {
     /// It is another session's, or none's.
     #[error(
-        "the {kind} of {signer} belongs to {}, not to session {expected}; send it there",
+        "the {kind} of {signer} belongs to {}, not to session {expected}",
         found.map_or("no session".to_owned(), |found| format!("session {found}"))
     )]
     OtherSession {
@@ -87,9 +86,9 @@ pub enum NotAccepted {
     },
     /// It is of a rehearsal and the session is not, or the other way round.
     #[error(
-        "the {kind} of {signer} says that session {session} is {}, but it is {}; sign it again for what it is",
-        if *drill { "a drill" } else { "no drill" },
-        if *drill { "no drill" } else { "a drill" }
+        "the {kind} of {signer} says that session {session} is {}, but the session is {}",
+        if *drill { "a drill" } else { "not a drill" },
+        if *drill { "not a drill" } else { "a drill" }
     )]
     Drill {
         /// Its kind.
@@ -103,7 +102,8 @@ pub enum NotAccepted {
     },
     /// It was read with another roster.
     #[error(
-        "the {kind} of {signer} was read with the roster {found}, but the session uses {expected}; use that one"
+        "the {kind} of {signer} was made with the roster {found}, but the session uses {expected}\n\
+         help: compare the two rosters and use the same one everywhere"
     )]
     OtherRoster {
         /// Its kind.
@@ -117,8 +117,8 @@ pub enum NotAccepted {
     },
     /// No convener signed a proposal that is a convener's to make.
     #[error(
-        "the proposal that {signer}, who is no member, signed for round {round} of session {session} is left out: {why}; \
-         a convener proposes it, with `svdr-coordinator session propose`"
+        "the proposal for round {round} of session {session} by {signer}, who is not a member, does not count: {why}\n\
+         help: ask a convener to propose with `svdr-coordinator session propose`"
     )]
     ConvenersToPropose {
         /// The session.
@@ -131,7 +131,7 @@ pub enum NotAccepted {
         why: &'static str,
     },
     /// The session was not opened by any of the statements.
-    #[error("no statement opens the session; get the transcript from its beginning")]
+    #[error("no statement opens the session\nhelp: get the transcript from its beginning")]
     NotOpened,
 }
 
@@ -139,7 +139,7 @@ impl Session {
     /// The session that a statement opens.
     ///
     /// # Errors
-    /// [`NotAccepted`] where it opens none, or was read with another roster.
+    /// [`NotAccepted`] if it opens none, or was read with another roster.
     pub fn open(opened: Arc<Verified>, roster: Arc<Roster>) -> Result<Session, NotAccepted> {
         let Body::Open(opening) = opened.body() else { return Err(NotAccepted::NotOpened) };
         let [expected, found] = [roster.fingerprint(), opened.header().roster];
@@ -159,7 +159,7 @@ impl Session {
             readiness: BTreeMap::new(),
             milestones: BTreeMap::new(),
             confirmations: BTreeMap::new(),
-            found: Found::default(),
+            found: Contradictions::default(),
             void: BTreeSet::new(),
             computed: Computed::default(),
             restored: LastAnswer::default(),
@@ -169,7 +169,7 @@ impl Session {
     /// The session of a set of statements in any order, of which one opens it.
     ///
     /// # Errors
-    /// [`NotAccepted`] where none opens it, or one belongs elsewhere.
+    /// [`NotAccepted`] if none opens it, or one belongs elsewhere.
     pub fn fold(
         roster: Arc<Roster>,
         statements: impl IntoIterator<Item = Arc<Verified>>,
@@ -188,6 +188,7 @@ impl Session {
     /// # Errors
     /// [`NotAccepted`] says why not.
     pub fn accepts(&self, statement: &Verified) -> Result<(), NotAccepted> {
+        // Nothing here may depend on what came before: in any order, all must accept the same statements.
         let (kind, signer) = (statement.body().kind(), || statement.signer().clone());
         let (expected, found) = (self.id, statement.session());
         if found != Some(expected) {
@@ -209,7 +210,7 @@ impl Session {
         }
     }
 
-    /// Whether a coordinator may make this proposal by itself.
+    /// Checks that a coordinator may make this proposal on its own.
     fn within_a_coordinators_right(
         &self,
         statement: &Verified,
@@ -228,14 +229,15 @@ impl Session {
         Err(NotAccepted::ConvenersToPropose { session, signer, round, why })
     }
 
-    /// Adds a statement; false where it was known already.
+    /// Adds a statement; false if it was known already.
     ///
     /// # Errors
-    /// [`NotAccepted`] where it does not belong here; the session is unchanged.
+    /// [`NotAccepted`] if it does not belong here; the session is unchanged.
     pub fn insert(&mut self, statement: Arc<Verified>) -> Result<bool, NotAccepted> {
         self.accepts(&statement)?;
         let Entry::Vacant(vacant) = self.statements.entry(statement.digest()) else { return Ok(false) };
         vacant.insert(Arc::clone(&statement));
+        // A contradiction voids both sides in its rounds, whichever came first.
         for contradiction in self.found.insert(&statement) {
             let here = contradiction.rounds().filter(|round| round.session == self.id);
             self.void.extend(here.map(|round| (round.round, statement.signer().clone())));

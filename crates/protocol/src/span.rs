@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The text is not a duration.
 #[derive(Debug, thiserror::Error)]
-#[error("{text:?} is not a duration; write for example 90s, 15m, 48h or 7d")]
+#[error("{text:?} is not a duration; expected for example 90s, 15m, 48h or 7d")]
 pub struct SpanError {
     text: String,
     #[source]
@@ -14,7 +14,7 @@ pub struct SpanError {
 /// Reads a duration; for use as a clap value parser.
 ///
 /// # Errors
-/// Where it is none.
+/// If it is none.
 pub fn parse(text: &str) -> Result<Duration, SpanError> {
     humantime::parse_duration(text).map_err(|source| SpanError { text: text.to_owned(), source })
 }

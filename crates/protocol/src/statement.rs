@@ -1,17 +1,16 @@
 //! Statements: what a member signs, and how a verified one is read.
 //!
-//! A statement is serialized once, by its signer ([`Statement::sign`]), and read only through
-//! [`Envelope::verify`] and [`Statement::read`], which checks that it was made with this roster, by the member
-//! whose key signed it. [`Verified`] keeps it together with its envelope; nothing else makes one. A kind that
-//! this version does not know is told apart from a malformed one, so that it can be passed on without being
-//! counted.
+//! A statement is serialized once, by its signer ([`Statement::sign`]). It is read only through [`Envelope::verify`] and
+//! [`Statement::read`], which check that it was made with this roster, by the member whose key signed it. [`Verified`]
+//! keeps it together with its envelope; nothing else makes one. A statement of an unknown kind is not a malformed one:
+//! it is forwarded, and not counted.
 //!
-//! * A statement is named by its digest, which covers type and payload and not the signature: signed twice, it
+//! * A statement is identified by its digest, which covers type and payload but not the signature: signed twice, it
 //!   is one statement.
 //! * `open` and `abort` are signed by conveners alone, all other kinds by any member.
 //! * A `proposal` is signed by a convener, or by a coordinator with a key that is in no roster, under a name that
-//!   no member has. That needs no trust: an agent agrees only to what it has computed again, and agreements
-//!   bind the proposal's digest, so that several proposals in one round do no harm.
+//!   no member has. That needs no trust: an agent agrees only to a proposal that it has computed again, and agreements
+//!   name the proposal's digest, so that several proposals in one round do no harm.
 //! * A session's id is made of the digest of the statement that opens it, so that two statements cannot open
 //!   the same session.
 
@@ -96,8 +95,8 @@ pub enum Body {
     Confirmation(Confirmation),
 }
 
-/// A statement that its signature, its signer and its content have been checked for, with the envelope it came
-/// in. [`Verified::read`] is the only way to get one.
+/// A statement whose signature, signer and content have been checked, with its envelope. Only [`Verified::read`] makes
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     statement: Statement,
@@ -118,7 +117,7 @@ trait Content: Sized {
     /// Takes the header out of a decoded message.
     fn take_header(message: &mut Self::Message) -> Option<v1::Header>;
 
-    /// The meaning of a decoded message, where every field holds what it must.
+    /// The meaning of a decoded message, if every field is valid.
     fn from_message(message: Self::Message, fields: &Fields<'_>) -> Result<Self, StatementError>;
 }
 
@@ -126,7 +125,7 @@ trait Content: Sized {
 macro_rules! kinds {
     ($($kind:literal => $body:ident),* $(,)?) => {
         impl Body {
-            /// The kind's name, as it stands in the payload type.
+            /// The kind's name, as in the payload type.
             pub const fn kind(&self) -> &'static str {
                 match self {
                     $(Body::$body(_) => $kind),*
@@ -139,7 +138,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// `None` where the kind is not known. Without a roster, the header's is not compared with any.
+            /// `None` if the kind is not known. Without a roster, the header's is not compared with any.
             fn decode(
                 kind: &str,
                 payload: &[u8],
@@ -194,12 +193,13 @@ impl Statement {
     /// Serializes the statement and signs the bytes.
     ///
     /// # Errors
-    /// Where nobody would accept it: it is too large, or a field does not hold what it must.
+    /// If nobody would accept it: it is too large, or a field is invalid.
     pub fn sign(&self, key: &SigningKey) -> Result<Envelope, StatementError> {
         let payload = self.body.encode(self.header.to_message());
         if payload.len() > MAX_PAYLOAD_LEN {
             return Err(StatementError::TooLarge { found: payload.len() });
         }
+        // A statement that nobody can read would be a promise that only its signer knows.
         if let Some(read_back) =
             Body::decode(self.body.kind(), &payload, &Fields::of(&self.header.signer), None)
         {
@@ -213,9 +213,10 @@ impl Statement {
     /// Verifies the envelope, decodes it, and checks it against the roster.
     ///
     /// # Errors
-    /// Whatever of that does not hold.
+    /// The first of these checks that fails.
     pub fn read(envelope: &Envelope, roster: &Roster) -> Result<Statement, StatementError> {
         let statement = Statement::read_shallow(envelope, roster)?;
+        // Not in `read_shallow`: an agreement within a proof has no proof of its own.
         if let Body::Agreement(agreement) = &statement.body {
             proof::check(agreement, &statement.header, roster)?;
         }
@@ -230,11 +231,13 @@ impl Statement {
             .strip_prefix(TYPE_PREFIX)
             .and_then(|rest| rest.strip_suffix(TYPE_SUFFIX))
             .ok_or_else(|| StatementError::ForeignType { found: verified.payload_type().to_owned() })?;
+        // The signature is valid, so the key says who speaks. The name in the header is compared with it later.
         let member = roster.member_by_key(&verified.signer());
         let stranger = || StatementError::Stranger { key: verified.signer().to_string() };
         let name = match member {
             Some(member) => member.name.clone(),
             None if kind == "proposal" => {
+                // A coordinator's key is in no roster. It must not speak in a member's name.
                 let claimed = Proposal::claimed_signer(verified.payload()).ok_or_else(stranger)?;
                 if let Some(actual) = roster.member(&claimed) {
                     return Err(StatementError::NotTheMember { claimed: actual.name.clone() });
@@ -319,13 +322,13 @@ impl Verified {
         &self.statement.body
     }
 
-    /// The member that signed it; the name that a coordinator gives itself where [`Verified::by_member`] is
+    /// The member that signed it; the name that a coordinator gives itself if [`Verified::by_member`] is
     /// false.
     pub const fn signer(&self) -> &MemberName {
         &self.statement.header.signer
     }
 
-    /// Whether a member signed it. If not, it is a proposal that a coordinator made by itself.
+    /// Whether a member signed it. If not, it is a coordinator's own proposal.
     pub const fn by_member(&self) -> bool {
         self.by_member
     }

@@ -1,8 +1,8 @@
 //! Points in time, as Canton counts them: microseconds since the Unix epoch.
 //!
-//! Everything inside svdr is an integer of microseconds; RFC 3339 text with `Z` exists only where a person or
-//! a JSON document reads it. Text is printed the way Java's `Instant` prints it, because the SV app does: the
-//! fraction only when it is not zero, in groups of three digits.
+//! Inside svdr a time is an integer of microseconds. Only people and JSON documents read RFC 3339 text with `Z`. Text is
+//! printed as Java's `Instant` prints it, because the SV app does: the fraction only if it is not zero, in groups of
+//! three digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,19 +28,21 @@ pub struct Tick(pub Timestamp);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
     /// It does not have the form of an RFC 3339 timestamp in UTC.
-    #[error("{text:?} is not a timestamp; write it in RFC 3339 with Z, for example 2026-04-21T23:10:00Z")]
+    #[error("{text:?} is not a timestamp; expected RFC 3339 with Z, for example 2026-04-21T23:10:00Z")]
     Malformed {
         /// The text as it was given.
         text: String,
     },
-    /// It has the form, but names no day or time that exists, or lies outside the years 1 to 9999.
+    /// It has the form, but there is no such day or time, or it is outside the years 1 to 9999.
     #[error("{text:?} has the form of a timestamp, but there is no such date and time")]
     NoSuchTime {
         /// The text as it was given.
         text: String,
     },
     /// It is finer than a microsecond, which Canton cannot represent.
-    #[error("{text:?} is finer than a microsecond, Canton's own unit; drop the last digits")]
+    #[error(
+        "{text:?} is finer than a microsecond, Canton's own unit; expected at most 6 digits after the point"
+    )]
     TooFine {
         /// The text as it was given.
         text: String,
@@ -75,26 +77,26 @@ impl Timestamp {
     /// [`FromStr`], which refuses what it cannot represent.
     ///
     /// # Errors
-    /// [`TimestampError`] where the text is anything else.
+    /// [`TimestampError`] if the text is anything else.
     pub fn parse_truncating(text: &str) -> Result<Timestamp, TimestampError> {
         parse(text).map(|(at, _)| at)
     }
 
-    /// `self − span`, or `None` where that is before the year 1.
+    /// `self − span`, or `None` if that is before the year 1.
     pub fn checked_sub(self, span: Duration) -> Option<Timestamp> {
         let span = i64::try_from(span.as_micros()).ok()?;
         Timestamp::from_micros(self.0.checked_sub(span)?)
     }
 
-    /// `self + span`, or `None` where that is after the year 9999.
+    /// `self + span`, or `None` if that is after the year 9999.
     pub fn checked_add(self, span: Duration) -> Option<Timestamp> {
         let span = i64::try_from(span.as_micros()).ok()?;
         Timestamp::from_micros(self.0.checked_add(span)?)
     }
 
-    /// Whole seconds from `earlier` to `self`, rounded towards zero; negative where `earlier` is later.
+    /// Whole seconds from `earlier` to `self`, rounded towards zero; negative if `earlier` is later.
     pub fn seconds_since(self, earlier: Timestamp) -> i64 {
-        // Both lie within the years 1 to 9999, so the difference fits.
+        // Both are within the years 1 to 9999, so the difference fits.
         (self.0 - earlier.0) / MICROS_PER_SECOND
     }
 }
@@ -155,8 +157,8 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.0.rem_euclid(MICROS_PER_SECOND);
         let seconds = self.0.div_euclid(MICROS_PER_SECOND);
-        // The range of `Timestamp` lies inside chrono's, so there is always a date.
-        let at = DateTime::from_timestamp(seconds, 0).unwrap_or_default().naive_utc();
+        // The range of `Timestamp` is inside chrono's, so there is always a date.
+        let at = DateTime::from_timestamp(seconds, 0).ok_or(fmt::Error)?.naive_utc();
         write!(f, "{}", at.format("%Y-%m-%dT%H:%M:%S"))?;
         match micros {
             0 => write!(f, "Z"),
@@ -180,7 +182,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 impl Tick {
-    /// The recovery timestamp that this tick stands for: the tick less the margin, or `None` before year 1.
+    /// The recovery timestamp of this tick: the tick less the margin, or `None` before year 1.
     pub fn recovery_timestamp(self, margin: Duration) -> Option<Timestamp> {
         self.0.checked_sub(margin)
     }

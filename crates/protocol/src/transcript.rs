@@ -1,8 +1,8 @@
 //! Transcripts: a session's statements as coordinators acknowledged them, enough to verify everything offline.
 //!
 //! A transcript is text, one DSSE envelope in JSON a line: statements, and receipts of the coordinators that
-//! acknowledged them. [`write()`] puts each statement's receipt behind it, but order means nothing: transcripts of
-//! several coordinators, certificates and single statements may be put into one file. [`verify`] checks
+//! acknowledged them. [`write()`] puts each receipt after its statement, but the order has no meaning: transcripts of
+//! several coordinators, certificates and single statements may be in one file. [`verify`] checks
 //! everything that can be checked with nothing but the roster:
 //!
 //! * every signature, and every statement's content;
@@ -12,8 +12,8 @@
 //! * every attestation of a received dump, compared with the donation that it names;
 //! * equivocations, of members within and across sessions, and of coordinators.
 //!
-//! What does not hold is reported with its line, and left out of everything else. A statement of a kind that is not
-//! known is no finding: it is counted, and counts for nothing.
+//! An invalid line is reported with its number, and not used for anything else. A statement of an unknown kind is not an
+//! error: it is reported, and has no effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::roster::Roster;
 use crate::session::{NotAccepted, Phase, Session, Unconfirmed};
 use crate::statement::{Body, RoundOf, SessionId, StatementError, Verified};
 
-/// What a transcript holds, and what of it does not.
+/// What a transcript contains, and what of it is invalid.
 #[derive(Debug)]
 pub struct Report {
     /// Every line that was read, in their order.
@@ -48,16 +48,16 @@ pub struct Report {
 pub struct Line {
     /// Its number, from 1.
     pub number: usize,
-    /// What it holds.
+    /// Its content.
     pub content: Content,
 }
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Debug)]
 pub enum Content {
-    /// A statement that holds.
+    /// A valid statement.
     Statement(Arc<Verified>),
-    /// A receipt that holds.
+    /// A valid receipt.
     Receipt(Box<VerifiedReceipt>),
     /// A statement of a kind that this version does not know, signed by a member.
     Unknown {
@@ -68,13 +68,13 @@ pub enum Content {
     Refused(LineError),
 }
 
-/// Why a line does not hold.
+/// Why a line is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    /// It is no statement that counts.
+    /// It is not a valid statement.
     #[error(transparent)]
     Statement(#[from] StatementError),
-    /// It is no receipt.
+    /// It is not a valid receipt.
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
     /// The statement contradicts the opening of its session.
@@ -87,11 +87,11 @@ pub enum LineError {
 pub struct SessionReport {
     /// The session.
     pub session: Session,
-    /// Where it stands.
+    /// Its phase.
     pub phase: Phase,
     /// The proposals that somebody agreed to, computed again.
     pub proposals: Vec<Recomputed>,
-    /// Its completion certificates; more than one only where members equivocated or released.
+    /// Its completion certificates; more than one only if members equivocated or released.
     pub completed: Vec<CompletionCertificate>,
 }
 
@@ -104,8 +104,7 @@ pub struct Recomputed {
     pub round: RoundOf,
     /// Whether it has an agreement certificate.
     pub certified: bool,
-    /// Why it does not follow from its evidence, where it does not; a certificate that stands alone has no
-    /// evidence to compute it from.
+    /// Why it does not follow from its evidence. A certificate alone has no evidence to compute it from.
     pub refused: Option<Unconfirmed>,
 }
 
@@ -118,11 +117,11 @@ pub struct ChainReport {
     pub session: SessionId,
     /// How many of its statements follow each other from the beginning.
     pub len: u64,
-    /// Where the chain breaks, where it does.
+    /// Why the chain is broken, if it is.
     pub broken: Option<ChainError>,
 }
 
-/// Why a chain does not hold.
+/// Why a chain is broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// A receipt does not follow.
@@ -130,8 +129,8 @@ pub enum ChainError {
     Broken(#[from] Broken),
     /// The statement that it acknowledges is not in the transcript.
     #[error(
-        "the coordinator acknowledged the statement {statement} at position {position}, but it is not in the \
-         transcript; get the whole transcript"
+        "the coordinator acknowledged statement {statement} at position {position}, but the transcript does not have \
+         that statement\nhelp: get the whole transcript"
     )]
     Withheld {
         /// Its digest.
@@ -142,12 +141,12 @@ pub enum ChainError {
 }
 
 impl Report {
-    /// Whether everything in it holds.
+    /// Whether everything in it is valid.
     pub fn holds(&self) -> bool {
         let lines = self.lines.iter().all(|line| !matches!(line.content, Content::Refused(_)));
         let acknowledged: BTreeSet<SessionId> = self.chains.iter().map(|chain| chain.session).collect();
         let proposals = self.sessions.iter().flat_map(|session| &session.proposals);
-        // A certificate that stands alone has no evidence with it; a coordinator's transcript has all of it.
+        // A certificate alone has no evidence; a coordinator's transcript has all of it.
         let follows = |one: &Recomputed| match &one.refused {
             None => true,
             Some(Unconfirmed::Missing { .. }) => !acknowledged.contains(&one.round.session),
@@ -163,7 +162,7 @@ impl Report {
     }
 }
 
-/// A transcript's text: each statement with its receipts behind it, one envelope a line.
+/// Writes a transcript: each statement with its receipts after it, one envelope a line.
 pub fn write<'a>(
     entries: impl IntoIterator<Item = (&'a Envelope, &'a [Envelope])>,
     mut line: impl FnMut(&str),
@@ -270,6 +269,7 @@ impl Verifier {
             let Content::Receipt(one) = &line.content else { continue };
             let (coordinator, session) = (one.coordinator().to_string(), one.receipt().session);
             let chain = chains.entry((coordinator, session)).or_default();
+            // The first receipt of a position stays; a second one is the same, or proves a fork.
             let first = chain.entry(one.receipt().position).or_insert(one);
             if first.contradicts(one) {
                 forks.push(Fork { first: (*first).clone(), second: VerifiedReceipt::clone(one) });

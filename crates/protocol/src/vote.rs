@@ -7,19 +7,18 @@
 //! 3. It attests a round only with the agreement certificate in hand, its own agreement in it, and the dump on
 //!    disk; never one that it has abandoned.
 //! 4. Once it has attested a round, it agrees to another only with proof that the first cannot complete.
-//! 5. Nothing moves after a completion certificate, but that the others follow to the completed round; after an abort,
-//!    nothing more is attested or agreed.
+//! 5. After a completion certificate, members only follow to the completed round. After an abort, nothing more is
+//!    attested or agreed.
 //!
 //! The rules reach across the sessions of a network. A drill binds within itself alone.
 //!
-//! What the agent signed is what its [`Record`] says *and* what it finds by itself in the sessions: an agent
-//! whose disk was set back to an older state still keeps the promises that others hold. The record must be on
-//! disk before a signature leaves the process, which is the caller's part.
+//! An agent's promises are those of its [`Record`] *and* those that the sessions have of it: so an agent whose disk was
+//! restored from a backup still keeps the promises that others know. The record must be on disk before a signature leaves
+//! the process, which is the caller's task.
 //!
-//! A decision gives the body to sign; header, signature and flush are the caller's. Reasons are made to be shown
-//! to the operator as they are.
+//! A decision returns the body to sign. Header, signature and flush are the caller's. Reasons are for the operator.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::certificate::CompletionCertificate;
@@ -37,11 +36,11 @@ mod donating;
 mod own;
 mod reasons;
 
-pub use reasons::{Refusal, Wait};
+pub use reasons::{VoteRefusal, Wait};
 
 use own::Own;
 
-/// What an agent's own store says that it did. It is all that has to survive a crash.
+/// What an agent's own store says that it did. It is all that must survive a crash.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     signed: Vec<Arc<Verified>>,
@@ -59,13 +58,13 @@ pub enum Decision<T> {
     /// Not yet.
     Wait(Wait),
     /// No.
-    Refuse(Refusal),
+    Refuse(VoteRefusal),
 }
 
 /// Why nothing is signed.
 enum Held {
     Wait(Wait),
-    Refuse(Refusal),
+    Refuse(VoteRefusal),
 }
 
 impl<T> From<Held> for Decision<T> {
@@ -92,7 +91,7 @@ pub struct Dump {
     pub started: Timestamp,
     /// When it was on disk.
     pub finished: Timestamp,
-    /// Whose snapshot it is made of, where it is not the member's own SV app's.
+    /// Whose snapshot it is made of, if it is not the member's own SV app's.
     pub received: Option<Received>,
 }
 
@@ -116,7 +115,7 @@ impl Record {
         self.signed.push(statement);
     }
 
-    /// Adds a completion certificate that the agent has held: from now on it binds, whatever becomes known. The
+    /// Adds a completion certificate that the agent has had: from now on it binds, whatever becomes known later. The
     /// caller keeps it on disk like a vote, before acting on it.
     pub fn complete(&mut self, certificate: &CompletionCertificate) {
         self.completed.insert((certificate.agreement().drill(), certificate.round()));
@@ -153,6 +152,7 @@ impl<'a> Voter<'a> {
 
     fn try_agree(&self, digest: &Digest) -> Result<Decision<Agreement>, Held> {
         let own = self.own();
+        // Signed before: the same bytes are sent again, whatever has arrived since.
         if let Some(signed) = own.agreement_to(self.session.id(), digest) {
             return Ok(Decision::Signed(signed));
         }
@@ -166,22 +166,24 @@ impl<'a> Voter<'a> {
         let follows = self.session.settled() == Some(round)
             && certificate.is_some_and(|certificate| certificate.proposal().digest() == *digest);
         self.nothing_moves(follows.then_some(round))?;
+        // Rule 1.
         if let Some(agreed) = own.highest_agreed(self.session.id())
             && round <= agreed
         {
-            return Err(Held::Refuse(Refusal::AgreedHigher { round, agreed }));
+            return Err(Held::Refuse(VoteRefusal::AgreedHigher { round, agreed }));
         }
         let latest = self.session.latest_round();
         if round > latest {
             return Err(Held::Wait(Wait::LowerRound { round, latest }));
         }
         if round < latest && !follows {
-            return Err(Held::Refuse(Refusal::Superseded { round, latest }));
+            return Err(Held::Refuse(VoteRefusal::Superseded { round, latest }));
         }
+        // After the cheap checks: on hostile evidence this may take a minute.
         match self.session.recompute(proposal) {
             Ok(_) => {}
             Err(Unconfirmed::Missing { missing }) => return Err(Held::Wait(Wait::Evidence { missing })),
-            Err(unconfirmed) => return Err(Held::Refuse(Refusal::Unconfirmed(Box::new(unconfirmed)))),
+            Err(unconfirmed) => return Err(Held::Refuse(VoteRefusal::Unconfirmed(Box::new(unconfirmed)))),
         }
         let mut agreement = Agreement {
             round,
@@ -189,18 +191,20 @@ impl<'a> Voter<'a> {
             attested: Default::default(),
             elsewhere: own.elsewhere(self.session.id()),
         };
+        // Rule 4.
         for attested in own.attested() {
             agreement.attested.insert(attested, self.moving_on_from(attested, &own)?);
         }
         if agreement.attested.len() > MAX_ATTESTED || agreement.elsewhere.len() > MAX_ELSEWHERE {
-            return Err(Held::Refuse(Refusal::TooManyRounds));
+            return Err(Held::Refuse(VoteRefusal::TooManyRounds));
         }
         Ok(Decision::Sign(agreement))
     }
 
-    /// Rule 4: the envelopes that show why an attested round does not hold this member back.
+    /// Rule 4: the envelopes that prove that an attested round cannot complete.
     fn moving_on_from(&self, round: RoundOf, own: &Own<'a>) -> Result<Vec<Envelope>, Held> {
         let roster = self.session.opened().header().roster;
+        // The member's own release ends its attestation, so no other proof is needed.
         let release = own.release_of(round);
         if let Some(release) = release.filter(|one| one.header().roster == roster) {
             return Ok(vec![release.envelope().clone()]);
@@ -209,12 +213,13 @@ impl<'a> Voter<'a> {
         if follows && (release.is_some() || self.completed().any(|of| of.session == round.session)) {
             return Ok(Vec::new());
         }
+        // The others could not check a proof that was made with another roster.
         if own.attestation_of(round).is_some_and(|one| one.header().roster != roster) {
-            return Err(Held::Refuse(Refusal::OtherRoster { round }));
+            return Err(Held::Refuse(VoteRefusal::OtherRoster { round }));
         }
         let needed = abandonments_needed(self.session.roster());
         let of = self.sessions().find(|session| session.id() == round.session);
-        let mut found = of.map(|session| session.abandonments(round.round)).unwrap_or_default();
+        let mut found = of.map_or(BTreeMap::new(), |session| session.abandonments(round.round));
         let void = |member| of.is_some_and(|session| session.is_void(round.round, member));
         // Agreeing elsewhere abandons the round as well.
         let all = self.sessions().flat_map(Session::statements).filter(|one| one.by_member());
@@ -258,7 +263,7 @@ impl<'a> Voter<'a> {
         let agreed = (plan.recovery_timestamp(), plan.migration_id());
         let made = (dump.recovery_timestamp, dump.migration_id);
         if made != agreed {
-            return Decision::Refuse(Refusal::OtherDump { round, agreed, made });
+            return Decision::Refuse(VoteRefusal::OtherDump { round, agreed, made });
         }
         Decision::Sign(Attestation {
             round,
@@ -280,17 +285,18 @@ impl<'a> Voter<'a> {
             return Ok(Decision::Signed(signed.digest()));
         }
         self.nothing_moves(Some(round))?;
-        let agreed = own.agreed(of).ok_or(Held::Refuse(Refusal::NotAgreed { round }))?;
+        let agreed = own.agreed(of).ok_or(Held::Refuse(VoteRefusal::NotAgreed { round }))?;
+        // Rule 2: this promise is what lets the others move on.
         if let Some(by) = own.abandoned(of) {
-            return Err(Held::Refuse(Refusal::Abandoned { round: of, by }));
+            return Err(Held::Refuse(VoteRefusal::Abandoned { round: of, by }));
         }
         if own.release_of(of).is_some() {
-            return Err(Held::Refuse(Refusal::Released { round }));
+            return Err(Held::Refuse(VoteRefusal::Released { round }));
         }
         self.certified(round, agreed).map(Decision::Sign)
     }
 
-    /// The certified proposal of a round, which has to be the one agreed to, and its plan.
+    /// The certified proposal of a round, which must be the one agreed to, and its plan.
     fn certified(&self, round: u32, agreed: Digest) -> Result<(Digest, Plan), Held> {
         let Some(certificate) = self.session.agreement_certificate(round) else {
             let agreements = self.session.agreements(round, &agreed);
@@ -301,7 +307,7 @@ impl<'a> Voter<'a> {
         };
         let certified = certificate.proposal().digest();
         if certified != agreed {
-            return Err(Held::Refuse(Refusal::OtherProposal { round, agreed, certified }));
+            return Err(Held::Refuse(VoteRefusal::OtherProposal { round, agreed, certified }));
         }
         Ok((certified, *certificate.plan()))
     }
@@ -314,14 +320,17 @@ impl<'a> Voter<'a> {
             return Decision::Signed(signed);
         }
         if own.attestation_of(of).is_some() {
-            return Decision::Refuse(Refusal::Attested { round: of, released: own.release_of(of).is_some() });
+            return Decision::Refuse(VoteRefusal::Attested {
+                round: of,
+                released: own.release_of(of).is_some(),
+            });
         }
         if let Err(held) = self.nothing_moves_here(None) {
             return held.into();
         }
         let latest = self.session.latest_round();
         if round == 0 || round > latest {
-            return Decision::Refuse(Refusal::NoSuchRound { round, latest });
+            return Decision::Refuse(VoteRefusal::NoSuchRound { round, latest });
         }
         Decision::Sign(Abandonment { round, reason: reason.to_owned() })
     }
@@ -334,10 +343,11 @@ impl<'a> Voter<'a> {
             return Decision::Signed(release.digest());
         }
         let Some(attestation) = own.attestation_of(of) else {
-            return Decision::Refuse(Refusal::NotAttested { round });
+            return Decision::Refuse(VoteRefusal::NotAttested { round });
         };
+        // Somebody may have imported already, so an attestation of a completed session is never taken back.
         if let Some(completed) = self.completed().find(|completed| completed.session == of.session) {
-            return Decision::Refuse(Refusal::Completed { completed });
+            return Decision::Refuse(VoteRefusal::Completed { completed });
         }
         let attestation = attestation.digest();
         Decision::Sign(Release { round, attestation, reason: reason.to_owned() })
@@ -353,7 +363,7 @@ impl<'a> Voter<'a> {
         };
         let round = *round;
         if own.agreement_to(self.session.id(), proposal).is_some() {
-            return Decision::Refuse(Refusal::AgreedAlready { round });
+            return Decision::Refuse(VoteRefusal::AgreedAlready { round });
         }
         let rejections = self.session.rejections(round, proposal);
         if let Some(known) = rejections.get(self.me) {
@@ -365,8 +375,8 @@ impl<'a> Voter<'a> {
         Decision::Sign(Rejection { round, proposal: *proposal, reason: reason.to_owned() })
     }
 
-    /// Rounds of this session that the agent has abandoned by an agreement that cannot stand in a proof, because
-    /// it carries one itself: the agent signs an abandonment of each, without asking anybody.
+    /// Rounds of this session that the agent has abandoned by an agreement that no proof can use, because it carries one
+    /// itself. The agent signs an abandonment of each, without asking its operator.
     pub fn owed(&self) -> Vec<u32> {
         let own = self.own();
         let rounds = 1..=self.session.latest_round();
@@ -376,13 +386,13 @@ impl<'a> Voter<'a> {
     /// Rule 5, and the abort. A completed round itself may still be agreed to and attested.
     fn nothing_moves(&self, attesting: Option<u32>) -> Result<(), Held> {
         if self.session.aborts().next().is_some() {
-            return Err(Held::Refuse(Refusal::Aborted));
+            return Err(Held::Refuse(VoteRefusal::Aborted));
         }
         self.nothing_moves_here(attesting)?;
         let open = self.session.opening();
         let mut settled = self.settled().filter(|of| of.session != self.session.id());
         match settled.find(|of| !open.predecessors.contains(&of.session)) {
-            Some(completed) => Err(Held::Refuse(Refusal::CompletedElsewhere { completed })),
+            Some(completed) => Err(Held::Refuse(VoteRefusal::CompletedElsewhere { completed })),
             None => Ok(()),
         }
     }
@@ -390,7 +400,7 @@ impl<'a> Voter<'a> {
     fn nothing_moves_here(&self, attesting: Option<u32>) -> Result<(), Held> {
         let mut here = self.settled().filter(|of| of.session == self.session.id());
         match here.find(|of| Some(of.round) != attesting) {
-            Some(completed) => Err(Held::Refuse(Refusal::Completed { completed })),
+            Some(completed) => Err(Held::Refuse(VoteRefusal::Completed { completed })),
             None => Ok(()),
         }
     }

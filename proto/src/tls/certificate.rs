@@ -1,19 +1,19 @@
 //! Every certificate that svdr writes.
 //!
 //! An identity is an Ed25519 key. In X.509 it is an issuer named with the key's own text, so that the name says
-//! which key has to have signed. What an identity issues:
+//! which key must have signed. What an identity issues:
 //!
 //! | certificate | for the key | used by |
 //! | --- | --- | --- |
-//! | identity | its own | both ends, where they speak Ed25519; only the key in it counts |
+//! | identity | its own | both ends, if they speak Ed25519; only the key in it counts |
 //! | server | a P-256 key in a coordinator's memory | a coordinator, for clients that do not |
 //! | client | a P-256 key on a disk | such a client, to show whose it is |
 //! | authority | its own, as an issuer | such a client, to end its chain of trust |
 //! | coordinator authority | a coordinator's, as an issuer of servers | such a client, to know that coordinator |
 //!
-//! All but the client's hold for ever: they are worth what the roster or a configuration says of the identity, and a
-//! wrong clock must keep nobody out of a recovery. A client's key lies about on other machines and cannot be taken
-//! back, so its certificate ends.
+//! All but the client's are valid for ever: they are worth what the roster or a configuration says about the identity, and
+//! a wrong clock must not keep anybody out of a recovery. A client's key is on other machines and cannot be revoked, so
+//! its certificate ends.
 
 use std::time::Duration;
 
@@ -43,14 +43,14 @@ const LAST_SECOND: u64 = 253_402_300_799;
 struct Public(KeyBytes);
 
 /// An identity, as `rcgen` signs with it.
-struct Identity<'a> {
+struct IssuerKey<'a> {
     key: &'a SigningKey,
     public: Public,
 }
 
-impl Identity<'_> {
-    fn of(key: &SigningKey) -> Identity<'_> {
-        Identity { key, public: Public(key.verifying_key().to_bytes()) }
+impl IssuerKey<'_> {
+    fn of(key: &SigningKey) -> IssuerKey<'_> {
+        IssuerKey { key, public: Public(key.verifying_key().to_bytes()) }
     }
 
     fn name(&self) -> String {
@@ -68,7 +68,7 @@ impl PublicKeyData for Public {
     }
 }
 
-impl PublicKeyData for Identity<'_> {
+impl PublicKeyData for IssuerKey<'_> {
     fn der_bytes(&self) -> &[u8] {
         self.public.der_bytes()
     }
@@ -78,7 +78,7 @@ impl PublicKeyData for Identity<'_> {
     }
 }
 
-impl rcgen::SigningKey for Identity<'_> {
+impl rcgen::SigningKey for IssuerKey<'_> {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         Ok(self.key.sign(message).to_bytes().to_vec())
     }
@@ -105,7 +105,7 @@ impl Use {
         }
     }
 
-    /// Below a member's authority stands a coordinator's; below that one, none.
+    /// Below a member's authority is a coordinator's; below that one, none.
     const fn is_ca(self) -> IsCa {
         match self {
             Use::Identity | Use::Server | Use::Client => IsCa::ExplicitNoCa,
@@ -118,7 +118,7 @@ impl Use {
 /// The certificate that shows the identity `key`: the same every time.
 ///
 /// # Errors
-/// Where `rcgen` cannot encode it, which nothing about a key can cause.
+/// If `rcgen` cannot encode it, which nothing about a key can cause.
 pub fn identity_certificate(key: &SigningKey) -> Result<CertificateDer<'static>, TlsError> {
     Ok(identity(key).map_err(TlsError::Certificate)?.der().clone())
 }
@@ -132,7 +132,7 @@ pub fn identity_certificate_pem(key: &SigningKey) -> Result<String, TlsError> {
 }
 
 fn identity(key: &SigningKey) -> Result<Certificate, rcgen::Error> {
-    issue(&Identity::of(key), LEAF_NAME, &Identity::of(key), Use::Identity, FIRST_SECOND..=LAST_SECOND)
+    issue(&IssuerKey::of(key), LEAF_NAME, &IssuerKey::of(key), Use::Identity, FIRST_SECOND..=LAST_SECOND)
 }
 
 /// With what a coordinator shows a P-256 key of its own process.
@@ -140,7 +140,7 @@ pub(super) fn server(
     coordinator: &SigningKey,
     key: &impl PublicKeyData,
 ) -> Result<CertificateDer<'static>, rcgen::Error> {
-    let issuer = Identity::of(coordinator);
+    let issuer = IssuerKey::of(coordinator);
     let made = issue(&issuer, LEAF_NAME, key, Use::Server, FIRST_SECOND..=LAST_SECOND)?;
     Ok(made.der().clone())
 }
@@ -152,12 +152,12 @@ pub(super) fn client(
     from: UnixTime,
     to: UnixTime,
 ) -> Result<Certificate, rcgen::Error> {
-    issue(&Identity::of(identity), LEAF_NAME, key, Use::Client, from.as_secs()..=to.as_secs())
+    issue(&IssuerKey::of(identity), LEAF_NAME, key, Use::Client, from.as_secs()..=to.as_secs())
 }
 
 /// The identity, as the end of a chain of trust.
 pub(super) fn authority(identity: &SigningKey) -> Result<Certificate, rcgen::Error> {
-    let issuer = Identity::of(identity);
+    let issuer = IssuerKey::of(identity);
     issue(&issuer, &issuer.name(), &issuer, Use::Authority, FIRST_SECOND..=LAST_SECOND)
 }
 
@@ -166,13 +166,13 @@ pub(super) fn coordinator_authority(
     identity: &SigningKey,
     coordinator: KeyBytes,
 ) -> Result<Certificate, rcgen::Error> {
-    let (issuer, name) = (Identity::of(identity), key_text(&coordinator));
+    let (issuer, name) = (IssuerKey::of(identity), key_text(&coordinator));
     issue(&issuer, &name, &Public(coordinator), Use::CoordinatorAuthority, FIRST_SECOND..=LAST_SECOND)
 }
 
-/// Issues a certificate that holds in these seconds since the Unix epoch.
+/// Issues a certificate that is valid in these seconds since the Unix epoch.
 fn issue(
-    issuer: &Identity<'_>,
+    issuer: &IssuerKey<'_>,
     subject: &str,
     key: &impl PublicKeyData,
     used: Use,

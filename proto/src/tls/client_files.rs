@@ -1,9 +1,9 @@
 //! What a gRPC client that is not svdr needs to take part: three PEM files, made from an identity.
 //!
 //! The client's key is a P-256 key of its own, so that the identity stays on its machine. Its certificate says whose
-//! it is. To know a coordinator, such a client needs a chain of X.509: the third file holds the identity as an
+//! it is. To know a coordinator, such a client needs a chain of X.509: the third file has the identity as an
 //! authority, and its word for the coordinators' keys, which the operator has from the same source as those of
-//! `agent.toml`. No coordinator has to be asked for it, and none can forge it.
+//! `agent.toml`. It does not come from a coordinator, and no coordinator can forge it.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct ClientFiles {
     pub certificate: String,
     /// What to trust as a coordinator, and nothing else.
     pub coordinators: String,
-    /// Until when the certificate holds.
+    /// When the certificate expires.
     pub valid_until: UnixTime,
 }
 
@@ -34,7 +34,7 @@ impl ClientFiles {
     /// Makes a new key that is `identity`'s from `now` on for `valid_for`, for use with these coordinators.
     ///
     /// # Errors
-    /// Where the operating system has no randomness; nothing about keys or times can cause one.
+    /// If the operating system has no randomness; nothing about keys or times can cause one.
     pub fn new(
         identity: &SigningKey,
         coordinators: &[KeyBytes],

@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 
 use super::{KeyBytes, KnownClients, identity_key};
 
-/// A second at which the seeds hold, since the Unix epoch.
+/// A second since the Unix epoch at which the seeds are valid.
 const NOW: u64 = 1_776_816_000;
 
 /// The identity that is known, which has made the seeds.
@@ -23,7 +23,7 @@ fn identify(known: &KnownClients, bytes: &[u8], second: u64) -> Option<KeyBytes>
 /// Bytes as a client's certificate: nobody's, or that of the one identity that is known.
 ///
 /// # Panics
-/// Where a law is broken.
+/// If a law is broken.
 pub fn client_certificate(bytes: &[u8]) {
     let known = KnownClients::new([identity()].into());
     let Some(key) = identify(&known, bytes, NOW) else { return };

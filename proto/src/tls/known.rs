@@ -8,8 +8,8 @@
 //!   machine's clock. Such a key can open connections, and nothing more: statements are signed by the identity. Dates
 //!   are looked at when a connection is made; one that is open stays so.
 //!
-//! Whether the client holds the key that it shows is another question, which the handshake answers; it admits P-256
-//! and no other kind of certified key. X.509 is parsed and checked by `webpki`, the library that TLS itself uses.
+//! The handshake checks that the client has the key that it shows; it admits P-256 and no other kind of certified
+//! key. X.509 is parsed and checked by `webpki`, the library that TLS itself uses.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,13 +31,13 @@ const NAME: [u8; 11] = [0x31, 0x3d, 0x30, 0x3b, 0x06, 0x03, 0x55, 0x04, 0x03, 0x
 /// `id-kp-clientAuth` (1.3.6.1.5.5.7.3.2), the contents of the identifier.
 const CLIENT_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 
-/// What a handshake ends with where the key is nobody's: the other end receives the alert `access_denied`.
+/// What a handshake ends with if the key is nobody's: the other end receives the alert `access_denied`.
 const STRANGER: Error = Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
 
-/// The Ed25519 key that a certificate shows; `None` where it shows another kind of key.
+/// The Ed25519 key that a certificate shows; `None` if it shows another kind of key.
 ///
 /// # Errors
-/// Where the bytes are not an X.509 certificate.
+/// If the bytes are not an X.509 certificate.
 pub fn identity_key(certificate: &CertificateDer<'_>) -> Result<Option<KeyBytes>, Error> {
     let parsed = ParsedCertificate::try_from(certificate)?;
     let spki = parsed.subject_public_key_info();
@@ -62,7 +62,7 @@ impl KnownClients {
     /// Whose the certificate is at the time `now`: one of the keys.
     ///
     /// # Errors
-    /// Why it is nobody's, as TLS tells it to the other end.
+    /// Why it is nobody's, as TLS reports it to the other end.
     pub fn identify(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> Result<KeyBytes, Error> {
         match identity_key(certificate)? {
             Some(key) if self.keys.contains(&key) => Ok(key),

@@ -62,20 +62,20 @@ impl ClientCertVerifier for KnownClients {
 /// The server has shown another key than the one wanted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the server shows {}, but {} is expected",
+    "the server shows {}; expected {}",
     found.as_ref().map_or_else(|| "a key that is not Ed25519".to_owned(), |key| format!("the key {}", key_text(key))),
     key_text(expected)
 )]
 pub struct WrongServer {
     /// The key of the configuration.
     pub expected: KeyBytes,
-    /// The server's; none where it is of another kind.
+    /// The server's; none if it is of another kind.
     pub found: Option<KeyBytes>,
 }
 
 impl WrongServer {
     /// Whether that is why a handshake failed.
-    pub fn cause_of(error: &Error) -> Option<WrongServer> {
+    pub(crate) fn cause_of(error: &Error) -> Option<WrongServer> {
         match error {
             Error::InvalidCertificate(CertificateError::Other(OtherError(error))) => {
                 error.downcast_ref::<WrongServer>().cloned()
@@ -85,7 +85,7 @@ impl WrongServer {
     }
 }
 
-/// Talks to whoever holds this key.
+/// Talks only to the owner of this key.
 #[derive(Debug)]
 pub(super) struct PinnedServer {
     key: KeyBytes,

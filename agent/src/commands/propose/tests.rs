@@ -100,7 +100,7 @@ fn without_a_choice_the_obstacle_comes_first() {
 #[test]
 fn exit_codes_say_whose_fault_it_is() {
     let parameter = svdr_protocol::proposal::ParameterError::HighThreshold { found: 5, members: 4 };
-    let not_possible = ProposeError::NotPossible { reason: String::new() };
+    let not_possible = ProposeError::NotPossible(Box::new(Shortfall::NoMatches));
     let twice = ProposalError::TwoEvidences { member: named("A") };
     assert_eq!(ProposeError::from(ProposalError::from(parameter)).exit(), Exit::Usage);
     assert_eq!(ProposeError::from(twice).exit(), Exit::Refused);

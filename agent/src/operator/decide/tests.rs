@@ -90,7 +90,7 @@ fn what_the_rules_refuse_is_not_signed() {
     let online = online(&folder, &meeting);
     carry_out(&online, &meeting, &|voter| any(voter.agree(&proposal), Body::Agreement)).unwrap();
     let rejected = carry_out(&online, &meeting, &|voter| any(voter.reject(&proposal, "no"), Body::Rejection));
-    assert!(matches!(rejected, Err(DecideError::Refused(Refusal::AgreedAlready { round: 1 }))));
+    assert!(matches!(rejected, Err(DecideError::Refused(VoteRefusal::AgreedAlready { round: 1 }))));
     let released = carry_out(&online, &meeting, &|voter| any(voter.release(1, "no"), Body::Release));
     assert_eq!(released.unwrap_err().exit(), Exit::Refused);
     let unknown = Digest::of(b"no proposal");

@@ -28,7 +28,7 @@ fn opened(net: &Net) -> (Sessions, SessionId) {
     (sessions, id)
 }
 
-fn accept(sessions: &mut Sessions, net: &Net, envelope: Envelope) -> Result<Accepted, Refusal> {
+fn accept(sessions: &mut Sessions, net: &Net, envelope: Envelope) -> Result<Accepted, CallRefusal> {
     sessions.accept(read(net, envelope), &member("SV-1"))
 }
 
@@ -39,7 +39,7 @@ fn a_session_begins_with_its_opening() {
     let opening = net.opening(1);
     let id = SessionId::of_open(&opening.digest());
     let early = accept(&mut sessions, &net, net.milestone(id, 1, "early"));
-    assert!(matches!(early, Err(Refusal::UnknownSession { .. })), "{early:?}");
+    assert!(matches!(early, Err(CallRefusal::UnknownSession { .. })), "{early:?}");
     assert!(matches!(accept(&mut sessions, &net, opening), Ok(Accepted::New(_))));
     assert!(matches!(accept(&mut sessions, &net, net.milestone(id, 1, "late")), Ok(Accepted::New(_))));
 }
@@ -51,7 +51,7 @@ fn nothing_shows_before_it_is_on_disk() {
     let opening = read(&net, net.opening(1));
     let id = opening.session;
     let Ok(Accepted::New(entry)) = sessions.accept(opening, &From::Itself) else { unreachable!() };
-    assert!(matches!(sessions.slot(id), Err(Refusal::UnknownSession { .. })));
+    assert!(matches!(sessions.slot(id), Err(CallRefusal::UnknownSession { .. })));
     assert_eq!(sessions.newest_first().count(), 0);
     sessions.confirm(&entry);
     let Ok(Accepted::New(entry)) = accept(&mut sessions, &net, net.milestone(id, 1, "a")) else {
@@ -90,7 +90,7 @@ fn a_member_has_so_many_statements_and_no_more() {
         accept(&mut sessions, &net, net.milestone(id, 1, "")).unwrap();
     }
     let more = accept(&mut sessions, &net, net.milestone(id, 1, ""));
-    assert!(matches!(more, Err(Refusal::TooManyStatements { .. })), "{more:?}");
+    assert!(matches!(more, Err(CallRefusal::TooManyStatements { .. })), "{more:?}");
     accept(&mut sessions, &net, net.milestone(id, 2, "")).unwrap();
 }
 
@@ -114,7 +114,7 @@ fn proposals_of_other_coordinators_count_against_whoever_brings_them() {
         sessions.accept(foreign(sequence), &member("SV-1")).unwrap();
     }
     let more = sessions.accept(foreign(1000), &member("SV-1"));
-    assert!(matches!(more, Err(Refusal::TooManyForeignProposals { .. })), "{more:?}");
+    assert!(matches!(more, Err(CallRefusal::TooManyForeignProposals { .. })), "{more:?}");
     sessions.accept(foreign(1001), &member("SV-2")).unwrap();
 }
 
@@ -125,7 +125,7 @@ fn sessions_are_limited() {
     for _ in 0..MAX_SESSIONS {
         accept(&mut sessions, &net, net.opening(1)).unwrap();
     }
-    assert!(matches!(accept(&mut sessions, &net, net.opening(1)), Err(Refusal::TooManySessions)));
+    assert!(matches!(accept(&mut sessions, &net, net.opening(1)), Err(CallRefusal::TooManySessions)));
 }
 
 #[test]
@@ -135,11 +135,11 @@ fn a_convener_without_measure_leaves_the_others_their_places() {
     for _ in 0..MAX_SESSIONS - KEPT_SESSIONS {
         accept(&mut sessions, &net, net.opening_by(0, 1)).unwrap();
     }
-    assert!(matches!(accept(&mut sessions, &net, net.opening_by(0, 1)), Err(Refusal::TooManySessions)));
+    assert!(matches!(accept(&mut sessions, &net, net.opening_by(0, 1)), Err(CallRefusal::TooManySessions)));
     for _ in 0..KEPT_SESSIONS {
         accept(&mut sessions, &net, net.opening_by(1, 1)).unwrap();
     }
-    assert!(matches!(accept(&mut sessions, &net, net.opening_by(1, 1)), Err(Refusal::TooManySessions)));
+    assert!(matches!(accept(&mut sessions, &net, net.opening_by(1, 1)), Err(CallRefusal::TooManySessions)));
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn kinds_for_newer_versions_are_kept_and_counted_for_nothing() {
     assert_eq!(slot.page(1, 1)[0].statement.envelope(), &newer);
     let in_anothers_name = Envelope::sign(kind.clone(), payload, &crate::fixture::key(2));
     let refused = Incoming::read(in_anothers_name, &net.roster);
-    assert!(matches!(refused, Err(Refusal::UnknownKind { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(CallRefusal::UnknownKind { .. })), "{refused:?}");
     let stranger = Envelope::sign(kind, Vec::new(), &SigningKey::from_bytes(&[77; 32]));
-    assert!(matches!(Incoming::read(stranger, &net.roster), Err(Refusal::Statement(_))));
+    assert!(matches!(Incoming::read(stranger, &net.roster), Err(CallRefusal::Statement(_))));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
 use svdr_cli::screens::facts::phase_name;
 use svdr_client::{Connection, ReceivedEntry, completion_certificate};
-use svdr_files::{FileError, PrivateFile, Replace, Step};
+use svdr_files::{FileError, FileStep, PrivateFile, Replace};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::transcript;
 
@@ -104,7 +104,7 @@ fn lines(entry: &ReceivedEntry) -> String {
 fn file_error(path: &Path, error: io::Error) -> FileError {
     error.downcast().unwrap_or_else(|source| FileError::Io {
         path: path.to_owned(),
-        step: Step::Write,
+        step: FileStep::Write,
         source,
     })
 }

@@ -17,7 +17,7 @@ fn is_locked(error: &JournalError) -> bool {
     error.source().is_some_and(|cause| cause.to_string().contains("acquire lock"))
 }
 
-/// Opens the journal; where one was open in this process a moment ago, once sled's threads have let it go.
+/// Opens the journal; if one was open in this process a moment ago, once sled's threads have let it go.
 fn reopen(folder: &TempDir, roster: &Digest) -> Result<SledJournal, JournalError> {
     loop {
         match SledJournal::open(folder.path(), roster) {

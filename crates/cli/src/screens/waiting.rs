@@ -1,5 +1,6 @@
 //! What a session waits for, and from whom: the question of everybody on a recovery call.
 
+use svdr_protocol::failure::Told;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::listed;
 use svdr_protocol::session::{Phase, Session};
@@ -48,8 +49,9 @@ fn gathering(session: &Session) -> Waiting {
     match session.next_proposal(&session.parameters()) {
         Ok(_) => Waiting { what: "a proposal: all members have reported".to_owned(), members },
         Err(error) => {
+            let why = Told::of(&error).in_one_line();
             let what =
-                format!("a convener, because no proposal follows from the evidence of all members: {error}");
+                format!("a convener, because no proposal follows from the evidence of all members: {why}");
             Waiting { what, members: conveners(session) }
         }
     }

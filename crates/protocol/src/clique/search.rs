@@ -2,12 +2,12 @@
 //!
 //! A node asks for a clique of some size among its candidates. Before it branches it
 //!
-//! 1. takes every candidate that lacks at most one other: some maximum clique holds it;
+//! 1. takes every candidate that lacks at most one other: some maximum clique contains it;
 //! 2. takes apart candidates that fall into groups, each of which is wholly connected to the others: their
 //!    cliques add up;
 //! 3. colours the candidates so that equal colours are unconnected: a clique has at most as many vertices as
-//!    there are colours. A vertex whose colour is too many is moved to a lower one where a swap allows it, or
-//!    left out where it and two colours together hold no triangle, and so only two of a clique.
+//!    there are colours. A vertex whose colour is too many is moved to a lower one if a swap allows it, or
+//!    skipped if it and two colours together have no triangle, and so at most two vertices of a clique.
 //!
 //! The first two make graphs easy in which only few pairs are missing, the usual case of evidence and the one
 //! in which colours alone are weak; the third is what makes dense regular graphs feasible.
@@ -55,7 +55,7 @@ struct Branches {
 const GROUPS_WORTH_LOOKING: usize = 6;
 
 impl Search<'_> {
-    /// A clique of at least `size` among `candidates`; for [`Goal::Maximum`] a largest one. `None` where there
+    /// A clique of at least `size` among `candidates`; for [`Goal::Maximum`] a largest one. `None` if there
     /// is no clique of that size.
     pub(super) fn clique(
         &mut self,
@@ -88,7 +88,7 @@ impl Search<'_> {
         Ok(found.map(|found| found | taken))
     }
 
-    /// Candidates that some maximum clique holds, what is left to decide, and how many ordered pairs of that
+    /// Candidates that some maximum clique contains, what is left to decide, and how many ordered pairs of that
     /// are not connected.
     fn take_the_obvious(&self, candidates: VertexSet) -> (VertexSet, VertexSet, usize) {
         let mut taken = VertexSet::EMPTY;
@@ -112,7 +112,7 @@ impl Search<'_> {
             if rest != before {
                 continue;
             }
-            // Where each lacks exactly two others, the unconnected pairs form rings, and every vertex of a
+            // If each lacks exactly two others, the unconnected pairs form rings, and every vertex of a
             // ring is in some largest choice from it.
             match rest.lowest() {
                 Some(v) if most == 2 => {
@@ -243,7 +243,7 @@ impl Search<'_> {
         false
     }
 
-    /// Whether `v` and two of `classes` that were not used for this before hold no triangle; marks them used.
+    /// Whether `v` and two of `classes` that were not used for this before have no triangle; marks them used.
     fn no_triangle(&self, v: usize, classes: &[VertexSet], used: &mut VertexSet) -> bool {
         let neighbours = self.graph.neighbours(v);
         for (one, class) in classes.iter().enumerate() {

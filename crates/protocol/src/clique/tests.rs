@@ -35,7 +35,7 @@ fn graph(vertices: usize, mut connected: impl FnMut(usize, usize) -> bool) -> Gr
     graph
 }
 
-/// The words of `length` bits with `weight` ones (any weight where `None`), connected at Hamming distance
+/// The words of `length` bits with `weight` ones (any weight if `None`), connected at Hamming distance
 /// `distance` or more.
 fn code(length: u32, weight: Option<u32>, distance: u32) -> (usize, Graph) {
     let words: Vec<u32> = (0..1 << length)
@@ -102,7 +102,7 @@ fn the_classic_codes() {
 
 #[test]
 fn keller_graphs() {
-    // Words over Z/4, connected where they differ in at least two places, in one of them by two. The graph of
+    // Words over Z/4, connected if they differ in at least two places, in one of them by two. The graph of
     // dimension three has cliques of five.
     let digits = |word: usize| [word & 3, word >> 2 & 3, word >> 4 & 3];
     let keller = graph(64, |a, b| {

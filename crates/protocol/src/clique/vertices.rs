@@ -14,7 +14,7 @@ impl VertexSet {
     pub const EMPTY: VertexSet = VertexSet(0);
 
     /// The set whose vertex `i` is bit `i` of `bits`.
-    pub const fn from_bits(bits: u128) -> VertexSet {
+    pub(crate) const fn from_bits(bits: u128) -> VertexSet {
         VertexSet(bits)
     }
 
@@ -34,7 +34,7 @@ impl VertexSet {
     }
 
     /// The lowest.
-    pub const fn lowest(self) -> Option<usize> {
+    pub(crate) const fn lowest(self) -> Option<usize> {
         if self.0 == 0 { None } else { Some(self.0.trailing_zeros() as usize) }
     }
 
@@ -43,7 +43,7 @@ impl VertexSet {
         vertex < MAX_VERTICES && self.0 >> vertex & 1 == 1
     }
 
-    /// Adds `vertex`, where it is below [`MAX_VERTICES`].
+    /// Adds `vertex`, if it is below [`MAX_VERTICES`].
     pub const fn insert(&mut self, vertex: usize) {
         if vertex < MAX_VERTICES {
             self.0 |= 1 << vertex;

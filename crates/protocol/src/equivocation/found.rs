@@ -1,4 +1,4 @@
-//! Finds contradictions as statements arrive, and comes to the same result in whatever order they do.
+//! Finds contradictions as statements arrive, with the same result in every order.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,13 +11,13 @@ use crate::statement::{Body, Verified};
 
 /// The statements that can contradict others, and the contradictions among them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct Contradictions {
     binding: BTreeMap<MemberName, BTreeMap<Digest, Arc<Verified>>>,
     /// Of several proofs for one contradiction, that with the smallest digests.
     proofs: BTreeMap<(MemberName, Contradiction), (Digest, Digest)>,
 }
 
-impl Found {
+impl Contradictions {
     /// Adds a statement, and gives what it contradicts.
     pub(crate) fn insert(&mut self, statement: &Arc<Verified>) -> Vec<Contradiction> {
         let binds = matches!(

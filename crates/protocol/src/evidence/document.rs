@@ -1,7 +1,7 @@
 //! The JSON form of evidence: what `evidence --output json` prints and `propose` reads.
 //!
-//! It holds more than [`Evidence`]: what was read and what the operator should know of it. Those parts inform
-//! the person who scanned; they are not evidence, are not signed, and no rule looks at them.
+//! It has more than [`Evidence`]: what was read, and what the operator should know about it. Those parts are for the
+//! person who read the logs. They are not signed, and no rule uses them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,7 +16,7 @@ use crate::time::Tick;
 /// The longest document, in bytes: [`super::MAX_TICKS`] of some thirty bytes each, with room for pretty printing.
 pub const MAX_DOCUMENT_LEN: usize = 64 << 20;
 
-/// A scan's result. Ticks ascend; members stand in the order of the roster.
+/// The result of reading logs. Ticks ascend; members are in the order of the roster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvidenceDocument {
@@ -26,13 +26,13 @@ pub struct EvidenceDocument {
     pub participant: ParticipantId,
     /// The synchronizers that the counted lines name, in short form.
     pub synchronizers: Vec<String>,
-    /// Times of the oldest and the newest line, null where none had a time.
+    /// Times of the oldest and the newest line, null if none had a time.
     pub log_span: Option<LogSpan>,
     /// One entry a member with whom commitments matched.
     pub matches: Vec<Matches>,
     /// One entry a mismatch.
     pub mismatches: Vec<Mismatch>,
-    /// Mismatches that could not be told to belong to anybody.
+    /// Mismatches of unknown counterparties.
     pub unattributed_mismatches: u64,
     /// What was read.
     #[serde(default)]
@@ -71,13 +71,13 @@ pub struct Mismatch {
 pub struct Source {
     /// Its path, or `-`.
     pub path: String,
-    /// Bytes read of it, before decompression. Less than its size where only a window was read.
+    /// Bytes read of it, before decompression. Less than its size if only a window was read.
     pub bytes: u64,
     /// Lines read.
     pub lines: u64,
     /// Lines of the commitment processor among them.
     pub commitment_lines: u64,
-    /// Lines that could not be read: torn, too long, or damaged.
+    /// Lines that could not be read: truncated, too long, or corrupt.
     pub unreadable_lines: u64,
 }
 
@@ -95,7 +95,7 @@ impl EvidenceDocument {
     /// The evidence in it, checked against the roster.
     ///
     /// # Errors
-    /// [`EvidenceError`] where it contradicts the roster.
+    /// [`EvidenceError`] if it contradicts the roster.
     pub fn evidence(&self, roster: &Roster) -> Result<Evidence, EvidenceError> {
         let mut about: BTreeMap<MemberName, Observations> = BTreeMap::new();
         for Matches { counterparty, ticks } in &self.matches {

@@ -1,9 +1,8 @@
 //! A set of ticks, kept as what it nearly always is: a few runs at an even distance.
 //!
-//! A participant exchanges commitments with everybody at the same even distance, so that two days of minutes are
-//! one run of 24 bytes where a list would be 23 KB. The same ticks always have the same runs, however the set was
-//! made, so that sets are equal when their runs are. Nothing is ever expanded: what a hostile statement costs in
-//! memory is bounded by its own length.
+//! A participant exchanges commitments with everybody at the same even distance. So two days of minutes are one run of 24
+//! bytes instead of a list of 23 KB. The same ticks always have the same runs, however the set was made, so sets are
+//! equal if their runs are. Nothing is ever expanded: the memory of a hostile statement is bounded by its own length.
 
 use crate::time::{Tick, Timestamp};
 
@@ -13,7 +12,7 @@ mod runs;
 
 pub(crate) use descending::Descending;
 pub use iter::Iter;
-pub use runs::{RunError, TickRun};
+pub use runs::{TickRun, TickRunError};
 
 use runs::Builder;
 
@@ -22,7 +21,7 @@ use runs::Builder;
 pub struct Ticks {
     /// Ascending, not overlapping, each as long as its first distance lasts.
     runs: Box<[TickRun]>,
-    /// How many ticks the runs hold.
+    /// The number of ticks in the runs.
     len: usize,
 }
 
@@ -53,18 +52,18 @@ impl Ticks {
     }
 
     /// The newest that is not later than `at`.
-    pub fn newest_until(&self, at: Timestamp) -> Option<Tick> {
+    pub(crate) fn newest_until(&self, at: Timestamp) -> Option<Tick> {
         let begun = self.runs.partition_point(|run| run.first <= at.micros());
         let run = self.runs.get(begun.checked_sub(1)?)?;
         run.first_of(run.count_until(at.micros())).last()
     }
 
     /// Whether there is one in `(after, until]`.
-    pub fn any_between(&self, after: Timestamp, until: Timestamp) -> bool {
+    pub(crate) fn any_between(&self, after: Timestamp, until: Timestamp) -> bool {
         self.newest_until(until).is_some_and(|tick| tick.0 > after)
     }
 
-    /// The runs that hold exactly these ticks, ascending: each as long as its first distance lasts.
+    /// The runs of exactly these ticks, ascending: each as long as its first distance lasts.
     pub fn runs(&self) -> &[TickRun] {
         &self.runs
     }
@@ -72,8 +71,11 @@ impl Ticks {
     /// The ticks of `runs`, at most `limit` of them.
     ///
     /// # Errors
-    /// Where a run is malformed, they are not ascending, or there are more than `limit`.
-    pub fn from_runs(runs: impl IntoIterator<Item = TickRun>, limit: usize) -> Result<Ticks, RunError> {
+    /// If a run is malformed, they are not ascending, or there are more than `limit`.
+    pub(crate) fn from_runs(
+        runs: impl IntoIterator<Item = TickRun>,
+        limit: usize,
+    ) -> Result<Ticks, TickRunError> {
         let mut builder = Builder::default();
         for run in runs {
             builder.add(run, limit)?;

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure;
 use crate::names::MemberName;
 use crate::time::{Tick, Timestamp};
 
@@ -12,16 +13,19 @@ use super::{Candidate, Choice, LeftBehind, Outcome};
 /// An [`Outcome`] in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposalDocument {
-    /// How many members have to be covered.
+    /// How many members must be covered.
     pub threshold: usize,
     /// Seconds from recovery timestamp to tick.
     pub margin_seconds: u64,
     /// The candidates, the newest first.
     pub candidates: Vec<CandidateDocument>,
-    /// The place of the chosen one among them; `null` where none reaches the threshold.
+    /// The place of the chosen one among them; `null` if none reaches the threshold.
     pub chosen: Option<usize>,
     /// Why it is chosen, or why none is.
     pub reason: String,
+    /// What to do if none is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
     /// What a person should know before agreeing.
     pub warnings: Vec<String>,
 }
@@ -54,15 +58,17 @@ pub struct LeftBehindDocument {
 
 impl From<&Outcome> for ProposalDocument {
     fn from(outcome: &Outcome) -> ProposalDocument {
+        let (chosen, help) = match &outcome.choice {
+            Choice::Candidate(at) => (Some(*at), None),
+            Choice::NotPossible(shortfall) => (None, failure::split(&shortfall.to_string()).1),
+        };
         ProposalDocument {
             threshold: outcome.threshold,
             margin_seconds: outcome.margin.as_secs(),
             candidates: outcome.candidates.iter().map(CandidateDocument::from).collect(),
-            chosen: match outcome.choice {
-                Choice::Candidate(at) => Some(at),
-                Choice::NotPossible(_) => None,
-            },
+            chosen,
             reason: outcome.reason(),
+            help,
             warnings: outcome.warnings.iter().map(ToString::to_string).collect(),
         }
     }

@@ -21,15 +21,15 @@ pub const MAX_MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Parameters {
     /// The distance from a tick to its recovery timestamp, in whole seconds, at most [`MAX_MARGIN`].
     pub margin: Duration,
-    /// How many members have to be covered; at least the roster's threshold, at most its members.
+    /// How many members must be covered; at least the roster's threshold, at most its members.
     pub threshold: usize,
     /// The earliest recovery timestamp allowed.
     pub not_before: Option<Timestamp>,
     /// The latest recovery timestamp allowed.
     pub not_after: Option<Timestamp>,
-    /// Members to leave out.
+    /// Members to exclude.
     pub excluded: BTreeSet<MemberName>,
-    /// Members without logs of their own, for whom the others' matches with them stand in.
+    /// Members without logs of their own: the others' matches with them count for both sides.
     pub vouched: BTreeSet<MemberName>,
 }
 
@@ -37,13 +37,13 @@ pub struct Parameters {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterError {
     /// The margin is not in whole seconds.
-    #[error("the margin {}s is not in whole seconds; give one that is, for example 15m", found.as_secs_f64())]
+    #[error("the margin {}s is not in whole seconds\nhelp: give whole seconds, for example 15m", found.as_secs_f64())]
     FractionalMargin {
         /// The margin given.
         found: Duration,
     },
     /// The margin is too large.
-    #[error("the margin of {} seconds is more than {} seconds, a day; give a smaller one, for example 15m",
+    #[error("the margin of {} seconds is more than {} seconds, a day\nhelp: give a smaller margin, for example 15m",
         found.as_secs(), MAX_MARGIN.as_secs())]
     LargeMargin {
         /// The margin given.
@@ -51,8 +51,8 @@ pub enum ParameterError {
     },
     /// The threshold is below the roster's.
     #[error(
-        "the threshold {found} is below {roster}, which the roster asks for (the governance threshold of {members} \
-         members is {governance}); give {roster} or more"
+        "the threshold {found} is below the roster's, {roster} (the governance threshold of {members} members is \
+         {governance})\nhelp: give {roster} or more"
     )]
     LowThreshold {
         /// The threshold given.
@@ -66,7 +66,8 @@ pub enum ParameterError {
     },
     /// The threshold is above the number of members.
     #[error(
-        "the threshold {found} can never be reached, because the roster has {members} members; give {members} or less"
+        "the threshold {found} can never be reached, because the roster has {members} members\n\
+         help: give {members} or less"
     )]
     HighThreshold {
         /// The threshold given.
@@ -76,7 +77,8 @@ pub enum ParameterError {
     },
     /// The bounds leave nothing between them.
     #[error(
-        "the upper bound (not after {not_after}) lies below the lower one (not before {not_before}), which leaves no recovery timestamp; swap or widen them"
+        "the bounds leave no recovery timestamp: not after {not_after} is earlier than not before {not_before}\n\
+         help: swap or widen the bounds"
     )]
     EmptyWindow {
         /// The earliest allowed.
@@ -86,7 +88,7 @@ pub enum ParameterError {
     },
     /// A name to exclude or to vouch for is not a member's.
     #[error(
-        "{name} is not a member of the roster and can be neither excluded nor vouched for; its members are {}",
+        "{name} is not a member of the roster, so it can be neither excluded nor vouched for; the members are {}",
         super::reasons::listed(members)
     )]
     NotAMember {
@@ -96,15 +98,15 @@ pub enum ParameterError {
         members: Vec<MemberName>,
     },
     /// A member is both excluded and vouched for.
-    #[error("{member} is both excluded and vouched for; choose one")]
+    #[error("{member} is both excluded and vouched for\nhelp: choose one of the two")]
     ExcludedAndVouched {
         /// The member.
         member: MemberName,
     },
     /// A vouched member has evidence.
     #[error(
-        "{member} is vouched for, but has evidence of its own; leave its evidence out, or do not vouch for it and \
-         let its own evidence count"
+        "{member} is vouched for, but has evidence of its own\n\
+         help: do not vouch for {member}, so that its own evidence counts"
     )]
     VouchedWithEvidence {
         /// The member.
@@ -162,7 +164,7 @@ impl Parameters {
         Ok(())
     }
 
-    /// The ticks whose recovery timestamp lies within the bounds; `None` where there are none.
+    /// The ticks whose recovery timestamp is within the bounds; `None` if there are none.
     pub(super) fn window(&self) -> Option<Window> {
         let oldest = self.not_before.unwrap_or(Timestamp::MIN).checked_add(self.margin)?;
         let newest =
@@ -179,7 +181,7 @@ impl Parameters {
     /// The ticks whose recovery timestamp is earlier than allowed.
     pub(super) fn window_before(&self) -> Option<Window> {
         let oldest = Timestamp::MIN.checked_add(self.margin)?;
-        // One that would end after the year 9999 holds every tick.
+        // A window that would end after the year 9999 contains every tick.
         let newest = self.not_before?.checked_add(self.margin).unwrap_or(Timestamp::MAX);
         let newest = newest.checked_sub(Duration::from_micros(1))?;
         (oldest <= newest).then_some(Window { oldest: Tick(oldest), newest: Tick(newest) })

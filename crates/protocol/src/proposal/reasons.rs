@@ -1,7 +1,7 @@
 //! Why a member is left behind at a candidate.
 //!
-//! There may be several reasons at once. The one is given that a person has to know first: what was decided
-//! (excluded), what was never there (evidence), what contradicts (a mismatch), and only then what is missing.
+//! There may be several reasons at once. The reason is given that a person must know first: a decision (excluded), then
+//! missing evidence, then a contradiction (a mismatch), and only then a missing match.
 
 use std::fmt;
 

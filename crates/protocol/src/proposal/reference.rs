@@ -1,4 +1,4 @@
-//! The rule once more, in the plainest way and straight from its text, to compare with.
+//! The rule in its plainest form, straight from its text, to compare the fast one with.
 
 #![allow(clippy::unwrap_used)]
 
@@ -65,7 +65,7 @@ impl Case {
                 },
             );
         }
-        // By pair and kind: 2 stands for both at one tick.
+        // By pair and kind: 2 means both at one tick.
         let mut ticks: BTreeMap<(usize, usize, bool), Vec<Tick>> = BTreeMap::new();
         for &(by, about, minute, kind) in &self.reports {
             if by == about || !self.heard.contains(&by) {

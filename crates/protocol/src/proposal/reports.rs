@@ -1,7 +1,7 @@
 //! Who reports what about whom, with members as vertices in byte order of their names.
 //!
-//! A report of a match counts only where the same member does not report a mismatch for the same tick. A
-//! vouched member has no reports: what the other one of a pair reports stands for both.
+//! A report of a match counts only if the same member does not report a mismatch for the same tick. A
+//! vouched member has no reports: what the other member of a pair reports counts for both.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -84,7 +84,7 @@ impl<'a> Reports<'a> {
         self.observations.get(by * self.names.len() + about).copied().flatten()
     }
 
-    /// The reports that decide about a pair: the others' stand in for a vouched member's. `None` where there
+    /// The reports that decide about a pair: the others' count for a vouched member's. `None` if there
     /// are none or one is missing.
     pub(super) fn of_pair(&self, a: usize, b: usize) -> Option<[&'a Observations; 2]> {
         match (self.vouched.contains(a), self.vouched.contains(b)) {
@@ -107,7 +107,7 @@ impl<'a> Reports<'a> {
 
     /// The mismatch between `a` and `b` that would come back at `tick`.
     ///
-    /// The newest mismatch at or before the tick is the one to look at: it lies after the recovery timestamp R,
+    /// The newest mismatch at or before the tick decides: it is after the recovery timestamp R,
     /// or it is what was last reported up to R, unless something was reported after it and not after R.
     pub(super) fn mismatch_in_the_way(&self, a: usize, b: usize, tick: Tick) -> Option<Tick> {
         let newest = self.said(a, b).filter_map(|said| said.mismatches.newest_until(tick.0)).max()?;

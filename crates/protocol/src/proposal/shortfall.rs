@@ -1,5 +1,8 @@
-//! Why no candidate reaches the threshold: what a person can change, the plainest first.
+//! Why no candidate reaches the threshold, and what a person can change about it.
+//!
+//! There may be several reasons at once. The one that is easiest to change is given.
 
+use std::error::Error;
 use std::fmt;
 
 use crate::clique::VertexSet;
@@ -8,7 +11,7 @@ use crate::time::{Tick, Timestamp};
 
 use super::reasons::listed;
 use super::reports::Reports;
-use super::{Candidate, Parameters, ProposalError, Search};
+use super::{BoundedSearch, Candidate, Parameters, ProposalError};
 
 /// Why no candidate reaches the threshold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +43,9 @@ pub enum Shortfall {
         /// The newest earlier than the bounds allow.
         earlier: Option<Beyond>,
     },
-    /// No match lies within the bounds.
+    /// No match is within the bounds.
     NothingWithinBounds {
-        /// The newest recovery timestamp that any match stands for.
+        /// The newest recovery timestamp of any match.
         newest: Timestamp,
     },
     /// Too many pairs lack mutual matches, or have mismatches that would come back.
@@ -51,9 +54,9 @@ pub enum Shortfall {
         threshold: usize,
         /// The tick that is nearest to it: with the largest coverage, else the newest.
         tick: Tick,
-        /// Who is covered there; empty where no two members are connected at any tick.
+        /// Who is covered there; empty if no two members are connected at any tick.
         covered: Vec<MemberName>,
-        /// The pairs that stand in the way there: mismatches, then what was never matched, then what was
+        /// The pairs that are not connected there: mismatches, then what was never matched, then what was
         /// matched at other ticks.
         gaps: Vec<Gap>,
         /// Members that have no evidence and are not vouched for.
@@ -87,7 +90,7 @@ pub enum GapReason {
         /// Its tick.
         at: Tick,
     },
-    /// All the evidence holds no mutual match of theirs.
+    /// No evidence has a mutual match of theirs.
     NeverMatched,
     /// They have no mutual match at the tick.
     NotAtTick {
@@ -96,9 +99,9 @@ pub enum GapReason {
     },
 }
 
-/// Called where no candidate reaches the threshold; `best` is the one that covers most.
+/// Explains why no candidate reaches the threshold; `best` is the one that covers most.
 pub(super) fn explain(
-    search: &mut Search,
+    search: &mut BoundedSearch,
     parameters: &Parameters,
     best: Option<&Candidate>,
 ) -> Result<Shortfall, ProposalError> {
@@ -138,7 +141,7 @@ pub(super) fn explain(
         let newest = reports.recovery_timestamp(newest).unwrap_or(Timestamp::MIN);
         return Ok(Shortfall::NothingWithinBounds { newest });
     };
-    let covered = best.map(|best| best.covered.clone()).unwrap_or_default();
+    let covered = best.map_or(Vec::new(), |best| best.covered.clone());
     let vertices = reports.known().iter().filter(|&v| covered.contains(&reports.name(v))).collect();
     let gaps = gaps(reports, tick, vertices);
     Ok(Shortfall::Pairs { threshold, tick, covered, gaps, silent })
@@ -187,65 +190,61 @@ impl fmt::Display for Gap {
     }
 }
 
-impl fmt::Display for Shortfall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Shortfall {
+    /// What to do about it, in one imperative sentence.
+    fn help(&self) -> Option<String> {
+        match self {
+            Shortfall::TooFewMembers { .. } => Some("exclude fewer members".to_owned()),
+            Shortfall::TooLittleEvidence { silent, .. } => Some(format!(
+                "get the evidence of {}, or vouch for members that have no logs",
+                listed(silent)
+            )),
+            Shortfall::NoMatches => {
+                Some("check that the logs have commitment lines of this network".to_owned())
+            }
+            Shortfall::Bounds { .. } | Shortfall::NothingWithinBounds { .. } => {
+                Some("widen the bounds".to_owned())
+            }
+            Shortfall::Pairs { silent, .. } if !silent.is_empty() => {
+                Some(format!("get the evidence of {}", listed(silent)))
+            }
+            Shortfall::Pairs { .. } => None,
+        }
+    }
+
+    fn what(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Shortfall::TooFewMembers { threshold, left } => {
-                write!(
-                    f,
-                    "{threshold} members have to be covered, but only {left} are not excluded; exclude fewer"
-                )
+                write!(f, "{threshold} members must be covered, but only {left} are not excluded")
             }
-            Shortfall::TooLittleEvidence { threshold, known, silent } => {
-                let known = if known.is_empty() { "nobody".to_owned() } else { listed(known) };
-                write!(
-                    f,
-                    "{threshold} members have to be covered, but only {known} can be; get the evidence of {}, or \
-                     vouch for who has no logs",
-                    listed(silent)
-                )
+            Shortfall::TooLittleEvidence { threshold, known, .. } => match known.as_slice() {
+                [] => write!(f, "{threshold} members must be covered, but nobody can be"),
+                known => write!(f, "{threshold} members must be covered, but only {} can be", listed(known)),
+            },
+            Shortfall::NoMatches => {
+                write!(f, "no evidence has a match between members that are not excluded")
             }
-            Shortfall::NoMatches => write!(
-                f,
-                "no evidence holds a match between members that are not excluded; check that the logs hold \
-                 commitment lines of this network"
-            ),
             Shortfall::Bounds { threshold, later, earlier } => {
                 write!(f, "no recovery timestamp within the bounds covers {threshold} members")?;
-                if let Some(Beyond { recovery_timestamp, covered }) = later {
-                    write!(
-                        f,
-                        "; without the bound on the latest, {recovery_timestamp} would cover {covered}"
-                    )?;
-                }
-                if let Some(Beyond { recovery_timestamp, covered }) = earlier {
-                    write!(
-                        f,
-                        "; without the bound on the earliest, {recovery_timestamp} would cover {covered}"
-                    )?;
+                for (bound, beyond) in [("latest", later), ("earliest", earlier)] {
+                    if let Some(Beyond { recovery_timestamp, covered }) = beyond {
+                        write!(f, "; without the {bound} bound, {recovery_timestamp} would cover {covered}")?;
+                    }
                 }
                 Ok(())
             }
             Shortfall::NothingWithinBounds { newest } => write!(
                 f,
-                "the evidence holds no match within the bounds; its newest stands for the recovery timestamp \
-                 {newest}; widen the bounds"
+                "the evidence has no match within the bounds; its newest recovery timestamp is {newest}"
             ),
             Shortfall::Pairs { threshold, tick, covered, gaps, silent } => {
+                write!(f, "{threshold} members must be covered, but ")?;
                 match covered.len() {
-                    0 => write!(
-                        f,
-                        "{threshold} members have to be covered, but no two are connected at any tick"
-                    )?,
-                    most => write!(
-                        f,
-                        "{threshold} members have to be covered, but at most {most} are: {} at {tick}",
-                        listed(covered)
-                    )?,
+                    0 => write!(f, "no two are connected at any tick")?,
+                    most => write!(f, "at most {most} are: {} at {tick}", listed(covered))?,
                 }
                 if !gaps.is_empty() {
-                    let gaps: Vec<String> = gaps.iter().map(Gap::to_string).collect();
-                    write!(f, "; in the way: {}", listed(&gaps))?;
+                    write!(f, "; in the way: {}", listed(gaps))?;
                 }
                 if !silent.is_empty() {
                     write!(f, "; without evidence: {}", listed(silent))?;
@@ -255,3 +254,15 @@ impl fmt::Display for Shortfall {
         }
     }
 }
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.what(f)?;
+        match self.help() {
+            Some(help) => write!(f, "\nhelp: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Shortfall {}

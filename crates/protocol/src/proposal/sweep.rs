@@ -1,9 +1,9 @@
 //! The graph of every tick, from the newest to the oldest.
 //!
-//! Evidence of a large roster holds tens of millions of ticks, so they are never gathered: the pairs' runs are
-//! walked backwards side by side, in steps of some thousand ticks. For 64 ticks at a time each pair has a word
-//! with one bit a tick; turned on their side, these words are the rows of 64 graphs. Ticks that cannot have
-//! more connected members than wanted are passed over before that.
+//! Evidence of a large roster has tens of millions of ticks, so they are never collected: the pairs' runs are walked
+//! backwards in parallel, in steps of some thousand ticks. For 64 ticks at a time each pair has a word with one bit a
+//! tick. Transposed, these words are the rows of 64 graphs. Ticks that cannot connect more members than wanted are
+//! skipped before that.
 
 use crate::clique::{Graph, MAX_VERTICES, VertexSet};
 use crate::evidence::{Descending, TickRun, Ticks};
@@ -39,7 +39,7 @@ pub(super) struct Sweep<'r, 'a> {
     left: usize,
     /// A tick at which there may be no pair but that of two vouched members.
     extra: Option<Tick>,
-    /// The ticks of this step, ascending; those at `done` and behind are done.
+    /// The ticks of this step, ascending; those from `done` on are done.
     ticks: Vec<Tick>,
     done: usize,
     /// For each 64 of `ticks`, a word of each pair.
@@ -57,7 +57,7 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Which 64 of `ticks` hold the newest tick that both may still match. Irregular evidence has few ticks a pair
+    /// Which 64 of `ticks` contain the newest tick that both may still match. Irregular evidence has few ticks a pair
     /// among very many.
     fn next_block(&self, ticks: &[Tick]) -> Option<usize> {
         let [a, b] = self.matches;
@@ -81,14 +81,14 @@ struct Graphs {
 impl<'r, 'a> Sweep<'r, 'a> {
     pub(super) fn new(reports: &'r Reports<'a>, window: Window) -> Sweep<'r, 'a> {
         let eligible = reports.eligible();
-        // Two vouched members are connected at every tick, also where nobody else is. So the newest tick of all
+        // Two vouched members are connected at every tick, also if nobody else is. So the newest tick of all
         // may be a candidate even if it connects no other pair; no older one can be that has nothing else, and no
         // newer one counts: its matches are contradicted by mismatches of the same member.
         let two_vouched = (reports.vouched & eligible).len() >= 2;
         let newest_of_all = || reports.newest_eligible(window.newest.0).filter(|tick| *tick >= window.oldest);
         let extra = if two_vouched { newest_of_all() } else { None };
         let newest = if two_vouched { extra } else { Some(window.newest) };
-        let pairs = newest.map(|newest| pairs(reports, Window { newest, ..window })).unwrap_or_default();
+        let pairs = newest.map_or(Vec::new(), |newest| pairs(reports, Window { newest, ..window }));
         let graphs = Box::new(Graphs { block: None, active: [0; WORD], rows: [[0; WORD]; MAX_VERTICES] });
         let (ticks, words) = (Vec::new(), Vec::new());
         Sweep {
@@ -139,12 +139,12 @@ impl<'r, 'a> Sweep<'r, 'a> {
         for (at, pair) in self.pairs.iter_mut().enumerate() {
             let mut left = self.ticks.as_slice();
             while let Some(block) = pair.next_block(left) {
-                let (rest, ticks) = left.split_at_checked(block * WORD).unwrap_or((&[], left));
+                // `block` is one of the blocks of `left`, which is a prefix of all ticks.
+                let (rest, ticks) = left.split_at(block * WORD);
                 left = rest;
-                let ticks = ticks.get(..WORD).unwrap_or(ticks);
-                let distance = distances.get(block).copied().unwrap_or_default();
+                let ticks = &ticks[..WORD.min(ticks.len())];
                 let [a, b] = &mut pair.matches;
-                let mut word = marked(ticks, distance, a) & marked(ticks, distance, b);
+                let mut word = marked(ticks, distances[block], a) & marked(ticks, distances[block], b);
                 if pair.contested {
                     for bit in VertexSet::from_bits(u128::from(word)).iter() {
                         if self.reports.mismatch_in_the_way(pair.a, pair.b, ticks[bit]).is_some() {
@@ -158,12 +158,12 @@ impl<'r, 'a> Sweep<'r, 'a> {
         Ok(!self.ticks.is_empty())
     }
 
-    /// Makes the graphs of a block; only whom they connect, where none connects more than `size`.
+    /// Makes the graphs of a block; only whom they connect, if none connects more than `size`.
     fn turn(&mut self, block: usize, size: usize) {
         let graphs = &mut *self.graphs;
         graphs.block = Some(block);
-        let words =
-            self.words.get(block * self.pairs.len()..(block + 1) * self.pairs.len()).unwrap_or_default();
+        // Each block has a word of each pair, and `block` is one of them.
+        let words = &self.words[block * self.pairs.len()..(block + 1) * self.pairs.len()];
         let mut active = [0; MAX_VERTICES];
         for (pair, word) in self.pairs.iter().zip(words) {
             active[pair.a] |= word;
@@ -228,15 +228,15 @@ fn transposed(words: &[u64; MAX_VERTICES]) -> [u128; WORD] {
     std::array::from_fn(|tick| u128::from(halves[1][tick]) << WORD | u128::from(halves[0][tick]))
 }
 
-/// The distance between each of `ticks` and the next, in microseconds; zero where it varies or there is only one.
+/// The distance between each of `ticks` and the next, in microseconds; zero if it varies or there is only one.
 fn distance(ticks: &[Tick]) -> u64 {
     let between = |pair: &[Tick; 2]| pair[1].0.micros().abs_diff(pair[0].0.micros());
     let mut distances = ticks.array_windows().map(between);
-    let first = distances.next().unwrap_or_default();
+    let Some(first) = distances.next() else { return 0 };
     if distances.all(|next| next == first) { first } else { 0 }
 }
 
-/// Which of `ticks` (at most 64, ascending, `distance` apart where that is not zero) are in a list; takes what is not
+/// Which of `ticks` (at most 64, ascending, `distance` apart if that is not zero) are in a list; takes what is not
 /// older off the list.
 fn marked(ticks: &[Tick], distance: u64, list: &mut Descending<'_>) -> u64 {
     let Some(oldest) = ticks.first() else { return 0 };

@@ -17,7 +17,7 @@ pub enum Warning {
         /// Who.
         members: Vec<MemberName>,
     },
-    /// Evidence holds mismatches that could not be told to belong to anybody, so the rule does not see them.
+    /// Evidence has mismatches of unknown counterparties, which the rule does not see.
     Unattributed {
         /// Whose evidence.
         member: MemberName,
@@ -76,27 +76,27 @@ impl fmt::Display for Warning {
             Warning::NoEvidence { members } => {
                 write!(
                     f,
-                    "no evidence of {}; nobody can be covered without it, or being vouched for",
+                    "no evidence of {}, who can be covered only with evidence or if they are vouched for",
                     listed(members)
                 )
             }
             Warning::Unattributed { member, count } => write!(
                 f,
-                "the evidence of {member} holds {count} mismatches of unknown counterparties, which count for \
-                 nothing here; look at its log before agreeing"
+                "the evidence of {member} has {count} mismatches of unknown counterparties, which the rule does not \
+                 count; look at that log before you agree"
             ),
             Warning::VouchedUnseen { member } => {
                 write!(f, "{member} is vouched for, but nobody's evidence matches it")
             }
             Warning::VouchedAlone { vouched, threshold } => write!(
                 f,
-                "{vouched} members are vouched for, and {threshold} suffice: the choice may rest on nobody's \
+                "{vouched} members are vouched for, and {threshold} are enough: the choice may follow from nobody's \
                  evidence; vouch for fewer"
             ),
             Warning::Unbracketed => write!(
                 f,
                 "the chosen candidate is not bracketed: some covered pair has no match at or before the recovery \
-                 timestamp; read logs that reach further back to be sure"
+                 timestamp; to be sure, read logs that reach further back"
             ),
         }
     }

@@ -12,20 +12,22 @@ use super::{
     governance_threshold,
 };
 use crate::keys::{PublicKey, PublicKeyError};
-use crate::names::{MemberName, NameError, ParticipantId, SynchronizerId};
+use crate::names::{MAX_NAME_LEN, MemberName, NameError, ParticipantId, SynchronizerId};
 
 /// A roster that cannot be used, with everything that is wrong with it.
+///
+/// Its text lists every mistake on a line of its own. So no mistake has a help of its own: there is one for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RosterError {
     /// The mistakes, by line.
-    pub mistakes: Vec<Mistake>,
+    pub mistakes: Vec<RosterMistake>,
 }
 
 /// One thing that is wrong with a roster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {kind}")]
-pub struct Mistake {
-    /// The line it stands in, from 1.
+pub struct RosterMistake {
+    /// Its line, from 1.
     pub line: usize,
     /// What it is.
     pub kind: MistakeKind,
@@ -35,31 +37,29 @@ pub struct Mistake {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MistakeKind {
     /// It is larger than any roster.
-    #[error(
-        "the file has {found} bytes, more than any roster needs ({MAX_ROSTER_LEN}); is it the right file?"
-    )]
+    #[error("the file has {found} bytes; expected at most {MAX_ROSTER_LEN}")]
     TooLong {
         /// Its size.
         found: usize,
     },
     /// It is not TOML.
-    #[error("this is not TOML: {message}")]
+    #[error("not valid TOML: {message}")]
     Syntax {
         /// What the parser says.
         message: String,
     },
     /// A field that rosters do not have.
-    #[error("unknown field {field:?}; {place} has the fields {known}")]
+    #[error("unknown field {field:?} in {place}; expected one of {known}")]
     UnknownField {
         /// Its name.
         field: String,
-        /// Where it stands.
+        /// The table that has it.
         place: &'static str,
         /// The names there are.
         known: String,
     },
     /// A field is missing.
-    #[error("{place} has no {field}; add {example}")]
+    #[error("{place} has no {field}; expected {example}")]
     Missing {
         /// Where.
         place: String,
@@ -86,7 +86,8 @@ pub enum MistakeKind {
     Key(#[from] PublicKeyError),
     /// The network has no name that can be shown.
     #[error(
-        "the network's name {found:?} cannot be shown on a line; use a short name without control or invisible characters, for example \"MainNet\""
+        "the network {found:?} is not a name; expected 1 to {MAX_NAME_LEN} bytes without control or invisible \
+         characters, for example \"MainNet\""
     )]
     Network {
         /// The name found.
@@ -107,7 +108,9 @@ pub enum MistakeKind {
         found: usize,
     },
     /// Two of the same.
-    #[error("the {what} {value} stands in line {first} already; each member and observer needs its own")]
+    #[error(
+        "the {what} {value} is already in line {first}; expected another one for each member and observer"
+    )]
     Duplicate {
         /// A name, a key or a participant.
         what: &'static str,
@@ -116,10 +119,10 @@ pub enum MistakeKind {
         /// The line it stood in first.
         first: usize,
     },
-    /// Two participants that a log line could not tell apart.
+    /// Two participants with the same short form in logs.
     #[error(
         "the participant looks like the one in line {first}: logs show both as {shown}, \
-         so evidence about one could be taken for the other; one of them has to be left out"
+         so evidence about one could be counted for the other"
     )]
     Indistinguishable {
         /// The line of the other one.
@@ -129,8 +132,8 @@ pub enum MistakeKind {
     },
     /// The threshold is too low or too high.
     #[error(
-        "the threshold {found} does not suit {members} members; expected {least} (the governance threshold) \
-         to {members}, or no threshold at all, which means {least}"
+        "the threshold {found} is not possible with {members} members; expected {least} (the governance threshold) \
+         to {members}, or no threshold, which means {least}"
     )]
     Threshold {
         /// The value found.
@@ -141,19 +144,22 @@ pub enum MistakeKind {
         least: usize,
     },
     /// Nobody may open a session.
-    #[error("no member is a convener, so nobody could open a session; add convener = true to at least one")]
+    #[error(
+        "no member is a convener, so nobody could open a session; expected convener = true for at least one"
+    )]
     NoConvener,
 }
 
 impl fmt::Display for RosterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.mistakes.as_slice() {
-            [mistake] => write!(f, "the roster cannot be used: {mistake}"),
+            [mistake] => write!(f, "the roster cannot be used: {mistake}")?,
             mistakes => {
-                write!(f, "the roster cannot be used; it has {} mistakes:", mistakes.len())?;
-                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+                write!(f, "the roster cannot be used: it has {} mistakes", mistakes.len())?;
+                mistakes.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))?;
             }
         }
+        f.write_str("\nhelp: correct the roster, then check it again with `svdr-agent roster check`")
     }
 }
 
@@ -166,9 +172,9 @@ const OBSERVER: &str = "[[observer]]";
 pub(super) fn parse(text: &str) -> Result<Roster, RosterError> {
     if text.len() > MAX_ROSTER_LEN {
         let kind = MistakeKind::TooLong { found: text.len() };
-        return Err(RosterError { mistakes: vec![Mistake { line: 1, kind }] });
+        return Err(RosterError { mistakes: vec![RosterMistake { line: 1, kind }] });
     }
-    let mut reader = Reader { text, mistakes: Vec::new() };
+    let mut reader = RosterReader { text, mistakes: Vec::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         for error in errors {
@@ -184,9 +190,9 @@ pub(super) fn parse(text: &str) -> Result<Roster, RosterError> {
     }
 }
 
-struct Reader<'a> {
+struct RosterReader<'a> {
     text: &'a str,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<RosterMistake>,
 }
 
 /// A value and the byte it starts at.
@@ -195,7 +201,7 @@ struct At<T> {
     value: T,
 }
 
-impl Reader<'_> {
+impl RosterReader<'_> {
     fn into_error(mut self) -> RosterError {
         self.mistakes.sort_by_key(|mistake| mistake.line);
         RosterError { mistakes: self.mistakes }
@@ -208,7 +214,7 @@ impl Reader<'_> {
 
     fn mistake(&mut self, start: usize, kind: impl Into<MistakeKind>) {
         let line = self.line(start);
-        self.mistakes.push(Mistake { line, kind: kind.into() });
+        self.mistakes.push(RosterMistake { line, kind: kind.into() });
     }
 
     fn roster(&mut self, table: &DeTable<'_>) -> Option<Roster> {
@@ -367,7 +373,7 @@ impl Reader<'_> {
         threshold
     }
 
-    /// The tables of an array of tables; none where the field is absent.
+    /// The tables of an array of tables; none if the field is absent.
     fn tables<'t, 'i>(&mut self, table: &'t DeTable<'i>, field: &'static str) -> Vec<At<&'t DeTable<'i>>> {
         let Some(value) = table.get(field) else {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! Where a session stands, and the certificates that say so.
+//! The phase of a session, and the certificates that prove it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::Session;
 use crate::certificate::{AgreementCertificate, CompletionCertificate};
 use crate::statement::Verified;
 
-/// Where a session stands.
+/// The phase of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Members report evidence; nothing is proposed yet.
@@ -41,7 +41,7 @@ impl fmt::Display for Phase {
 }
 
 impl Session {
-    /// Where the session stands.
+    /// The phase of the session.
     pub fn phase(&self) -> Phase {
         if let Some(completed) = self.completion_certificate() {
             let round = completed.round().round;
@@ -67,12 +67,12 @@ impl Session {
         self.proposals(round).find_map(|proposal| self.certify_agreement(round, proposal))
     }
 
-    /// The completion certificate; where members' equivocation or a release made two, that of the lower round.
+    /// The completion certificate; if members' equivocation or a release made two, that of the lower round.
     pub fn completion_certificate(&self) -> Option<CompletionCertificate> {
         self.completion_certificates().next()
     }
 
-    /// Every completion certificate, from the lowest round: more than one only where members equivocated or
+    /// Every completion certificate, from the lowest round: more than one only if members equivocated or
     /// released.
     pub fn completion_certificates(&self) -> impl Iterator<Item = CompletionCertificate> {
         self.rounds.keys().filter_map(|round| {
@@ -86,8 +86,8 @@ impl Session {
         })
     }
 
-    /// The lowest round that may be completed in somebody's eyes: enough attestations stand, an equivocator's
-    /// included. Nothing moves on from it.
+    /// The lowest round that somebody may see as completed: it has enough attestations, an equivocator's included.
+    /// Nothing moves on from it.
     pub fn settled(&self) -> Option<u32> {
         let threshold = self.roster.threshold();
         self.rounds.iter().find_map(|(round, at)| {

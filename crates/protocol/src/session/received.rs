@@ -1,8 +1,8 @@
-//! Dumps that are made of a donor's snapshot: does what was attested fit what was donated?
+//! Dumps that are made of a donor's snapshot: does the attestation match the donation?
 //!
-//! A received dump has the parts of the donation that it names, and nothing else to compare with: the other members' own
-//! snapshots hold more than the DSO party's contracts. An attestation that does not fit is no equivocation, and nothing
-//! follows from it by itself; but its donor or its receiver has made something else than it says.
+//! A received dump has the parts of the donation that it names. It cannot be compared with anything else: the other
+//! members' own snapshots have more than the DSO party's contracts. An attestation that does not match is not an
+//! equivocation, and no rule uses it. But its donor or its receiver made something else than it says.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub struct ReceivedDump<'a> {
     pub round: u32,
     /// What it says to be made of.
     pub received: &'a Received,
-    /// The donation; `None` where the session does not hold it, so that nothing can be compared.
+    /// The donation; `None` if the session does not have it, so that nothing can be compared.
     pub donation: Option<&'a Donation>,
     /// How the two do not fit.
     pub misfit: Option<Misfit>,
@@ -32,7 +32,7 @@ pub struct ReceivedDump<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// What it names is another kind of statement.
-    #[error("what it names is no donation but an {kind}")]
+    #[error("the statement that it names is not a donation but of kind {kind}")]
     NoDonation {
         /// The kind.
         kind: &'static str,
@@ -50,7 +50,7 @@ pub enum Misfit {
     #[error("the donation is of another recovery timestamp or migration id")]
     OtherTime,
     /// Parts are not the same.
-    #[error("these parts are not the donated ones: {}", .parts.iter().map(String::as_str).collect::<Vec<_>>().join(", "))]
+    #[error("these parts differ from the donated ones: {}", .parts.iter().map(String::as_str).collect::<Vec<_>>().join(", "))]
     Parts {
         /// Their names.
         parts: BTreeSet<String>,
@@ -66,8 +66,8 @@ impl Session {
         all
     }
 
-    /// What a statement says about a received dump, where it is an attestation of one.
-    pub fn received_dump<'a>(&'a self, one: &'a Verified) -> Option<ReceivedDump<'a>> {
+    /// What a statement says about a received dump, if it is an attestation of one.
+    pub(crate) fn received_dump<'a>(&'a self, one: &'a Verified) -> Option<ReceivedDump<'a>> {
         let Body::Attestation(attestation) = one.body() else { return None };
         let received = attestation.received.as_ref()?;
         let named = self.statement(&received.donation);

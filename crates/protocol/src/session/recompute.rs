@@ -19,10 +19,10 @@ pub enum NotProposable {
     #[error(transparent)]
     Rule(#[from] ProposalError),
     /// No candidate reaches the threshold.
-    #[error("no candidate reaches the threshold: {0}")]
-    NoChoice(Box<Shortfall>),
+    #[error("no candidate reaches the threshold")]
+    NoChoice(#[source] Box<Shortfall>),
     /// The session has had as many rounds as there can be.
-    #[error("the session has had {0} rounds, the most there can be; open another one")]
+    #[error("the session has had {0} rounds, the most that a session can have\nhelp: open another session")]
     TooManyRounds(u32),
 }
 
@@ -31,17 +31,17 @@ pub enum NotProposable {
 pub enum Unconfirmed {
     /// Evidence that it names is not here.
     #[error(
-        "{} of the evidences that the proposal was computed from have not arrived, the first is {}; \
-         wait for them, or ask another coordinator",
+        "{} of the evidences that the proposal was computed from have not arrived{}\n\
+         help: wait for the evidence, or use another coordinator",
         missing.len(),
-        missing.first().map(ToString::to_string).unwrap_or_default()
+        missing.first().map_or(String::new(), |first| format!(", the first is {first}"))
     )]
     Missing {
         /// Their digests.
         missing: BTreeSet<Digest>,
     },
     /// It names a statement of another kind.
-    #[error("the proposal names {digest} as evidence, which is of kind {kind}; reject it")]
+    #[error("the proposal names {digest} as evidence, which is of kind {kind}\nhelp: reject the proposal")]
     NotEvidence {
         /// The statement.
         digest: Digest,
@@ -50,8 +50,8 @@ pub enum Unconfirmed {
     },
     /// It is computed from evidence that its signer contradicted.
     #[error(
-        "the proposal was computed from evidence of {member}, who signed another one with the same sequence number; \
-         reject it, and propose again without {member}"
+        "the proposal was computed from evidence of {member}, who signed another evidence with the same sequence \
+         number\nhelp: reject the proposal and have a convener propose again without {member}"
     )]
     Contradicted {
         /// Who.
@@ -59,8 +59,8 @@ pub enum Unconfirmed {
     },
     /// It was computed by another version of the rule.
     #[error(
-        "the proposal was computed by version {found} of the rule, but this is version {expected}; \
-         use the same version of svdr everywhere"
+        "the proposal was computed by version {found} of the rule, but this is version {expected}\n\
+         help: use the same version of svdr everywhere"
     )]
     OtherRule {
         /// This version's.
@@ -69,19 +69,19 @@ pub enum Unconfirmed {
         found: u32,
     },
     /// The rule refuses its input.
-    #[error("the proposal's parameters or evidence are refused; reject it")]
+    #[error("the proposal's parameters or evidence are refused\nhelp: reject the proposal")]
     Rule(#[source] Box<ProposalError>),
     /// The rule chooses nothing.
-    #[error("from the proposal's evidence and parameters follows no choice: {0}; reject it")]
-    NoChoice(Box<Shortfall>),
+    #[error("no candidate follows from the proposal's evidence and parameters\nhelp: reject the proposal")]
+    NoChoice(#[source] Box<Shortfall>),
     /// The rule chooses something else.
-    #[error("{0}; reject it")]
+    #[error("{0}\nhelp: reject the proposal")]
     Differs(Difference),
 }
 
-/// Results of the rule, each for the evidence and the parameters that it was computed from: nothing else goes into
-/// it. Whoever decides looks at the same proposal each time anything arrives, and evidence may be made to take the
-/// rule a minute. Clones share what is known.
+/// Results of the rule, by the evidence and the parameters that they were computed from; they depend on nothing else.
+/// The same proposal is needed again whenever anything arrives, and hostile evidence may take the rule a minute. Clones
+/// share the results.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Computed(Arc<Mutex<BTreeMap<BTreeSet<Digest>, Vec<Known>>>>);
 
@@ -122,7 +122,7 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Difference { what, proposed, computed } = self;
-        write!(f, "the proposal's {what} is {proposed}, but from its evidence follows {computed}")
+        write!(f, "the proposal's {what} is {proposed}, but {computed} follows from its evidence")
     }
 }
 
@@ -135,7 +135,7 @@ impl Session {
     /// The proposal for the next round, from the evidence that counts now.
     ///
     /// # Errors
-    /// [`NotProposable`] where the rule refuses or chooses nothing.
+    /// [`NotProposable`] if the rule refuses or chooses nothing.
     pub fn next_proposal(&self, parameters: &Parameters) -> Result<Proposal, NotProposable> {
         let counted = self.evidence();
         let evidence = counted.values().filter_map(|one| match one.body() {
@@ -174,7 +174,7 @@ impl Session {
     /// candidates were.
     ///
     /// # Errors
-    /// [`Unconfirmed`] where it does not follow; [`Unconfirmed::Missing`] where that cannot be said yet.
+    /// [`Unconfirmed`] if it does not follow; [`Unconfirmed::Missing`] if that cannot be said yet.
     pub fn recompute(&self, proposal: &Proposal) -> Result<Outcome, Unconfirmed> {
         let [expected, found] = [RULE_VERSION, proposal.rule];
         if expected != found {

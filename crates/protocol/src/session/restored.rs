@@ -1,16 +1,15 @@
 //! Whether the network works again: who agrees with whom on the new synchronizer.
 //!
-//! After the recovery each member's participant exchanges ACS commitments with the others once more, and its logs are
-//! read once more; what they say is signed as a `confirmation`. Nothing of that is voted on, and nothing follows from it
-//! but what people read.
+//! After the recovery each member's participant exchanges ACS commitments with the others again. Its logs are read again,
+//! and what they say is signed as a `confirmation`. Confirmations are for people: no rule uses them.
 //!
 //! * Confirmations of the completed round count, the latest of each member.
 //! * Whatever the evidence of the round's proposal reports is the old synchronizer's, which may be in the same files. Only
 //!   ticks count that are newer than the newest that more than a third of the members' evidence reaches, and newer than
 //!   the newest of both members' own. So an evidence that reports ticks of the future takes its own member out, and
 //!   nobody else.
-//! * Two members agree with each other where both report a match at one such tick, and neither reports a mismatch with
-//!   the other at that tick or a later one. They disagree where one of them reports a mismatch that no such tick
+//! * Two members agree with each other if both report a match at one such tick, and neither reports a mismatch with
+//!   the other at that tick or a later one. They disagree if one of them reports a mismatch that no such tick
 //!   follows.
 //! * The session is verified once as many members as the threshold pairwise agree.
 
@@ -30,7 +29,7 @@ use crate::time::{Tick, Timestamp};
 /// depends on it.
 const SEARCH_STEPS: u64 = 1_000_000;
 
-/// How the members stand to each other after the recovery.
+/// Which members agree with each other after the recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restoration {
     /// The completed round.
@@ -42,16 +41,16 @@ pub struct Restoration {
     /// Pairs that agree, each in byte order of the names, with the newest tick at which they do.
     pub matching: BTreeMap<(MemberName, MemberName), Tick>,
     /// Pairs that disagree, likewise, with the newest tick at which one of them says so.
-    pub mismatching: BTreeMap<(MemberName, MemberName), Mismatch>,
+    pub mismatching: BTreeMap<(MemberName, MemberName), OpenMismatch>,
     /// The largest set of members that pairwise agree: empty, or at least two.
     pub together: BTreeSet<MemberName>,
     /// How many it takes.
     pub threshold: usize,
 }
 
-/// A mismatch that stands.
+/// A mismatch that no later match has healed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
+pub struct OpenMismatch {
     /// The newest tick at which it is reported.
     pub tick: Tick,
     /// Who reports it there.
@@ -70,20 +69,21 @@ impl Restoration {
 pub enum NotConfirmable {
     /// No round is completed.
     #[error(
-        "session {session} is not completed ({phase}), so that nobody has gone back to its recovery timestamp; confirm \
-         once it is, and the new synchronizer is up"
+        "session {session} is not completed ({phase}), so there is no recovery to confirm\n\
+         help: confirm once the session is completed and the new synchronizer is up"
     )]
     NotCompleted {
         /// The session.
         session: SessionId,
-        /// Where it stands.
+        /// Its phase.
         phase: Phase,
     },
     /// The logs say nothing about the new synchronizer.
     #[error(
-        "the logs report nothing about any member after {after}, the last tick of the old synchronizer{}; give the new \
-         participant's logs, once its first commitment period has ended (30 minutes on Splice networks by default)",
-        newest.map(|newest| format!(", and end with {newest}")).unwrap_or_default()
+        "the logs report nothing about any member after {after}, the last tick of the old synchronizer{}\n\
+         help: give the new participant's logs once its first commitment period has ended (30 minutes on Splice \
+         networks by default)",
+        newest.map_or(String::new(), |newest| format!(", and end with {newest}"))
     )]
     Nothing {
         /// The last tick of the old synchronizer.
@@ -93,16 +93,16 @@ pub enum NotConfirmable {
     },
 }
 
-/// The last answer, for the confirmations that it was computed from: whoever decides anything asks again each time, and
-/// evidence may be made to take long. Clones share it.
+/// The last result, with the confirmations that it was computed from: it is needed again at every decision, and hostile
+/// evidence may take long. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LastAnswer(Arc<Mutex<Option<Answer>>>);
 
-/// What it was computed from, and what came of it.
+/// What it was computed from, and the result.
 type Answer = (Vec<Digest>, Arc<Restoration>);
 
 impl Session {
-    /// How the members stand to each other after the recovery; `None` before the session is completed.
+    /// Which members agree with each other after the recovery; `None` before the session is completed.
     pub fn restoration(&self) -> Option<Arc<Restoration>> {
         Some(self.restoration_of(&self.completion_certificate()?))
     }
@@ -111,7 +111,7 @@ impl Session {
     /// the last tick of the old one.
     ///
     /// # Errors
-    /// [`NotConfirmable`] where the session is not completed, or the logs say nothing of that time.
+    /// [`NotConfirmable`] if the session is not completed, or the logs say nothing of that time.
     pub fn confirmation(&self, mut evidence: Evidence) -> Result<Confirmation, NotConfirmable> {
         let Some(completed) = self.completion_certificate() else {
             return Err(NotConfirmable::NotCompleted { session: self.id, phase: self.phase() });
@@ -172,7 +172,7 @@ impl Session {
         }
         let mut newest: Vec<Tick> = old.own.values().copied().collect();
         newest.sort_unstable_by(|one, other| other.cmp(one));
-        // Behind those that may all lie, as many as the protocol's threshold allows for, somebody honest comes.
+        // After as many liars as the protocol's threshold tolerates, the next member is honest.
         let liars = self.roster.members().len().saturating_sub(1) / 3;
         let reached = newest.get(liars).or(newest.last()).copied();
         old.after = reached.map_or(body.candidate.tick, |reached| reached.max(body.candidate.tick));
@@ -236,19 +236,19 @@ fn restoration(round: RoundOf, old: &OldTicks, evidence: &[&Evidence], threshold
         }
     }
     let largest = graph.maximum_clique(VertexSet::first(sorted.len()), 2, &mut Budget::new(SEARCH_STEPS));
-    // Where the search gives up, nobody is said to be verified.
-    let largest = largest.ok().flatten().unwrap_or_default();
+    // If the search runs out of steps, nobody is shown as verified.
+    let largest = largest.ok().flatten().unwrap_or(VertexSet::EMPTY);
     restoration.together = largest.iter().filter_map(|at| Some(sorted.get(at)?.member.clone())).collect();
     restoration
 }
 
 enum Standing {
     Matching(Tick),
-    Mismatching(Mismatch),
+    Mismatching(OpenMismatch),
     Unknown,
 }
 
-/// How two members stand to each other.
+/// Whether two members agree with each other.
 fn standing(one: &Evidence, other: &Evidence, after: Tick) -> Standing {
     let nothing = Observations::default();
     let about = |from: &Evidence, to: &Evidence| from.about.get(&to.member).cloned();
@@ -259,13 +259,13 @@ fn standing(one: &Evidence, other: &Evidence, after: Tick) -> Standing {
         newest.map(|tick| (tick, &by.member))
     });
     let newest_mismatch = mismatches.iter().flatten().map(|(tick, _)| *tick).max();
-    // A match counts only behind every mismatch, so the search may stop there.
+    // A match counts only after every mismatch, so the search may stop there.
     let floor = newest_mismatch.unwrap_or(after);
     match (newest_common(ones, others, floor), newest_mismatch) {
         (Some(tick), _) => Standing::Matching(tick),
         (None, Some(tick)) => {
             let by = mismatches.into_iter().flatten().filter(|(at, _)| *at == tick);
-            Standing::Mismatching(Mismatch { tick, by: by.map(|(_, member)| member.clone()).collect() })
+            Standing::Mismatching(OpenMismatch { tick, by: by.map(|(_, member)| member.clone()).collect() })
         }
         (None, None) => Standing::Unknown,
     }

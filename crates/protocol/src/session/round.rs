@@ -15,7 +15,7 @@ const MICROSECOND: Duration = Duration::from_micros(1);
 /// The statements of one round, each by what makes it count once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Round {
-    /// Conveners' before coordinators', then by digest: the order of preference where there are several.
+    /// Conveners' before coordinators', then by digest: the order of preference if there are several.
     pub(super) proposals: BTreeMap<(bool, Digest), Arc<Verified>>,
     /// By proposal and member.
     pub(super) agreements: BTreeMap<(Digest, MemberName), Arc<Verified>>,
@@ -37,7 +37,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether no timestamp suits everybody: whoever is pruned or behind has to be left out.
+    /// Whether no timestamp suits everybody, so that a pruned or lagging member must be excluded.
     pub fn are_empty(&self) -> bool {
         matches!((self.not_before, self.not_after), (Some(from), Some(to)) if to < from)
     }
@@ -109,7 +109,7 @@ impl Session {
         )
     }
 
-    /// What stands in the way of each member's dump in a round, by member.
+    /// Each member's obstacle to its dump of a round.
     pub fn obstacles(&self, round: u32) -> impl Iterator<Item = (&MemberName, &Obstacle)> {
         let at = self.rounds.get(&round);
         at.into_iter().flat_map(|at| &at.obstacles).filter_map(|(member, one)| match one.body() {
@@ -169,7 +169,7 @@ impl Session {
         self.rounds.get(&round).into_iter().flat_map(|at| &at.releases)
     }
 
-    /// Who has promised not to attest a round, with the statement that may stand in a proof of it: an
+    /// Who has promised not to attest a round, with the statement that may prove it: an
     /// abandonment or a release, or else the agreement of a higher round. What an equivocator promised about the
     /// round does not count.
     pub fn abandonments(&self, round: u32) -> BTreeMap<&MemberName, &Arc<Verified>> {
@@ -179,6 +179,7 @@ impl Session {
             .filter(|(_, one)| abandons(one.statement(), of))
             .map(|((_, member), one)| (member, one))
             .collect();
+        // These replace an agreement: a statement that names the round is the better proof.
         if let Some(at) = self.rounds.get(&round) {
             found.extend(&at.abandonments);
             found.extend(&at.releases);
@@ -219,7 +220,7 @@ impl Session {
         all.filter(move |((of, _), _)| *of == proposal).map(|((_, member), one)| (member, one))
     }
 
-    /// Members whose attestations of a proposal stand, an equivocator's included.
+    /// Members with an attestation of a proposal that is not released, an equivocator's included.
     pub(super) fn attested_by_anybody(&self, round: u32, proposal: &Digest) -> usize {
         let all = self.of_proposal(round, proposal, |at| &at.attestations);
         all.filter(|(member, _)| !self.released(round, member)).count()

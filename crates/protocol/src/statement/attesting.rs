@@ -31,7 +31,7 @@ pub struct Attestation {
     pub started: Timestamp,
     /// When it was on disk, likewise.
     pub finished: Timestamp,
-    /// Whose snapshot it is made of, where the signer's own SV app could not serve one.
+    /// Whose snapshot it is made of, if the signer's own SV app could not serve one.
     pub received: Option<Received>,
 }
 
@@ -49,11 +49,11 @@ pub struct Received {
 pub struct Part {
     /// `genesis_state`, `acs_snapshot`, or `dar:` and the DAR's hash; empty for the whole.
     pub name: String,
-    /// SHA-256 of its bytes, without base64 or chunk lengths: the same part has the same digest wherever it stands.
+    /// SHA-256 of its bytes, without base64 or chunk lengths: the same part always has the same digest.
     pub digest: Digest,
     /// Its size in bytes, likewise.
     pub size: u64,
-    /// Name of the file beside the dump that holds it in chunks; `None` where it stands in the dump itself.
+    /// Name of the file beside the dump that contains it in chunks; `None` if the dump itself contains it.
     pub file: Option<String>,
 }
 
@@ -62,7 +62,7 @@ pub struct Part {
 pub struct Obstacle {
     /// The round, from 1.
     pub round: u32,
-    /// What stands in the way.
+    /// The kind of obstacle.
     pub kind: ObstacleKind,
     /// The time that was asked for.
     pub recovery_timestamp: Timestamp,
@@ -84,6 +84,7 @@ pub(super) fn write_part(part: &Part) -> v1::Part {
         name: part.name.clone(),
         digest: part.digest.as_bytes().to_vec(),
         size: part.size,
+        // Empty is absent, here and below.
         file: part.file.clone().unwrap_or_default(),
     }
 }
@@ -125,6 +126,7 @@ impl Content for Attestation {
     type Message = v1::Attestation;
 
     fn to_message(&self, header: v1::Header) -> v1::Attestation {
+        let received = self.received.as_ref();
         v1::Attestation {
             header: Some(header),
             round: self.round,
@@ -135,8 +137,8 @@ impl Content for Attestation {
             parts: self.parts.iter().map(write_part).collect(),
             started: self.started.micros(),
             finished: self.finished.micros(),
-            received_from: self.received.as_ref().map(|one| one.from.to_string()).unwrap_or_default(),
-            donation: self.received.as_ref().map(|one| one.donation.as_bytes().to_vec()).unwrap_or_default(),
+            received_from: received.map_or(String::new(), |one| one.from.to_string()),
+            donation: received.map_or(Vec::new(), |one| one.donation.as_bytes().to_vec()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::dsse::{EnvelopeError, MAX_PAYLOAD_LEN};
-use crate::evidence::{EvidenceError, RunError};
+use crate::evidence::{EvidenceError, TickRunError};
 use crate::names::{MemberName, NameError};
 
 use super::proof::ProofError;
@@ -11,31 +11,36 @@ use super::{RoundOf, TYPE_PREFIX, TYPE_SUFFIX};
 /// Why an envelope's content is not a statement that counts.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
-    /// The envelope's signature does not hold.
+    /// The envelope's signature is invalid.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     /// The payload type is not one of svdr's.
-    #[error("the payload type {found:?} is not that of an svdr statement ({TYPE_PREFIX}KIND{TYPE_SUFFIX})")]
+    #[error("the payload type {found:?} is not an svdr statement's; expected {TYPE_PREFIX}KIND{TYPE_SUFFIX}")]
     ForeignType {
         /// The type found.
         found: String,
     },
     /// A kind that this version does not know.
-    #[error("statements of kind {kind:?} are not known to this version of svdr; use a newer one to read it")]
+    #[error(
+        "this version of svdr does not know statements of kind {kind:?}\nhelp: read it with a newer version of svdr"
+    )]
     UnknownKind {
         /// The kind found.
         kind: String,
     },
     /// The signer is nobody in the roster.
     #[error(
-        "the signing key {key} belongs to no member of the roster; compare the roster's fingerprint with the signer's"
+        "the signing key {key} is not the key of a member of the roster\n\
+         help: compare the roster's fingerprint with the signer's"
     )]
     Stranger {
         /// The key that signed, as text.
         key: String,
     },
     /// A member's key signed in another member's name.
-    #[error("the statement says it is by {claimed}, but the key that signed it is {actual}'s; do not use it")]
+    #[error(
+        "the statement says that it is by {claimed}, but {actual}'s key signed it\nhelp: do not use the statement"
+    )]
     OtherSigner {
         /// The name in the statement.
         claimed: String,
@@ -43,15 +48,17 @@ pub enum StatementError {
         actual: MemberName,
     },
     /// A proposal bears a member's name, but another key signed it.
-    #[error("the proposal says it is by {claimed}, but was not signed with {claimed}'s key; do not use it")]
+    #[error(
+        "the proposal says that it is by {claimed}, but {claimed}'s key did not sign it\nhelp: do not use the proposal"
+    )]
     NotTheMember {
         /// The name in the statement.
         claimed: MemberName,
     },
     /// It was made with another roster.
     #[error(
-        "{signer} made the statement with the roster {found}, but this one is {expected}; \
-         compare the two rosters and use one for everybody"
+        "{signer} made the statement with the roster {found}, but this roster is {expected}\n\
+         help: compare the two rosters and use the same one everywhere"
     )]
     OtherRoster {
         /// Who signed.
@@ -62,7 +69,7 @@ pub enum StatementError {
         found: Digest,
     },
     /// The bytes are not the message that the type names.
-    #[error("the statement of kind {kind} by {signer} cannot be decoded; it was not made by svdr")]
+    #[error("the statement of kind {kind} by {signer} cannot be decoded")]
     Decode {
         /// The kind.
         kind: &'static str,
@@ -72,22 +79,20 @@ pub enum StatementError {
         #[source]
         source: prost::DecodeError,
     },
-    /// A field does not hold what it must.
-    #[error(
-        "the field {field} of {signer}'s statement holds {found}; expected {expected}; it was not made by svdr"
-    )]
+    /// A field contains what it must not.
+    #[error("the field {field} of {signer}'s statement contains {found}; expected {expected}")]
     Field {
         /// Who signed.
         signer: MemberName,
         /// The field's name in the schema.
         field: &'static str,
-        /// What it holds.
+        /// What it contains.
         found: String,
-        /// What it should hold.
+        /// What it should contain.
         expected: &'static str,
     },
-    /// A name in it is none.
-    #[error("the field {field} of {signer}'s statement is malformed; it was not made by svdr")]
+    /// A name in it is malformed.
+    #[error("the field {field} of {signer}'s statement is malformed")]
     Name {
         /// Who signed.
         signer: MemberName,
@@ -98,7 +103,7 @@ pub enum StatementError {
         source: NameError,
     },
     /// Its ticks are malformed.
-    #[error("the ticks in {signer}'s evidence about {counterparty} are malformed; it was not made by svdr")]
+    #[error("the ticks in {signer}'s evidence about {counterparty} are malformed")]
     Runs {
         /// Who signed.
         signer: MemberName,
@@ -106,14 +111,15 @@ pub enum StatementError {
         counterparty: MemberName,
         /// What is wrong with them.
         #[source]
-        source: RunError,
+        source: TickRunError,
     },
     /// The evidence contradicts the roster.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
     /// A kind that only conveners sign is signed by another member.
     #[error(
-        "{signer} signed a statement of kind {kind}, but is no convener in the roster; ask one to sign it"
+        "{signer} signed a statement of kind {kind}, but is not a convener in the roster\n\
+         help: ask a convener to sign it"
     )]
     NotAConvener {
         /// Who signed.
@@ -123,7 +129,7 @@ pub enum StatementError {
     },
     /// A statement of a session names none, or one that opens a session names one.
     #[error(
-        "the statement of kind {kind} by {signer} names {}; expected {}; it was not made by svdr",
+        "the statement of kind {kind} by {signer} names {}; expected {}",
         if *named { "a session" } else { "no session" },
         if *named { "none, because its own digest is the session's id" } else { "the session it belongs to" }
     )]
@@ -135,8 +141,8 @@ pub enum StatementError {
         /// Whether it names one.
         named: bool,
     },
-    /// An agreement does not show why a round that its signer attested does not hold it back.
-    #[error("the agreement of {signer} does not show that {round} cannot complete; it was not made by svdr")]
+    /// An agreement does not prove that a round that its signer attested cannot complete.
+    #[error("the agreement of {signer} does not prove that {round} cannot complete")]
     Proof {
         /// Who signed.
         signer: MemberName,
@@ -148,7 +154,8 @@ pub enum StatementError {
     },
     /// It is too large to be signed.
     #[error(
-        "the statement would have {found} bytes, more than the {MAX_PAYLOAD_LEN} allowed; read a shorter window with --since"
+        "the statement would have {found} bytes; expected at most {MAX_PAYLOAD_LEN}\n\
+         help: read a shorter window of the logs with --since"
     )]
     TooLarge {
         /// Its size.

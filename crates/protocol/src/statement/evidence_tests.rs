@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::evidence::{LogSpan, MAX_TICKS, Observations, RunError, Ticks};
+use crate::evidence::{LogSpan, MAX_TICKS, Observations, TickRunError, Ticks};
 use crate::time::{Tick, Timestamp};
 
 fn key(seed: u8) -> SigningKey {
@@ -140,7 +140,7 @@ fn a_run_that_would_expand_without_end_is_refused() {
     let envelope = Envelope::sign(payload_type, message.encode_to_vec(), &key(1));
     let error = Statement::read(&envelope, &roster()).unwrap_err();
     assert!(
-        matches!(error, StatementError::Runs { source: RunError::TooMany { limit: MAX_TICKS }, .. }),
+        matches!(error, StatementError::Runs { source: TickRunError::TooMany { limit: MAX_TICKS }, .. }),
         "{error}"
     );
 }

@@ -1,4 +1,4 @@
-//! Reading single fields: each is refused by name, with what it holds and what it should hold.
+//! Reading single fields: each is refused by name, with what it contains and what it should contain.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 
 /// The longest text that a person gives as a reason or a note, in bytes: a paragraph.
 pub const MAX_REASON_LEN: usize = 1024;
-/// The longest text that names something, in bytes: it has to fit on a line.
+/// The longest text that names something, in bytes: it must fit on a line.
 pub const MAX_SHORT_TEXT_LEN: usize = 128;
 /// The highest round: people meet for each of them, and whoever could skip ahead to the last one could end a
 /// session.
@@ -86,7 +86,7 @@ impl<'a> Fields<'a> {
 
     /// Whole seconds.
     pub(super) fn seconds(&self, field: &'static str, seconds: u64) -> Result<Duration, StatementError> {
-        // A thousand years: what lies beyond cannot be added to any time.
+        // A thousand years: more cannot be added to any time.
         const MOST: u64 = 1000 * 366 * 24 * 60 * 60;
         if seconds > MOST {
             return Err(self.error(field, format!("{seconds} seconds"), "less than a thousand years"));

@@ -25,7 +25,7 @@ pub struct Header {
     pub roster: Digest,
     /// Whether it belongs to a rehearsal.
     pub drill: bool,
-    /// The member that signs; where a coordinator makes a proposal by itself, a name that no member has.
+    /// The member that signs; for a coordinator's own proposal, a name that no member has.
     pub signer: MemberName,
     /// The signer's count of its statements.
     pub sequence: u64,
@@ -110,7 +110,7 @@ impl FromStr for SessionId {
 impl Header {
     pub(super) fn to_message(&self) -> v1::Header {
         v1::Header {
-            session: self.session.map(|session| session.0.to_vec()).unwrap_or_default(),
+            session: self.session.map_or(Vec::new(), |session| session.0.to_vec()),
             roster: self.roster.as_bytes().to_vec(),
             drill: self.drill,
             signer: self.signer.to_string(),

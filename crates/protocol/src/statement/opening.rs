@@ -16,7 +16,7 @@ pub const MAX_CHECKS: usize = 64;
 /// A convener opens a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
-    /// Why the network has to be recovered, for people.
+    /// Why the network must be recovered, for people.
     pub reason: String,
     /// From recovery timestamp to tick, unless a proposal says otherwise; whole seconds.
     pub margin: Duration,

@@ -1,13 +1,12 @@
 //! Proof that an attested round cannot complete: rule 4, carried by the agreement that needs it.
 //!
-//! An agreement that follows an attestation carries the envelopes that allowed it, so that it can be judged by
-//! itself, by anybody, at any time. A round needs the attestations of `t` members to complete; once `n − t + 1`
-//! members have promised not to attest it, it cannot. Whoever then completes it nonetheless shows a member that
-//! signed both, because `t` and `n − t + 1` members are more than there are.
+//! An agreement that follows an attestation carries the envelopes that allowed it, so that anybody can judge it alone, at
+//! any time. A round needs the attestations of `t` members to complete. Once `n − t + 1` members have promised not to
+//! attest it, it cannot complete. If it does, some member signed both, because `t` and `n − t + 1` members together are
+//! more than there are.
 //!
-//! What counts are abandonments of the round, releases of it, and agreements that abandon it. Agreements with
-//! proofs of their own do not: proofs within proofs would grow without bound. Their signers say it again as an
-//! abandonment ([`owed`](crate::vote::Voter::owed)).
+//! Abandonments and releases of the round count, and agreements that abandon it. Agreements with proofs of their own do
+//! not count, because proofs within proofs would grow without limit. Their signers sign an abandonment as well ([`owed`](crate::vote::Voter::owed)).
 
 use std::collections::BTreeSet;
 
@@ -18,43 +17,43 @@ use crate::roster::Roster;
 /// Why statements do not prove that a round cannot complete.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
-    /// A statement in it does not hold.
-    #[error("a statement in its proof does not hold")]
+    /// A statement in it is invalid.
+    #[error("a statement in the proof is invalid")]
     Statement(#[source] StatementError),
     /// A statement in it says something else.
-    #[error("the {kind} of {signer} in its proof does not abandon that round")]
+    #[error("the {kind} of {signer} in the proof does not abandon that round")]
     Beside {
         /// Its kind.
         kind: &'static str,
         /// Who signed it.
         signer: MemberName,
     },
-    /// A member stands in it twice.
-    #[error("its proof holds two statements of {signer}")]
+    /// A member is in it twice.
+    #[error("the proof has two statements of {signer}; expected one of each member")]
     Twice {
         /// Who.
         signer: MemberName,
     },
     /// Too few members abandon the round.
-    #[error("its proof holds the abandonments of {found} members; expected {needed}")]
+    #[error("the proof has abandonments of {found} members; expected {needed}")]
     TooFew {
         /// How many do.
         found: usize,
-        /// How many have to.
+        /// How many must.
         needed: usize,
     },
     /// A round of the same session is said to belong to a predecessor of it.
-    #[error("it has no proof, and the round belongs to the agreement's own session")]
+    #[error("the agreement has no proof, and the round belongs to its own session")]
     OwnPredecessor,
 }
 
-/// How many members have to abandon a round so that it cannot complete: `n − t + 1`.
+/// How many members must abandon a round so that it cannot complete: `n − t + 1`.
 pub fn abandonments_needed(roster: &Roster) -> usize {
     roster.members().len().saturating_sub(roster.threshold()) + 1
 }
 
-/// Whether a statement promises that its signer's attestation of `round` will never count, in a way that may
-/// stand in a proof.
+/// Whether a statement promises that its signer's attestation of `round` will never count, in a way that a proof may
+/// use.
 pub(crate) fn abandons(statement: &Statement, round: RoundOf) -> bool {
     let Some(session) = statement.header.session else { return false };
     let here = |of: u32| session == round.session && of == round.round;

@@ -60,6 +60,7 @@ impl Content for Donation {
             party: self.party.clone(),
             snapshot: Some(write_part(&self.snapshot)),
             parts: self.parts.iter().map(write_part).collect(),
+            // Empty is absent.
             url: self.url.clone().unwrap_or_default(),
         }
     }

@@ -18,16 +18,16 @@ pub const MAX_ELSEWHERE: usize = 64;
 
 /// A member agrees to one proposal of one round.
 ///
-/// It abandons whatever [`Agreement::abandons`] says: a promise that holds without anybody having to know in
-/// which order the signer signed what.
+/// It abandons the rounds of [`Agreement::abandons`]. This promise does not depend on the order in which the signer
+/// signed its statements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
     /// The round, from 1.
     pub round: u32,
     /// Digest of the proposal's envelope.
     pub proposal: Digest,
-    /// Every round that the signer has attested, with the envelopes that show why it does not hold the signer
-    /// back: abandonments by n − t + 1 members, or the signer's own release; none where it belongs to a
+    /// Every round that the signer has attested, with the envelopes that prove that the round
+    /// cannot complete: abandonments by n − t + 1 members, or the signer's own release; none if it belongs to a
     /// completed predecessor of this session.
     pub attested: BTreeMap<RoundOf, Vec<Envelope>>,
     /// For each other session of the network in which the signer has agreed, the highest round it agreed to.

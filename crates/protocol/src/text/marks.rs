@@ -1,8 +1,7 @@
 //! Marks that a terminal draws over the character before them: a generated table, and no other code.
 //!
-//! Categories Mn and Me of Unicode 18.0. Ranges go on over spacing marks and unassigned code points, which changes
-//! nothing (a run of marks with a spacing mark in it is as long) and makes the table shorter by a third.
-//! The test in `text.rs` compares it with the properties of every character.
+//! Categories Mn and Me of Unicode 18.0. Ranges continue over spacing marks and unassigned code points, which makes the
+//! table shorter by a third. The test in `text.rs` compares it with the category of every character.
 
 /// First and last of each range, in order.
 #[rustfmt::skip]

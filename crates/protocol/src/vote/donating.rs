@@ -1,9 +1,9 @@
 //! Whether a member may offer a snapshot of a round to the others.
 //!
-//! A donation binds nobody and nothing moves by it; but receivers go by it, and a member's word about what its SV app
-//! serves is worth something only where the plan counts on that app: it is covered, has agreed, and enough others have.
+//! A donation binds nobody, and no rule uses it, but receivers rely on it. So only a member on whose SV app the plan
+//! relies may donate: it is covered, it has agreed, and enough others have agreed.
 
-use super::{Decision, Held, Refusal, Voter};
+use super::{Decision, Held, VoteRefusal, Voter};
 use crate::digest::Digest;
 use crate::statement::{Body, Donation, Plan};
 
@@ -25,11 +25,11 @@ impl Voter<'_> {
         let agreed = (plan.recovery_timestamp(), plan.migration_id());
         let made = (donation.recovery_timestamp, donation.migration_id);
         if made != agreed {
-            return Err(Held::Refuse(Refusal::OtherDump { round, agreed, made }));
+            return Err(Held::Refuse(VoteRefusal::OtherDump { round, agreed, made }));
         }
         if donation.proposal != proposal {
             let (agreed, certified) = (donation.proposal, proposal);
-            return Err(Held::Refuse(Refusal::OtherProposal { round, agreed, certified }));
+            return Err(Held::Refuse(VoteRefusal::OtherProposal { round, agreed, certified }));
         }
         let donations = self.session.donations(round, &proposal);
         match donations.get(self.me) {
@@ -41,17 +41,17 @@ impl Voter<'_> {
     fn donatable(&self, round: u32) -> Result<(Digest, Plan), Held> {
         let own = self.own();
         if self.session.aborts().next().is_some() {
-            return Err(Held::Refuse(Refusal::Aborted));
+            return Err(Held::Refuse(VoteRefusal::Aborted));
         }
         let agreed = own.agreed(self.session.round_of(round));
-        let agreed = agreed.ok_or(Held::Refuse(Refusal::NotAgreed { round }))?;
+        let agreed = agreed.ok_or(Held::Refuse(VoteRefusal::NotAgreed { round }))?;
         let (proposal, plan) = self.certified(round, agreed)?;
         let covered = match self.session.statement(&proposal).map(|one| one.body()) {
             Some(Body::Proposal(body)) => body.candidate.covered.contains(self.me),
             _ => false,
         };
         if !covered {
-            return Err(Held::Refuse(Refusal::NotCovered { round }));
+            return Err(Held::Refuse(VoteRefusal::NotCovered { round }));
         }
         Ok((proposal, plan))
     }

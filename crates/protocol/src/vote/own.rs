@@ -1,4 +1,4 @@
-//! What an agent has promised so far, from its record and from what others hold of it.
+//! What an agent has promised so far, from its record and from the statements that others have of it.
 
 use std::collections::BTreeMap;
 
@@ -115,7 +115,7 @@ impl<'a> Own<'a> {
         self.abandonment_of(round).or_else(|| implied.next().map(|(_, (_, digest))| *digest))
     }
 
-    /// Whether it abandoned the round in a way that stands in no proof.
+    /// Whether it abandoned the round in a way that no proof can use.
     pub(super) fn owes_abandonment(&self, round: RoundOf) -> bool {
         let all = self.agreements.iter().flat_map(|(of, all)| all.iter().map(move |one| (of.session, one)));
         let mut implied =

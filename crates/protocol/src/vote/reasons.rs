@@ -1,4 +1,4 @@
-//! Why an agent does not sign: for its operator, with what to do.
+//! Why an agent does not sign, as its operator reads it.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,19 @@ use crate::session::Unconfirmed;
 use crate::statement::RoundOf;
 use crate::time::Timestamp;
 
-/// What has to arrive before something can be signed.
+/// What must arrive before something can be signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wait {
     /// The proposal.
-    #[error("the proposal {proposal} has not arrived; wait for it, or ask another coordinator")]
+    #[error("the proposal {proposal} has not arrived\nhelp: wait for it, or use another coordinator")]
     Proposal {
         /// Its digest.
         proposal: Digest,
     },
     /// The proposals of lower rounds.
     #[error(
-        "round {round} is proposed, but no proposal of round {} has arrived; wait for it, or ask another coordinator",
+        "round {round} is proposed, but no proposal of round {} has arrived\n\
+         help: wait for it, or use another coordinator",
         latest + 1
     )]
     LowerRound {
@@ -30,8 +31,8 @@ pub enum Wait {
     },
     /// Evidence that the proposal was computed from.
     #[error(
-        "{} of the evidences that the proposal was computed from have not arrived; \
-         wait for them, or ask another coordinator",
+        "{} of the evidences that the proposal was computed from have not arrived\n\
+         help: wait for the evidence, or use another coordinator",
         missing.len()
     )]
     Evidence {
@@ -40,7 +41,7 @@ pub enum Wait {
     },
     /// Agreements of other members.
     #[error(
-        "{} of {needed} members have agreed to round {round}; waiting for {} more of {}",
+        "{} of {needed} members have agreed to round {round}: waiting for {} more of {}",
         by.len(), needed.saturating_sub(by.len()), listed(open)
     )]
     Agreements {
@@ -48,15 +49,15 @@ pub enum Wait {
         round: u32,
         /// Who agreed.
         by: BTreeSet<MemberName>,
-        /// How many have to.
+        /// How many must.
         needed: usize,
         /// Who has not yet.
         open: BTreeSet<MemberName>,
     },
     /// Abandonments of a round that this member attested (rule 4).
     #[error(
-        "this member has attested {round}, and only {} of the {needed} members that it takes have abandoned it, so \
-         that it may still complete; ask {} more of {} to abandon it, or release the attestation",
+        "this member has attested {round}, which may still complete: only {} of the {needed} members that it takes \
+         have abandoned it\nhelp: ask {} more of {} to abandon the round, before anybody considers a release",
         by.len(), needed.saturating_sub(by.len()), listed(open)
     )]
     Abandonments {
@@ -64,7 +65,7 @@ pub enum Wait {
         round: RoundOf,
         /// Who abandoned it.
         by: BTreeSet<MemberName>,
-        /// How many have to.
+        /// How many must.
         needed: usize,
         /// Who else could.
         open: BTreeSet<MemberName>,
@@ -73,20 +74,20 @@ pub enum Wait {
 
 /// Why something must not be signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum VoteRefusal {
     /// A convener has ended the session.
-    #[error("a convener has ended the session; wait for another one to be opened")]
+    #[error("a convener has aborted the session\nhelp: wait until another session is opened")]
     Aborted,
     /// A round of this session is completed (rule 5).
-    #[error("{completed} is completed and nothing moves after that; use its dumps")]
+    #[error("{completed} is completed, and nothing changes after that\nhelp: use the dumps of that round")]
     Completed {
         /// The round.
         completed: RoundOf,
     },
     /// Another session of the network is completed, and this one does not follow it.
     #[error(
-        "{completed} is completed, and this session was not opened as following it; use that session's dumps, or \
-         have a convener open one that names it as a predecessor"
+        "{completed} is completed, and this session does not name that session as a predecessor\n\
+         help: use the dumps of that session, or have a convener open one that names it as a predecessor"
     )]
     CompletedElsewhere {
         /// The round.
@@ -94,7 +95,7 @@ pub enum Refusal {
     },
     /// It has agreed in this round or a higher one (rule 1).
     #[error(
-        "this member has agreed in round {agreed} and can agree to nothing in round {round}; wait for a higher round"
+        "this member has agreed in round {agreed}, so it cannot agree in round {round}\nhelp: wait for a higher round"
     )]
     AgreedHigher {
         /// The proposal's round.
@@ -103,7 +104,9 @@ pub enum Refusal {
         agreed: u32,
     },
     /// A higher round supersedes this one.
-    #[error("round {round} is superseded by round {latest}; review and agree to that")]
+    #[error(
+        "round {round} is superseded by round {latest}\nhelp: review round {latest} and agree to that one"
+    )]
     Superseded {
         /// The proposal's round.
         round: u32,
@@ -111,17 +114,18 @@ pub enum Refusal {
         latest: u32,
     },
     /// Its own recomputation does not confirm the proposal (rule 1).
-    #[error("the proposal is not what follows from the signed evidence")]
+    #[error("the proposal does not follow from the signed evidence")]
     Unconfirmed(#[source] Box<Unconfirmed>),
     /// More rounds than an agreement can list.
     #[error(
-        "this member has attested or agreed in more rounds than one agreement can list; release attestations, or open a session that follows the completed ones"
+        "this member has attested or agreed in more rounds than one agreement can list\n\
+         help: have a convener open a session that names the completed ones as predecessors"
     )]
     TooManyRounds,
     /// It attested a round under another roster, whose statements this session's members cannot check.
     #[error(
-        "this member has attested {round} under another roster; release that attestation, and have a convener open a \
-         session that names that one as a predecessor"
+        "this member has attested {round} under another roster\n\
+         help: have a convener open a session that names that one as a predecessor, and release that attestation"
     )]
     OtherRoster {
         /// The round attested.
@@ -129,7 +133,7 @@ pub enum Refusal {
     },
     /// It has not agreed to the round (rule 3).
     #[error(
-        "this member has not agreed to round {round} and can neither attest nor donate in it; agree first"
+        "this member has not agreed to round {round}, so it can neither attest nor donate in it\nhelp: agree first"
     )]
     NotAgreed {
         /// The round.
@@ -137,15 +141,15 @@ pub enum Refusal {
     },
     /// The plan does not count on its SV app, so that its word about a snapshot counts for nothing.
     #[error(
-        "round {round} leaves this member behind, so that it can donate nothing; ask a covered member to run \
-         `svdr-agent donate`"
+        "round {round} leaves this member behind, so it cannot donate\n\
+         help: ask a covered member to run `svdr-agent donate`"
     )]
     NotCovered {
         /// The round.
         round: u32,
     },
     /// It has promised not to attest the round (rule 2).
-    #[error("this member has promised in {by} never to attest {round}; join the higher round")]
+    #[error("this member promised in {by} never to attest {round}\nhelp: join a higher round")]
     Abandoned {
         /// The round.
         round: RoundOf,
@@ -154,7 +158,8 @@ pub enum Refusal {
     },
     /// It has taken its attestation of the round back.
     #[error(
-        "this member has released its attestation of round {round} and cannot attest it again; join a higher round"
+        "this member released its attestation of round {round}, so it cannot attest the round again\n\
+         help: join a higher round"
     )]
     Released {
         /// The round.
@@ -162,7 +167,8 @@ pub enum Refusal {
     },
     /// What was certified is not what it agreed to.
     #[error(
-        "round {round} was certified for proposal {certified}, but this member agreed to {agreed}; wait for a higher round"
+        "round {round} is certified for proposal {certified}, but this member agreed to {agreed}\n\
+         help: wait for a higher round"
     )]
     OtherProposal {
         /// The round.
@@ -174,7 +180,8 @@ pub enum Refusal {
     },
     /// The dump is not the one agreed on.
     #[error(
-        "round {round} asks for a dump of {} as migration {}, but the dump is of {} as migration {}; make it again",
+        "round {round} needs a dump of {} as migration {}, but the dump is of {} as migration {}\n\
+         help: make the dump again",
         agreed.0, agreed.1, made.0, made.1
     )]
     OtherDump {
@@ -187,8 +194,12 @@ pub enum Refusal {
     },
     /// It has attested the round, so that it cannot abandon it.
     #[error(
-        "this member has attested {round} and cannot abandon it; {}",
-        if *released { "its release says all that an abandonment would" } else { "release the attestation if that is meant" }
+        "this member has attested {round}, so it cannot abandon the round{}",
+        if *released {
+            ": it released the attestation, which says all that an abandonment would"
+        } else {
+            "\nhelp: resolve on the call whether to release the attestation instead"
+        }
     )]
     Attested {
         /// The round.
@@ -198,23 +209,24 @@ pub enum Refusal {
     },
     /// There is nothing to release.
     #[error(
-        "this member has not attested round {round}, so there is nothing to release; abandon the round instead"
+        "this member has not attested round {round}, so there is nothing to release\nhelp: abandon the round instead"
     )]
     NotAttested {
         /// The round.
         round: u32,
     },
     /// The round is not proposed.
-    #[error("there is no round {round}: the latest is {latest}; give one of those")]
+    #[error("there is no round {round}: the latest is {latest}\nhelp: give a round that is proposed")]
     NoSuchRound {
         /// The round.
         round: u32,
         /// The latest.
         latest: u32,
     },
-    /// It has agreed, and cannot reject any more.
+    /// It has agreed, so it can no longer reject.
     #[error(
-        "this member has agreed to this proposal of round {round}; an agreement is not taken back, abandon the round if it must not go on"
+        "this member has agreed to this proposal of round {round}, and an agreement cannot be taken back\n\
+         help: abandon the round if it must not continue"
     )]
     AgreedAlready {
         /// The round.

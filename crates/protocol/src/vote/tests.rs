@@ -39,7 +39,7 @@ fn a_whole_round_ends_in_a_completion() {
     // Who has not attested yet still may, once it has agreed: the dump is the one that counts.
     assert_eq!(
         decide!(net, 3, session, |voter| voter.dump(1)),
-        Decision::Refuse(Refusal::NotAgreed { round: 1 })
+        Decision::Refuse(VoteRefusal::NotAgreed { round: 1 })
     );
 }
 
@@ -55,7 +55,7 @@ fn one_agreement_a_round_and_the_same_one_is_sent_again() {
     let other = net.say(1, &mut session, Body::Proposal(other)).digest();
     assert_eq!(
         decide!(net, 0, session, |voter| voter.agree(&other)),
-        Decision::Refuse(Refusal::AgreedHigher { round: 1, agreed: 1 })
+        Decision::Refuse(VoteRefusal::AgreedHigher { round: 1, agreed: 1 })
     );
     assert!(matches!(decide!(net, 1, session, |voter| voter.agree(&other)), Decision::Sign(_)));
 }
@@ -74,7 +74,7 @@ fn only_what_the_own_recomputation_confirms() {
     };
     assert!(matches!(decide_on(&|_| {}), Decision::Sign(_)));
     let unconfirmed = |change: &dyn Fn(&mut Proposal)| match decide_on(change) {
-        Decision::Refuse(Refusal::Unconfirmed(why)) => why.to_string(),
+        Decision::Refuse(VoteRefusal::Unconfirmed(why)) => why.to_string(),
         other => panic!("{other:?}"),
     };
     let later = |proposal: &mut Proposal| {
@@ -119,7 +119,7 @@ fn evidence_signed_twice_supports_nothing() {
     let mut statement = known.statement().clone();
     statement.body = net.evidence(3, &[0]);
     session.insert(net.verified(&statement, 3)).unwrap();
-    let Decision::Refuse(Refusal::Unconfirmed(why)) =
+    let Decision::Refuse(VoteRefusal::Unconfirmed(why)) =
         decide!(net, 0, session, |voter| voter.agree(&proposal))
     else {
         panic!("agreed")
@@ -135,12 +135,12 @@ fn only_in_the_latest_round_and_never_in_one_below_its_own() {
     let [first, second] = [net.propose(&mut session), net.propose(&mut session)];
     assert_eq!(
         decide!(net, 0, session, |voter| voter.agree(&first)),
-        Decision::Refuse(Refusal::Superseded { round: 1, latest: 2 })
+        Decision::Refuse(VoteRefusal::Superseded { round: 1, latest: 2 })
     );
     net.agree(0, &mut session, &second);
     assert_eq!(
         decide!(net, 0, session, |voter| voter.agree(&first)),
-        Decision::Refuse(Refusal::AgreedHigher { round: 1, agreed: 2 })
+        Decision::Refuse(VoteRefusal::AgreedHigher { round: 1, agreed: 2 })
     );
     let mut third = session.next_proposal(&session.parameters()).unwrap();
     third.round = 4;
@@ -165,7 +165,7 @@ fn agreeing_abandons_what_is_not_attested() {
     let of = session.round_of(1);
     assert_eq!(
         decide!(net, 0, session, |voter| voter.dump(1)),
-        Decision::Refuse(Refusal::Abandoned { round: of, by })
+        Decision::Refuse(VoteRefusal::Abandoned { round: of, by })
     );
     // The others agreed to the first round alone, and carry it on although a second one is proposed.
     assert!(matches!(decide!(net, 1, session, |voter| voter.dump(1)), Decision::Sign(_)));
@@ -191,16 +191,18 @@ fn attesting_takes_the_certificate_the_own_agreement_and_the_right_dump() {
     assert_eq!(wait.to_string(), "2 of 3 members have agreed to round 1; waiting for 1 more of SV-2, SV-3");
     assert_eq!(
         decide!(net, 2, session, |voter| voter.dump(1)),
-        Decision::Refuse(Refusal::NotAgreed { round: 1 })
+        Decision::Refuse(VoteRefusal::NotAgreed { round: 1 })
     );
     net.agree(2, &mut session, &proposal);
     let decision = decide!(net, 0, session, |voter| voter.attest(1, &dump(at(0))));
-    let Decision::Refuse(Refusal::OtherDump { agreed, made, .. }) = decision else { panic!("{decision:?}") };
+    let Decision::Refuse(VoteRefusal::OtherDump { agreed, made, .. }) = decision else {
+        panic!("{decision:?}")
+    };
     assert_eq!((agreed, made), ((at(6300), 6), (at(0), 6)));
     let wrong = Dump { migration_id: 5, ..dump(at(6300)) };
     assert!(matches!(
         decide!(net, 0, session, |voter| voter.attest(1, &wrong)),
-        Decision::Refuse(Refusal::OtherDump { .. })
+        Decision::Refuse(VoteRefusal::OtherDump { .. })
     ));
     let signed = net.attest(0, &mut session, 1);
     assert_eq!(
@@ -220,17 +222,17 @@ fn an_abandoned_round_is_never_attested_and_an_attested_one_never_abandoned() {
     let round = session.round_of(1);
     assert_eq!(
         decide!(net, 0, session, |voter| voter.dump(1)),
-        Decision::Refuse(Refusal::Abandoned { round, by })
+        Decision::Refuse(VoteRefusal::Abandoned { round, by })
     );
     assert_eq!(decide!(net, 0, session, |voter| voter.abandon(1, "again")), Decision::Signed(by));
     net.attest(1, &mut session, 1);
     assert_eq!(
         decide!(net, 1, session, |voter| voter.abandon(1, "no")),
-        Decision::Refuse(Refusal::Attested { round, released: false })
+        Decision::Refuse(VoteRefusal::Attested { round, released: false })
     );
     assert_eq!(
         decide!(net, 2, session, |voter| voter.abandon(2, "no")),
-        Decision::Refuse(Refusal::NoSuchRound { round: 2, latest: 1 })
+        Decision::Refuse(VoteRefusal::NoSuchRound { round: 2, latest: 1 })
     );
 }
 
@@ -304,7 +306,7 @@ fn a_release_takes_an_attestation_and_no_completed_round() {
     let (mut session, _) = net.agreed();
     assert_eq!(
         decide!(net, 0, session, |voter| voter.release(1, "no")),
-        Decision::Refuse(Refusal::NotAttested { round: 1 })
+        Decision::Refuse(VoteRefusal::NotAttested { round: 1 })
     );
     for member in 0..3 {
         net.attest(member, &mut session, 1);
@@ -312,7 +314,7 @@ fn a_release_takes_an_attestation_and_no_completed_round() {
     let completed = session.round_of(1);
     assert_eq!(
         decide!(net, 0, session, |voter| voter.release(1, "no")),
-        Decision::Refuse(Refusal::Completed { completed })
+        Decision::Refuse(VoteRefusal::Completed { completed })
     );
 }
 
@@ -329,7 +331,7 @@ fn nothing_moves_after_a_completion_even_if_a_release_undoes_it_in_the_fold() {
     let second = net.propose(&mut session);
     let me = net.name(0);
     let completed = session.round_of(1);
-    let refused = Decision::Refuse(Refusal::Completed { completed });
+    let refused = Decision::Refuse(VoteRefusal::Completed { completed });
     assert_eq!(voter(&me, &record, &session, &[]).agree(&second), refused);
     assert!(matches!(voter(&me, &record, &session, &[]).abandon(2, "no"), Decision::Refuse(_)));
     net.say(2, &mut session, crate::fixture::release(1, last.unwrap().digest()));
@@ -349,7 +351,7 @@ fn who_comes_late_agrees_to_what_is_completed_and_to_nothing_else() {
     assert!(matches!(decide!(net, 3, session, |voter| voter.agree(&first)), Decision::Sign(_)));
     assert_eq!(
         decide!(net, 3, session, |voter| voter.agree(&second)),
-        Decision::Refuse(Refusal::Completed { completed })
+        Decision::Refuse(VoteRefusal::Completed { completed })
     );
 }
 
@@ -367,7 +369,7 @@ fn an_equivocator_cannot_move_others_off_a_settled_round() {
     let completed = session.round_of(1);
     assert_eq!(
         decide!(net, 0, session, |voter| voter.agree(&second)),
-        Decision::Refuse(Refusal::Completed { completed })
+        Decision::Refuse(VoteRefusal::Completed { completed })
     );
     // The way out is the fourth member's attestation, or a release.
     assert!(matches!(decide!(net, 0, session, |voter| voter.release(1, "stuck")), Decision::Sign(_)));
@@ -379,9 +381,12 @@ fn an_abort_stops_everything_but_what_lets_go() {
     let (mut session, _) = net.agreed();
     net.attest(0, &mut session, 1);
     net.say(1, &mut session, Body::Abort(Abort { reason: "false alarm".to_owned() }));
-    assert_eq!(decide!(net, 1, session, |voter| voter.dump(1)), Decision::Refuse(Refusal::Aborted));
+    assert_eq!(decide!(net, 1, session, |voter| voter.dump(1)), Decision::Refuse(VoteRefusal::Aborted));
     let second = net.propose(&mut session);
-    assert_eq!(decide!(net, 1, session, |voter| voter.agree(&second)), Decision::Refuse(Refusal::Aborted));
+    assert_eq!(
+        decide!(net, 1, session, |voter| voter.agree(&second)),
+        Decision::Refuse(VoteRefusal::Aborted)
+    );
     assert!(matches!(decide!(net, 1, session, |voter| voter.abandon(1, "over")), Decision::Sign(_)));
     assert!(matches!(decide!(net, 0, session, |voter| voter.release(1, "over")), Decision::Sign(_)));
 }
@@ -399,7 +404,7 @@ fn rejecting_is_saying_and_agreeing_later_is_allowed() {
     net.agree(2, &mut session, &proposal);
     assert_eq!(
         decide!(net, 2, session, |voter| voter.reject(&proposal, "x")),
-        Decision::Refuse(Refusal::AgreedAlready { round: 1 })
+        Decision::Refuse(VoteRefusal::AgreedAlready { round: 1 })
     );
     assert!(session.equivocations().is_empty());
 }

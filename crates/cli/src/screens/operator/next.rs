@@ -3,12 +3,13 @@
 use serde::Serialize;
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{split, text_in_one_line};
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::listed;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
-use svdr_protocol::vote::{Decision, Refusal, Voter, Wait};
+use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 
 use crate::screens::{quoted, shown_proposal, shown_round};
 
@@ -98,12 +99,12 @@ fn vote(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32, propo
                 ],
             )
         }
-        Decision::Wait(wait) => Next::wait(format!("{wait}.")),
-        Decision::Refuse(Refusal::Unconfirmed(unconfirmed)) => Next::run(
-            format!("do NOT agree: {unconfirmed}."),
+        Decision::Wait(wait) => Next::wait(format!("{}.", text_in_one_line(&wait.to_string()))),
+        Decision::Refuse(VoteRefusal::Unconfirmed(unconfirmed)) => Next::run(
+            format!("do NOT agree: {}.", split(&unconfirmed.to_string()).0),
             [format!("svdr-agent review {id}"), format!("svdr-agent reject {id} --reason \"…\"")],
         ),
-        Decision::Refuse(refusal) => Next::wait(format!("{refusal}.")),
+        Decision::Refuse(refusal) => Next::wait(format!("{}.", text_in_one_line(&refusal.to_string()))),
     }
 }
 
@@ -132,12 +133,12 @@ fn dump(session: &Session, me: &MemberName, voter: &Voter<'_>, round: u32) -> Ne
             ),
             [run_command(session)],
         ),
-        Decision::Refuse(Refusal::NotAgreed { .. }) => match shown_proposal(session, round) {
+        Decision::Refuse(VoteRefusal::NotAgreed { .. }) => match shown_proposal(session, round) {
             Some((proposal, _)) => vote(session, me, voter, round, &proposal.digest()),
             None => Next::wait("nothing."),
         },
-        Decision::Wait(wait) => Next::wait(format!("{wait}.")),
-        Decision::Refuse(refusal) => Next::wait(format!("{refusal}.")),
+        Decision::Wait(wait) => Next::wait(format!("{}.", text_in_one_line(&wait.to_string()))),
+        Decision::Refuse(refusal) => Next::wait(format!("{}.", text_in_one_line(&refusal.to_string()))),
     }
 }
 

@@ -9,9 +9,9 @@ const NOTHING: TickRun = TickRun { first: 0, step: 0, count: 0 };
 /// Ticks not yet passed, walked from the newest down.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Descending<'a> {
-    /// The runs behind `run`.
+    /// The runs older than `run`.
     older: &'a [TickRun],
-    /// What is left of the newest run; empty only where nothing is left at all.
+    /// What is left of the newest run; empty only if nothing is left at all.
     run: TickRun,
     oldest: i64,
 }
@@ -45,8 +45,8 @@ impl<'a> Descending<'a> {
         self.load();
     }
 
-    /// How many ticks both have in common from the newest on, at one distance; zero where they differ in the
-    /// newest. There may be more in common behind those.
+    /// How many ticks both have in common from the newest on, at one distance; zero if they differ in the
+    /// newest. Older ticks may have more in common.
     pub(crate) fn alike(&self, other: &Descending<'_>) -> u32 {
         match (self.peek(), other.peek()) {
             (Some(one), Some(another)) if one == another => {
@@ -60,7 +60,7 @@ impl<'a> Descending<'a> {
         }
     }
 
-    /// Passes the newest run, as far as it is not older than `oldest`, and gives what was passed; none where
+    /// Passes the newest run, as far as it is not older than `oldest`, and gives what was passed; none if
     /// everything left is older.
     pub(crate) fn take_run(&mut self, oldest: Tick) -> Option<TickRun> {
         let run = self.run;
@@ -74,7 +74,7 @@ impl<'a> Descending<'a> {
         Some(TickRun { first: run.nth(left)?.0.micros(), count: run.count - left, ..run })
     }
 
-    /// Goes on to the next run where this one has been passed.
+    /// Continues with the next run if this one has been passed.
     fn load(&mut self) {
         while self.run.count == 0
             && let Some((run, older)) = self.older.split_last()
@@ -82,7 +82,7 @@ impl<'a> Descending<'a> {
             (self.run, self.older) = (*run, older);
             if run.first < self.oldest {
                 let before = run.count_until(self.oldest - 1);
-                // The first tick behind those; where there is none, the count says so.
+                // The first tick after those; if there is none, the count is zero.
                 let first = run.nth(before).map_or(run.first, |tick| tick.0.micros());
                 self.run = TickRun { first, count: run.count - before, ..*run };
                 self.older = &[];

@@ -13,7 +13,7 @@ pub struct Iter<'a> {
 }
 
 impl<'a> Iter<'a> {
-    /// The `left` ticks that `runs` hold.
+    /// The `left` ticks of `runs`.
     pub(super) const fn new(runs: &'a [TickRun], left: usize) -> Iter<'a> {
         Iter { runs, taken: [0; 2], left }
     }

@@ -1,4 +1,4 @@
-//! Runs of ticks, and how ticks become the runs that stand for them.
+//! Runs of ticks, and how ticks become runs.
 
 use super::Ticks;
 use crate::time::{Tick, Timestamp};
@@ -8,7 +8,7 @@ use crate::time::{Tick, Timestamp};
 pub struct TickRun {
     /// The first tick, in microseconds since the Unix epoch.
     pub first: i64,
-    /// The distance in microseconds; zero where there is only one.
+    /// The distance in microseconds; zero if there is only one.
     pub step: u64,
     /// How many, at least one.
     pub count: u32,
@@ -16,19 +16,19 @@ pub struct TickRun {
 
 /// Why runs are not a set of ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// The run holds no tick.
+pub enum TickRunError {
+    /// The run has no tick.
     #[error("a run of ticks is empty")]
     Empty,
-    /// The step does not fit the count: positive where there are several ticks, zero where there is one.
-    #[error("a run of {count} ticks has the step {step} microseconds")]
+    /// The step does not fit the count: positive if there are several ticks, zero if there is one.
+    #[error("a run of {count} ticks has a step of {step} microseconds; only a single tick has no step")]
     Step {
         /// Ticks in the run.
         count: u32,
         /// Its step.
         step: u64,
     },
-    /// A tick lies outside the years 1 to 9999.
+    /// A tick is outside the years 1 to 9999.
     #[error("a run of ticks leaves the years 1 to 9999")]
     OutOfRange,
     /// The ticks are not ascending.
@@ -38,7 +38,7 @@ pub enum RunError {
         at: Tick,
     },
     /// There are more ticks than allowed.
-    #[error("there are more than {limit} ticks")]
+    #[error("there are more ticks than the limit, {limit}")]
     TooMany {
         /// How many are allowed.
         limit: usize,
@@ -46,14 +46,13 @@ pub enum RunError {
 }
 
 impl TickRun {
-    /// The tick that so many others stand before, counted on at the run's distance; none outside the years 1 to
-    /// 9999.
+    /// The tick after `nth` others, at the run's distance; `None` outside the years 1 to 9999. It may be after the run.
     pub(super) fn nth(self, nth: u32) -> Option<Tick> {
         let offset = u64::from(nth).checked_mul(self.step)?;
         self.first.checked_add_unsigned(offset).and_then(Timestamp::from_micros).map(Tick)
     }
 
-    /// The newest tick; none where the run is empty.
+    /// The newest tick; none if the run is empty.
     pub(super) fn last(self) -> Option<Tick> {
         self.nth(self.count.checked_sub(1)?)
     }
@@ -64,7 +63,7 @@ impl TickRun {
             return 0;
         }
         let others = at.abs_diff(self.first).checked_div(self.step).unwrap_or(0);
-        // Where it does not fit, `at` lies behind the run.
+        // If it does not fit, `at` is after the run.
         u32::try_from(others).map_or(self.count, |others| self.count.min(others.saturating_add(1)))
     }
 
@@ -97,25 +96,25 @@ impl Builder {
     }
 
     /// Adds the ticks of a run, as [`push`](Self::push) would one by one, if there are not more than `limit` then.
-    pub(super) fn add(&mut self, run: TickRun, limit: usize) -> Result<(), RunError> {
+    pub(super) fn add(&mut self, run: TickRun, limit: usize) -> Result<(), TickRunError> {
         let TickRun { step, count, .. } = run;
         match (count, step) {
-            (0, _) => return Err(RunError::Empty),
+            (0, _) => return Err(TickRunError::Empty),
             (1, 0) => {}
-            (1, _) | (_, 0) => return Err(RunError::Step { count, step }),
+            (1, _) | (_, 0) => return Err(TickRunError::Step { count, step }),
             _ => {}
         }
         // No run counts further than that.
         let allowed = limit.min(u32::MAX as usize);
         if count as usize > allowed.saturating_sub(self.len) {
-            return Err(RunError::TooMany { limit });
+            return Err(TickRunError::TooMany { limit });
         }
-        let first = run.nth(0).ok_or(RunError::OutOfRange)?;
+        let first = run.nth(0).ok_or(TickRunError::OutOfRange)?;
         if self.newest.is_some_and(|newest| newest >= first) {
-            return Err(RunError::Order { at: first });
+            return Err(TickRunError::Order { at: first });
         }
-        let last = run.last().ok_or(RunError::OutOfRange)?;
-        // After three ticks the last run has this one's distance, whatever stood before: the rest only counts.
+        let last = run.last().ok_or(TickRunError::OutOfRange)?;
+        // After three ticks the last run has this one's distance, whatever came before: the rest only counts.
         let ticks = (0..count.min(3)).map_while(|nth| run.nth(nth));
         ticks.for_each(|tick| self.push(tick));
         if let (Some(rest @ 1..), Some(extended)) = (count.checked_sub(3), self.runs.last_mut()) {
@@ -132,8 +131,8 @@ impl Builder {
     }
 }
 
-/// A run of two may be an accident: `1, 5, 6, 7` is better told as `1` and `5, 6, 7` than as `1, 5` and `6, 7`.
-/// Where the second tick of a pair continues evenly into the run behind it, it is moved there.
+/// A run of two may be an accident: `1, 5, 6, 7` is better split into `1` and `5, 6, 7` than into `1, 5` and `6, 7`.
+/// If the second tick of a pair continues evenly into the run after it, it is moved there.
 fn split_pairs(runs: Vec<TickRun>) -> Vec<TickRun> {
     if runs.iter().all(|run| run.count != 2) {
         return runs;

@@ -32,22 +32,22 @@ fn as_many_ticks_as_are_allowed_cost_one_run() {
     assert_eq!((all.len(), all.runs().len()), (u32::MAX as usize, 1));
     assert_eq!(all.newest(), Some(at(i64::from(u32::MAX) - 1)));
     let more = [run(0, 1, u32::MAX), run(i64::from(u32::MAX), 0, 1)];
-    assert_eq!(Ticks::from_runs(more, usize::MAX), Err(RunError::TooMany { limit: usize::MAX }));
+    assert_eq!(Ticks::from_runs(more, usize::MAX), Err(TickRunError::TooMany { limit: usize::MAX }));
 }
 
 #[test]
 fn malformed_runs_are_refused() {
     let refused = |runs: &[TickRun]| Ticks::from_runs(runs.iter().copied(), 10).unwrap_err();
-    assert_eq!(refused(&[run(0, 0, 0)]), RunError::Empty);
-    assert_eq!(refused(&[run(0, 0, 2)]), RunError::Step { count: 2, step: 0 });
-    assert_eq!(refused(&[run(0, 1, 1)]), RunError::Step { count: 1, step: 1 });
-    assert_eq!(refused(&[run(0, 1, 11)]), RunError::TooMany { limit: 10 });
-    assert_eq!(refused(&[run(0, 1, 6), run(9, 1, 5)]), RunError::TooMany { limit: 10 });
-    assert_eq!(refused(&[run(0, 1, u32::MAX)]), RunError::TooMany { limit: 10 });
-    assert_eq!(refused(&[run(0, u64::MAX, 2)]), RunError::OutOfRange);
-    assert_eq!(refused(&[run(i64::MAX, 0, 1)]), RunError::OutOfRange);
-    assert_eq!(refused(&[run(5, 0, 1), run(5, 0, 1)]), RunError::Order { at: at(5) });
-    assert_eq!(refused(&[run(0, 2, 4), run(5, 1, 2)]), RunError::Order { at: at(5) });
+    assert_eq!(refused(&[run(0, 0, 0)]), TickRunError::Empty);
+    assert_eq!(refused(&[run(0, 0, 2)]), TickRunError::Step { count: 2, step: 0 });
+    assert_eq!(refused(&[run(0, 1, 1)]), TickRunError::Step { count: 1, step: 1 });
+    assert_eq!(refused(&[run(0, 1, 11)]), TickRunError::TooMany { limit: 10 });
+    assert_eq!(refused(&[run(0, 1, 6), run(9, 1, 5)]), TickRunError::TooMany { limit: 10 });
+    assert_eq!(refused(&[run(0, 1, u32::MAX)]), TickRunError::TooMany { limit: 10 });
+    assert_eq!(refused(&[run(0, u64::MAX, 2)]), TickRunError::OutOfRange);
+    assert_eq!(refused(&[run(i64::MAX, 0, 1)]), TickRunError::OutOfRange);
+    assert_eq!(refused(&[run(5, 0, 1), run(5, 0, 1)]), TickRunError::Order { at: at(5) });
+    assert_eq!(refused(&[run(0, 2, 4), run(5, 1, 2)]), TickRunError::Order { at: at(5) });
 }
 
 /// Ticks as logs have them and as nobody has: even stretches of several distances, and single ones between.
@@ -95,7 +95,7 @@ proptest! {
         prop_assert_eq!(shuffled, expected);
         if let Some(fewer) = set.len().checked_sub(1) {
             let refused = Ticks::from_runs(cut_anyhow(&set, &lengths), fewer);
-            prop_assert_eq!(refused, Err(RunError::TooMany { limit: fewer }));
+            prop_assert_eq!(refused, Err(TickRunError::TooMany { limit: fewer }));
         }
     }
 

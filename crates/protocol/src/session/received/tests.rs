@@ -3,7 +3,7 @@
 use super::*;
 use crate::fixture::{Net, at, attestation, part};
 use crate::statement::Received;
-use crate::vote::{Decision, Record, Refusal, Voter};
+use crate::vote::{Decision, Record, VoteRefusal, Voter};
 
 /// A donation of the agreed plan, with one part.
 fn donation(session: &Session, proposal: Digest) -> Donation {
@@ -82,11 +82,11 @@ fn only_a_covered_member_that_has_agreed_donates_what_was_agreed() {
     };
     let right = donation(&session, proposal);
     assert_eq!(decide(&session, 0, &right), Decision::Sign(right.clone()));
-    assert_eq!(decide(&session, 3, &right), Decision::Refuse(Refusal::NotAgreed { round: 1 }));
+    assert_eq!(decide(&session, 3, &right), Decision::Refuse(VoteRefusal::NotAgreed { round: 1 }));
     let other = Donation { recovery_timestamp: at(1), ..right.clone() };
-    assert!(matches!(decide(&session, 0, &other), Decision::Refuse(Refusal::OtherDump { .. })));
+    assert!(matches!(decide(&session, 0, &other), Decision::Refuse(VoteRefusal::OtherDump { .. })));
     let other = Donation { proposal: Digest::of(b"another"), ..right.clone() };
-    assert!(matches!(decide(&session, 0, &other), Decision::Refuse(Refusal::OtherProposal { .. })));
+    assert!(matches!(decide(&session, 0, &other), Decision::Refuse(VoteRefusal::OtherProposal { .. })));
     let said = net.say(0, &mut session, Body::Donation(right.clone()));
     assert_eq!(decide(&session, 0, &right), Decision::Signed(said.digest()), "the same once only");
     let moved = Donation { url: Some("https://elsewhere".to_owned()), ..right };

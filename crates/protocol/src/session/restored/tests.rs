@@ -109,7 +109,7 @@ fn a_mismatch_stands_until_both_match_again() {
     let body = confirmation(&net, 1, proposal, &[(0, &[9000], &[])]);
     net.say(1, &mut session, body);
     let restoration = session.restoration().unwrap();
-    let mismatch = Mismatch { tick: Tick(at(9060)), by: [net.name(0)].into() };
+    let mismatch = OpenMismatch { tick: Tick(at(9060)), by: [net.name(0)].into() };
     assert_eq!(restoration.mismatching.get(&pair(&net, 0, 1)), Some(&mismatch));
     let body = confirmation(&net, 1, proposal, &[(0, &[9000, 9120], &[])]);
     net.say(1, &mut session, body);

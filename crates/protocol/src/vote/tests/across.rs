@@ -41,7 +41,7 @@ fn agreeing_in_another_session_abandons_the_first() {
     let round = first.round_of(1);
     assert_eq!(
         voter(&me, &record, &first, &[&second]).dump(1),
-        Decision::Refuse(Refusal::Abandoned { round, by })
+        Decision::Refuse(VoteRefusal::Abandoned { round, by })
     );
 }
 
@@ -87,7 +87,7 @@ fn a_completed_session_is_followed_only_by_one_that_names_it() {
     let proposal = net.propose(&mut stranger);
     assert_eq!(
         voter(&me, &record, &stranger, &[&first]).agree(&proposal),
-        Decision::Refuse(Refusal::CompletedElsewhere { completed })
+        Decision::Refuse(VoteRefusal::CompletedElsewhere { completed })
     );
     let mut heir = net.gather(net.open_after([first.id()].into(), false));
     let proposal = net.propose(&mut heir);
