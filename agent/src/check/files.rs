@@ -15,7 +15,7 @@ use super::{Finding, explained};
 use crate::config::DatabaseBackups;
 use crate::roster_file;
 use svdr_cli::signing_key;
-use svdr_logs::input::{SourcePath, expand};
+use svdr_logs::{SourcePath, expand};
 
 /// The longest time between two backups of the databases, by Splice's manual for SV operators
 /// (<https://docs.dev.sync.global/sv_operator/sv_backup.html>).

@@ -10,8 +10,7 @@ use svdr_protocol::time::{Tick, Timestamp};
 
 use super::{Finding, explained};
 use crate::config::EvidenceSection;
-use svdr_logs::feed::Effort;
-use svdr_logs::{Bound, ScanRequest, scan};
+use svdr_logs::{Bound, Effort, LogsRequest};
 
 const NAME: &str = "logs";
 /// How far back to look: several ticks at any interval, and little to read.
@@ -37,7 +36,7 @@ pub(super) fn logs(
     };
     let paths: Vec<PathBuf> = evidence.logs.iter().map(PathBuf::from).collect();
     let since = evidence.since.map_or(WINDOW, |since| since.min(WINDOW));
-    let request = ScanRequest {
+    let request = LogsRequest {
         roster,
         member: &me.name,
         since: Some(Bound::Back(since)),
@@ -46,7 +45,7 @@ pub(super) fn logs(
         effort: Effort::default(),
         on_bytes: &|_| {},
     };
-    match scan(&request) {
+    match svdr_logs::read(&request) {
         Ok(document) => found(&document, roster, now),
         Err(error) => Finding::failed(NAME, explained(&error)),
     }

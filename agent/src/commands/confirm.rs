@@ -21,8 +21,7 @@ use crate::config::{ConfigError, Missing};
 use crate::operator::decide::{DecideError, Wish, decide};
 use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
 use svdr_cli::screens::operator::signing;
-use svdr_logs::feed::Effort;
-use svdr_logs::{Bound, ScanError, ScanRequest};
+use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
 
 /// Arguments of `confirm`.
 #[derive(Debug, Args)]
@@ -51,7 +50,7 @@ pub enum ConfirmCommandError {
     Online(#[from] OnlineError),
     /// The logs.
     #[error(transparent)]
-    Scan(#[from] ScanError),
+    Scan(#[from] LogsError),
     /// What they hold is no evidence.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
@@ -122,7 +121,7 @@ async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evide
     // Beside the connection, which has to answer its coordinator meanwhile.
     let reading = tokio::task::spawn_blocking(move || {
         let progress = Progress::bytes("reading the new participant's logs", None);
-        let request = ScanRequest {
+        let request = LogsRequest {
             roster: &roster,
             member: &member,
             since: Some(Bound::At(after.0)),
@@ -132,7 +131,7 @@ async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evide
             effort: Effort::default(),
             on_bytes: &|bytes| progress.advance(bytes),
         };
-        svdr_logs::scan(&request)
+        svdr_logs::read(&request)
     });
     let document = reading.await??;
     for warning in &document.warnings {

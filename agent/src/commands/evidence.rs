@@ -22,8 +22,7 @@ use svdr_protocol::time::{Tick, Timestamp};
 use super::SOFTWARE;
 use crate::roster_file::{self, RosterFileError};
 use svdr_cli::signing_key::{self, SigningKeyError};
-use svdr_logs::feed::Effort;
-use svdr_logs::{Bound, ScanError, ScanRequest};
+use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
 
 /// Arguments of `evidence`.
 #[derive(Debug, Args)]
@@ -85,7 +84,7 @@ pub enum EvidenceCommandError {
     Roster(#[from] RosterFileError),
     /// The logs cannot be scanned.
     #[error(transparent)]
-    Scan(#[from] ScanError),
+    Scan(#[from] LogsError),
     /// The key that is to sign cannot be used.
     #[error(transparent)]
     Identity(#[from] SigningKeyError),
@@ -137,7 +136,7 @@ impl CommandError for EvidenceCommandError {
     fn exit(&self) -> Exit {
         match self {
             EvidenceCommandError::Roster(error) => error.exit(),
-            EvidenceCommandError::Scan(ScanError::NotAMember { .. } | ScanError::BackwardWindow { .. }) => {
+            EvidenceCommandError::Scan(LogsError::NotAMember { .. } | LogsError::BackwardWindow { .. }) => {
                 Exit::Usage
             }
             EvidenceCommandError::File(error) => error.exit(),
@@ -169,7 +168,7 @@ pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), EvidenceCommandErr
     let file = args.out.as_ref().map(|path| PrivateFile::create(path, replace)).transpose()?;
     let document = {
         let progress = Progress::bytes("scanning", None);
-        let request = ScanRequest {
+        let request = LogsRequest {
             roster: &roster,
             member: &args.member,
             since: args.since,
@@ -178,7 +177,7 @@ pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), EvidenceCommandErr
             effort: Effort::mapped(),
             on_bytes: &|bytes| progress.advance(bytes),
         };
-        svdr_logs::scan(&request)?
+        svdr_logs::read(&request)?
     };
     for warning in &document.warnings {
         eprintln!("warning: {warning}");
@@ -212,7 +211,7 @@ fn signing_key(
     let key = signing_key::read(path)?;
     let found = PublicKey::from(key.verifying_key());
     match roster.member(member) {
-        None => Err(ScanError::not_a_member(member, roster).into()),
+        None => Err(LogsError::not_a_member(member, roster).into()),
         Some(listed) if listed.key != found => Err(EvidenceCommandError::OtherKey {
             path: path.to_owned(),
             member: member.clone(),

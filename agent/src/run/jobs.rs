@@ -24,8 +24,7 @@ use crate::sources::fetch::{self, App, FetchError, Order, Way};
 use crate::store::{DumpRecord, Store, StoreError};
 use svdr_client::retry::{Backoff, DEFAULT_RETRY_FOR, RetryPolicy};
 use svdr_dump::{Expectations, Identities, Parts};
-use svdr_logs::feed::Effort;
-use svdr_logs::{Bound, ScanError, ScanRequest};
+use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
 
 /// Which logs to read.
 #[derive(Clone, Debug)]
@@ -58,7 +57,7 @@ pub struct DumpOrder {
 pub enum JobError {
     /// The logs.
     #[error(transparent)]
-    Scan(#[from] ScanError),
+    Scan(#[from] LogsError),
     /// What they hold is no evidence.
     #[error("the logs were read, but what they hold cannot be signed")]
     Evidence(#[from] EvidenceError),
@@ -168,7 +167,7 @@ pub(super) async fn read_logs(
 ) -> Result<Evidence, JobError> {
     let document = tokio::task::spawn_blocking(move || {
         let progress = svdr_cli::progress::Progress::bytes("reading the logs", None);
-        let request = ScanRequest {
+        let request = LogsRequest {
             roster: &roster,
             member: &member,
             since: order.since.map(Bound::Back),
@@ -177,7 +176,7 @@ pub(super) async fn read_logs(
             effort: Effort::default(),
             on_bytes: &|bytes| progress.advance(bytes),
         };
-        let document = svdr_logs::scan(&request)?;
+        let document = svdr_logs::read(&request)?;
         for warning in &document.warnings {
             tracing::warn!("logs: {warning}");
         }

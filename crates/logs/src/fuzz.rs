@@ -1,29 +1,29 @@
 //! The body of a fuzz target, and its halves: arbitrary bytes as a line and as a whole log.
 
-use super::canton;
-use super::canton::{CHECKING_NEEDLE, MATCH_NEEDLE, MISMATCH_NEEDLE};
-use super::feed::StreamReader;
-use super::lines::{Found, Needles};
+use crate::canton::{CHECKING_NEEDLE, MATCH_NEEDLE, MISMATCH_NEEDLE};
+use crate::feed::StreamReader;
+use crate::line;
+use crate::lines::{Found, Needles};
 
 /// Takes `FIRST SECOND LOG`, reads the log in parts of `FIRST` and of `SECOND` bytes, and each of its lines alone.
 ///
 /// # Panics
-/// Where what is found depends on the parts.
+/// If the result depends on the parts.
 pub fn any_log(input: &[u8]) {
     let [first, second, bytes @ ..] = input else { return };
     log(bytes, usize::from(*first), usize::from(*second));
     bytes.split(|byte| matches!(byte, b'\n' | 0)).for_each(line);
 }
 
-/// Reads `line` in every way there is; nothing may panic.
+/// Reads `line` in every way there is. Nothing may panic.
 pub fn line(line: &[u8]) {
-    let _ = (canton::read_line(line), canton::line_time(line), canton::origin(line));
+    let _ = (line::read(line), line::time(line), line::origin(line));
 }
 
 /// Reads `log` in parts of `first` bytes, as of `second`; both must find the same.
 ///
 /// # Panics
-/// Where they do not, or the literals cannot be compiled.
+/// If they do not, or if the literals cannot be compiled.
 #[allow(clippy::expect_used, reason = "a fuzz target reports by panicking")]
 pub fn log(log: &[u8], first: usize, second: usize) {
     let needles =

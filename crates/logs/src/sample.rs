@@ -1,35 +1,36 @@
-//! Looks at who wrote a log that holds no commitments, so that an operator is told what to change.
+//! Detects who wrote a log that contains no commitments, so that the warning can say what to change.
 
 use std::collections::BTreeMap;
 
-use super::canton;
-use super::input::{Input, SourcePath};
+use crate::canton;
+use crate::input::{Input, SourcePath, read_at};
+use crate::line;
 
 /// Bytes of a log that are looked at.
 const SAMPLE_BYTES: usize = 1024 * 1024;
-/// Logs that are looked at: the last ones, which are mostly the newest.
+/// Logs that are looked at: the last ones, which are usually the newest.
 const SAMPLED_LOGS: usize = 3;
 /// Components that are named.
 const NAMED: usize = 3;
 
-/// Who wrote the lines of a sample.
+/// The writers of a sample's lines.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     /// Lines with a logger.
-    pub(super) lines: u64,
+    pub(crate) lines: u64,
     /// Those of the commitment processor.
-    pub(super) processor: u64,
+    pub(crate) processor: u64,
     /// Those at a level of INFO or finer.
-    pub(super) verbose: u64,
+    pub(crate) verbose: u64,
     classes: BTreeMap<String, u64>,
 }
 
 impl Sample {
     /// Reads the beginnings of the last of `paths`.
-    pub(super) fn of(paths: &[SourcePath]) -> Sample {
+    pub(crate) fn of(paths: &[SourcePath]) -> Sample {
         let mut sample = Sample::default();
         for path in paths.iter().rev().take(SAMPLED_LOGS) {
-            // What cannot be read has been said already.
+            // A fault has been reported already.
             if let Some(head) = head(path) {
                 sample.add(&head);
             }
@@ -38,7 +39,7 @@ impl Sample {
     }
 
     fn add(&mut self, head: &[u8]) {
-        for (class, level) in head.split(|byte| matches!(byte, b'\n' | 0)).filter_map(canton::origin) {
+        for (class, level) in head.split(|byte| matches!(byte, b'\n' | 0)).filter_map(line::origin) {
             self.lines += 1;
             self.processor += u64::from(canton::is_processor_class(&class));
             self.verbose += u64::from(matches!(level.as_str(), "INFO" | "DEBUG" | "TRACE"));
@@ -46,8 +47,8 @@ impl Sample {
         }
     }
 
-    /// The classes that wrote most, the busiest first.
-    pub(super) fn busiest(&self) -> Vec<&str> {
+    /// Returns the classes that wrote most, the busiest first.
+    pub(crate) fn busiest(&self) -> Vec<&str> {
         let mut classes: Vec<(&str, u64)> =
             self.classes.iter().map(|(class, lines)| (class.as_str(), *lines)).collect();
         classes.sort_by_key(|(class, lines)| (std::cmp::Reverse(*lines), *class));
@@ -62,7 +63,7 @@ fn head(path: &SourcePath) -> Option<Vec<u8>> {
     }
     let mut head = vec![0; SAMPLE_BYTES];
     let count = match Input::open(path).ok()? {
-        Input::Plain { file, .. } => super::feed::read_at(&file, &mut head, 0).ok()?,
+        Input::Plain { file, .. } => read_at(&file, &mut head, 0).ok()?,
         Input::Stream(mut stream) => stream.read(&mut head).ok()?,
     };
     head.truncate(count);

@@ -1,8 +1,11 @@
-//! Counts what is found: ticks at which members' commitments matched or differed, and what stands in the way of
-//! trusting the count.
+//! Counts what is found: the ticks at which members' commitments matched or differed, and what reduces the trust in the
+//! count.
 //!
-//! Everything is a set, so copies of a log, and logs in any order, count once. Memory is bounded by the limits
-//! of [`super::limits`], whatever the logs hold.
+//! Everything is a set, so copies of a log count once, in any order. Memory is bounded by the limits of
+//! [`crate::limits`], whatever the logs contain.
+
+mod mismatches;
+mod ticks;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,23 +13,20 @@ use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::{Member, Roster};
 use svdr_protocol::time::{Tick, Timestamp};
 
-use super::canton::{Commitment, Fact, Message};
-use super::limits::{MAX_OUTSIDE_PARTICIPANTS, MAX_TICK_RUNS, MAX_WARNINGS_OF_A_KIND};
+use crate::canton::{Commitment, Fact, Message};
+use crate::limits::{MAX_OUTSIDE_PARTICIPANTS, MAX_TICK_RUNS, MAX_WARNINGS_OF_A_KIND};
 
-mod mismatches;
-mod ticks;
-
-pub(super) use mismatches::{Checks, Pending};
-pub(super) use ticks::TickSet;
+pub(crate) use mismatches::{Checks, Pending};
+pub(crate) use ticks::TickSet;
 
 /// What is known of one participant.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) matches: TickSet,
-    pub(super) mismatches: TickSet,
+pub(crate) struct Seen {
+    pub(crate) matches: TickSet,
+    pub(crate) mismatches: TickSet,
 }
 
-/// Who sent a commitment.
+/// The sender of a commitment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sender {
     /// The participant whose logs these are.
@@ -36,36 +36,35 @@ enum Sender {
 }
 
 /// What has been counted so far.
-pub(super) struct Tally {
+pub(crate) struct Tally {
     senders: HashMap<String, Sender>,
     synchronizer: String,
     not_before: Timestamp,
     /// By the place in the roster.
-    pub(super) members: Vec<Seen>,
-    /// Matches of those who are not in the roster. Their mismatches are nobody's here, and only text logs name
-    /// them, so they are not kept.
+    pub(crate) members: Vec<Seen>,
+    /// Matches of participants that are not in the roster. Their mismatches concern nobody here and are not kept.
     outside: HashMap<String, TickSet>,
     runs: usize,
-    /// Whether ticks of members had to be left out.
-    pub(super) members_full: bool,
-    /// Matches of participants that could not be told apart any more.
-    pub(super) outside_overflow: u64,
+    /// Whether ticks of members had to be skipped.
+    pub(crate) members_full: bool,
+    /// Matches of participants that could no longer be distinguished.
+    pub(crate) outside_overflow: u64,
     /// Whether a counted line names the roster's synchronizer.
-    pub(super) synchronizer_seen: bool,
+    pub(crate) synchronizer_seen: bool,
     /// Lines of other synchronizers, by their short names.
-    pub(super) other_synchronizers: BTreeMap<String, u64>,
-    pub(super) other_synchronizer_lines: u64,
+    pub(crate) other_synchronizers: BTreeMap<String, u64>,
+    pub(crate) other_synchronizer_lines: u64,
     /// Counted lines that name no synchronizer.
-    pub(super) without_synchronizer: u64,
+    pub(crate) without_synchronizer: u64,
     /// Lines that name the member's own participant as the sender.
-    pub(super) own_lines: u64,
-    pub(super) pending: Pending,
-    pub(super) newest: Option<Tick>,
+    pub(crate) own_lines: u64,
+    pub(crate) pending: Pending,
+    pub(crate) newest: Option<Tick>,
 }
 
 impl Tally {
-    /// Counts for `member`; ticks before `not_before` are passed over.
-    pub(super) fn new(roster: &Roster, member: &MemberName, not_before: Timestamp) -> Tally {
+    /// Counts for `member`. Ticks before `not_before` are skipped.
+    pub(crate) fn new(roster: &Roster, member: &MemberName, not_before: Timestamp) -> Tally {
         let sender = |(place, other): (usize, &Member)| {
             let short = other.participant.in_logs().trim_end_matches("...").to_owned();
             (short, if other.name == *member { Sender::Own } else { Sender::Member(place) })
@@ -89,8 +88,8 @@ impl Tally {
         }
     }
 
-    /// Counts one message; `checks` remembers what traces were checking, where they cannot be read again.
-    pub(super) fn add(&mut self, message: Message, checks: Option<&mut Checks>) {
+    /// Counts one message. `checks` remembers what traces were checking, in case the log cannot be read again.
+    pub(crate) fn add(&mut self, message: Message, checks: Option<&mut Checks>) {
         if !self.is_ours(&message) {
             return;
         }
@@ -111,12 +110,12 @@ impl Tally {
             },
             Fact::Mismatch { remote: Some(commitment), .. } => match sender_of(commitment) {
                 Some(Sender::Own) => {
-                    // Its own commitment cannot differ from its own: the line says less than it seems to.
+                    // A participant's commitment cannot differ from itself: the line says less than it seems to.
                     self.own_lines += 1;
                     self.pending.add(&message);
                 }
                 sender => {
-                    self.pending.told(&message);
+                    self.pending.attributed(&message);
                     self.observe(sender, commitment, true);
                 }
             },
@@ -128,8 +127,8 @@ impl Tally {
         }
     }
 
-    /// Remembers what a trace was checking, where that may be needed.
-    pub(super) fn add_check(&self, message: &Message, checks: &mut Checks) {
+    /// Remembers what a trace was checking, if that may be needed.
+    pub(crate) fn add_check(&self, message: &Message, checks: &mut Checks) {
         if let (Fact::Checking(commitment), Some(trace)) = (&message.fact, &message.trace)
             && message.synchronizer.as_ref().is_none_or(|named| *named == self.synchronizer)
             && self.pending.waits_for(trace)
@@ -138,7 +137,7 @@ impl Tally {
         }
     }
 
-    /// Whether the message is about the roster's synchronizer, as far as it says.
+    /// Whether the message is about the roster's synchronizer, or names none.
     fn is_ours(&mut self, message: &Message) -> bool {
         match &message.synchronizer {
             Some(named) if *named != self.synchronizer => {
@@ -186,13 +185,13 @@ impl Tally {
         self.runs = (self.runs + ticks.runs()).saturating_sub(before);
     }
 
-    /// Gives the mismatches that only their traces tell about to whom they belong; returns how many are left.
-    pub(super) fn resolve(&mut self, checks: &Checks) -> u64 {
+    /// Attributes the mismatches that only their traces can attribute. Returns how many are left.
+    pub(crate) fn resolve(&mut self, checks: &Checks) -> u64 {
         let by_hash: HashMap<u64, Sender> =
             self.senders.iter().map(|(name, sender)| (mismatches::hash(name), *sender)).collect();
         let mut unattributed = self.pending.beyond_limit();
         let pending = std::mem::take(&mut self.pending);
-        for trace in pending.untold() {
+        for trace in pending.unattributed() {
             let checked = trace.and_then(|trace| checks.only(trace));
             match checked.map(|(sender, tick)| (by_hash.get(&sender), tick)) {
                 None | Some((Some(Sender::Own), _)) => unattributed += 1,
@@ -202,15 +201,15 @@ impl Tally {
                         seen.mismatches.insert(tick);
                     }
                 }
-                // Of somebody outside of the roster: not unattributed, and nobody's here.
+                // Of a participant outside the roster: attributed, and of no concern here.
                 Some((None, _)) => {}
             }
         }
         unattributed
     }
 
-    /// Matches with participants outside of the roster from `from` to `to`, and how many those are.
-    pub(super) fn outside_between(&self, from: Timestamp, to: Timestamp) -> (u64, u64) {
+    /// Returns the matches with participants outside the roster from `from` to `to`, and the number of participants.
+    pub(crate) fn outside_between(&self, from: Timestamp, to: Timestamp) -> (u64, u64) {
         let counts =
             self.outside.values().map(|ticks| ticks.count_between(from, to)).filter(|count| *count > 0);
         let (matches, participants) =
@@ -218,8 +217,8 @@ impl Tally {
         (matches + self.outside_overflow, participants)
     }
 
-    /// The ticks at which anybody's commitment was compared.
-    pub(super) fn all_ticks(&self, from: Timestamp, to: Timestamp) -> BTreeSet<Tick> {
+    /// Returns the ticks at which any commitment was compared.
+    pub(crate) fn all_ticks(&self, from: Timestamp, to: Timestamp) -> BTreeSet<Tick> {
         let members = self.members.iter().flat_map(|seen| [&seen.matches, &seen.mismatches]);
         members.flat_map(|ticks| ticks.between(from, to)).collect()
     }

@@ -2,12 +2,22 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
+use svdr_protocol::evidence::document::EvidenceDocument;
 use svdr_protocol::keys::PublicKey;
+use svdr_protocol::names::MemberName;
+use svdr_protocol::roster::Roster;
+use svdr_protocol::time::{Tick, Timestamp};
 use tempfile::TempDir;
+
+use crate::canton::MATCH_NEEDLE;
+use crate::feed::{self, Arrival, Feed};
+use crate::input::Input;
+use crate::lines::Needles;
 
 use super::*;
 
@@ -76,9 +86,9 @@ impl Scan {
         path
     }
 
-    fn run(&self, paths: &[PathBuf]) -> Result<EvidenceDocument, ScanError> {
+    fn run(&self, paths: &[PathBuf]) -> Result<EvidenceDocument, LogsError> {
         let (roster, member) = (roster(), "Own".parse().unwrap());
-        let request = ScanRequest {
+        let request = LogsRequest {
             roster: &roster,
             member: &member,
             since: self.since,
@@ -87,7 +97,7 @@ impl Scan {
             effort: self.effort,
             on_bytes: &|_| {},
         };
-        scan(&request)
+        read(&request)
     }
 
     /// Reads `log` as a plain file in blocks of several sizes and as a stream, which all find the same.
@@ -106,7 +116,7 @@ impl Scan {
             };
             assert_eq!(scan.run(&paths).unwrap(), whole, "in blocks of {block_bytes}");
         }
-        let packed = zstd::stream::encode_all(log, 1).unwrap();
+        let packed = zstd(log);
         let mut stream = self.run(&[self.file("plain.log", packed)]).unwrap();
         stream.sources[0].bytes = whole.sources[0].bytes;
         assert_eq!(stream, whole, "as a stream");
@@ -156,11 +166,15 @@ fn lines_that_are_too_long_are_passed_over_and_said() {
     let document = Scan::new().log(log);
     assert_eq!(ticks(&document), ["B 01", "B 04"]);
     assert_eq!((document.sources[0].lines, document.sources[0].unreadable_lines), (6, 2));
-    assert!(warned(&document, "2 lines about commitments longer than"));
+    assert!(warned(&document, "contains 2 lines about commitments longer than"));
     // One that a header makes look short at its start, and a phrase on the border of what is kept.
     let log = format!("{long}{}{long}{long}\n{}", line("B", 1), line("C", 1));
     let document = Scan::new().log(log);
     assert_eq!((ticks(&document), document.sources[0].unreadable_lines), (vec!["C 01".to_owned()], 1));
+}
+
+fn zstd(content: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {
@@ -170,7 +184,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn damaged_logs_count_as_far_as_they_can_be_read() {
+fn corrupt_logs_count_as_far_as_they_can_be_read() {
     let filler: String =
         (0..40_000u64).map(|n| format!("{:x}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     let first = format!("{}\n{filler}", line("B", 1));
@@ -188,22 +202,23 @@ fn damaged_logs_count_as_far_as_they_can_be_read() {
     };
     check("members.txt", &whole, &["B 01", "C 02"], "");
     check("padded", &[&whole[..], &[0; 512]].concat(), &["B 01", "C 02"], "");
-    check("trailing", &[&whole[..], b"junk"].concat(), &["B 01", "C 02"], &format!("byte {}", whole.len()));
-    check("truncated", &whole[..whole.len() - 1000], &["B 01", "C 02"], "ends in the middle");
-    check("torn", &whole[..gzip(first.as_bytes()).len() + 3], &["B 01"], "ends in the middle");
-    let frames = [
-        zstd::stream::encode_all(first.as_bytes(), 3).unwrap(),
-        zstd::stream::encode_all(second.as_bytes(), 3).unwrap(),
-    ]
-    .concat();
+    check(
+        "trailing",
+        &[&whole[..], b"junk"].concat(),
+        &["B 01", "C 02"],
+        &format!("byte {}: the bytes after the gzip data", whole.len()),
+    );
+    check("truncated", &whole[..whole.len() - 1000], &["B 01", "C 02"], "data is truncated");
+    check("torn", &whole[..gzip(first.as_bytes()).len() + 3], &["B 01"], "data is truncated");
+    let frames = [zstd(first.as_bytes()), zstd(second.as_bytes())].concat();
     check("frames.log", &frames, &["B 01", "C 02"], "");
-    check("truncated.zst", &frames[..frames.len() - 1000], &["B 01", "C 02"], "ends in the middle");
+    check("truncated.zst", &frames[..frames.len() - 1000], &["B 01", "C 02"], "data is truncated");
     let mut corrupt = gzip(first.as_bytes());
     let middle = corrupt.len() / 2;
     corrupt[middle..middle + 64].fill(0xff);
     let document = scan.run(&[scan.file("corrupt", corrupt)]).unwrap();
     assert_eq!(ticks(&document), ["B 01"]);
-    assert!(warned(&document, "corrupt is damaged at byte "), "{:?}", document.warnings);
+    assert!(warned(&document, "the gzip data is corrupt"), "{:?}", document.warnings);
     for (magic, hint) in
         [(&b"\xfd7zXZ\0..."[..], "xz -d"), (b"PK\x03\x04....", "unzip"), (b"\xff\xfea\0b\0c\0", "iconv")]
     {
@@ -213,14 +228,50 @@ fn damaged_logs_count_as_far_as_they_can_be_read() {
 }
 
 #[test]
+fn zstd_as_its_own_program_writes_it() {
+    // A frame of 200 KB with a window of 64 KiB and a checksum, a match with B at its start and one with C at its end; a
+    // frame to skip; another frame.
+    let frames = include_bytes!("../fixtures/frames.zst");
+    let scan = Scan::new();
+    let read = |content: &[u8]| {
+        let document = scan.run(&[scan.file("log.zst", content)]).unwrap();
+        (ticks(&document), document.sources[0].lines, document.warnings.join("\n"))
+    };
+    let (found, lines, warnings) = read(frames);
+    assert_eq!((found, lines), (["B 01", "B 03", "C 02"].map(str::to_owned).to_vec(), 4_003));
+    assert!(!warnings.contains("zstd"), "{warnings}");
+    // Cut anywhere, it counts what came before, and says so everywhere but between two frames.
+    let first_frame = memchr::memmem::find(frames, &[0x53, 0x2a, 0x4d, 0x18]).unwrap();
+    let mut before = 0;
+    for end in (5..frames.len()).filter(|end| end % 5 == 0 || end.abs_diff(first_frame) < 12) {
+        let (found, _, warnings) = read(&frames[..end]);
+        assert!(found.len() >= before, "{end}");
+        before = found.len();
+        let is_whole = [first_frame, first_frame + 308].contains(&end);
+        assert_eq!(warnings.contains("the zstd data is truncated"), !is_whole, "{end}: {warnings}");
+    }
+    let mut corrupt = frames.to_vec();
+    corrupt[first_frame - 1] ^= 1;
+    let (found, _, warnings) = read(&corrupt);
+    assert_eq!(found, ["B 01", "C 02"]);
+    assert!(warnings.contains("its checksum is wrong"), "{warnings}");
+    let (found, _, warnings) = read(&[&frames[..first_frame], b"junk"].concat());
+    assert_eq!(found, ["B 01", "C 02"]);
+    assert!(warnings.contains("the bytes after the zstd data are not zstd"), "{warnings}");
+    let (found, _, warnings) = read(include_bytes!("../fixtures/large-window.zst"));
+    assert_eq!(found, Vec::<String>::new());
+    assert!(warnings.contains("a window of 134217728 bytes") && warnings.contains("--long"), "{warnings}");
+}
+
+#[test]
 fn paths_that_name_nothing_are_errors() {
     let scan = Scan::new();
     fs::create_dir(scan.folder.path().join("empty")).unwrap();
     let path = |name: &str| [scan.folder.path().join(name)];
-    assert!(matches!(scan.run(&path("absent.log")), Err(ScanError::Path(PathError::Missing { .. }))));
-    assert!(matches!(scan.run(&path("*.log")), Err(ScanError::Path(PathError::NoMatch { .. }))));
-    assert!(matches!(scan.run(&path("a[.log")), Err(ScanError::Path(PathError::Pattern { .. }))));
-    assert!(matches!(scan.run(&path("empty")), Err(ScanError::Path(PathError::EmptyFolder { .. }))));
+    assert!(matches!(scan.run(&path("absent.log")), Err(LogsError::Path(PathError::Missing { .. }))));
+    assert!(matches!(scan.run(&path("*.log")), Err(LogsError::Path(PathError::NoMatch { .. }))));
+    assert!(matches!(scan.run(&path("a[.log")), Err(LogsError::Path(PathError::Pattern { .. }))));
+    assert!(matches!(scan.run(&path("empty")), Err(LogsError::Path(PathError::EmptyFolder { .. }))));
 }
 
 #[test]
@@ -252,11 +303,11 @@ fn what_is_not_counted_is_said() {
     let document = Scan::new().log([own.as_str(), &elsewhere, &unnamed, torn, &escape].join("\n"));
     assert_eq!(ticks(&document), ["B 03"]);
     for about in [
-        "own participant is named as the sender",
+        "own participant as the sender",
         "about other synchronizers",
         "names no synchronizer",
-        "torn",
-        "never seen: C",
+        "truncated",
+        "no commitment of these members: C",
     ] {
         assert!(warned(&document, about), "{about}: {:?}", document.warnings);
     }
@@ -270,10 +321,10 @@ fn a_log_without_commitments_says_what_is_likely_wrong() {
         format!("2026-04-21 23:25:07,123 [t] {level:<5} {logger} - text\n").repeat(1200)
     };
     for (log, about) in [
-        (many("c.d.c.p.p.AcsCommitmentProcessor:participant=p", "INFO"), "the level is likely too coarse"),
-        (many("c.d.c.p.sync.CantonSyncService:participant=p", "WARN"), "none at INFO or DEBUG"),
+        (many("c.d.c.p.p.AcsCommitmentProcessor:participant=p", "INFO"), "its level is likely too coarse"),
+        (many("c.d.c.p.sync.CantonSyncService:participant=p", "WARN"), "none is at INFO or DEBUG"),
         (many("o.l.s.sv.automation.SvApp", "INFO"), "wrong component"),
-        ("hello\n".repeat(1200), "none in a form that Canton writes"),
+        ("hello\n".repeat(1200), "none has a form that Canton writes"),
         (String::new(), "the logs are empty"),
     ] {
         let document = Scan::new().log(log);
@@ -286,11 +337,11 @@ fn gaps_and_silence_are_said() {
     let minutes =
         |minutes: &[u32]| minutes.iter().map(|minute| line("B", *minute) + "\n").collect::<String>();
     let even: Vec<u32> = (1..30).collect();
-    assert!(!warned(&Scan::new().log(minutes(&even)), "gaps"));
+    assert!(!warned(&Scan::new().log(minutes(&even)), "no ticks from"));
     let gap: Vec<u32> = (1..10).chain(20..30).collect();
     let document = Scan::new().log(minutes(&gap));
     assert!(
-        warned(&document, "gaps in the ticks: 2026-04-21T21:09:00Z to 2026-04-21T21:20:00Z."),
+        warned(&document, "there are no ticks from 2026-04-21T21:09:00Z to 2026-04-21T21:20:00Z."),
         "{:?}",
         document.warnings
     );

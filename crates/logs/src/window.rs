@@ -1,62 +1,61 @@
 //! Finds where in a plain file a time begins, by reading a few places of it.
 //!
-//! A commitment's line is written after its tick, never before, so everything about ticks from `since` on stands
-//! behind the last line older than `since`. Lines are nearly in order of time; [`UTC_SLACK`] covers what is not.
+//! A commitment's line is written after its tick, never before. So everything about ticks from `since` on follows the
+//! last line that is older than `since`. Lines are nearly in order of time; [`UTC_SLACK`] covers the exceptions.
 //!
-//! Canton's text logs print the local time of a zone that they do not name. The zone is estimated from lines
-//! that carry both times, with more slack for a summer time that changed on the way, and what the estimate led
-//! to is checked: in front of the first tick at or after `since` there must be an older one. If not, reading
-//! begins earlier.
+//! Canton's text logs contain the local time of a zone that they do not name. The zone is estimated from lines that
+//! contain both times, with more slack for a change of summer time in between. The result is checked: there must be a
+//! tick older than `since` before the first one that is not. If there is none, reading begins earlier.
 //!
-//! A file that is not in order of time, such as `cat participant.log participant.log.1` makes, has no such place.
-//! Some places all over the file are compared first, and where one is older than one before it, all is read.
+//! A file that is not in order of time, such as `cat participant.log participant.log.1` makes, has no such place. Some
+//! places all over the file are compared first. If one is older than one before it, the whole file is read.
 
 use std::fs::File;
 use std::time::Duration;
 
 use svdr_protocol::time::{Tick, Timestamp};
 
-use super::canton::{Fact, LineTime, Message};
-use super::feed::Plain;
-use super::input::Damage;
-use super::lines::{Found, Needles, first_time, next_separator};
-use super::zone::{self, Zone};
+use crate::canton::{Fact, LineTime, Message};
+use crate::feed::Plain;
+use crate::input::Fault;
+use crate::lines::{Found, Needles, first_time, next_separator};
+use crate::zone::{self, Zone};
 
-/// How much earlier than `since` reading begins where lines carry points in time.
+/// How much earlier than `since` reading begins if lines contain points in time.
 const UTC_SLACK: Duration = Duration::from_secs(15 * 60);
-/// The same where the zone is an estimate: an hour of summer time more.
+/// The same if the zone is an estimate: an hour of summer time more.
 const ESTIMATE_SLACK: Duration = Duration::from_secs(75 * 60);
-/// The same where the zone is unknown: the farthest are 14 hours away from UTC.
+/// The same if the zone is unknown: the farthest are 14 hours away from UTC.
 const UNKNOWN_SLACK: Duration = Duration::from_secs(15 * 60 * 60);
 /// Bytes of the first look at a file's end; each further one is twice as long.
 const TAIL_BYTES: u64 = 256 * 1024;
-/// Where there is no tick in so many bytes of a file's end, looking for the newest ends.
+/// Bytes of a file's end in which the newest tick is looked for.
 const MAX_TAIL_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes read at a place to find a line with a time.
 const PROBE_BYTES: u64 = 64 * 1024;
-/// Where there is no time in so many bytes, the place counts as one that does not tell it.
+/// Bytes in which a time is looked for; without one, the place counts as one of unknown time.
 const MAX_PROBE_BYTES: u64 = 8 * 1024 * 1024;
-/// The search ends where the place is known as exactly as this.
+/// How exactly the place is searched for.
 const PRECISION_BYTES: u64 = 1024 * 1024;
-/// Places whose times are compared to tell whether a file is in order; a newer part that is shorter than the
-/// distance between them may be missed.
+/// Places whose times are compared to detect whether a file is in order. A newer part that is shorter than the distance
+/// between them may be missed.
 const ORDER_PROBES: u64 = 32;
-/// Bytes read at a time to check a start that an estimate led to, and the first step back where it fails.
+/// Bytes read at a time to check a start that an estimate led to, and the first step back if the check fails.
 const CHECK_BYTES: u64 = 4 * 1024 * 1024;
 const STEP_BYTES: u64 = 32 * 1024 * 1024;
 
-/// What the end of a file says.
+/// What the end of a file contains.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     /// The newest tick.
-    pub(super) newest: Option<Tick>,
+    pub(crate) newest: Option<Tick>,
     zone: Option<Zone>,
     /// Bytes read to find it.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
-/// A plain file, looked at here and there.
-pub(super) struct Prober<'a> {
+/// A plain file of which a few places are read.
+pub(crate) struct Prober<'a> {
     file: &'a File,
     size: u64,
     needles: &'a Needles,
@@ -65,11 +64,11 @@ pub(super) struct Prober<'a> {
 }
 
 impl<'a> Prober<'a> {
-    pub(super) fn new(file: &'a File, size: u64, needles: &'a Needles) -> Prober<'a> {
+    pub(crate) fn new(file: &'a File, size: u64, needles: &'a Needles) -> Prober<'a> {
         Prober { file, size, needles, buffer: Vec::new(), bytes: 0 }
     }
 
-    fn segment(&mut self, from: u64, to: u64) -> Result<Found, Damage> {
+    fn segment(&mut self, from: u64, to: u64) -> Result<Found, Fault> {
         let plain =
             Plain { file: self.file, mapping: None, start: 0, size: self.size, needles: self.needles };
         let found = plain.segment(from, to, &mut self.buffer)?;
@@ -78,7 +77,7 @@ impl<'a> Prober<'a> {
     }
 
     /// Reads the file's end up to a part that names ticks.
-    pub(super) fn tail(&mut self) -> Result<Tail, Damage> {
+    pub(crate) fn tail(&mut self) -> Result<Tail, Fault> {
         let (mut to, mut length) = (self.size, TAIL_BYTES);
         while to > 0 && self.size - to < MAX_TAIL_BYTES {
             let from = to.saturating_sub(length);
@@ -92,8 +91,8 @@ impl<'a> Prober<'a> {
         Ok(Tail { newest: None, zone: None, bytes: self.bytes })
     }
 
-    /// A line's start in front of which nothing is about ticks from `since` on, and the bytes read to find it.
-    pub(super) fn start(&mut self, since: Timestamp, tail: &Tail) -> Result<(u64, u64), Damage> {
+    /// Returns a line's start before which nothing is about ticks from `since` on, and the bytes read to find it.
+    pub(crate) fn start(&mut self, since: Timestamp, tail: &Tail) -> Result<(u64, u64), Fault> {
         self.bytes = 0;
         let slack = |slack: Duration| since.checked_sub(slack).unwrap_or(Timestamp::MIN);
         let (utc, local) = match tail.zone {
@@ -116,7 +115,7 @@ impl<'a> Prober<'a> {
                     estimated |= matches!(at, LineTime::Local(_)) && tail.zone.is_some();
                     low = middle;
                 }
-                // Where nothing tells the time, it is better to begin too early.
+                // If nothing shows the time, it is better to begin too early.
                 _ => high = middle,
             }
         }
@@ -128,9 +127,9 @@ impl<'a> Prober<'a> {
         Ok((self.line_start(low)?, self.bytes))
     }
 
-    /// Whether the lines get newer from the start to the end, but for what the slacks make up for: a local time goes
-    /// back by an hour where summer time ends.
-    fn is_in_order(&mut self) -> Result<bool, Damage> {
+    /// Whether the lines get newer from the start to the end, apart from what the slacks cover: a local time goes back by
+    /// an hour when summer time ends.
+    fn is_in_order(&mut self) -> Result<bool, Fault> {
         let probes = ORDER_PROBES.min(self.size / PRECISION_BYTES);
         let (mut newest_utc, mut newest_local) = (Timestamp::MIN, Timestamp::MIN);
         for nth in 0..probes {
@@ -148,15 +147,15 @@ impl<'a> Prober<'a> {
         Ok(true)
     }
 
-    /// The time of the first line behind `at` that has one.
-    fn probe(&mut self, at: u64, until: u64) -> Result<Option<LineTime>, Damage> {
+    /// Returns the time of the first line after `at` that has one.
+    fn probe(&mut self, at: u64, until: u64) -> Result<Option<LineTime>, Fault> {
         let mut length = PROBE_BYTES;
         loop {
             let to = (at + length).min(until);
             self.fill(at, to)?;
             let from = next_separator(&self.buffer, 0).map_or(self.buffer.len(), |at| at + 1);
-            // A line cut at the end is left out where a whole one is there.
-            let time = self.buffer.get(from..).and_then(first_time);
+            // In range: a separator's place and one more is at most the length.
+            let time = first_time(&self.buffer[from..]);
             if time.is_some() || to == until || length >= MAX_PROBE_BYTES {
                 return Ok(time);
             }
@@ -164,8 +163,8 @@ impl<'a> Prober<'a> {
         }
     }
 
-    /// Whether the first ticks behind `at` are older than `since`.
-    fn is_before(&mut self, at: u64, since: Timestamp) -> Result<bool, Damage> {
+    /// Whether the first ticks after `at` are older than `since`.
+    fn is_before(&mut self, at: u64, since: Timestamp) -> Result<bool, Fault> {
         let end = (at + 2 * STEP_BYTES).min(self.size);
         let mut from = at;
         while from < end {
@@ -179,7 +178,7 @@ impl<'a> Prober<'a> {
         Ok(false)
     }
 
-    fn line_start(&mut self, at: u64) -> Result<u64, Damage> {
+    fn line_start(&mut self, at: u64) -> Result<u64, Fault> {
         let mut at = at;
         while at > 0 && at < self.size {
             self.fill(at - 1, (at + PROBE_BYTES).min(self.size))?;
@@ -192,7 +191,7 @@ impl<'a> Prober<'a> {
         Ok(at.min(self.size))
     }
 
-    fn fill(&mut self, from: u64, to: u64) -> Result<(), Damage> {
+    fn fill(&mut self, from: u64, to: u64) -> Result<(), Fault> {
         let plain =
             Plain { file: self.file, mapping: None, start: 0, size: self.size, needles: self.needles };
         plain.view(&mut self.buffer, from, to)?;
@@ -201,7 +200,7 @@ impl<'a> Prober<'a> {
     }
 }
 
-/// The tick that a message tells about.
+/// Returns the tick that a message is about.
 fn tick_of(message: &Message) -> Option<Tick> {
     match &message.fact {
         Fact::Match(commitment) | Fact::Checking(commitment) => Some(commitment.tick),
@@ -209,8 +208,8 @@ fn tick_of(message: &Message) -> Option<Tick> {
     }
 }
 
-/// How much later than its tick the container's clock shows a message, in microseconds.
-pub(super) fn lag_of(message: &Message) -> Option<i64> {
+/// Returns how much later than its tick the container's clock was at a message, in microseconds.
+pub(crate) fn lag_of(message: &Message) -> Option<i64> {
     match message.at? {
         LineTime::Local(at) => Some(at.micros() - tick_of(message)?.0.micros()),
         LineTime::Utc(_) => None,

@@ -1,7 +1,7 @@
-//! Estimates the zone of a container whose text logs print local time without naming it.
+//! Estimates the zone of a container whose text logs contain local time without naming the zone.
 //!
-//! A commitment's line carries its tick, in UTC, and is written soon after it. The least distance between the
-//! two is the zone's distance from UTC and the time that the fastest comparison took.
+//! A commitment's line contains its tick, in UTC, and is written soon after it. The least distance between the two is
+//! the zone's distance from UTC plus the time that the fastest comparison took.
 
 use svdr_protocol::time::Timestamp;
 
@@ -15,28 +15,27 @@ const EASTERNMOST_HOURS: i64 = 14;
 
 /// A zone's distance from UTC, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Zone(i64);
+pub(crate) struct Zone(i64);
 
 impl Zone {
-    /// What the zone's clocks show at `utc`.
-    pub(super) fn local(self, utc: Timestamp) -> Timestamp {
+    /// Returns what the zone's clocks show at `utc`.
+    pub(crate) fn local(self, utc: Timestamp) -> Timestamp {
         Timestamp::from_micros(utc.micros() + self.0).unwrap_or(utc)
     }
 
-    /// The point in time at which the zone's clocks show `local`.
-    pub(super) fn utc(self, local: Timestamp) -> Option<Timestamp> {
+    /// Returns the point in time at which the zone's clocks show `local`.
+    pub(crate) fn utc(self, local: Timestamp) -> Option<Timestamp> {
         Timestamp::from_micros(local.micros() - self.0)
     }
 }
 
-/// The zone that is the farthest east among those that `least_lag` allows, in microseconds; none where that
-/// lies outside of the world.
-pub(super) fn estimate(least_lag: Option<i64>) -> Option<Zone> {
+/// Returns the easternmost zone that `least_lag`, in microseconds, allows; none if that is no zone on Earth.
+pub(crate) fn estimate(least_lag: Option<i64>) -> Option<Zone> {
     let most = least_lag? + CLOCK_SKEW;
     let hours = (WESTERNMOST_HOURS..=EASTERNMOST_HOURS).map(|hours| hours * 60);
     let zones = hours.chain(ODD_ZONES).map(|minutes| minutes * MICROS_PER_MINUTE);
     let zone = zones.filter(|zone| *zone <= most).max()?;
-    // Later than any zone and any delay of a day would make it: the log is not from around its ticks.
+    // A day or more beyond any zone: the log was not written near its ticks.
     (most - zone < 24 * 60 * MICROS_PER_MINUTE).then_some(Zone(zone))
 }
 

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use script::{Packing, Script, Step, expected, pack, request_roster, script_entries};
-use svdr_logs::feed::Effort;
-use svdr_logs::{Bound, ScanRequest, scan};
+use svdr_logs::{Bound, Effort, LogsRequest};
 use svdr_protocol::evidence::document::EvidenceDocument;
 use svdr_protocol::roster::Roster;
 use svdr_tests::log_writer::{Format, LogWriter, Style};
@@ -18,8 +17,8 @@ use svdr_tests::log_writer::{Format, LogWriter, Style};
 fn run(roster: &Roster, paths: &[PathBuf], effort: Effort, since: Option<Bound>) -> EvidenceDocument {
     let member = "Example-SV-1".parse().unwrap();
     let request =
-        ScanRequest { roster, member: &member, since, until: None, paths, effort, on_bytes: &|_| {} };
-    scan(&request).unwrap()
+        LogsRequest { roster, member: &member, since, until: None, paths, effort, on_bytes: &|_| {} };
+    svdr_logs::read(&request).unwrap()
 }
 
 /// One file of a log: which entries, how written, how packed.

@@ -1,12 +1,12 @@
-//! The dates that stand at the start of log lines.
+//! The dates at the start of log lines and in commitment periods.
 
 use svdr_protocol::time::Timestamp;
 
-use super::{LineTime, header};
+use super::facts::LineTime;
 
 /// `2026-04-21 23:25:07,123`: what logback's `%date` prints.
 const LOCAL_LEN: usize = 23;
-/// `2026-04-21T23:25:07.123456789+02:00`: the longest point in time that is read.
+/// `2026-04-21T23:25:07.123456789+02:00`: the longest point in time that is parsed.
 const MAX_UTC_LEN: usize = 35;
 /// `+02:00`
 const OFFSET_LEN: usize = 6;
@@ -15,7 +15,7 @@ const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 /// `2026-04-21T23:25:07`
 const SECONDS_LEN: usize = 19;
 
-/// The date at the start of `text`, and what follows it and a space.
+/// Splits `text` into the date at its start and what follows the space behind that date.
 pub(super) fn leading(text: &str) -> Option<(LineTime, &str)> {
     match text.as_bytes().get(10) {
         Some(b' ') => {
@@ -31,25 +31,9 @@ pub(super) fn leading(text: &str) -> Option<(LineTime, &str)> {
     }
 }
 
-/// The point in time that `kubectl logs --timestamps` and `docker logs --timestamps` put before `line`, and the line.
-/// Only a date of its own or an object goes on behind it; anything else is a header's.
-pub(super) fn stamp(line: &[u8]) -> Option<(Timestamp, &[u8])> {
-    if line.get(10) != Some(&b'T') {
-        return None;
-    }
-    let end = line.iter().take(MAX_UTC_LEN + 1).position(|byte| *byte == b' ')?;
-    let (date, content) = (line.get(..end)?, line.get(end + 1..)?);
-    let starts_a_line = content.first() == Some(&b'{')
-        || std::str::from_utf8(header::cut(content)).ok().and_then(leading).is_some();
-    if !starts_a_line {
-        return None;
-    }
-    Some((utc(std::str::from_utf8(date).ok()?)?, content))
-}
-
-/// A point in time in RFC 3339, with `Z` or, as kubelet writes it on a node that is not in UTC, with an offset; what
-/// is finer than a microsecond is dropped.
-pub(super) fn utc(text: &str) -> Option<Timestamp> {
+/// Parses a point in time in RFC 3339 and drops what is finer than a microsecond. Kubelet writes an offset instead of
+/// `Z` on a node that is not in UTC.
+pub(crate) fn utc(text: &str) -> Option<Timestamp> {
     if text.ends_with('Z') {
         return usual(text).or_else(|| Timestamp::parse_truncating(text).ok());
     }
@@ -59,7 +43,7 @@ pub(super) fn utc(text: &str) -> Option<Timestamp> {
     Timestamp::from_micros(local.micros() - offset)
 }
 
-/// `+hh:mm`, or `-hh:mm` where the clocks show less than UTC.
+/// Parses `+hh:mm` or `-hh:mm` into minutes.
 fn offset_minutes(text: &[u8]) -> Option<i64> {
     let &[sign, h, hh, b':', m, mm] = text else { return None };
     let number = |tens: u8, ones: u8| {
@@ -74,14 +58,14 @@ fn offset_minutes(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// The form of logback: a space for the `T`, a comma or a point before the milliseconds, no zone.
+/// Parses logback's form: a space instead of the `T`, a comma or a point before the milliseconds, no zone.
 fn local(date: &str) -> Option<Timestamp> {
     let (seconds, fraction) = date.as_bytes().split_first_chunk()?;
     let [b',' | b'.', millis @ ..] = fraction else { return None };
     at(seconds, b' ', millis)
 }
 
-/// A point in time as a tick is written; none where it is finer than a microsecond.
+/// Parses a point in time as periods contain it. None if it is finer than a microsecond, which no tick is.
 pub(super) fn exact(text: &str) -> Option<Timestamp> {
     match text.len() == SECONDS_LEN + 1 {
         true => usual(text).or_else(|| text.parse().ok()),
@@ -89,7 +73,8 @@ pub(super) fn exact(text: &str) -> Option<Timestamp> {
     }
 }
 
-/// A point in time in UTC with at most a microsecond's digits, which is what nearly all are; none is not the last word.
+/// Parses the usual form, in UTC with at most six digits of a fraction, several times faster than the general parser.
+/// None means only that the general parser has to decide.
 fn usual(text: &str) -> Option<Timestamp> {
     let (seconds, fraction) = text.as_bytes().split_first_chunk()?;
     match fraction {
@@ -99,8 +84,8 @@ fn usual(text: &str) -> Option<Timestamp> {
     }
 }
 
-/// The point in time that a date, a `separator`, a time of day and at most six digits of a fraction write down. All of
-/// it is checked; the calendar is the Gregorian one, before its time too.
+/// Returns the point in time of a date, a `separator`, a time of day and at most six digits of a fraction. Every digit
+/// is checked. The calendar is the Gregorian one, also before its introduction.
 fn at(text: &[u8; SECONDS_LEN], separator: u8, fraction: &[u8]) -> Option<Timestamp> {
     let &[y, yy, yyy, yyyy, b'-', m, mm, b'-', d, dd, t, h, hh, b':', n, nn, b':', s, ss] = text else {
         return None;
@@ -133,8 +118,8 @@ fn days_in_month(year: i64, month: i64) -> Option<i64> {
     }
 }
 
-/// Days from 1970-01-01 to a date. Years are counted from March here, so that the leap day is a year's last, and months
-/// from there in the pattern of 153 days that every five of them have.
+/// Returns the days from 1970-01-01 to a date. Years begin in March here, so that the leap day is the last day of a
+/// year, and every five months from March have 153 days.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);

@@ -1,39 +1,52 @@
 //! The header of a line in text.
 //!
-//! Canton's own: `DATE [THREAD] LEVEL LOGGER tid:TRACE - MESSAGE`, where `tid:TRACE` may be missing. Copied out
-//! of lnav: `DATE [THREAD…] LEVEL - LOGGER (TRACE-SPAN…) - MESSAGE`. Neither a thread, a level nor a logger can
-//! be chosen by a user, and the first ` - ` behind them ends the header, so nothing further right can pass for
-//! the start of a message.
+//! Canton's own form is `DATE [THREAD] LEVEL LOGGER tid:TRACE - MESSAGE`, in which `tid:TRACE` may be missing. Lines
+//! copied out of lnav have the form `DATE [THREAD…] LEVEL - LOGGER (TRACE-SPAN…) - MESSAGE`. A user can choose neither
+//! thread, level nor logger, and the first ` - ` after them ends the header. So nothing further right can pass for the
+//! start of a message.
 
-use super::{LineTime, PROCESSOR, date};
-use crate::limits::{MAX_HEADER_BYTES, MAX_SYNCHRONIZER_BYTES};
 use svdr_protocol::names::SHORT_FINGERPRINT_LEN;
+
+use super::date;
+use super::facts::LineTime;
+use crate::limits::{MAX_HEADER_BYTES, MAX_SYNCHRONIZER_BYTES};
+
+/// The class whose messages are evidence.
+const PROCESSOR: &str = "AcsCommitmentProcessor";
 
 /// A header, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header<'a> {
-    pub(super) at: LineTime,
-    pub(super) level: &'a str,
-    pub(super) logger: &'a str,
-    pub(super) trace: Option<&'a str>,
-    pub(super) message: &'a str,
+pub(crate) struct Header<'a> {
+    pub(crate) at: LineTime,
+    pub(crate) level: &'a str,
+    pub(crate) logger: &'a str,
+    pub(crate) trace: Option<&'a str>,
+    pub(crate) message: &'a str,
 }
 
 const LEVELS: [&str; 5] = ["INFO", "DEBUG", "WARN", "ERROR", "TRACE"];
 /// The names under which a logger carries the synchronizer, over the releases.
 const SYNCHRONIZER_FIELDS: [&str; 4] = ["synchronizerId", "psid", "synchronizer", "domainId"];
 
-/// As much of `line` as a header can take, cut before a character that does not end there.
-pub(super) fn cut(line: &[u8]) -> &[u8] {
-    let cut = line.get(..MAX_HEADER_BYTES).unwrap_or(line);
-    match std::str::from_utf8(cut) {
-        Ok(_) => cut,
-        Err(error) => cut.get(..error.valid_up_to()).unwrap_or_default(),
-    }
+/// Returns as much of `line` as a header can take, without a character that is invalid or cut.
+fn start_of(line: &[u8]) -> &str {
+    // In range: at most the line's length.
+    let start = &line[..line.len().min(MAX_HEADER_BYTES)];
+    start.utf8_chunks().next().map_or("", |chunk| chunk.valid())
 }
 
-/// The header of `line`, where it has one.
-pub(super) fn read(line: &str) -> Option<Header<'_>> {
+/// Whether `line` begins with a date of a header.
+pub(crate) fn starts_with_date(line: &[u8]) -> bool {
+    date::leading(start_of(line)).is_some()
+}
+
+/// Parses the header at the start of `line`, whose message may be cut.
+pub(crate) fn read_start(line: &[u8]) -> Option<Header<'_>> {
+    read(start_of(line))
+}
+
+/// Parses the header of `line`.
+pub(crate) fn read(line: &str) -> Option<Header<'_>> {
     let (at, rest) = date::leading(line)?;
     let rest = rest.strip_prefix('[')?;
     // A thread's name may itself hold brackets; its end is the first that a level follows.
@@ -63,14 +76,14 @@ pub(super) fn read(line: &str) -> Option<Header<'_>> {
     }
 }
 
-/// The level at the start of `text`, and what follows it and its padding.
+/// Splits `text` into the level at its start and what follows the level's padding.
 fn level(text: &str) -> Option<(&str, &str)> {
     let level = LEVELS.into_iter().find(|level| text.starts_with(level))?;
     let rest = text.get(level.len()..)?;
     Some((level, rest.strip_prefix(' ')?.trim_start_matches(' ')))
 }
 
-/// The origin and the message, on both sides of the first ` - `.
+/// Splits a header into its origin and its message, the two sides of the first ` - `.
 fn split(text: &str) -> Option<(&str, &str)> {
     let mut dashes = memchr::memchr_iter(b'-', text.as_bytes());
     let end = dashes.find_map(|dash| {
@@ -79,25 +92,23 @@ fn split(text: &str) -> Option<(&str, &str)> {
     Some((text.get(..end)?, text.get(end + 3..)?))
 }
 
-/// Whether `logger` is the commitment processor, or a class inside of it.
+/// Whether `logger` is the commitment processor or a class inside it.
 pub(super) fn is_processor(logger: &str) -> bool {
     is_processor_class(class(logger))
 }
 
-/// Whether `class` is the commitment processor, or one inside of it, which Scala parts with a dollar sign.
+/// Whether `class` is the commitment processor or a class inside it, whose name Scala separates with a dollar sign.
 pub(crate) fn is_processor_class(class: &str) -> bool {
     class.strip_prefix(PROCESSOR).is_some_and(|inner| inner.is_empty() || inner.starts_with('$'))
 }
 
-/// The class of a logger: what stands before its parameters, behind the packages.
-pub(super) fn class(logger: &str) -> &str {
-    let end = memchr::memchr2(b':', b' ', logger.as_bytes());
-    let path = logger.get(..end.unwrap_or(logger.len())).unwrap_or(logger);
-    let start = memchr::memrchr(b'.', path.as_bytes()).map_or(0, |dot| dot + 1);
-    path.get(start..).unwrap_or(path)
+/// Returns the class of a logger, without its packages and its parameters.
+pub(crate) fn class(logger: &str) -> &str {
+    let path = logger.find([':', ' ']).map_or(logger, |end| &logger[..end]);
+    path.rsplit('.').next().unwrap_or(path)
 }
 
-/// The synchronizer that a logger names, in short form.
+/// Returns the synchronizer that a logger names, in short form.
 pub(super) fn synchronizer(logger: &str) -> Option<String> {
     let mut rest = logger.get(memchr::memchr(b':', logger.as_bytes())? + 1..);
     while let Some(parameters) = rest {
@@ -114,19 +125,14 @@ pub(super) fn synchronizer(logger: &str) -> Option<String> {
     None
 }
 
-/// `identifier::fingerprint`, with or without a physical suffix (`::34-0`) and dots, cut to the short form.
+/// Shortens `identifier::fingerprint`, with or without a physical suffix (`::34-0`) and dots.
 pub(super) fn short_synchronizer(text: &str) -> Option<String> {
     let text = text.trim();
-    let identifier = pair_of_colons(text)?;
-    let rest = text.get(identifier + 2..)?;
-    let fingerprint = pair_of_colons(rest).and_then(|end| rest.get(..end)).unwrap_or(rest);
+    let (identifier, rest) = text.split_once("::")?;
+    let fingerprint = rest.split_once("::").map_or(rest, |(fingerprint, _)| fingerprint);
     let fingerprint = fingerprint.trim_end_matches(['.', '…']);
+    // A fingerprint that is shorter, or not ASCII there, is printed whole.
     let fingerprint = fingerprint.get(..SHORT_FINGERPRINT_LEN).unwrap_or(fingerprint);
-    let fits = identifier > 0 && !fingerprint.is_empty() && text.len() <= MAX_SYNCHRONIZER_BYTES;
-    text.get(..identifier + 2 + fingerprint.len()).filter(|_| fits).map(str::to_owned)
-}
-
-/// Where the first `::` of `text` is.
-fn pair_of_colons(text: &str) -> Option<usize> {
-    text.as_bytes().windows(2).position(|pair| pair == b"::")
+    let fits = !identifier.is_empty() && !fingerprint.is_empty() && text.len() <= MAX_SYNCHRONIZER_BYTES;
+    fits.then(|| format!("{identifier}::{fingerprint}"))
 }

@@ -1,27 +1,35 @@
-//! The processor's messages, read strictly from their first character.
+//! The processor's messages, parsed strictly from their first character.
 //!
-//! A participant's identifier may hold spaces and single colons, but neither parentheses nor commas, so what
-//! stands around it always tells where it ends.
+//! A participant's identifier may contain spaces and single colons, but neither parentheses nor commas. So the text
+//! around an identifier always shows where it ends.
 
 use svdr_protocol::names::{
     MAX_FINGERPRINT_LEN, MAX_IDENTIFIER_LEN, SHORT_FINGERPRINT_LEN, is_identifier_byte,
 };
 use svdr_protocol::time::Tick;
 
-use super::{Commitment, Fact, date, header};
+use super::facts::{Commitment, Fact};
+use super::{date, header};
 
-/// What a message turned out to be.
+/// A part of every match. A part of the phrase is searched for, because its rare start makes the search fast.
+pub(crate) const MATCH_NEEDLE: &str = "correct for sender";
+/// A part of both kinds of mismatch.
+pub(crate) const MISMATCH_NEEDLE: &str = "_MISMATCH";
+/// A part of the messages that say which commitment a trace is checking.
+pub(crate) const CHECKING_NEEDLE: &str = "Checking commitment";
+
+/// Result of parsing a message.
 pub(super) enum Reading {
-    /// It is about a commitment.
+    /// A message about a commitment.
     Fact {
         fact: Fact,
         /// The synchronizer that its context names, in short form.
         synchronizer: Option<String>,
     },
-    /// It is about something else.
+    /// A message about something else.
     Other,
-    /// It starts as one about a commitment and ends too early or goes on differently.
-    Torn,
+    /// The start of a message about a commitment, which ends too early or continues differently.
+    Truncated,
 }
 
 const MATCH: &str = "Commitment correct for sender ";
@@ -32,28 +40,28 @@ const MISMATCHES: [&str; 2] = ["ACS_COMMITMENT_MISMATCH", "ACS_MISMATCH_NO_SHARE
 const MAX_CODE_ARGUMENTS: usize = 64;
 const CONTEXT: &str = "err-context:{";
 const REMOTE: &str = "remote=";
-/// The class of a received commitment, over the releases; the second is Canton's own slip.
+/// The class of a received commitment, over the releases. The second is a typo of Canton's.
 const REMOTE_CLASSES: [&str; 3] = ["AcsCommitment(", "AscCommitment(", "BufferedAcsCommitment("];
 const REMOTE_SYNCHRONIZER: [&str; 4] = ["psid = ", "synchronizerId = ", "synchronizer = ", "domainId = "];
 
-/// Reads `message`.
+/// Parses `message`.
 pub(super) fn read(message: &str) -> Reading {
     if let Some(rest) = message.strip_prefix(MATCH) {
-        return commitment(rest, " and period ").map_or(Reading::Torn, |it| fact(Fact::Match(it)));
+        return commitment(rest, " and period ").map_or(Reading::Truncated, |it| fact(Fact::Match(it)));
     }
     if let Some(rest) = CHECKING.into_iter().find_map(|start| message.strip_prefix(start)) {
-        return commitment(rest, " for period ").map_or(Reading::Torn, |it| fact(Fact::Checking(it)));
+        return commitment(rest, " for period ").map_or(Reading::Truncated, |it| fact(Fact::Checking(it)));
     }
     let Some(rest) = MISMATCHES.into_iter().find_map(|code| message.strip_prefix(code)) else {
         return Reading::Other;
     };
     let Some(rest) = rest.strip_prefix('(') else { return Reading::Other };
-    let Some((arguments, text)) = rest.split_once(')').filter(|(it, _)| it.len() <= MAX_CODE_ARGUMENTS)
-    else {
-        return Reading::Torn;
+    let code_end = rest.split_once(')').filter(|(arguments, _)| arguments.len() <= MAX_CODE_ARGUMENTS);
+    let Some((_, text)) = code_end else {
+        return Reading::Truncated;
     };
-    let code_len = message.len() - rest.len() + arguments.len() + 1;
-    let code = message.get(..code_len).unwrap_or_default().to_owned();
+    // In range and between characters: `text` is what remains of `message` after the parenthesis.
+    let code = message[..message.len() - text.len()].to_owned();
     let (remote, synchronizer) = remote(text).unwrap_or((None, None));
     Reading::Fact { fact: Fact::Mismatch { code, remote }, synchronizer }
 }
@@ -62,7 +70,7 @@ fn fact(fact: Fact) -> Reading {
     Reading::Fact { fact, synchronizer: None }
 }
 
-/// `SENDER` + `separator` + `CommitmentPeriod(…)` at the start of `text`.
+/// Parses `SENDER` + `separator` + `CommitmentPeriod(…)` at the start of `text`.
 fn commitment(text: &str, separator: &str) -> Option<Commitment> {
     // The period's parenthesis is the first: an identifier has none.
     let (before, _) = split(text, b'(')?;
@@ -71,7 +79,7 @@ fn commitment(text: &str, separator: &str) -> Option<Commitment> {
     Some(Commitment { sender: participant(sender)?, tick })
 }
 
-/// The end of `CommitmentPeriod(fromExclusive = T, toInclusive = T)` at the start of `text`.
+/// Returns the end of `CommitmentPeriod(fromExclusive = T, toInclusive = T)` at the start of `text`.
 fn period(text: &str) -> Option<Tick> {
     let inside = text.strip_prefix("CommitmentPeriod(")?;
     let (inside, _) = split(inside, b')')?;
@@ -81,13 +89,13 @@ fn period(text: &str) -> Option<Tick> {
     (from < to).then_some(Tick(to))
 }
 
-/// What stands on both sides of the first `separator`, which is an ASCII character.
+/// Splits `text` at the first `separator`, which is an ASCII character.
 fn split(text: &str, separator: u8) -> Option<(&str, &str)> {
     let at = memchr::memchr(separator, text.as_bytes())?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-/// A participant in the form of logs, without its dots; one printed in full is cut.
+/// Parses a participant as logs show it, and returns it without its dots. One printed in full is shortened.
 fn participant(text: &str) -> Option<String> {
     let text = text.strip_suffix("...").or_else(|| text.strip_suffix('…')).unwrap_or(text);
     // An identifier may end with a colon, so the last pair is the separator; a fingerprint holds none.
@@ -104,7 +112,7 @@ fn participant(text: &str) -> Option<String> {
     short.filter(|_| identifier_fits && fingerprint_fits).map(str::to_owned)
 }
 
-/// What the `remote` part of the error context says: whose commitment, on which synchronizer.
+/// Parses the `remote` part of the error context: whose commitment, on which synchronizer.
 fn remote(text: &str) -> Option<(Option<Commitment>, Option<String>)> {
     let start = memchr::memmem::find(text.as_bytes(), CONTEXT.as_bytes())?;
     let context = text.get(start + CONTEXT.len()..)?;
@@ -124,8 +132,8 @@ fn remote(text: &str) -> Option<(Option<Commitment>, Option<String>)> {
     Some((commitment, synchronizer))
 }
 
-/// The fields of a list `a, b(c, d), …` up to the bracket that closes it, or to the end of a torn one. A torn
-/// last field is given too: what reads it finds it incomplete.
+/// Returns the fields of a list `a, b(c, d), …` up to the bracket that closes it, or to the end of a truncated list.
+/// The truncated last field is returned too: its parser finds it incomplete.
 fn fields(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {

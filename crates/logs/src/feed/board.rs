@@ -1,13 +1,13 @@
-//! Who searches which segment of a file, and how what is found comes back in order.
+//! Who searches which segment of a file, and how the results come back in order.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use crate::input::Damage;
+use crate::input::Fault;
 use crate::lines::Found;
 
-/// Segments that are searched or found ahead of the one whose turn it is: what a thread finds meanwhile, in the
-/// worst case some megabytes a segment, waits in memory.
+/// Segments that are searched before their turn. Their results, in the worst case some megabytes each, wait in memory.
 const SEGMENTS_AHEAD: u64 = 12;
 
 /// Which segments of a file are searched by whom, and what was found, until it is taken in order.
@@ -24,13 +24,24 @@ pub(super) struct Board {
 struct State {
     claimed: u64,
     taken: u64,
-    found: BTreeMap<u64, Result<Found, Damage>>,
+    found: BTreeMap<u64, Result<Found, Fault>>,
     stopped: bool,
+}
+
+/// Stops the search if its thread panics, so that the others end and the panic is reported instead of a result.
+pub(super) struct StopOnPanic<'b>(pub(super) &'b Board);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop();
+        }
+    }
 }
 
 /// What the thread that takes results does next.
 pub(super) enum Next {
-    Take(Result<Found, Damage>),
+    Take(Result<Found, Fault>),
     Search(u64),
     End,
 }
@@ -40,12 +51,12 @@ impl Board {
         Board { segments, state: Mutex::default(), room: Condvar::new(), ready: Condvar::new() }
     }
 
-    /// The state; it is whole between any two statements, so a thread that panicked left nothing half done.
+    /// Locks the state. It is consistent between any two statements, so a thread that panicked left nothing half done.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A segment to search, once there is room for what it holds; none where all are claimed.
+    /// Waits until there is room for a result, and returns the segment to search; none if all are claimed.
     pub(super) fn claim(&self) -> Option<u64> {
         let mut state = self.lock();
         loop {
@@ -60,7 +71,7 @@ impl Board {
         }
     }
 
-    pub(super) fn put(&self, nth: u64, found: Result<Found, Damage>) {
+    pub(super) fn put(&self, nth: u64, found: Result<Found, Fault>) {
         self.lock().found.insert(nth, found);
         self.ready.notify_one();
     }
@@ -74,7 +85,7 @@ impl Board {
                 self.room.notify_one();
                 return Next::Take(found);
             }
-            if taken == self.segments {
+            if taken == self.segments || state.stopped {
                 return Next::End;
             }
             if state.claimed < self.segments && state.claimed < taken + SEGMENTS_AHEAD {
@@ -85,9 +96,10 @@ impl Board {
         }
     }
 
-    /// Nothing more is wanted.
+    /// Ends the search: no segment is claimed any more, and nobody waits for one.
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.room.notify_all();
+        self.ready.notify_all();
     }
 }

@@ -1,58 +1,60 @@
-//! Maps a log into memory, so that a scan of gigabytes copies none of them.
+//! Maps a log into memory, so that reading gigabytes copies none of them.
 //!
-//! The price is that the system answers with SIGBUS where a mapped file is cut while it is read, or its disk fails.
-//! So only a command that does nothing but scan maps, never an agent that runs on; the file's size is looked at in
-//! front of every segment, which leaves a millisecond; and for that millisecond the signal's handler says what
-//! happened and ends the process, which has written nothing yet.
+//! The price is that the system sends SIGBUS if a mapped file is cut while it is read, or if its disk fails. So only a
+//! command that does nothing else maps, never an agent that keeps running. The file's size is checked before every
+//! segment, which leaves a millisecond. For that millisecond the signal's handler reports what happened and ends the
+//! process, which has written nothing yet.
 
 use std::fs::File;
 use std::sync::Once;
 
-const CUT: &[u8] =
-    b"error: a log was cut while it was read, or its disk failed. Scan again; where a disk fails, see \
-    the system's log\n";
+const CUT: &[u8] = b"error: a log was cut while it was read, or its disk failed\n\
+    help: read the logs again, and check the system's log if the error stays\n";
 
-/// Bytes in front of a segment that come with a look at the byte before it: the system maps what lies around a page.
+/// Bytes before a segment that are mapped with the byte before it: the system maps what is around a page.
 const MAPPED_AROUND: u64 = 128 * 1024;
 
 /// A file in memory, as long as it was when it was mapped.
-pub struct Mapping(memmap2::Mmap);
+pub(crate) struct Mapping(memmap2::Mmap);
 
 impl Mapping {
-    /// Maps the first `size` bytes of `file`; none where the file system or the address space does not allow it.
+    /// Maps the first `size` bytes of `file`; none if the file system or the address space does not allow it.
     pub(super) fn of(file: &File, size: u64) -> Option<Mapping> {
         static HANDLER: Once = Once::new();
         let length = usize::try_from(size).ok().filter(|length| *length > 0)?;
         HANDLER.call_once(handle_bus_errors);
         #[expect(unsafe_code, reason = "mapping is unsafe because others may write to the file")]
-        // SAFETY: the bytes are only searched and parsed, by code that takes any bytes for what they are. Where
-        // the file changes meanwhile, what is found is what a read at an unlucky moment would have found; where it is
-        // cut, the handler ends the process.
+        // SAFETY: the bytes are only searched and parsed, by code that accepts any bytes. If the file changes meanwhile,
+        // the result is that of a read at an unlucky moment. If the file is cut, the handler ends the process.
         let map = unsafe { memmap2::MmapOptions::new().len(length).map(file) };
         map.ok().map(Mapping)
     }
 
-    /// The bytes of `[from, to)`; fewer where the mapping ends before.
+    /// Returns the bytes of `[from, to)`; fewer if the mapping ends before.
+    ///
+    /// # Panics
+    /// If `from` is after `to`.
     pub(super) fn bytes(&self, from: u64, to: u64) -> &[u8] {
         let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.0.len());
-        self.0.get(place(from)..place(to)).unwrap_or_default()
+        // In range: both are at most the length, in the order of the caller's.
+        &self.0[place(from)..place(to)]
     }
 
-    /// Lets the pages of `[from, to)` go from this process, so that it does not grow with the file.
+    /// Releases the pages of `[from, to)`, so that the process does not grow with the file.
     pub(super) fn release(&self, from: u64, to: u64) {
         let from = from.saturating_sub(MAPPED_AROUND);
         let (Ok(from), Ok(to)) = (usize::try_from(from), usize::try_from(to)) else { return };
         let length = to.min(self.0.len()).saturating_sub(from);
         #[expect(unsafe_code, reason = "what a process wrote to its mapping could get lost")]
-        // SAFETY: nothing is written to this mapping, so a page that is touched again is what the file holds.
+        // SAFETY: nothing is written to this mapping, so a page that is touched again is read from the file.
         let released =
             unsafe { self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, length) };
-        // Where the system does not do it, the pages go with the mapping.
+        // If the system refuses, the pages are released with the mapping.
         drop(released);
     }
 }
 
-/// From now on SIGBUS ends the process with [`CUT`] and the code for input that cannot be read.
+/// Makes SIGBUS end the process with [`CUT`] and the code for input that cannot be read.
 fn handle_bus_errors() {
     extern "C" fn end(_: libc::c_int) {
         #[expect(unsafe_code, reason = "a signal's handler can only call the system")]
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_cut_ends_the_process_with_a_word() {
+    fn a_log_that_is_cut_ends_the_process_with_an_error() {
         // Without the crate, as libtest names tests.
         let (_, module) = module_path!().split_once("::").unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());

@@ -1,17 +1,16 @@
-//! Searches what can only be read from its start to its end, whatever parts it arrives in.
+//! Searches what can only be read from its start to its end, in parts of any size.
 
-use crate::elements::{self, Elements};
+use crate::documents::{self, Elements};
 use crate::limits::MAX_LINE_BYTES;
 use crate::lines::{
-    Finder, Found, Needles, count_lines, count_overlong, first_time, last_separator, last_time,
-    next_separator,
+    Finder, Found, Needles, count_lines, count_overlong, first_time, last_time, line_start, next_separator,
 };
 
 /// Reads a log from its start to its end, in parts of any size.
-pub struct StreamReader<'n> {
+pub(crate) struct StreamReader<'n> {
     needles: &'n Needles,
     form: Form<'n>,
-    /// What has been read and is not a whole line yet, or, at first, not enough to tell the form.
+    /// What has been read but is not a whole line yet, or, at first, not enough to detect the form.
     carry: Vec<u8>,
     last_byte: Option<u8>,
 }
@@ -20,9 +19,9 @@ enum Form<'n> {
     Unknown,
     Lines {
         finder: Finder<'n>,
-        /// Where the carry begins, in bytes of the log.
+        /// The place of the carry, in bytes of the log.
         offset: u64,
-        /// Of a line that is too long, whether the part thrown away held a phrase.
+        /// For a line that is too long, whether the part of it that was dropped contained a phrase.
         overlong: Option<bool>,
     },
     Document(Elements<'n>),
@@ -30,27 +29,27 @@ enum Form<'n> {
 
 impl<'n> StreamReader<'n> {
     /// Starts at the log's first byte.
-    pub fn new(needles: &'n Needles) -> StreamReader<'n> {
+    pub(crate) fn new(needles: &'n Needles) -> StreamReader<'n> {
         StreamReader { needles, form: Form::Unknown, carry: Vec::new(), last_byte: None }
     }
 
     /// Reads the next part.
-    pub fn read(&mut self, data: &[u8], found: &mut Found) {
+    pub(crate) fn read(&mut self, data: &[u8], found: &mut Found) {
         if let Form::Document(elements) = &mut self.form {
             return elements.read(data, found);
         }
         self.last_byte = data.last().copied().or(self.last_byte);
         self.carry.extend_from_slice(data);
-        if matches!(self.form, Form::Unknown) && !self.tell_form(false, found) {
+        if matches!(self.form, Form::Unknown) && !self.detect_form(false, found) {
             return;
         }
         self.read_lines(found);
     }
 
     /// Reads what is left.
-    pub fn finish(&mut self, found: &mut Found) {
+    pub(crate) fn finish(&mut self, found: &mut Found) {
         if matches!(self.form, Form::Unknown) {
-            self.tell_form(true, found);
+            self.detect_form(true, found);
             self.read_lines(found);
         }
         match &mut self.form {
@@ -61,7 +60,7 @@ impl<'n> StreamReader<'n> {
                 match overlong {
                     Some(phrase) => count_overlong(*phrase || self.needles.occur_in(&rest), found),
                     None => {
-                        // A stream is read from its start, so nothing is in front of it.
+                        // It cannot fail: a stream is read from its start, so nothing is before it.
                         let _ = finder.read(&rest, *offset, found);
                         found.first = found.first.or_else(|| first_time(&rest));
                         found.last = last_time(&rest).or(found.last);
@@ -73,13 +72,13 @@ impl<'n> StreamReader<'n> {
         }
     }
 
-    /// Tells the form of the log from its head, once there is enough of it.
-    fn tell_form(&mut self, at_end: bool, found: &mut Found) -> bool {
-        if !at_end && self.carry.len() < elements::HEAD_BYTES {
+    /// Detects the form of the log from its head, once there is enough of it.
+    fn detect_form(&mut self, at_end: bool, found: &mut Found) -> bool {
+        if !at_end && self.carry.len() < documents::HEAD_BYTES {
             return false;
         }
-        let head = self.carry.get(..elements::HEAD_BYTES).unwrap_or(&self.carry);
-        if elements::is_document(head) {
+        let head = self.carry.get(..documents::HEAD_BYTES).unwrap_or(&self.carry);
+        if documents::is_document(head) {
             let mut elements = Elements::new(self.needles);
             elements.read(&std::mem::take(&mut self.carry), found);
             self.form = Form::Document(elements);
@@ -94,14 +93,15 @@ impl<'n> StreamReader<'n> {
         let mut from = 0;
         if let Some(phrase) = *overlong {
             let end = next_separator(&self.carry, 0);
-            let part = self.carry.get(..end.unwrap_or(self.carry.len())).unwrap_or_default();
-            let phrase = phrase || self.needles.occur_in(part);
+            // In range: a separator's place, or the length.
+            let phrase = phrase || self.needles.occur_in(&self.carry[..end.unwrap_or(self.carry.len())]);
             match end {
                 Some(end) => {
                     count_overlong(phrase, found);
                     *overlong = None;
                     from = end + 1;
-                    found.lines += count_lines(self.carry.get(..from).unwrap_or_default());
+                    // In range: a separator's place and one more is at most the length.
+                    found.lines += count_lines(&self.carry[..from]);
                 }
                 None => {
                     *overlong = Some(phrase);
@@ -112,10 +112,11 @@ impl<'n> StreamReader<'n> {
                 }
             }
         }
-        let data = self.carry.get(from..).unwrap_or_default();
-        let whole = data.get(..last_separator(data).map_or(0, |at| at + 1)).unwrap_or_default();
+        // In range: see above, and a line's start is at most the length.
+        let data = &self.carry[from..];
+        let whole = &data[..line_start(data, data.len())];
         if !whole.is_empty() {
-            // A stream is read from its start, so nothing is in front of it.
+            // It cannot fail: a stream is read from its start, so nothing is before it.
             let _ = finder.read(whole, *offset + from as u64, found);
             found.first = first_time(whole);
             found.last = last_time(whole);

@@ -1,4 +1,4 @@
-//! What an operator's paths mean: files, folders with all below them, shell patterns, `-`.
+//! An operator's paths: files, folders with everything below them, shell patterns, `-`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -18,7 +18,7 @@ pub enum SourcePath {
 }
 
 impl SourcePath {
-    /// How it is shown.
+    /// Returns how it is shown.
     pub fn shown(&self) -> String {
         match self {
             SourcePath::File(path) => path.display().to_string(),
@@ -30,8 +30,8 @@ impl SourcePath {
 /// Why paths do not name logs.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {
-    /// Nothing is there.
-    #[error("{} cannot be looked at; check the path and its permissions", path.display())]
+    /// There is nothing at the path.
+    #[error("{} cannot be accessed\nhelp: check the path and its permissions", path.display())]
     Missing {
         /// The path.
         path: PathBuf,
@@ -39,51 +39,51 @@ pub enum PathError {
         #[source]
         source: io::Error,
     },
-    /// It is not a shell pattern.
-    #[error("{pattern:?} is neither a file nor a shell pattern; check its brackets and stars")]
+    /// The text is not a shell pattern.
+    #[error("{pattern:?} is neither a file nor a shell pattern\nhelp: check its brackets and stars")]
     Pattern {
         /// The text.
         pattern: String,
-        /// What is wrong with it.
+        /// The reason.
         #[source]
         source: glob::PatternError,
     },
-    /// The pattern fits nothing.
-    #[error("the pattern {pattern:?} fits no file; check the folder, or quote less of it")]
+    /// The pattern matches nothing.
+    #[error("the pattern {pattern:?} matches no file\nhelp: check the folder, or quote less of the pattern")]
     NoMatch {
         /// The pattern.
         pattern: String,
     },
     /// A folder below a pattern cannot be read.
-    #[error("a folder that the pattern {pattern:?} leads to cannot be read; check its permissions")]
+    #[error("a folder below the pattern {pattern:?} cannot be read\nhelp: check its permissions")]
     Unreadable {
         /// The pattern.
         pattern: String,
-        /// Which, and why.
+        /// The folder and the reason.
         #[source]
         source: glob::GlobError,
     },
-    /// A folder holds no file.
-    #[error("the folder {} holds no file that is not hidden; name the folder that the logs are in", path.display())]
+    /// A folder contains no file.
+    #[error("the folder {} contains no file, apart from hidden ones\nhelp: name the folder that contains the logs", path.display())]
     EmptyFolder {
         /// The folder.
         path: PathBuf,
     },
-    /// Folders inside folders, too many.
-    #[error("{} lies {MAX_FOLDER_DEPTH} folders below the one that was named; name a folder nearer to the logs", path.display())]
+    /// Too many folders inside folders.
+    #[error("{} is {MAX_FOLDER_DEPTH} folders below the one that was named\nhelp: name a folder nearer to the logs", path.display())]
     TooDeep {
         /// The folder.
         path: PathBuf,
     },
-    /// More files than anybody has logs.
-    #[error("there are more than {MAX_FILES} files below the paths given; name the logs more exactly")]
+    /// More files than a participant has logs.
+    #[error("there are more than {MAX_FILES} files below the paths\nhelp: name the logs more exactly")]
     TooMany,
 }
 
-/// The files that `paths` name, in their order; those of a folder or pattern by name. None comes twice.
+/// Returns the files that `paths` name, in their order; those of a folder or pattern by name. No file comes twice.
 ///
 /// # Errors
-/// Where a path names nothing: an operator who mistyped one must not take a scan without it for complete.
+/// If a path names nothing: an operator who mistyped one must not take a reading without it for complete.
 pub fn expand(paths: &[PathBuf]) -> Result<Vec<SourcePath>, PathError> {
     let mut found = Found::default();
     for path in paths {
@@ -112,7 +112,7 @@ struct Found {
 
 impl Found {
     fn add(&mut self, file: SourcePath) -> Result<(), PathError> {
-        // The same file by two names is read twice, which costs time and counts nothing twice.
+        // The same file by two names is read twice. That costs time, but counts nothing twice.
         if self.seen.insert(file.clone()) {
             if self.files.len() == MAX_FILES {
                 return Err(PathError::TooMany);
@@ -146,7 +146,7 @@ impl Found {
         }
     }
 
-    /// Adds the files below `folder`; says how many there are, those that another path named already among them.
+    /// Adds the files below `folder`. Returns how many there are, including those that another path named already.
     fn walk(&mut self, folder: &Path, depth: usize) -> Result<usize, PathError> {
         let missing = |path: &Path, source| PathError::Missing { path: path.to_owned(), source };
         let Some(depth) = depth.checked_sub(1) else {

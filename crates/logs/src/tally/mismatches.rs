@@ -1,9 +1,8 @@
-//! Mismatches whose lines do not say whose commitment differs, and the traces that may tell.
+//! Mismatches whose lines do not name the sender, and the traces that may identify it.
 //!
-//! Canton's JSON logs leave the error context out. The commitment is then the one that the same trace was
-//! checking, where it checked exactly one. A mismatch is told apart from another by its trace, its code and the
-//! time that Canton wrote, so that a copy of the log, in whatever wrapper, adds nothing, and so that the same
-//! line in a text log, context and all, settles it.
+//! Some logs lack the error context. The commitment is then the one that the same trace was checking, if it checked
+//! exactly one. A mismatch is identified by its trace, its code and the time that Canton wrote. So a copy of the log in
+//! another wrapper adds nothing, and the same line with its context attributes the mismatch.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
@@ -17,8 +16,8 @@ use crate::limits::{MAX_PENDING_MISMATCHES, MAX_REMEMBERED_CHECKS};
 const QUARTER_MICROS: i64 = 15 * 60 * 1_000_000;
 const MICROS_PER_MILLI: i64 = 1000;
 
-/// A number for `value` that is the same in every run.
-pub(super) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+/// Returns a number for `value` that is the same in every run.
+pub(crate) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
@@ -32,31 +31,31 @@ struct Key {
     moment: Option<i64>,
 }
 
-/// Mismatches that wait to be told whose they are.
+/// Mismatches that wait for the name of their sender.
 #[derive(Default)]
 pub(crate) struct Pending {
-    untold: HashSet<Key>,
-    told: HashSet<Key>,
+    unattributed: HashSet<Key>,
+    attributed: HashSet<Key>,
     traces: HashSet<u64>,
     beyond_limit: u64,
 }
 
 impl Pending {
-    /// A mismatch that does not say whose.
-    pub(super) fn add(&mut self, message: &Message) {
+    /// Adds a mismatch that does not name its sender.
+    pub(crate) fn add(&mut self, message: &Message) {
         let Some(key) = key(message) else { return };
-        if self.untold.len() >= MAX_PENDING_MISMATCHES && !self.untold.contains(&key) {
+        if self.unattributed.len() >= MAX_PENDING_MISMATCHES && !self.unattributed.contains(&key) {
             self.beyond_limit += 1;
             return;
         }
-        self.untold.insert(key);
+        self.unattributed.insert(key);
         self.traces.extend(key.trace);
     }
 
-    /// A mismatch that does.
-    pub(super) fn told(&mut self, message: &Message) {
-        if self.told.len() < MAX_PENDING_MISMATCHES {
-            self.told.extend(key(message));
+    /// Adds a mismatch that does.
+    pub(crate) fn attributed(&mut self, message: &Message) {
+        if self.attributed.len() < MAX_PENDING_MISMATCHES {
+            self.attributed.extend(key(message));
         }
     }
 
@@ -65,19 +64,19 @@ impl Pending {
         self.traces.contains(&hash(trace))
     }
 
-    /// Whether a trace could tell about any.
+    /// Whether a trace could attribute any.
     pub(crate) fn has_traces(&self) -> bool {
         !self.traces.is_empty()
     }
 
-    /// Mismatches that were too many to be told apart.
-    pub(super) fn beyond_limit(&self) -> u64 {
+    /// Returns the number of mismatches that were too many to be distinguished.
+    pub(crate) fn beyond_limit(&self) -> u64 {
         self.beyond_limit
     }
 
-    /// The traces of the mismatches that no line tells about; one entry a mismatch.
-    pub(super) fn untold(&self) -> impl Iterator<Item = Option<u64>> + '_ {
-        self.untold.difference(&self.told).map(|key| key.trace)
+    /// Returns the traces of the mismatches whose sender no line names, one entry a mismatch.
+    pub(crate) fn unattributed(&self) -> impl Iterator<Item = Option<u64>> + '_ {
+        self.unattributed.difference(&self.attributed).map(|key| key.trace)
     }
 }
 
@@ -90,7 +89,7 @@ fn key(message: &Message) -> Option<Key> {
     Some(Key { trace: message.trace.as_deref().map(hash), code: hash(code), moment })
 }
 
-/// What traces were checking.
+/// The commitments that traces were checking.
 #[derive(Default)]
 pub(crate) struct Checks {
     /// Trace, sender and tick.
@@ -101,10 +100,10 @@ pub(crate) struct Checks {
 }
 
 impl Checks {
-    pub(super) fn add(&mut self, trace: &str, commitment: &Commitment) {
+    pub(crate) fn add(&mut self, trace: &str, commitment: &Commitment) {
         if self.entries.len() >= MAX_REMEMBERED_CHECKS {
             self.sort();
-            // Unless copies made room for a good part, sorting again and again would take for ever.
+            // If sorting made little room, the next sort would come soon, and each costs time.
             if self.entries.len() > MAX_REMEMBERED_CHECKS / 2 {
                 self.overflow = true;
                 return;
@@ -113,7 +112,7 @@ impl Checks {
         self.entries.push((hash(trace), hash(&commitment.sender), commitment.tick));
     }
 
-    /// Makes [`Checks::only`] ready, once all have been added.
+    /// Prepares [`Checks::only`], once all have been added.
     pub(crate) fn sort(&mut self) {
         if self.sorted != self.entries.len() {
             self.entries.sort_unstable();
@@ -122,8 +121,8 @@ impl Checks {
         }
     }
 
-    /// The one commitment that `trace` was checking, by its sender's hash.
-    pub(super) fn only(&self, trace: u64) -> Option<(u64, Tick)> {
+    /// Returns the one commitment that `trace` was checking, by its sender's hash.
+    pub(crate) fn only(&self, trace: u64) -> Option<(u64, Tick)> {
         let from = self.entries.partition_point(|entry| entry.0 < trace);
         let mut of_trace = self.entries.iter().skip(from).take_while(|entry| entry.0 == trace);
         match (of_trace.next(), of_trace.next()) {

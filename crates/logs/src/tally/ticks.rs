@@ -1,13 +1,13 @@
 //! A set of ticks that stays small while it grows: runs at an even distance.
 //!
-//! A participant exchanges commitments with thousands of others at the same even distance, so a set of
-//! thousands of ticks is a run or two. Copies of a log add nothing, in whatever order they are read.
+//! A participant exchanges commitments with thousands of others at the same even distance, so a set of thousands of
+//! ticks is one run or two. Copies of a log add nothing, in any order.
 
 use std::collections::BTreeMap;
 
 use svdr_protocol::time::{Tick, Timestamp};
 
-/// A run behind its first tick: `count` ticks in all, `step` microseconds apart (zero where there is one).
+/// A run from its first tick on: `count` ticks in all, `step` microseconds apart (zero if there is one).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     step: i64,
@@ -28,12 +28,12 @@ impl Run {
 }
 
 impl TickSet {
-    /// How many runs there are: what the set costs in memory.
+    /// Returns how many runs there are: the set's cost in memory.
     pub(crate) fn runs(&self) -> usize {
         self.runs.len()
     }
 
-    /// Adds `tick`; says whether it is new.
+    /// Adds `tick`. Returns whether it is new.
     pub(crate) fn insert(&mut self, tick: Tick) -> bool {
         let at = tick.0.micros();
         if let Some((&first, &run)) = self.runs.range(..=at).next_back() {
@@ -66,7 +66,7 @@ impl TickSet {
         true
     }
 
-    /// Divides the run at `first` around `at`, which lies inside of it and is not one of its ticks.
+    /// Divides the run at `first` around `at`, which is inside the run but not one of its ticks.
     fn split(&mut self, first: i64, run: Run, at: i64) {
         let left = (at - first) / run.step + 1;
         let right = run.count - left;
@@ -75,7 +75,7 @@ impl TickSet {
         self.runs.insert(first + left * run.step, shorter(right));
     }
 
-    /// Joins the run at `first` with the next, where that continues it.
+    /// Joins the run at `first` with the next, if that continues it.
     fn join(&mut self, first: i64) {
         let Some(&run) = self.runs.get(&first) else { return };
         let last = run.last(first);
@@ -89,7 +89,7 @@ impl TickSet {
         }
     }
 
-    /// How many ticks lie from `from` to `to`, both included.
+    /// Returns how many ticks there are from `from` to `to`, both included.
     pub(crate) fn count_between(&self, from: Timestamp, to: Timestamp) -> u64 {
         let (from, to) = (from.micros(), to.micros());
         let until = |run: Run, first: i64, at: i64| match at {
@@ -102,7 +102,7 @@ impl TickSet {
         counts.filter(|count| *count > 0).sum::<i64>().unsigned_abs()
     }
 
-    /// The ticks from `from` to `to`, both included, by run.
+    /// Returns the ticks from `from` to `to`, both included, by run.
     pub(crate) fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Tick> + '_ {
         let ticks =
             self.runs.iter().flat_map(|(&first, &run)| (0..run.count).map(move |nth| first + nth * run.step));

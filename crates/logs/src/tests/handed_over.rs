@@ -1,6 +1,5 @@
 //! Logs as operators bring them: stamped by a tool, quoted, in the wrong order, full of NULs, cut while they are read.
 
-use super::super::scan as scan_of;
 use super::windows::long_log;
 use super::*;
 
@@ -64,7 +63,7 @@ fn lines_that_are_json_strings() {
 fn an_unknown_wrapper_is_not_taken_for_a_wrong_level() {
     let document = Scan::new().log(format!("[pod/participant-0/participant] {}\n", line("B", 1)).repeat(3));
     assert!(
-        warned(&document, "of 3 lines, 3 speak about commitments, but none in a form"),
+        warned(&document, "3 of 3 lines are about commitments, but none has a known form"),
         "{:?}",
         document.warnings
     );
@@ -94,7 +93,7 @@ fn durations_that_leave_no_window() {
     let path = scan.file("a.log", [line("B", 1), line("B", 9)].join("\n"));
     let (roster, member) = (roster(), "Own".parse().unwrap());
     let back = |minutes: u64| Some(Bound::Back(Duration::from_secs(minutes * 60)));
-    let request = |since, until| ScanRequest {
+    let request = |since, until| LogsRequest {
         roster: &roster,
         member: &member,
         since,
@@ -103,11 +102,11 @@ fn durations_that_leave_no_window() {
         effort: Effort::default(),
         on_bytes: &|_| {},
     };
-    assert!(scan_of(&request(back(2), back(1))).is_ok());
-    let refused = scan_of(&request(back(1), back(2))).unwrap_err();
-    assert!(matches!(refused, ScanError::BackwardWindow { .. }), "{refused}");
+    assert!(read(&request(back(2), back(1))).is_ok());
+    let refused = read(&request(back(1), back(2))).unwrap_err();
+    assert!(matches!(refused, LogsError::BackwardWindow { .. }), "{refused}");
     let later = Some(Bound::At("2026-04-21T21:08:00Z".parse().unwrap()));
-    assert!(matches!(scan_of(&request(later, back(2))), Err(ScanError::BackwardWindow { .. })));
+    assert!(matches!(read(&request(later, back(2))), Err(LogsError::BackwardWindow { .. })));
 }
 
 #[test]
@@ -117,14 +116,14 @@ fn an_empty_folder_is_an_error_wherever_it_is_named() {
     fs::create_dir(&empty).unwrap();
     let log = scan.file("a.log", line("B", 1));
     for paths in [[empty.clone(), log.clone()], [log.clone(), empty.clone()]] {
-        assert!(matches!(scan.run(&paths), Err(ScanError::Path(PathError::EmptyFolder { .. }))));
+        assert!(matches!(scan.run(&paths), Err(LogsError::Path(PathError::EmptyFolder { .. }))));
     }
     // One that a pattern leads to was not named, and a folder whose files came before is not empty.
     let all = scan.folder.path().join("*");
     assert_eq!(ticks(&scan.run(&[all, scan.folder.path().to_owned()]).unwrap()), ["B 01"]);
     assert!(matches!(
         scan.run(&[scan.folder.path().join("emp*")]),
-        Err(ScanError::Path(PathError::NoMatch { .. }))
+        Err(LogsError::Path(PathError::NoMatch { .. }))
     ));
 }
 
@@ -140,17 +139,17 @@ fn a_log_that_is_cut_while_it_is_read() {
         start: 0,
     };
     let needles = Needles::new(&[MATCH_NEEDLE]).unwrap();
-    let (mut messages, mut damages) = (0, Vec::new());
+    let (mut messages, mut faults) = (0, Vec::new());
     feed::read(vec![feed], &needles, Effort { block_bytes: 1000, workers: 3, mapped: false }, |arrival| {
         match arrival {
             Arrival::Begin(_) => {}
             Arrival::Part(found) => messages += found.messages.len(),
-            Arrival::Damaged(damage) => damages.push(damage),
+            Arrival::Fault(fault) => faults.push(fault),
         }
     })
     .unwrap();
     assert_eq!(messages, 50);
-    assert_eq!(damages.len(), 1, "{damages:?}");
-    assert_eq!(damages[0].offset, log.len() as u64);
-    assert!(damages[0].reason.contains("cut while it was read"), "{damages:?}");
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].offset, log.len() as u64);
+    assert!(faults[0].reason.contains("cut while it was read"), "{faults:?}");
 }

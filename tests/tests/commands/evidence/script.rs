@@ -78,7 +78,7 @@ pub(crate) fn pack(log: &[u8], packing: Packing) -> Vec<u8> {
             let (first, second) = log.split_at(log.len() / 3);
             [gzip(first), gzip(second), vec![0; 100]].concat()
         }
-        Packing::Zstd => zstd::stream::encode_all(log, 1).unwrap(),
+        Packing::Zstd => ruzstd::encoding::compress_to_vec(log, ruzstd::encoding::CompressionLevel::Fastest),
     }
 }
 

@@ -1,30 +1,30 @@
 //! The objects in which docker's json-file driver keeps a container's output: `{"log":"…\n","stream":"stdout",…}`.
 //!
-//! Docker splits what is longer than 16 KiB. Nothing marks the pieces but that all of them except the last lack the
-//! line break at their end. A piece is no line: a user's text can be long enough for its second piece to begin with
-//! whatever the user likes.
+//! Docker splits lines at 16 KiB. All pieces except the last lack the line break at their end; nothing else marks them.
+//! A piece is not a line: a user's text can be long enough for its second piece to begin with whatever the user likes.
+//!
+//! The object itself is opened like any other: see [`super::json`].
 
-use super::Stream;
+use super::cri::Stream;
 
 const START: &[u8] = br#"{"log":""#;
-/// What follows the text, in the order in which docker writes the members. It cannot stand inside of the text, where
-/// every quote is escaped.
-const BEHIND_TEXT: &[u8] = br#"","stream":"std"#;
-/// Docker splits where the text has this length, and escapes only add to it.
+/// What follows the text, in the order in which docker writes the members. The text cannot contain it, because every
+/// quote in the text is escaped.
+const AFTER_TEXT: &[u8] = br#"","stream":"std"#;
+/// Docker splits at this length of the text; escapes only make it longer.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// Which output of the container `line` came from, where it is docker's.
-pub fn stream(line: &[u8]) -> Option<Stream> {
-    let (_, behind) = split(line)?;
-    match behind.get(..3)? {
-        b"out" => Some(Stream::Out),
-        b"err" => Some(Stream::Err),
+/// Returns the container's output that `line` came from, if the line is docker's.
+pub(crate) fn stream(line: &[u8]) -> Option<Stream> {
+    match split(line)? {
+        (_, [b'o', b'u', b't', ..]) => Some(Stream::Out),
+        (_, [b'e', b'r', b'r', ..]) => Some(Stream::Err),
         _ => None,
     }
 }
 
-/// Whether docker goes on with `line` in the next one of its stream.
-pub fn is_continued(line: &[u8]) -> bool {
+/// Whether docker continues `line` in the next line of its stream.
+pub(crate) fn is_continued(line: &[u8]) -> bool {
     split(line).is_some_and(|(text, _)| {
         let backslashes = text
             .strip_suffix(b"n")
@@ -33,11 +33,12 @@ pub fn is_continued(line: &[u8]) -> bool {
     })
 }
 
-/// The text of a line, its escapes as they are, and what stands behind [`BEHIND_TEXT`].
+/// Returns the text of a line, still escaped, and what follows [`AFTER_TEXT`].
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = line.strip_prefix(START)?;
-    let end = memchr::memmem::rfind(rest, BEHIND_TEXT)?;
-    Some((rest.get(..end)?, rest.get(end + BEHIND_TEXT.len()..)?))
+    let end = memchr::memmem::rfind(rest, AFTER_TEXT)?;
+    // In range: the text ends where `AFTER_TEXT` was found.
+    Some((&rest[..end], &rest[end + AFTER_TEXT.len()..]))
 }
 
 #[cfg(test)]
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str, stream: &str) -> Vec<u8> {
-        let text = serde_json::to_string(text).unwrap_or_default();
+        let text = serde_json::Value::from(text);
         format!(r#"{{"log":{text},"stream":"{stream}","time":"2026-04-21T21:25:07.2Z"}}"#).into_bytes()
     }
 

@@ -1,6 +1,9 @@
 //! One line of every form, and lines that only look like one.
 
+use svdr_protocol::time::{Tick, Timestamp};
+
 use super::*;
+use crate::canton::{Commitment, Fact, Message};
 
 const PERIOD: &str =
     "CommitmentPeriod(fromExclusive = 2026-04-21T23:24:00Z, toInclusive = 2026-04-21T23:25:00Z)";
@@ -27,7 +30,7 @@ fn expected() -> Commitment {
 }
 
 fn ours(line: &str) -> Message {
-    match read_line(line.as_bytes()) {
+    match read(line.as_bytes()) {
         Line::Ours(message) => message,
         other => panic!("{other:?}: {line}"),
     }
@@ -139,7 +142,7 @@ fn text_that_a_user_got_into_another_line_does_not_count() {
         format!(r#"{{"log":{},"stream":"stdout"}}"#, json(&phrase)),
         format!(r#"{{"message":{}}}"#, json(&format!("a {phrase}"))),
     ] {
-        assert_eq!(read_line(line.as_bytes()), Line::Foreign, "{line}");
+        assert_eq!(read(line.as_bytes()), Line::Foreign, "{line}");
     }
     for line in [
         phrase.clone(),
@@ -148,7 +151,7 @@ fn text_that_a_user_got_into_another_line_does_not_count() {
         format!("x{HEADER} {LOGGER} - {phrase}"),
         format!(r#"{{"custom":{{"message":{},"logger_name":{}}}}}"#, json(&phrase), json(LOGGER)),
     ] {
-        assert_eq!(read_line(line.as_bytes()), Line::Unreadable, "{line}");
+        assert_eq!(read(line.as_bytes()), Line::Unreadable, "{line}");
     }
 }
 
@@ -162,11 +165,7 @@ fn messages_that_are_not_about_one_comparison() {
         "Processing 3 remote commitments".to_owned(),
         "ACS_COMMITMENT_MISMATCH is what we look for".to_owned(),
     ] {
-        assert_eq!(
-            read_line(format!("{HEADER} {LOGGER} - {message}").as_bytes()),
-            Line::Foreign,
-            "{message}"
-        );
+        assert_eq!(read(format!("{HEADER} {LOGGER} - {message}").as_bytes()), Line::Foreign, "{message}");
     }
 }
 
@@ -251,14 +250,14 @@ fn senders_as_canton_prints_them() {
                 let commitment = Commitment { sender: sender.to_owned(), ..expected() };
                 assert_eq!(fact(&line), Fact::Match(commitment));
             }
-            None => assert_eq!(read_line(line.as_bytes()), Line::Unreadable, "{line}"),
+            None => assert_eq!(read(line.as_bytes()), Line::Unreadable, "{line}"),
         }
     }
 }
 
 #[test]
 fn periods_as_canton_prints_them() {
-    for (from, to, read) in [
+    for (from, to, valid) in [
         ("0001-01-01T00:00:00Z", "2026-04-21T23:25:00Z", true),
         ("2026-04-21T23:24:00.000Z", "2026-04-21T23:25:00.000Z", true),
         ("2026-04-21T23:24:00.000000Z", "2026-04-21T23:25:00.000000000Z", true),
@@ -271,9 +270,9 @@ fn periods_as_canton_prints_them() {
             "{HEADER} {LOGGER} - Commitment correct for sender {SENDER}... and period \
              CommitmentPeriod(fromExclusive = {from}, toInclusive = {to})"
         );
-        match read {
+        match valid {
             true => assert_eq!(fact(&line), Fact::Match(expected())),
-            false => assert_eq!(read_line(line.as_bytes()), Line::Unreadable, "{line}"),
+            false => assert_eq!(read(line.as_bytes()), Line::Unreadable, "{line}"),
         }
     }
 }
@@ -298,15 +297,15 @@ fn loggers_name_the_synchronizer_in_several_ways() {
 fn times_come_from_the_outermost_utc() {
     let text = format!("{HEADER} {LOGGER} - {}", matched());
     let local = LineTime::Local(at("2026-04-21T23:25:07.123Z"));
-    assert_eq!(line_time(text.as_bytes()), Some(local));
+    assert_eq!(time(text.as_bytes()), Some(local));
     let outer = LineTime::Utc(at("2026-04-21T21:25:07.2Z"));
     let wrapped = format!("2026-04-21T21:25:07.2Z stdout F {text}");
-    assert_eq!(line_time(wrapped.as_bytes()), Some(outer));
+    assert_eq!(time(wrapped.as_bytes()), Some(outer));
     let message = ours(&wrapped);
     assert_eq!((message.at, message.stamp), (Some(outer), Some(local)));
     let docker = format!(r#"{{"log":{},"time":"2026-04-21T21:25:07.2Z"}}"#, json(&text));
-    assert_eq!(line_time(docker.as_bytes()), Some(outer));
-    assert_eq!(line_time(b"\tat java.lang.Thread.run"), None);
+    assert_eq!(time(docker.as_bytes()), Some(outer));
+    assert_eq!(time(b"\tat java.lang.Thread.run"), None);
 }
 
 #[test]
@@ -315,9 +314,9 @@ fn wrappers_are_not_unwrapped_for_ever() {
     for _ in 0..20 {
         line = format!(r#"{{"line":{}}}"#, json(&line));
     }
-    assert_eq!(read_line(line.as_bytes()), Line::Unreadable);
+    assert_eq!(read(line.as_bytes()), Line::Unreadable);
     let deep = format!("{}{}", r#"{"attributes":"#.repeat(5000), "1");
-    assert_eq!(read_line(deep.as_bytes()), Line::Unreadable);
+    assert_eq!(read(deep.as_bytes()), Line::Unreadable);
 }
 
 #[test]

@@ -1,43 +1,45 @@
 //! Takes JSON documents apart that are not one object a line: an array of objects, on one line of gigabytes or
 //! pretty-printed over many, and objects printed over several lines.
 //!
-//! Only brackets and strings are followed; each outermost object is then read like a line. Where something is torn,
-//! the next object starts afresh: a line break inside a string is not JSON, nor is an object that stands where a member's
-//! value or an array's element cannot be. Only where an array inside of an object is torn, what follows can pass for its
-//! elements; it is then one object that is too long or never ends, and is counted as unreadable.
+//! Only brackets and strings are followed. Each outermost object is then read like a line. If something is truncated,
+//! the next object starts afresh: a line break inside a string is not JSON, and neither is an object in a place where no
+//! member's value and no array's element can be. Only if an array inside an object is truncated, what follows can pass
+//! for its elements. It is then one object that is too long or never ends, and is counted as unreadable.
 
-use super::canton::{self, LineTime};
-use super::limits::MAX_LINE_BYTES;
-use super::lines::{Found, Needles, count_lines, judge};
+use crate::canton::LineTime;
+use crate::limits::MAX_LINE_BYTES;
+use crate::line;
+use crate::lines::{Found, Needles, count_lines, judge};
+use crate::wrappers;
 
-/// How much of a log is looked at to tell whether it is such a document.
-pub const HEAD_BYTES: usize = 64 * 1024;
-/// Objects in which a first time is looked for, before it is given up.
+/// How much of a log is looked at to detect whether it is such a document.
+pub(crate) const HEAD_BYTES: usize = 64 * 1024;
+/// Objects in which a first time is looked for.
 const MAX_TIME_TRIES: u32 = 1000;
 
-/// Whether the log that begins with `head` is such a document: [`HEAD_BYTES`] of it, or all where it has less.
-pub fn is_document(head: &[u8]) -> bool {
+/// Whether the log that begins with `head` is such a document. The head is [`HEAD_BYTES`] long, or the whole log.
+pub(crate) fn is_document(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let line_end = memchr::memchr(b'\n', head);
-    let line = head.get(..line_end.unwrap_or(head.len())).unwrap_or(head).trim_ascii_end();
-    let second = line_end.and_then(|end| head.get(end + 1..)).and_then(<[u8]>::first);
-    let goes_on = second.is_some_and(|second| *second != b'{');
-    match line.first() {
-        Some(b'[') => {
-            let behind = head.get(1..).unwrap_or_default().trim_ascii_start();
-            matches!(behind.first(), None | Some(b'{' | b']'))
+    let mut lines = head.splitn(2, |byte| *byte == b'\n');
+    let line = lines.next().unwrap_or(head).trim_ascii_end();
+    let continues = lines.next().and_then(<[u8]>::first).is_some_and(|second| *second != b'{');
+    match line {
+        [b'[', ..] => {
+            // An array of objects, or an empty one; its first element may be on the next line.
+            let inside = head.strip_prefix(b"[").unwrap_or(head).trim_ascii_start();
+            matches!(inside.first(), None | Some(b'{' | b']'))
         }
-        // An object that its first line does not end, or one that is torn in front of a member of it. Where the
-        // second line starts another object, there is one a line, and the first is torn.
-        Some(b'{') => goes_on && leaves_open(line),
-        // Lines that are whole strings hold one line of a log each.
-        Some(b'"') => goes_on && memchr::memmem::find(line, b"\":").is_some() && !canton::is_quoted(line),
-        Some(b'}' | b']') => line.len() <= 2,
+        // An object that its first line does not end, or one that is truncated before one of its members. If the
+        // second line starts another object, there is one a line, and the first is truncated.
+        [b'{', ..] => continues && leaves_open(line),
+        // Lines that are whole strings contain one line of a log each.
+        [b'"', ..] => continues && memchr::memmem::find(line, b"\":").is_some() && !wrappers::is_quoted(line),
+        [b'}' | b']'] | [b'}' | b']', _] => true,
         _ => false,
     }
 }
 
-/// Whether `line` opens more brackets than it closes, and ends outside of a string.
+/// Whether `line` opens more objects than it closes, and ends outside of a string.
 fn leaves_open(line: &[u8]) -> bool {
     let mut state = State::default();
     let mut at = 0;
@@ -54,17 +56,17 @@ struct State {
     escaped: bool,
     /// By depth, whether the last object there was an element of an array.
     in_array: u64,
-    /// The last two bytes that are not white space of what was read before, the last one first.
+    /// The last two bytes, apart from white space, of what was read before; the last one first.
     before: [Option<u8>; 2],
 }
 
 enum Event {
     Opened,
     Closed,
-    /// The open object is torn, and nothing begins here.
-    Torn,
-    /// The open object is torn, and another begins here.
-    TornAndOpened,
+    /// The open object is truncated, and nothing begins here.
+    Truncated,
+    /// The open object is truncated, and another begins here.
+    TruncatedAndOpened,
     Nothing,
 }
 
@@ -75,7 +77,7 @@ struct Step {
 }
 
 impl State {
-    /// Goes on to the next byte that matters.
+    /// Steps to the next byte that matters.
     fn step(&mut self, data: &[u8], from: usize) -> Option<Step> {
         let rest = data.get(from..).filter(|rest| !rest.is_empty())?;
         if std::mem::take(&mut self.escaped) {
@@ -87,29 +89,31 @@ impl State {
             (false, _) => memchr::memchr3(b'"', b'{', b'}', rest)?,
         };
         let at = from + found;
-        let event = match (data.get(at), self.in_string) {
-            (Some(b'"'), in_string) => {
-                self.in_string = !in_string;
+        // In range: the place of a byte that was found.
+        let event = match data[at] {
+            b'"' => {
+                self.in_string = !self.in_string;
                 Event::Nothing
             }
-            (Some(b'\\'), _) => {
+            b'\\' => {
                 self.escaped = true;
                 Event::Nothing
             }
-            (Some(b'\n'), _) => {
+            b'\n' => {
                 *self = State::default();
-                Event::Torn
+                Event::Truncated
             }
-            (Some(b'{'), _) if self.depth == 0 => {
+            b'{' if self.depth == 0 => {
                 *self = State { depth: 1, ..State::default() };
                 Event::Opened
             }
-            (Some(b'{'), _) => {
-                if self.nest(data.get(..at).unwrap_or_default()) {
+            b'{' => {
+                // In range: see above.
+                if self.nest(&data[..at]) {
                     Event::Nothing
                 } else {
                     *self = State { depth: 1, ..State::default() };
-                    Event::TornAndOpened
+                    Event::TruncatedAndOpened
                 }
             }
             _ => {
@@ -120,11 +124,11 @@ impl State {
         Some(Step { event, at, next: at + 1 })
     }
 
-    /// Goes one object deeper, where one can stand behind `front`. Behind a comma that is in an array, behind another
-    /// object of it; an array that holds other things in front of an object is taken for torn.
-    fn nest(&mut self, front: &[u8]) -> bool {
+    /// Enters an object, if there can be one after `before`. After a comma, that is only in an array after another of
+    /// its objects: an array that contains other things before an object is taken for truncated.
+    fn nest(&mut self, before: &[u8]) -> bool {
         let bit = 1u64.checked_shl(self.depth).unwrap_or(0);
-        let is_element = match self.last_two(front) {
+        let is_element = match self.last_two(before) {
             [Some(b':'), _] => false,
             [Some(b'['), _] => true,
             [Some(b','), Some(b'}')] if bit == 0 || self.in_array & bit != 0 => true,
@@ -136,7 +140,7 @@ impl State {
         true
     }
 
-    /// The last two bytes that are not white space, the last one first, where `data` is what was read last.
+    /// Returns the last two bytes apart from white space, the last one first, after `data` has been read.
     fn last_two(&self, data: &[u8]) -> [Option<u8>; 2] {
         let mut bytes = data.iter().rev().filter(|byte| !byte.is_ascii_whitespace()).copied();
         match (bytes.next(), bytes.next()) {
@@ -146,22 +150,23 @@ impl State {
         }
     }
 
-    /// Remembers how `data`, which has been read, ends.
+    /// Remembers the end of `data`, which has been read.
     fn pass(&mut self, data: &[u8]) {
         self.before = self.last_two(data);
     }
 }
 
 /// Reads a document in consecutive parts of any size.
-pub struct Elements<'n> {
+pub(crate) struct Elements<'n> {
     needles: &'n Needles,
     state: State,
-    /// What earlier parts held of the object that is open.
+    /// What earlier parts contained of the open object.
     open: Vec<u8>,
     /// Length of the open object so far, kept or not.
     length: usize,
-    /// Whether what has been dropped of it held a phrase.
+    /// Whether what has been dropped of it contained a phrase.
     phrase_dropped: bool,
+    /// The last complete object, for its time.
     last: Vec<u8>,
     time_tries: u32,
     ends_with_break: bool,
@@ -170,7 +175,7 @@ pub struct Elements<'n> {
 
 impl<'n> Elements<'n> {
     /// Starts at the document's start.
-    pub fn new(needles: &'n Needles) -> Elements<'n> {
+    pub(crate) fn new(needles: &'n Needles) -> Elements<'n> {
         Elements {
             needles,
             state: State::default(),
@@ -185,7 +190,7 @@ impl<'n> Elements<'n> {
     }
 
     /// Reads the next part.
-    pub fn read(&mut self, data: &[u8], found: &mut Found) {
+    pub(crate) fn read(&mut self, data: &[u8], found: &mut Found) {
         let Some(end) = data.last() else { return };
         self.ends_with_break = *end == b'\n';
         self.empty = false;
@@ -200,18 +205,20 @@ impl<'n> Elements<'n> {
                 (Event::Opened, _) => start = Some(step.at),
                 (Event::Closed, Some(begun)) => {
                     start = None;
-                    let part = data.get(begun..step.next).unwrap_or_default();
+                    // In range: an object begins before it ends, and both are places in the data.
+                    let part = &data[begun..step.next];
                     newest = (self.open.is_empty() && self.length == 0).then_some(part).or(newest);
                     self.complete(part, true, found);
                 }
-                (Event::Torn, Some(begun)) => {
+                (Event::Truncated, Some(begun)) => {
                     start = None;
-                    self.complete(data.get(begun..step.at).unwrap_or_default(), false, found);
+                    // In range: see above.
+                    self.complete(&data[begun..step.at], false, found);
                 }
-                (Event::TornAndOpened, begun) => {
+                (Event::TruncatedAndOpened, begun) => {
                     start = Some(step.at);
-                    let begun = begun.unwrap_or(step.at);
-                    self.complete(data.get(begun..step.at).unwrap_or_default(), false, found);
+                    // In range: see above.
+                    self.complete(&data[begun.unwrap_or(step.at)..step.at], false, found);
                 }
                 _ => {}
             }
@@ -222,12 +229,13 @@ impl<'n> Elements<'n> {
             self.last.extend_from_slice(newest);
         }
         if let Some(begun) = start {
-            self.keep(data.get(begun..).unwrap_or_default());
+            // In range: the place of a byte of the data.
+            self.keep(&data[begun..]);
         }
     }
 
     /// Reads what is left at the document's end.
-    pub fn finish(&mut self, found: &mut Found) {
+    pub(crate) fn finish(&mut self, found: &mut Found) {
         if !self.ends_with_break && !self.empty {
             found.lines += 1;
         }
@@ -238,10 +246,10 @@ impl<'n> Elements<'n> {
     }
 
     fn time_of_last(&self) -> Option<LineTime> {
-        Some(self.last.as_slice()).filter(|last| !last.is_empty()).and_then(canton::object_time)
+        Some(self.last.as_slice()).filter(|last| !last.is_empty()).and_then(line::time)
     }
 
-    /// Keeps `part` of the open object; of one that is too long only what a phrase on the border needs.
+    /// Keeps `part` of the open object. If the object is too long, only what a phrase across the border needs is kept.
     fn keep(&mut self, part: &[u8]) {
         self.length = self.length.saturating_add(part.len());
         self.open.extend_from_slice(part);
@@ -252,7 +260,7 @@ impl<'n> Elements<'n> {
         }
     }
 
-    /// The object whose last part is `part` has ended, as it should or torn.
+    /// Reads the object whose last part is `part`, unless it is truncated.
     fn complete(&mut self, part: &[u8], whole: bool, found: &mut Found) {
         let length = self.length + part.len();
         let mut kept = std::mem::take(&mut self.open);
@@ -269,7 +277,7 @@ impl<'n> Elements<'n> {
         } else {
             if whole && found.first.is_none() && self.time_tries < MAX_TIME_TRIES {
                 self.time_tries += 1;
-                found.first = canton::object_time(object);
+                found.first = line::time(object);
                 if found.first.is_some() {
                     self.time_tries = MAX_TIME_TRIES;
                 }

@@ -10,11 +10,15 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Context, Line, LineTime, cri, date, header, message_of, read_wrapped};
+use super::cri;
+use super::layer::{Context, Inside, Show};
+use crate::canton::{self, LineTime};
 
 /// Where the wrapped line or message may stand, best first.
 const MESSAGE_KEYS: [&str; 10] =
     ["message", "msg", "line", "log", "textPayload", "_raw", "@message", "body", "content", "event"];
+/// How many of [`MESSAGE_KEYS`] can contain the message of a record that names its logger.
+const RECORD_KEYS: usize = 2;
 /// Docker's and fluentd's key for a raw line of a container; a bare message there is not one that lost its
 /// logger, but the second line of somebody's text.
 const RAW_LINE_KEY: &str = "log";
@@ -54,36 +58,26 @@ struct Object<'a> {
     contained: Vec<Object<'a>>,
 }
 
-/// Reads a line that starts as an object; a comma behind it is allowed.
-pub(super) fn read(line: &[u8], wrappers: u32, context: &Context<'_>) -> Line {
-    if line.starts_with(br#"{\""#) {
-        return unescape(line)
-            .map_or(Line::Unreadable, |inner| read_wrapped(inner.as_bytes(), wrappers, context));
+/// See [`super::layer::Open`]. A comma after the object is allowed, and the bracket of an array around it.
+pub(super) fn open(line: &[u8], context: &Context<'_>, show: Show<'_>) -> bool {
+    let object = match line {
+        [b'{', ..] => line,
+        // An element of an array that is printed one element a line.
+        [b'[' | b',', object @ ..] if object.first() == Some(&b'{') => object,
+        _ => return false,
+    };
+    if object.starts_with(br#"{\""#) {
+        match unescape(object) {
+            Some(inner) => show(Inside::Line(inner.as_bytes()), context),
+            None => show(Inside::Unknown, context),
+        }
+        return true;
     }
-    match parse(line) {
-        Some(object) if object.holds_text() => read_object(&object, wrappers, context),
-        // What was searched for stands somewhere in it, but not where anybody is known to put it.
-        _ => Line::Unreadable,
+    match parse(object) {
+        Some(object) if object.contains_text() => show_object(&object, context, show),
+        _ => show(Inside::Unknown, context),
     }
-}
-
-/// The line that `line` holds as a string of JSON, as `jq .line` prints it without `-r`; a comma behind it is allowed.
-pub(super) fn quoted(line: &[u8]) -> Option<String> {
-    let string = line.trim_ascii();
-    if string.first() != Some(&b'"') {
-        return None;
-    }
-    serde_json::from_slice(string.strip_suffix(b",").unwrap_or(string)).ok()
-}
-
-/// The time of the line or element `object`.
-pub fn object_time(object: &[u8]) -> Option<LineTime> {
-    time_of(&parse(object)?)
-}
-
-/// See [`super::origin`].
-pub(super) fn origin(line: &[u8]) -> Option<(String, String)> {
-    origin_of(&parse(line)?)
+    true
 }
 
 fn parse(line: &[u8]) -> Option<Object<'_>> {
@@ -98,92 +92,61 @@ fn parse(line: &[u8]) -> Option<Object<'_>> {
     }
 }
 
-fn read_object(object: &Object<'_>, wrappers: u32, context: &Context<'_>) -> Line {
+fn show_object(object: &Object<'_>, context: &Context<'_>, show: Show<'_>) {
     let context = Context {
         at: context.at.or(object.time),
         trace: given(&object.trace).or(context.trace),
         logger: given(&object.logger).or(context.logger),
+        level: object.level.as_deref().or(context.level),
     };
     if object.logger.is_some() {
-        let message = object.texts.iter().take(2).flatten().next();
-        // Canton's own time is in UTC here, and finer than that of a wrapper is not needed.
-        return message.map_or(Line::Foreign, |message| {
-            let at = object.time.or(context.at);
-            message_of(context.logger, message, context.trace, at, at)
-        });
+        // Canton's own time is in UTC here, so that of a wrapper is not needed.
+        let context = Context { at: object.time.or(context.at), ..context };
+        let message = object.texts.iter().take(RECORD_KEYS).flatten().next();
+        return show(message.map_or(Inside::Other, |message| Inside::Message(message)), &context);
     }
-    let context = object.contained.iter().filter(|it| it.texts.iter().all(Option::is_none)).fold(
-        context,
-        |context, labels| Context {
-            at: context.at.or(labels.time),
-            trace: context.trace.or_else(|| given(&labels.trace)),
-            logger: context.logger.or_else(|| given(&labels.logger)),
-        },
-    );
-    let contained = object.contained.iter().map(|it| read_object(it, wrappers, &context));
-    let texts = MESSAGE_KEYS.iter().zip(&object.texts).filter_map(|(key, text)| {
-        let bare = !(object.raw && *key == RAW_LINE_KEY);
-        text.as_ref().map(|text| read_embedded(text, bare, wrappers, &context))
+    let labels = object.contained.iter().filter(|it| it.texts.iter().all(Option::is_none));
+    let context = labels.fold(context, |context, labels| Context {
+        at: context.at.or(labels.time),
+        trace: context.trace.or_else(|| given(&labels.trace)),
+        logger: context.logger.or_else(|| given(&labels.logger)),
+        level: context.level.or(labels.level.as_deref()),
     });
-    let mut best = Line::Foreign;
-    for line in texts.chain(contained) {
-        match line {
-            Line::Ours(_) => return line,
-            Line::Unreadable => best = Line::Unreadable,
-            Line::Foreign => {}
+    for (key, text) in MESSAGE_KEYS.iter().zip(&object.texts) {
+        let bare = !(object.raw && *key == RAW_LINE_KEY);
+        if let Some(text) = text {
+            show_text(text, bare, &context, show);
         }
     }
-    best
+    for contained in &object.contained {
+        show_object(contained, &context, show);
+    }
 }
 
 fn given<'o>(text: &'o Option<Cow<'_, str>>) -> Option<&'o str> {
     text.as_deref().filter(|text| !text.is_empty())
 }
 
-/// A string that a wrapper holds: a line, JSON in a string, or (where `bare` allows it) a message alone.
-fn read_embedded(text: &str, bare: bool, wrappers: u32, context: &Context<'_>) -> Line {
-    let is_line =
-        text.starts_with('{') || cri::prefix(text.as_bytes()).is_some() || date::leading(text).is_some();
-    if is_line {
-        return read_wrapped(text.as_bytes(), wrappers, context);
+/// Shows a string: a line, JSON in a string, or a message alone if it is `bare`.
+fn show_text(text: &str, bare: bool, context: &Context<'_>, show: Show<'_>) {
+    let line = text.as_bytes();
+    if text.starts_with('{') || cri::prefix(line).is_some() || canton::starts_with_date(line) {
+        return show(Inside::Line(line), context);
     }
     if text.starts_with('"') {
-        let inner = serde_json::from_str::<String>(text.trim_end());
-        return match (inner, wrappers.checked_sub(1)) {
-            (Ok(inner), Some(wrappers)) => read_embedded(&inner, bare, wrappers, context),
-            _ => Line::Foreign,
+        // Not a line of its own: inside of it, a bare message is allowed where it is allowed here.
+        return match serde_json::from_str::<String>(text.trim_end()) {
+            Ok(inner) => show_text(&inner, bare, context, show),
+            Err(_) => show(Inside::Other, context),
         };
     }
-    match bare {
-        true => message_of(context.logger, text, context.trace, context.at, context.at),
-        false => Line::Foreign,
-    }
+    show(if bare { Inside::Message(text) } else { Inside::Other }, context);
 }
 
 /// What was escaped once more than JSON asks for.
 fn unescape(line: &[u8]) -> Option<String> {
     let line = std::str::from_utf8(line).ok()?;
     serde_json::from_str(&format!("\"{line}\"")).ok()
-}
-
-fn time_of(object: &Object<'_>) -> Option<LineTime> {
-    object.time.or_else(|| object.contained.iter().find_map(time_of)).or_else(|| {
-        let texts = object.texts.iter().flatten();
-        texts.filter(|text| !text.starts_with('{')).find_map(|text| super::line_time(text.as_bytes()))
-    })
-}
-
-fn origin_of(object: &Object<'_>) -> Option<(String, String)> {
-    if let Some(logger) = &object.logger {
-        let level = object.level.as_deref().unwrap_or_default();
-        return Some((header::class(logger).to_owned(), level.to_owned()));
-    }
-    object.contained.iter().find_map(origin_of).or_else(|| {
-        object.texts.iter().flatten().find_map(|text| match text.strip_prefix('{') {
-            Some(_) => origin_of(&parse(text.as_bytes()).filter(|inner| inner.logger.is_some())?),
-            None => super::origin(text.as_bytes()),
-        })
-    })
 }
 
 enum Value<'a> {
@@ -273,10 +236,10 @@ impl<'de> Visitor<'de> for ValueSeed {
 
 impl<'a> Object<'a> {
     /// Whether a message may stand in it.
-    fn holds_text(&self) -> bool {
+    fn contains_text(&self) -> bool {
         self.logger.is_some()
             || self.texts.iter().any(Option::is_some)
-            || self.contained.iter().any(Object::holds_text)
+            || self.contained.iter().any(Object::contains_text)
     }
 
     fn put(&mut self, key: &str, message: Option<usize>, text: Cow<'a, str>) {
@@ -290,7 +253,7 @@ impl<'a> Object<'a> {
         } else if TRACE_KEYS.contains(&key) {
             self.trace = Some(text);
         } else if TIME_KEYS.contains(&key) {
-            self.time = self.time.or_else(|| date::utc(&text).map(LineTime::Utc));
+            self.time = self.time.or_else(|| canton::utc(&text).map(LineTime::Utc));
         } else if LEVEL_KEYS.contains(&key) {
             self.level = Some(text);
         } else if key == RAW_LINE_COMPANION {
