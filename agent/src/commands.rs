@@ -36,8 +36,8 @@ pub const SOFTWARE: &str = concat!("svdr-agent ", env!("CARGO_PKG_VERSION"));
 
 /// One super validator's side of a network-wide recovery.
 ///
-/// Reads the participant's logs, computes the recovery timestamp from everybody's evidence, makes this node's
-/// migration dump for it, and checks what others have signed.
+/// Reads the participant's logs, computes the recovery timestamp from the evidence of all SVs, makes this node's
+/// migration dump for that timestamp, and verifies what others signed. For networks of Splice 0.5.18 or older.
 #[derive(Debug, Parser)]
 #[command(name = "svdr-agent", version, propagate_version = true, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done; 1 failed (I/O, network, server); 2 wrong use; \
@@ -61,13 +61,19 @@ pub struct CommandLine {
     pub command: Command,
 }
 
+/// What `release --help` says after the flags.
+const RELEASE_HELP: &str = "Example: svdr-agent release 4f3a --round 1 --reason \"SV-3 is lost, and round 1 is locked\"\n\n\
+    Somebody may have a completion certificate of the round already, and may be importing its dump. If the network \
+    then completes another round, it is split: its parts recover to different times. Release only after all operators \
+    on the call have said that nobody has such a certificate and nobody has imported the dump.";
+
 /// What `svdr-agent` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make and show this member's signing key
+    /// Make, show and certify this member's signing key
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Check a roster and show what every operator compares aloud
+    /// Check a roster and show the words that every operator compares aloud
     #[command(subcommand)]
     Roster(roster::RosterCommand),
     /// Take part in a session: evidence, agreement, dump, attestation
@@ -76,40 +82,41 @@ pub enum Command {
     Evidence(evidence::EvidenceArgs),
     /// Take a data snapshot from the SV app and merge it into a migration dump
     Dump(Box<dump::DumpArgs>),
-    /// Merge a backup of the node identities and a data snapshot into a migration dump
+    /// Merge the node identities and a data snapshot into a migration dump
     Merge(merge::MergeArgs),
-    /// Back up what a recovery needs: the identities of this SV's nodes
+    /// Back up what a recovery needs: the node identities of this SV
     #[command(subcommand)]
     Backup(backup::BackupCommand),
-    /// Compute the recovery timestamp from everybody's evidence
+    /// Compute the recovery timestamp from the evidence of all SVs
     Propose(propose::ProposeArgs),
     /// Check whether this node is ready for a recovery call
     Check(Box<check::CheckArgs>),
-    /// Show where the session stands, what it waits for, and what to do next
+    /// Show the state of the session, what it waits for, and what to do next
     Status(status::StatusArgs),
     /// Show the proposal beside this agent's own recomputation
     Review(review::ReviewArgs),
     /// Agree to the proposal of a session
     Agree(votes::AgreeArgs),
-    /// Say that this member does not agree, and why
+    /// Sign that this member does not agree, and why
     Reject(votes::RejectArgs),
     /// Promise never to attest a round
     Abandon(votes::RoundArgs),
-    /// Take this member's attestation of a round back: read what it risks
+    /// Withdraw this member's attestation of a round: read the risk first
+    #[command(after_help = RELEASE_HELP)]
     Release(votes::RoundArgs),
     /// Mark a step of the runbook done, for everybody to see
     Done(votes::DoneArgs),
-    /// Donate the DSO party's snapshot to those whose own SV app cannot serve one
+    /// Donate the DSO party's snapshot to members whose own SV app cannot serve one
     Donate(Box<donate::DonateArgs>),
-    /// Make this SV's dump of a snapshot that another member donates
+    /// Make this SV's dump from a snapshot that another member donates
     Receive(Box<receive::ReceiveArgs>),
-    /// Put the finished dump where the SV app imports it from
+    /// Put the finished dump where the SV app imports it
     Deliver(deliver::DeliverArgs),
-    /// Print the steps that remain for this node, with its own values filled in
+    /// Print the remaining steps for this node, with its own values
     Runbook(runbook::RunbookArgs),
-    /// Sign what the new participant's logs say, once the network is restored
+    /// Sign what the new participant's logs report, when the network is restored
     Confirm(confirm::ConfirmArgs),
-    /// Follow, as a validator, what the SVs have completed
+    /// Follow what the SVs completed, as a validator
     #[command(subcommand)]
     Validator(validator::ValidatorCommand),
     /// Verify signed statements against the roster

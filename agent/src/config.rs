@@ -79,7 +79,7 @@ pub enum Deliver {
 /// `[donor]`: what it takes to hand the DSO party's snapshot to others. Everything can also come from flags.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct DonorSection {
-    /// The DSO party, in full.
+    /// The full id of the DSO party.
     pub dso_party: Option<String>,
     /// Where the endpoint listens.
     pub listen: Option<SocketAddr>,

@@ -219,7 +219,7 @@ impl Permit {
     fn copy_file(&self, file: &AttestedFile, folder: &Path, replace: Replace) -> Result<(), DeliverError> {
         let (path, target) = (folder_of(&self.path).join(&file.name), folder.join(&file.name));
         if is_there(file, &target) {
-            tracing::info!("{} is there already, and is what was attested", target.display());
+            tracing::info!("{} already exists and is the attested file", target.display());
             return Ok(());
         }
         let unreadable = |source| DeliverError::Read { path: path.clone(), source };

@@ -41,13 +41,19 @@ pub enum ServeError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The gRPC server failed.
-    #[error("handing out stops, because the gRPC server ended; look at the log before, and run donate again")]
+    #[error(
+        "the donation is no longer served, because the gRPC server stopped\n\
+         help: see the log above, and run `svdr-agent donate` again"
+    )]
     Grpc(#[source] tonic::transport::Error),
     /// Its task was lost.
-    #[error("handing out stops, because its task ended; run donate again, and report it if it happens again")]
+    #[error(
+        "the donation is no longer served, because its task stopped unexpectedly\n\
+         help: run `svdr-agent donate` again"
+    )]
     Task(#[source] tokio::task::JoinError),
     /// The listener is of no use.
-    #[error("the listener cannot be used any more; check the address that donor.listen names")]
+    #[error("the address in donor.listen can no longer be listened on\nhelp: check the address")]
     Listener(#[source] io::Error),
 }
 
@@ -100,7 +106,10 @@ pub async fn serve(
     }
     stopping.send_replace(true);
     if tokio::time::timeout(SHUTDOWN_GRACE, &mut grpc).await.is_err() {
-        tracing::info!("transfers are cut off; their receivers go on from there once this runs again");
+        tracing::info!(
+            "running transfers are stopped. Receivers continue at the same byte when this command \
+            runs again"
+        );
         grpc.abort();
     }
     Ok(())

@@ -314,7 +314,7 @@ impl Driver {
             _ => None,
         });
         if self.dump.running().is_some_and(|running| Some(running) != wanted) {
-            tracing::info!("the dump of an earlier round is given up");
+            tracing::info!("the dump of an earlier round is cancelled");
             self.dump.stop();
             self.next_progress = None;
         }
@@ -358,10 +358,7 @@ impl Driver {
         match logs {
             Ok(evidence) => self.sign_evidence(evidence),
             Err(error) => {
-                tracing::warn!(
-                    "the logs could not be reported, and are tried again: {}",
-                    in_one_line(&error)
-                );
+                tracing::warn!("the logs could not be reported. The agent retries: {}", in_one_line(&error));
                 Ok(())
             }
         }

@@ -26,7 +26,7 @@ fn told(args: &[&str]) -> String {
     assert!(output.status.success(), "{args:?}: {stderr}\n{stdout}");
     let (before, summary) = stdout.split_once("== Summary").expect("a summary");
     let is_offline = args.contains(&"--offline");
-    assert!(is_offline || before.contains("Everything holds: "), "{before}");
+    assert!(is_offline || before.contains("Everything is valid. Statements: "), "{before}");
     let last = stdout.lines().last().unwrap();
     assert!(last.starts_with("The drill ended well: "), "{last}");
     assert!(is_offline || last.contains(" is verified, by "), "{last}");
@@ -129,7 +129,7 @@ fn validators_follow_and_one_of_them_has_to_be_re_onboarded() {
         &[
             "2 of 3 validators followed to",
             "Example-Validator-3's participant is pruned beyond that time",
-            "re-onboarded from the backup of its node identities",
+            "from the backup of its node identities",
         ],
     );
 }

@@ -32,7 +32,7 @@ use svdr_dump::Identities;
 /// What to back up.
 #[derive(Debug, Subcommand)]
 pub enum BackupCommand {
-    /// Fetch the identities of participant, sequencer and mediator from the SV app, check and keep them
+    /// Back up the node identities from the SV app: the keys of participant, sequencer and mediator
     Identities(Box<IdentitiesArgs>),
 }
 
@@ -42,22 +42,22 @@ pub enum BackupCommand {
     svdr-agent backup identities --out /secure/identities.json\n  \
     svdr-agent backup identities --out identities.age --recipient age1…\n  \
     svdr-agent backup identities --out identities.age --recipients-file recipients.txt --armor\n\n\
-    Reads roster, [signing] and [sv_app] of agent.toml. What is written holds private keys: without a recipient it is \
-    for this machine alone. Make an age identity with `age-keygen -o age.key`, keep it away from the backup, and name it \
-    with --age-identity, or as age_identity under [node_identities]: merge, dump, run and check then read the encrypted file. Exit code 3 where the \
-    identities are incomplete or another participant's.")]
+    Reads roster, [signing] and [sv_app] of agent.toml. The backup contains private keys. Without a recipient it is \
+    plaintext: keep it on this machine. Make an age identity with `age-keygen -o age.key`, and keep it apart from the \
+    backup. Name it with --age-identity or as age_identity under [node_identities], so that merge, dump, run and check can read \
+    the backup. Exit code 3 if the node identities are incomplete or belong to another participant.")]
 pub struct IdentitiesArgs {
-    /// Where the backup goes
+    /// The file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Replace the output if it exists
     #[arg(long)]
     pub force: bool,
-    /// Encrypt it to this age recipient; may be given several times
+    /// Encrypt the backup to this age recipient; may be given several times
     // Read here and not by clap, whose own message would repeat a secret given by mistake.
     #[arg(long, value_name = "AGE1…")]
     pub recipient: Vec<String>,
-    /// Encrypt it to the age recipients in this file, one a line; may be given several times
+    /// Encrypt the backup to the age recipients in this file, one a line; may be given several times
     #[arg(long, value_name = "FILE")]
     pub recipients_file: Vec<PathBuf>,
     /// Write the encrypted backup as text (ASCII armor)
@@ -66,16 +66,16 @@ pub struct IdentitiesArgs {
     /// The agent's configuration [default: agent.toml]
     #[arg(long, value_name = "FILE", env = "SVDR_CONFIG")]
     pub config: Option<PathBuf>,
-    /// The roster, instead of the configuration's
+    /// The roster [default: roster of the configuration]
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
     pub roster: Option<PathBuf>,
-    /// The member whose nodes they are [default: the one that the signing key belongs to]
+    /// The member that the nodes belong to [default: the member of the signing key]
     #[arg(long, value_name = "NAME")]
     pub member: Option<MemberName>,
-    /// This member's signing key, instead of the configuration's; only its public half is looked at
+    /// This member's signing key, of which only the public half is used [default: the key of the configuration]
     #[arg(long, value_name = "FILE", env = "SVDR_SIGNING_KEY")]
     pub signing_key: Option<PathBuf>,
-    /// How long to try again where that can help; 0s for one try
+    /// How long to retry after errors that may pass; 0s for one try
     #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
     pub retry_for: Duration,
     /// How to reach the SV app
@@ -97,8 +97,8 @@ pub enum BackupCommandError {
     Identity(#[from] SigningKeyError),
     /// The key is no member's.
     #[error(
-        "the signing key ({key}) is no member's of the roster {}; use the key whose public half stands there, or name \
-         the member with --member", roster.display()
+        "the signing key ({key}) belongs to no member of the roster {}\n\
+         help: name the member with --member, or use the key of a member", roster.display()
     )]
     Stranger {
         /// The public key.
@@ -107,7 +107,10 @@ pub enum BackupCommandError {
         roster: PathBuf,
     },
     /// There is no such member.
-    #[error("{member} is no member of the roster {}; give a name as `svdr-agent roster check` shows it", roster.display())]
+    #[error(
+        "{member} is not a member of the roster {}\nhelp: give a name that `svdr-agent roster check` lists",
+        roster.display()
+    )]
     NotAMember {
         /// The name.
         member: MemberName,
@@ -118,7 +121,10 @@ pub enum BackupCommandError {
     #[error(transparent)]
     Recipients(#[from] RecipientError),
     /// Armor without anything in it.
-    #[error("--armor is for an encrypted backup; give a recipient too, or leave it out")]
+    #[error(
+        "--armor needs an encrypted backup, but there is no recipient\n\
+         help: add --recipient, or remove --armor"
+    )]
     NothingToArmor,
     /// The output.
     #[error(transparent)]
@@ -133,10 +139,13 @@ pub enum BackupCommandError {
     #[error(transparent)]
     Seal(#[from] SealError),
     /// Stopped by a signal.
-    #[error("stopped by a signal before the backup was complete; nothing was left behind, run it again")]
+    #[error(
+        "stopped by a signal before the backup was complete, and no file was left\n\
+         help: run the command again"
+    )]
     Interrupted,
     /// The system gives no threads or signals.
-    #[error("this process cannot start its network; look at the limits of the user it runs as")]
+    #[error("this process cannot start its network\nhelp: check the limits of the user that runs it")]
     Runtime(#[source] io::Error),
     /// Stdout cannot be written; the backup is complete.
     #[error("the backup is complete, but its summary cannot be printed")]
@@ -199,8 +208,8 @@ fn warn_of_others(sealing: &Sealing, age_identity: Option<&Path>) {
     match AgeIdentity::read(path) {
         Ok(identity) if identity.is_among(recipients) => {}
         Ok(_) => tracing::warn!(
-            "this node will not be able to read the backup: none of the recipients belongs to its age identity {}; add the \
-             one that `age-keygen -y` prints for it",
+            "this node will not be able to read the backup: no recipient belongs to its age identity {}. Add \
+             the recipient that `age-keygen -y` prints for it",
             path.display()
         ),
         Err(error) => {
@@ -265,8 +274,8 @@ async fn take(
     let app = SvApp::new(settings).await?;
     if app.is_clear_text() {
         tracing::warn!(
-            "{url} or the token endpoint is http: token and private keys can be read on their way; use https outside a \
-             cluster"
+            "{url} or the token endpoint is http: others can read the token and the private keys on the \
+             network. Use https outside a cluster"
         );
     }
     tokio::select! {
@@ -312,7 +321,7 @@ fn print(path: &Path, member: &Member, sealing: &Sealing, sealed: Sealed, output
     table.add_row(["participant", &report.participant]);
     match report.encrypted {
         true => table.add_row(["encrypted to", &report.recipients.join("\n")]),
-        false => table.add_row(["not encrypted", "it holds private keys; keep it on this machine"]),
+        false => table.add_row(["plaintext", "contains private keys: keep the file on this machine"]),
     };
     output::print(&shown(&table.to_string()))
 }

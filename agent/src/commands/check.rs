@@ -22,18 +22,18 @@ use svdr_cli::screens::operator::signing;
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  svdr-agent check\n  svdr-agent check --report 4f3a --yes\n\n\
-    Changes nothing. Exit code 3 where the node is not ready.")]
+    Changes nothing on the node. Exit code 3 if the node is not ready.")]
 pub struct CheckArgs {
-    /// Sign what passed and what did not into this session, for everybody to see
+    /// Sign which checks passed and failed, for all members of this session to see
     #[arg(long, value_name = "SESSION")]
     pub report: Option<String>,
     /// Answer the question with yes
     #[arg(long, requires = "report")]
     pub yes: bool,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
-    /// Where the backup of the node identities is
+    /// The backup of the node identities
     #[command(flatten)]
     pub node_identities: NodeIdentitiesArgs,
     /// How to reach the SV app
@@ -123,7 +123,7 @@ fn text(report: &CheckReport) -> String {
         let verdict = match check.verdict {
             Verdict::Passed => "ok",
             Verdict::Failed => "FAILED",
-            Verdict::LeftOut => "left out",
+            Verdict::LeftOut => "skipped",
         };
         table.add_row([check.name.to_owned(), verdict.to_owned(), shown(&check.text)]);
     }
@@ -143,7 +143,7 @@ fn sign(args: &CheckArgs, session: &str, report: &CheckReport) -> Result<(), Che
                 Body::Readiness(readiness) => signing::readiness(session, me, readiness),
                 _ => String::new(),
             },
-            questions: vec!["Tell everybody?".to_owned()],
+            questions: vec!["Sign this result for all members to see?".to_owned()],
             beforehand: Beforehand::from_yes(args.yes),
         };
         // To stderr's reader the words are enough; stdout holds the report alone.

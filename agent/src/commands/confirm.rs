@@ -26,18 +26,18 @@ use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
 /// Arguments of `confirm`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: svdr-agent confirm 4f3a --logs '/var/log/canton-6/participant*.log*'\n\n\
-    Exit code 4 while the logs say nothing about the new synchronizer.")]
+    Exit code 4 while the logs report nothing about the new synchronizer.")]
 pub struct ConfirmArgs {
-    /// The session: its id, or the beginning of it
+    /// The session's id, or at least its first 4 digits
     #[arg(value_name = "SESSION")]
     pub session: String,
-    /// Logs of the new participant: files, folders, patterns; may be given several times [default: runbook.logs]
+    /// Logs of the new participant: files, folders or patterns; may be given several times [default: runbook.logs]
     #[arg(long, value_name = "PATH", env = "SVDR_NEW_LOGS", num_args = 1.., value_delimiter = ',')]
     pub logs: Vec<PathBuf>,
-    /// Answer the question with yes; what is signed is shown all the same
+    /// Answer the question with yes, and still show what is signed
     #[arg(long)]
     pub yes: bool,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
 }
@@ -55,9 +55,7 @@ pub enum ConfirmCommandError {
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
     /// The thread that read them has died.
-    #[error(
-        "the thread that read the logs has died; run the command again, and report it if it happens again"
-    )]
+    #[error("the thread that reads the logs stopped unexpectedly\nhelp: run the command again")]
     Died(#[from] tokio::task::JoinError),
     /// There is nothing to confirm.
     #[error(transparent)]
@@ -108,7 +106,7 @@ pub fn run(args: &ConfirmArgs, output: Output) -> Result<(), ConfirmCommandError
                 Body::Confirmation(confirmation) => signing::confirmation(session, me, confirmation),
                 _ => String::new(),
             },
-            questions: vec!["Tell everybody?".to_owned()],
+            questions: vec!["Sign this result for all members to see?".to_owned()],
             beforehand: Beforehand::from_yes(args.yes),
         };
         Ok(decide(&online, seen, &wish, output).await?)

@@ -25,15 +25,15 @@ use crate::store::StoreError;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  svdr-agent deliver 4f3a\n  svdr-agent deliver 4f3a --set pod=sv-app-0 --yes\n\n\
-    A dump in several files goes as a whole: its payload files beside the dump, the dump last. A command gets them in\n\
-    the place of an argument {files}, or their folder as {dump_dir}.\n\n\
-    Exit code 3 without a completion certificate, in a drill, and where the file is not what was attested."
+    Delivers all files of a dump: its payload files first, next to the dump, and the dump last. A command receives them \
+    in place of an argument {files}, or their folder as {dump_dir}.\n\n\
+    Exit code 3 without a completion certificate, in a drill, and if the file is not the attested one."
 )]
 pub struct DeliverArgs {
-    /// The session: its id, or the beginning of it
+    /// The session's id, or at least its first 4 digits
     #[arg(value_name = "SESSION")]
     pub session: String,
-    /// Copy to this file, instead of what agent.toml says under deliver
+    /// Copy the dump to this file [default: the path or command of [deliver] in agent.toml]
     #[arg(long, value_name = "FILE", env = "SVDR_DELIVER_TO", conflicts_with = "set")]
     pub to: Option<PathBuf>,
     /// A value for a {placeholder} of the command in agent.toml; may be given several times
@@ -45,14 +45,14 @@ pub struct DeliverArgs {
     /// Answer the question with yes
     #[arg(long)]
     pub yes: bool,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
 }
 
 /// The text is no pair.
 #[derive(Debug, thiserror::Error)]
-#[error("{text:?} is not NAME=VALUE; write for example pod=sv-app-0")]
+#[error("{text:?} is not of the form NAME=VALUE\nhelp: write NAME=VALUE, for example pod=sv-app-0")]
 pub struct PairError {
     text: String,
 }
@@ -147,7 +147,7 @@ pub fn run(args: &DeliverArgs, output: Output) -> Result<(), DeliverCommandError
         to: None,
         command: None,
     };
-    let question = "Deliver it?";
+    let question = "Deliver the dump?";
     match &way {
         Deliver::Path(path) => {
             let beside = beside(&permit, path, &online.config);
@@ -158,7 +158,7 @@ pub fn run(args: &DeliverArgs, output: Output) -> Result<(), DeliverCommandError
         }
         Deliver::Command(command) => {
             let filled = permit.fill(command, &values)?;
-            let words = words(&permit, &format!("handed to the command {filled:?}"));
+            let words = words(&permit, &format!("passed to the command {filled:?}"));
             confirm::confirm(&words, &[question], Beforehand::from_yes(args.yes))?;
             permit.run(command, &values)?;
             delivered.command = Some(filled);
@@ -188,7 +188,7 @@ fn beside(permit: &Permit, path: &Path, config: &AgentConfig) -> String {
         0 => String::new(),
         count => {
             format!(
-                ", and its {count} payload files beside it, which the SV app has to see as {}",
+                ", with its {count} payload files next to it, in the folder that the SV app sees as {}",
                 config.sv_app.app_dump_dir.as_deref().unwrap_or(volume::APP_DIR)
             ) + &match path.file_name() {
                 Some(name) if name != volume::DUMP_FILE => {
@@ -202,8 +202,9 @@ fn beside(permit: &Permit, path: &Path, config: &AgentConfig) -> String {
 
 fn words(permit: &Permit, where_to: &str) -> String {
     shown(&format!(
-        "The dump of {} ({}, {}) is completed by {} and will be {where_to}.\n\
-         It holds this SV's private keys. Once the SV app has imported it, this node has left the old network.",
+        "The dump of {} ({}, {}) of completed {} will be {where_to}.\n\nThis cannot be undone: after the SV \
+         app has imported the dump, this node has left the old network. First compare the recovery timestamp \
+         with the other operators on the call. The dump contains this SV's private keys: check the target.",
         permit.recovery_timestamp(),
         size(permit.total_size()),
         permit.dump(),
@@ -218,7 +219,7 @@ fn text(delivered: &Delivered) -> String {
         (None, None) => String::new(),
     };
     shown(&format!(
-        "Delivered the dump of {} ({}): {to}\nTell the others: svdr-agent done {} delivered",
+        "Delivered the dump of {} ({}): {to}\nNext: svdr-agent done {} delivered",
         delivered.recovery_timestamp, delivered.dump, delivered.session
     ))
 }

@@ -49,32 +49,32 @@ const NETWORK_THREADS: usize = 1;
     svdr-agent donate 4f3a\n  \
     svdr-agent donate 4f3a --donor-url https://sv-1.example.com:7444\n  \
     svdr-agent donate 4f3a --no-serve --out snapshot.json\n\n\
-    Reads [donor] and [sv_app] of agent.toml. Only a member that the agreed round covers can donate, and only what its SV\n\
-    app answers for the DSO party alone: identities never leave this node. Stop it at any moment and start it again: the\n\
-    same file and the same statement are taken up. Exit code 3 where the voting rules refuse, or the file has changed.")]
+    Reads [donor] and [sv_app] of agent.toml. Only a member that the agreed round covers can donate. The snapshot is of \
+    the DSO party alone: node identities never leave this node. You can stop the command at any time. The next run uses \
+    the same file and the same statement. Exit code 3 if the voting rules refuse, or if the file has changed.")]
 pub struct DonateArgs {
-    /// The session: its id, or the beginning of it
+    /// The session's id, or at least its first 4 digits
     #[arg(value_name = "SESSION")]
     pub session: String,
-    /// Where the snapshot is kept [default: in output.dir]
+    /// The file to keep the snapshot in [default: in output.dir]
     #[arg(long, value_name = "FILE", env = "SVDR_DONATE_OUT")]
     pub out: Option<PathBuf>,
-    /// Sign and end: the file is passed on by other means
+    /// Sign and stop, to pass the file on by other means
     #[arg(long)]
     pub no_serve: bool,
-    /// Take another snapshot and sign it, where the file of an earlier donation is lost or damaged
+    /// Take and sign another snapshot, if the file of an earlier donation is lost or corrupt
     #[arg(long)]
     pub again: bool,
-    /// Answer the question with yes; what is signed is shown all the same
+    /// Answer the question with yes, and still show what is signed
     #[arg(long)]
     pub yes: bool,
-    /// How long to ask the SV app again where that can help, not counting the time in which a snapshot arrives
+    /// How long to retry after errors that may pass, without the time in which a snapshot arrives
     #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
     pub retry_for: Duration,
-    /// What is handed out, and where
+    /// The snapshot to donate, and the endpoint
     #[command(flatten)]
     pub donor: DonorArgs,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
     /// How to reach the SV app
@@ -117,7 +117,8 @@ pub enum DonateError {
     Serve(#[from] ServeError),
     /// The address is taken, or not this machine's.
     #[error(
-        "cannot listen on {address}; is another donate running? Give a free address with --donor-listen, or donor.listen"
+        "the address {address} cannot be listened on\n\
+         help: stop another `donate` on it, or give a free address with --donor-listen"
     )]
     Listen {
         /// The address.
@@ -126,12 +127,10 @@ pub enum DonateError {
         source: io::Error,
     },
     /// The system gives no threads or signals.
-    #[error("this process cannot start its threads; look at the limits of the user it runs as")]
+    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
     Runtime(#[source] io::Error),
     /// A thread has died.
-    #[error(
-        "the thread that checks the snapshot has died; run this again, and report it if it happens again"
-    )]
+    #[error("the thread that checks the snapshot stopped unexpectedly\nhelp: run the command again")]
     Died(#[from] tokio::task::JoinError),
 }
 
@@ -252,7 +251,8 @@ impl Donating<'_> {
         decide::decide(&self.online, seen, &wish, output).await?;
         let Some(listener) = listener else {
             tracing::info!(
-                "the snapshot is {}; pass it on as it is, for `svdr-agent receive {session} --from {} --file FILE`",
+                "the snapshot is {}. Pass it on unchanged, for `svdr-agent receive {session} --from {} \
+                 --file FILE`",
                 record.path.display(),
                 self.online.me()
             );
@@ -309,7 +309,7 @@ impl Donating<'_> {
         let known = known.filter(|known| known.proposal == agreed.proposal && known.party == *party);
         let record = match known {
             Some(known) if !self.args.again => {
-                tracing::info!("taking up the snapshot {}", known.path.display());
+                tracing::info!("using the snapshot {} again", known.path.display());
                 known
             }
             _ => self.take(session, agreed).await?,
@@ -372,7 +372,8 @@ impl Donating<'_> {
         };
         let address = listener.local_addr().map_err(ServeError::Listener)?;
         tracing::info!(
-            "handing the snapshot out to the roster's members on {address}, until stopped (Ctrl-C); run donate again to go on"
+            "serving the snapshot to the roster's members on {address}, until stopped (Ctrl-C). Run donate \
+             again to continue"
         );
         let key = &self.online.signer.key;
         Ok(donate::serve(&self.online.roster, key, vec![offer], listener, stop).await?)

@@ -35,14 +35,15 @@ const NETWORK_THREADS: usize = 2;
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump.json --url http://sv-app.sv:5014/api/sv \\\n      \
     --token-file token --migration-id 6 --node-identities identities.json\n  \
     svdr-agent dump --timestamp 2026-04-21T23:10:00Z --out dump --mode trigger --dump-dir /mnt/sv-dump\n\n\
-    Reads [sv_app] and [node_identities] of agent.toml. Exit code 4 if the SV app says that it cannot serve the\n\
-    timestamp: pruned beyond it (400), or not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured.\n\n\
-    A dump that the app writes into its volume comes in several files: --out, without .json, is then the folder of them.")]
+    Reads [sv_app] and [node_identities] of agent.toml. Exit code 4 if the SV app cannot serve the \
+    timestamp: it is pruned beyond the timestamp (400), or has not caught up to it (429). HTTPS_PROXY, HTTP_PROXY and \
+    NO_PROXY are honoured.\n\n\
+    A dump that the app writes into its volume has several files: --out, without .json, is then their folder.")]
 pub struct DumpArgs {
     /// The recovery timestamp, in RFC 3339 with Z
     #[arg(long, value_name = "TIME")]
     pub timestamp: Timestamp,
-    /// Where the migration dump goes; one in several files gets a folder
+    /// The migration dump to write, or the folder of a dump in several files
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Replace the output if it exists
@@ -51,13 +52,13 @@ pub struct DumpArgs {
     /// The agent's configuration [default: agent.toml]
     #[arg(long, value_name = "FILE", env = "SVDR_CONFIG")]
     pub config: Option<PathBuf>,
-    /// How long to try again where that can help, not counting the time in which a snapshot arrives; 0s for one try
+    /// How long to retry after errors that may pass, without the time in which a snapshot arrives; 0s for one try
     #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
     pub retry_for: Duration,
-    /// Digest the active contracts, the genesis state and each DAR besides, to compare them with other members'
+    /// Also digest the active contracts, the genesis state and each DAR, to compare them with other members
     #[arg(long)]
     pub part_digests: bool,
-    /// Where the backup of the node identities is
+    /// The backup of the node identities
     #[command(flatten)]
     pub node_identities: NodeIdentitiesArgs,
     /// How to reach the SV app
@@ -84,10 +85,12 @@ pub enum DumpError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// Stopped by a signal.
-    #[error("stopped by a signal before the dump was complete; nothing was left behind, run it again")]
+    #[error(
+        "stopped by a signal before the dump was complete, and no file was left\nhelp: run the command again"
+    )]
     Interrupted,
     /// The system gives no threads or signals.
-    #[error("this process cannot start its threads; look at the limits of the user it runs as")]
+    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
     Runtime(#[source] io::Error),
     /// Stdout cannot be written; the dump is complete.
     #[error("the dump is complete, but its summary cannot be printed")]
@@ -131,8 +134,8 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
     let participant = participant(&config, identities.as_ref());
     if participant.is_none() && resolved.way.mode == Mode::Trigger {
         tracing::warn!(
-            "nothing here says which participant is this SV's (roster and signing key, or a backup of the node identities), so \
-             that whose identities the dump holds is not checked"
+            "the participant of this SV is unknown, because there is no roster with a signing key and no \
+             backup of the node identities. The owner of the identities in the dump is not checked"
         );
     }
     let way = Way { participant, ..resolved.way.clone() };
@@ -192,7 +195,8 @@ async fn take(settings: Settings, order: &Order, way: &Way, policy: RetryPolicy)
     let app = SvApp::new(settings).await?;
     if app.is_clear_text() {
         tracing::warn!(
-            "{url} or the token endpoint is http: the token can be read on its way; use https outside a cluster"
+            "{url} or the token endpoint is http: others can read the token on the network. Use https \
+             outside a cluster"
         );
     }
     tokio::select! {

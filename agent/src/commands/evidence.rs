@@ -31,8 +31,8 @@ use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
     svdr-agent evidence --roster roster.toml --member SV-1 --output json 'participant*.log*' > sv-1.json\n  \
     svdr-agent evidence --roster roster.toml --member SV-1 --sign signing.key --out sv-1.dsse /var/log/canton\n  \
     kubectl logs participant-0 | svdr-agent evidence --roster roster.toml --member SV-1 -\n\n\
-    Formats are told by content: Canton's text and JSON, as kubelet, docker, lnav or a log platform hand them over, \
-    plain, gzip or zstd.")]
+    The format is detected automatically: text and JSON of Canton, in the wrappers of kubelet, docker, lnav and log \
+    platforms, plain, gzip or zstd.")]
 pub struct EvidenceArgs {
     /// The roster
     #[arg(long, value_name = "FILE")]
@@ -49,20 +49,23 @@ pub struct EvidenceArgs {
     /// Sign the evidence with this signing key, as a statement outside of any session
     #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,
-    /// Write the evidence here, signed or as JSON; without it, --sign prints the signed statement
+    /// The file to write, signed or as JSON; without it, --sign prints the signed statement
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Replace the file given with --out
+    /// Replace the output if it exists
     #[arg(long, requires = "out")]
     pub force: bool,
-    /// Logs: files, folders, patterns such as '*.log*', and - for standard input
+    /// Logs: files, folders, patterns such as '*.log*'; - for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }
 
 /// The text bounds no window.
 #[derive(Debug, thiserror::Error)]
-#[error("neither a point in time nor a duration; write for example 2026-04-21T23:10:00Z, or 48h")]
+#[error(
+    "this is neither a time nor a duration\n\
+     help: write a time such as 2026-04-21T23:10:00Z, or a duration such as 48h"
+)]
 pub struct BoundError(#[source] SpanError);
 
 /// Reads a bound of the window; for use as a clap value parser.
@@ -90,7 +93,8 @@ pub enum EvidenceCommandError {
     Identity(#[from] SigningKeyError),
     /// The key that is to sign is somebody else's.
     #[error(
-        "the key {} is {found}, but the roster says that {member} signs with {expected}; give that member's key",
+        "the signing key {} is {found}, but the key of {member} in the roster is {expected}\n\
+         help: give the signing key of {member}",
         path.display()
     )]
     OtherKey {
@@ -110,16 +114,19 @@ pub enum EvidenceCommandError {
     #[error(transparent)]
     Statement(#[from] StatementError),
     /// The clock stands before 1970.
-    #[error("the clock stands before 1970, so that no sequence number can be given; set it")]
+    #[error(
+        "the clock of this machine shows a time before 1970, so the evidence would have no sequence number\n\
+         help: set the clock"
+    )]
     Clock(#[source] SystemTimeError),
     /// The document has no JSON form.
-    #[error("the evidence cannot be written as JSON; this is a defect, please report it")]
+    #[error("the evidence cannot be written as JSON\nhelp: report this as a bug in svdr")]
     Json(#[source] serde_json::Error),
     /// The result's file cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
     /// The result's file cannot be written to.
-    #[error("{} cannot be written; check that its folder has room", path.display())]
+    #[error("{} cannot be written\nhelp: check the free space of its disk", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -167,7 +174,7 @@ pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), EvidenceCommandErr
     let replace = Replace::from_force(args.force);
     let file = args.out.as_ref().map(|path| PrivateFile::create(path, replace)).transpose()?;
     let document = {
-        let progress = Progress::bytes("scanning", None);
+        let progress = Progress::bytes("reading logs", None);
         let request = LogsRequest {
             roster: &roster,
             member: &args.member,
@@ -285,11 +292,11 @@ fn text(document: &EvidenceDocument, roster: &Roster) -> String {
         ]);
     }
     let span = document.log_span.map_or_else(
-        || "not known: no line tells its time in a zone that is known".to_owned(),
+        || "unknown: no line has a time in a known zone".to_owned(),
         |span| format!("{} to {}", span.first, span.last),
     );
     let synchronizers = match document.synchronizers.as_slice() {
-        [] => "none is named".to_owned(),
+        [] => "none named".to_owned(),
         named => named.join(", "),
     };
     format!(

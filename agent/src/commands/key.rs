@@ -20,20 +20,20 @@ use certificate::{CertificateArgs, CertificateCommandError};
 /// What can be done with a signing key.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Make a new key; never over an existing file
+    /// Make a new key, and never replace an existing file
     New(NewArgs),
     /// Show the public key and the `[[member]]` entry to send to the convener
     Show(ShowArgs),
-    /// Write what any gRPC client needs to take part: a certificate of the key, or a key of the client's own
+    /// Write what a gRPC client needs: a certificate of the signing key, or a key of its own
     Certificate(CertificateArgs),
 }
 
 /// Arguments of `key new`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: svdr-agent key new --out signing.key\n\n\
-    The file is PKCS#8 in PEM with mode 0600. It signs in this SV's name: keep it as you keep the node's keys.")]
+    The file is PKCS#8 in PEM with mode 0600. It signs for this SV: protect it like the keys of the nodes.")]
 pub struct NewArgs {
-    /// The file to write; must not exist
+    /// The file to write, which must not exist
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 }

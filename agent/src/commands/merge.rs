@@ -29,31 +29,31 @@ const OTHERS: u32 = 0o077;
     --timestamp 2026-04-21T23:10:00Z --out domain_migration_dump.json\n  \
     curl … | svdr-agent merge --node-identities identities.json --data - \\\n      \
     --timestamp 2026-04-21T23:10:00Z --migration-id 6 --out domain_migration_dump.json\n\n\
-    The result is what `jq -s add` makes of the two files, checked, and written with mode 0600 once it is \
-    complete. Whether the backup is encrypted is told by its content. Exit code 3 where one of the documents is refused.")]
+    The result is that of `jq -s add` on the two files, checked, with mode 0600. The file appears when it is complete. \
+    The form of the backup is detected automatically. Exit code 3 if one of the documents is refused.")]
 pub struct MergeArgs {
-    /// The backup of the node identities, encrypted with age or not. It contains private keys
+    /// The backup of the node identities, plaintext or encrypted with age. Contains private keys
     #[arg(long, value_name = "FILE")]
     pub node_identities: PathBuf,
-    /// The age identity that decrypts it, as age-keygen writes it
+    /// The age identity that decrypts the backup, as age-keygen writes it
     #[arg(long, value_name = "FILE", env = "SVDR_AGE_IDENTITY")]
     pub age_identity: Option<PathBuf>,
-    /// The data snapshot: what the SV app's data-snapshot answered; - for standard input
+    /// The data snapshot, as the SV app's data-snapshot returns it; - for standard input
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
-    /// The recovery timestamp, in RFC 3339 with Z: the snapshot must have been taken for it
+    /// The recovery timestamp in RFC 3339 with Z, which must be that of the snapshot
     #[arg(long, value_name = "TIME")]
     pub timestamp: Timestamp,
-    /// The id of the new migration: the snapshot must be made for it
+    /// The new migration id, which must be that of the snapshot
     #[arg(long, value_name = "N")]
     pub migration_id: Option<u64>,
-    /// Digest the active contracts, the genesis state and each DAR besides, to compare them with other members'
+    /// Also digest the active contracts, the genesis state and each DAR, to compare them with other members
     #[arg(long)]
     pub part_digests: bool,
-    /// The folder of the payload files that the snapshot names, where it does: each has to be there and whole
+    /// The folder of the payload files that the snapshot names; each must exist and be complete
     #[arg(long, value_name = "DIR")]
     pub payload_files: Option<PathBuf>,
-    /// Where the migration dump goes
+    /// The migration dump to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Replace the output if it exists
@@ -65,7 +65,7 @@ pub struct MergeArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum MergeCommandError {
     /// An input cannot be opened.
-    #[error("the {document} {} cannot be opened; check the path and its permissions", path.display())]
+    #[error("the {document} {} cannot be opened\nhelp: check its path and its permissions", path.display())]
     Open {
         /// Which one.
         document: Document,
@@ -76,7 +76,7 @@ pub enum MergeCommandError {
         source: io::Error,
     },
     /// The output would replace an input.
-    #[error("{} is the {document} itself; give another name for the output", path.display())]
+    #[error("the output {} is the {document} itself\nhelp: give another name for the output", path.display())]
     SameFile {
         /// Which one.
         document: Document,
@@ -90,7 +90,7 @@ pub enum MergeCommandError {
     #[error(transparent)]
     File(#[from] FileError),
     /// An input was refused, or could not be read to its end.
-    #[error("{}: {source}", path.display())]
+    #[error("{} cannot be used", path.display())]
     Document {
         /// The file.
         path: PathBuf,
@@ -98,7 +98,7 @@ pub enum MergeCommandError {
         source: MergeError,
     },
     /// A payload file that the snapshot names is not what it should be.
-    #[error("the payload file {}: {source}", path.display())]
+    #[error("the payload file {} cannot be used", path.display())]
     PayloadFile {
         /// The file.
         path: PathBuf,
@@ -106,7 +106,11 @@ pub enum MergeCommandError {
         source: PayloadFileError,
     },
     /// The snapshot's path of a payload file names none.
-    #[error("{data} names {named:?} as the file of a payload, which is the path of no file; take the snapshot again", data = data.display())]
+    #[error(
+        "{data} names {named:?} as a payload file, but that is not the path of a file\n\
+         help: take the snapshot again",
+        data = data.display()
+    )]
     NoFile {
         /// The snapshot.
         data: PathBuf,
@@ -237,7 +241,8 @@ pub(super) fn read_identities(
         tracing::warn!(
             path = %path.display(),
             mode = format!("{:04o}", metadata.mode() & 0o7777),
-            "the backup of the node identities holds private keys, and others than its owner may use the file; run chmod 600"
+            "the backup of the node identities contains private keys, but other users can access the file. \
+             Run chmod 600"
         );
     }
     Ok(read?.identities)
@@ -263,9 +268,9 @@ pub(super) fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::
     let mut table = output::table(&["migration dump", &path.display().to_string()]);
     let payload = |payload: &Payload| match payload {
         Payload::Inline { size, sha256 } => with_digest(*size, sha256.as_ref()),
-        Payload::File { path, checked: None } => format!("in a file of its own: {path}"),
+        Payload::File { path, checked: None } => format!("in its own file: {path}"),
         Payload::File { path, checked: Some(found) } => {
-            format!("{}, in a file of its own: {path}", with_digest(found.size, Some(&found.sha256)))
+            format!("{}, in its own file: {path}", with_digest(found.size, Some(&found.sha256)))
         }
     };
     table.add_row(["size", &format!("{} bytes", summary.size)]);

@@ -31,15 +31,15 @@ pub use input::{InputError, Place};
 #[command(after_help = "Examples:\n  \
     svdr-agent propose --roster roster.toml evidence/*.json\n  \
     svdr-agent propose --roster roster.toml --vouch SV-3 --not-before 2026-04-21T22:00:00Z evidence/*.json\n\n\
-    Exit code 4 where no candidate reaches the threshold.")]
+    Exit code 4 if no candidate reaches the threshold.")]
 pub struct ProposeArgs {
     /// The roster of the members whose evidence counts
     #[arg(long, value_name = "FILE")]
     pub roster: PathBuf,
-    /// How far the recovery timestamp lies before the tick it is derived from
+    /// Time from the recovery timestamp to its tick
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = span::parse)]
     pub margin: Duration,
-    /// How many members have to be covered [default: the roster's threshold]
+    /// How many members must be covered [default: the threshold of the roster]
     #[arg(long, value_name = "N")]
     pub threshold: Option<usize>,
     /// The earliest recovery timestamp allowed
@@ -48,13 +48,13 @@ pub struct ProposeArgs {
     /// The latest recovery timestamp allowed
     #[arg(long, value_name = "TIMESTAMP")]
     pub not_after: Option<Timestamp>,
-    /// A member to leave out; may be given several times
+    /// A member to exclude; may be given several times
     #[arg(long, value_name = "NAME")]
     pub exclude: Vec<MemberName>,
-    /// A member without logs of its own, for whom the others' matches stand in; may be given several times
+    /// A member without logs, for which the matches of the others count instead; may be given several times
     #[arg(long, value_name = "NAME")]
     pub vouch: Vec<MemberName>,
-    /// Evidence files: documents that `evidence` writes, or signed statements; - for standard input
+    /// Evidence: JSON documents and signed statements, in any mix; - for standard input
     #[arg(required = true, value_name = "EVIDENCE")]
     pub evidence: Vec<PathBuf>,
 }
@@ -129,13 +129,15 @@ fn warnings(inputs: &Inputs) -> Vec<String> {
     let unsigned: Vec<MemberName> = inputs.unsigned().cloned().collect();
     if !unsigned.is_empty() {
         warnings.push(format!(
-            "the evidence of {} is not signed, so anybody may have written it; in a session only signed evidence \
-             counts",
+            "the evidence of {} is unsigned, so anybody may have written it. Only signed evidence counts in \
+             a session",
             listed(&unsigned)
         ));
     }
     if inputs.is_drill() {
-        warnings.push("the evidence was signed for a drill; nothing that follows from it is real".to_owned());
+        warnings.push(
+            "the evidence was signed for a drill. Do not use the result for a real recovery".to_owned(),
+        );
     }
     warnings
 }

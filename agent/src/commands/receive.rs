@@ -51,32 +51,32 @@ const NETWORK_THREADS: usize = 2;
 #[command(after_help = "Examples:\n  \
     svdr-agent receive 4f3a --from Digital-Asset-1\n  \
     svdr-agent receive 4f3a --from Digital-Asset-1 --file snapshot.json\n\n\
-    For an SV that the round leaves behind, or whose own SV app cannot serve the timestamp. The snapshot is checked\n\
-    against what the donor signed before anything is made of it; identities are this SV's own. Stop it at any moment and\n\
-    start it again: it goes on at the byte where it was. Exit code 3 where the donor sends something else than it signed.")]
+    For an SV that the round leaves behind, or whose own SV app cannot serve the timestamp. The snapshot is first compared \
+    with what the donor signed, and then merged with this SV's own node identities. You can stop the command at any time:\n\
+    the next run continues at the same byte. Exit code 3 if the donor sends other bytes than it signed.")]
 pub struct ReceiveArgs {
-    /// The session: its id, or the beginning of it
+    /// The session's id, or at least its first 4 digits
     #[arg(value_name = "SESSION")]
     pub session: String,
-    /// The member whose snapshot it is
+    /// The donor
     #[arg(long, value_name = "NAME")]
     pub from: MemberName,
-    /// The snapshot as a file, instead of fetching it from the donor's agent
+    /// The snapshot as a file, instead of from the donor's agent
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Where the dump goes [default: in output.dir]
+    /// The dump to write [default: in output.dir]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Answer the question with yes; what is signed is shown all the same
+    /// Answer the question with yes, and still show what is signed
     #[arg(long)]
     pub yes: bool,
-    /// How long to try again while the donor cannot be reached, not counting the time in which bytes arrive
+    /// How long to retry while the donor cannot be reached, without the time in which bytes arrive
     #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
     pub retry_for: Duration,
-    /// Where the backup of the node identities is
+    /// The backup of the node identities
     #[command(flatten)]
     pub node_identities: NodeIdentitiesArgs,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
 }
@@ -340,19 +340,20 @@ fn text(received: &Received) -> String {
     let Received { session, round, from, dump, recovery_timestamp, sha256, .. } = received;
     let drill = if received.drill { "DRILL: " } else { "" };
     let mut text = format!(
-        "{drill}The dump of {recovery_timestamp} is made of {from}'s snapshot, and attested in round {round} as received.\n  \
-         {}: {}, {sha256}\n",
+        "{drill}The dump of {recovery_timestamp} is made from {from}'s snapshot, and attested in round \
+         {round} as received.\n  {}: {}, {sha256}\n",
         dump.display(),
         size(received.size)
     );
     if !received.submitted {
-        text += "No coordinator has the attestation yet; `svdr-agent run` submits it.\n";
+        text += "No coordinator has the attestation yet. `svdr-agent run` submits it.\n";
     }
     text += &match (received.drill, received.completed) {
-        (true, _) => "It was a drill, so that nothing is to be delivered.".to_owned(),
-        (false, true) => format!("Next: svdr-agent deliver {session}, when the others are ready as well."),
+        (true, _) => "This was a drill: do not deliver its dump.".to_owned(),
+        (false, true) => format!("Next, when the others are ready: svdr-agent deliver {session}"),
         (false, false) => {
-            "Import nothing before the session is completed: svdr-agent status shows that.".to_owned()
+            "Do not import the dump before the session is completed, which svdr-agent status shows."
+                .to_owned()
         }
     };
     shown(&text)

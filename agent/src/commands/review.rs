@@ -18,12 +18,12 @@ use svdr_cli::screens::operator::review::{self, Review};
 /// Arguments of `review`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: svdr-agent review 4f3a\n\n\
-    Exit code 3 where the proposal is not what follows from its evidence.")]
+    Exit code 3 if the proposal does not follow from its evidence.")]
 pub struct ReviewArgs {
-    /// The session: its id, or the beginning of it [default: the newest that has not ended]
+    /// The session's id, or at least its first 4 digits [default: the newest session that has not ended]
     #[arg(value_name = "SESSION")]
     pub session: Option<String>,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
 }
@@ -35,13 +35,19 @@ pub enum ReviewError {
     #[error(transparent)]
     Online(#[from] OnlineError),
     /// There is nothing to review.
-    #[error("session {session} has no proposal yet; svdr-agent status says what it waits for")]
+    #[error(
+        "session {session} has no proposal yet\n\
+         help: run `svdr-agent status`, which shows what the session waits for"
+    )]
     NoProposal {
         /// The session.
         session: SessionId,
     },
     /// The recomputation does not confirm it; why, has been printed.
-    #[error("this agent's own recomputation does not confirm the proposal; do not agree to it. {reason}")]
+    #[error(
+        "this agent's own recomputation does not confirm the proposal: {reason}\n\
+         help: do not agree to the proposal"
+    )]
     Unconfirmed {
         /// Why not.
         reason: String,

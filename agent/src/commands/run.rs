@@ -39,20 +39,20 @@ const NETWORK_THREADS: usize = 2;
     svdr-agent run\n  \
     svdr-agent run --config /etc/svdr/agent.toml --session 5f0c6d5b1c0e4f7f8d53a64aee3d2a11\n  \
     svdr-agent run --drill\n\n\
-    Ends with 0 once the session is completed and this SV has done its part, with 4 where a convener aborts it. Stop it \
-    at any moment, in any way, and start it again: it goes on where it was. What it signs is kept in the state folder, \
-    which must not be lost.")]
+    Exit code 0 when the session is completed and this SV has done its part, 4 if a convener aborts the session. You can \
+    stop or kill the agent at any time: the next run continues. The state folder has everything that the agent signed. \
+    Do not lose it.")]
 pub struct RunArgs {
     /// The agent's configuration [default: agent.toml]
     #[arg(long, value_name = "FILE", env = "SVDR_CONFIG")]
     pub config: Option<PathBuf>,
-    /// The session to join [default: the newest open one]
+    /// The session to join [default: the newest open session]
     #[arg(long, value_name = "ID", env = "SVDR_SESSION")]
     pub session: Option<SessionId>,
-    /// Take part in drills, and in nothing else; without it, in real sessions only
+    /// Take part in drills only; without this flag, in real sessions only
     #[arg(long)]
     pub drill: bool,
-    /// Stay when the session is completed, so that others can still get what they lack
+    /// Keep running when the session is completed, so that others can get what they lack
     #[arg(long)]
     pub follow: bool,
     /// The roster
@@ -61,22 +61,22 @@ pub struct RunArgs {
     /// This member's signing key
     #[arg(long, value_name = "FILE", env = "SVDR_SIGNING_KEY")]
     pub signing_key: Option<PathBuf>,
-    /// Who decides about proposals
+    /// Who decides on proposals
     #[arg(long, value_name = "WHO", env = "SVDR_APPROVAL")]
     pub approval: Option<ApprovalArg>,
-    /// A log, folder or pattern to report from; may be given several times
+    /// A log, folder or pattern to read; may be given several times
     #[arg(long, value_name = "PATH")]
     pub log: Vec<PathBuf>,
-    /// How far back from the newest tick to report
+    /// How far back from the newest tick evidence is reported
     #[arg(long, value_name = "SPAN", env = "SVDR_SINCE", value_parser = span::parse)]
     pub since: Option<Duration>,
-    /// The folder that dumps are made in
+    /// The folder for dumps
     #[arg(long, value_name = "DIR", env = "SVDR_OUTPUT_DIR")]
     pub output_dir: Option<PathBuf>,
-    /// The folder that keeps what this agent signs [default: state, beside the dumps]
+    /// The folder for what this agent signs [default: the folder state in the folder for dumps]
     #[arg(long, value_name = "DIR", env = "SVDR_STATE")]
     pub state: Option<PathBuf>,
-    /// Where the backup of the node identities is
+    /// The backup of the node identities
     #[command(flatten)]
     pub node_identities: NodeIdentitiesArgs,
     /// How to reach the SV app
@@ -87,9 +87,9 @@ pub struct RunArgs {
 /// Who decides, as a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ApprovalArg {
-    /// The operator, every time
+    /// The operator, each time
     Operator,
-    /// The agent, where its own recomputation confirms the proposal and covers this SV
+    /// The agent, if its own recomputation confirms the proposal and the proposal covers this SV
     Automatic,
 }
 
@@ -107,8 +107,8 @@ pub enum RunCommandError {
     Identity(#[from] SigningKeyError),
     /// The key is no member's.
     #[error(
-        "the signing key ({key}) is no member's of the roster {}; use the key whose public half stands there, or have \
-         the convener correct the roster", roster.display()
+        "the signing key ({key}) belongs to no member of the roster {}\n\
+         help: use the key of a member, or ask the convener to correct the roster", roster.display()
     )]
     NotAMember {
         /// The public key.
@@ -127,7 +127,8 @@ pub enum RunCommandError {
     Run(#[from] RunError),
     /// A convener has ended the session.
     #[error(
-        "session {session} was aborted by {by}: {reason}. Wait for another one to be opened, and run this again"
+        "{by} aborted session {session}: {reason}\n\
+         help: run the command again when a convener has opened another session"
     )]
     Aborted {
         /// The session.
@@ -138,10 +139,10 @@ pub enum RunCommandError {
         reason: String,
     },
     /// Stopped by a signal.
-    #[error("stopped by a signal; what was signed is kept, run it again to go on")]
+    #[error("stopped by a signal, and everything signed is kept\nhelp: run the command again to continue")]
     Interrupted,
     /// The system gives no threads or signals.
-    #[error("this process cannot start its threads; look at the limits of the user it runs as")]
+    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
     Runtime(#[source] io::Error),
     /// Stdout cannot be written; this member's part is done.
     #[error("this member's part is done, but the result cannot be printed")]
@@ -352,16 +353,16 @@ fn told(report: &Report<'_>) -> String {
         format!("Session {session} is completed: round {round}, recovery timestamp {recovery_timestamp}.");
     let next = match (report.drill, report.dump) {
         (true, Some(dump)) => {
-            format!("It was a drill, so that nothing is to be delivered. This SV's dump is {}.", dump.display())
+            format!("This was a drill: do not deliver its dump. This SV's dump is {}.", dump.display())
         }
-        (true, None) => "It was a drill, so that nothing is to be done.".to_owned(),
+        (true, None) => "This was a drill, and there is nothing to do.".to_owned(),
         (false, Some(dump)) => format!(
-            "This SV's dump is {}. Next: svdr-agent deliver {session}, when the others are ready as well.",
+            "This SV's dump is {}. Next, when the others are ready: svdr-agent deliver {session}",
             dump.display()
         ),
         (false, None) => {
-            "This SV has no dump of its own in it. Next: make it of the snapshot that a covered member donates; `svdr-agent \
-             status` says whose."
+            "This SV has no dump of its own in this session. Next: make one from the snapshot of a donor, \
+             which `svdr-agent status` names."
                 .to_owned()
         }
     };

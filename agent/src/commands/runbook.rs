@@ -23,19 +23,19 @@ use crate::runbook::{self, RunbookError, Task, Values};
 #[command(after_help = "Examples:\n  svdr-agent runbook 4f3a\n  \
     svdr-agent runbook 4f3a --format markdown > runbook.md\n  \
     svdr-agent runbook 4f3a --format script > runbook.sh && sh runbook.sh\n\n\
-    How the node is deployed stands under [runbook] in agent.toml; what does not stays a variable of the shell. The \
-    script asks before every step, ends at the first command that fails, and can be run again.")]
+    [runbook] in agent.toml says how the node is deployed. Missing values become shell variables. The script asks before \
+    each step, stops at the first command that fails, and can be run again.")]
 pub struct RunbookArgs {
-    /// The session: its id, or the beginning of it
+    /// The session's id, or at least its first 4 digits
     #[arg(value_name = "SESSION")]
     pub session: String,
-    /// How it is printed; --output json has the same steps as data
+    /// The form of the runbook; --output json prints the same steps as data
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
-    /// Print the steps that are done as well
+    /// Also print the steps that are done
     #[arg(long)]
     pub all: bool,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
 }
@@ -63,8 +63,8 @@ pub enum RunbookCommandError {
     Runbook(#[from] RunbookError),
     /// A drill stops and deploys nothing.
     #[error(
-        "session {session} is a drill, and the script would stop and deploy real nodes; --format text shows the steps to \
-         talk through"
+        "session {session} is a drill, but the script would stop and deploy real nodes\n\
+         help: use --format text, and talk through the steps"
     )]
     Drill {
         /// The session.

@@ -39,13 +39,13 @@ const REFRESH: Duration = Duration::from_secs(2);
 #[command(after_help = "Examples:\n  svdr-agent status\n  svdr-agent status 4f3a --watch\n  \
     svdr-agent status --watch --output json | jq .phase")]
 pub struct StatusArgs {
-    /// The session: its id, or the beginning of it [default: the newest that has not ended]
+    /// The session's id, or at least its first 4 digits [default: the newest session that has not ended]
     #[arg(value_name = "SESSION")]
     pub session: Option<String>,
-    /// Follow it until stopped
+    /// Follow the session until stopped
     #[arg(long)]
     pub watch: bool,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
 }
@@ -145,11 +145,13 @@ fn text(online: &Online, seen: &Seen, facts: &SessionFacts, next: &Next, style: 
     let mut text = screen::status(facts, online.me(), next, style);
     if !seen.also_open.is_empty() {
         let also: Vec<String> = seen.also_open.iter().map(short).collect();
-        text += &shown(&format!("\n\nOpen as well: {}.", also.join(", ")));
+        text += &shown(&format!("\n\nOther open sessions: {}.", also.join(", ")));
     }
     text += &match &seen.connection {
-        Some(connection) => shown(&format!("\n\nAs {} has it.", connection.coordinator().url)),
-        None => "\n\nNO COORDINATOR can be reached: this is what the agent's store holds.".to_owned(),
+        Some(connection) => shown(&format!("\n\nFrom {}.", connection.coordinator().url)),
+        None => {
+            "\n\nNO COORDINATOR can be reached. This is the state in the folder of this agent.".to_owned()
+        }
     };
     text
 }
@@ -181,7 +183,7 @@ impl Watcher<'_> {
         loop {
             self.show(&seen)?;
             if let Err(error) = self.watch(&mut seen).await? {
-                tracing::info!("{}; connecting again", in_one_line(&error));
+                tracing::info!("{}. Connecting again", in_one_line(&error));
             }
             seen.connection = None;
             self.show(&seen)?;

@@ -17,9 +17,9 @@ pub use error::ValidatorError;
 /// What a validator's operator can do.
 #[derive(Debug, Subcommand)]
 pub enum ValidatorCommand {
-    /// Make the validator's migration dump for the time that the SVs have completed
+    /// Make the validator's migration dump for the time that the SVs agreed on
     Dump(Box<dump::ValidatorDumpArgs>),
-    /// Put the finished dump where the validator app imports it from
+    /// Put the finished dump where the validator app imports it
     Deliver(Box<deliver::ValidatorDeliverArgs>),
 }
 

@@ -27,16 +27,16 @@ use document::Document;
 #[command(after_help = "Examples:\n  svdr-agent verify --roster roster.toml session.jsonl\n  \
     svdr-agent verify --roster roster.toml --completed certificate.jsonl\n  \
     svdr-agent verify --roster roster.toml evidence-of-*.json\n\n\
-    Exit code 3 where anything does not hold: a signature, a coordinator's hash chain, a proposal that does not follow\n\
-    from its evidence, or somebody who signed two statements that contradict each other.")]
+    Exit code 3 if anything is invalid: a signature, the hash chain of a coordinator, a proposal that does not follow \
+    from its evidence, or two statements of one member that contradict each other.")]
 pub struct VerifyArgs {
     /// The roster whose members may have signed
     #[arg(long, value_name = "FILE")]
     pub roster: PathBuf,
-    /// Exit with 3, too, unless there is a completion certificate of a real session, and only one
+    /// Also exit with 3 unless the files have exactly one completion certificate of a real session
     #[arg(long)]
     pub completed: bool,
-    /// List every line, also where there are many
+    /// List every line, even of long files
     #[arg(long)]
     pub lines: bool,
     /// Transcripts, certificates and statements: DSSE envelopes in JSON, one a line; - for standard input
@@ -51,7 +51,7 @@ pub enum VerifyError {
     #[error(transparent)]
     Roster(#[from] RosterFileError),
     /// A file cannot be read.
-    #[error("{} cannot be read; check the path and its permissions", path.display())]
+    #[error("{} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -60,24 +60,31 @@ pub enum VerifyError {
         source: io::Error,
     },
     /// There is nothing in a file.
-    #[error("{} holds no statement; expected DSSE envelopes in JSON, one a line", path.display())]
+    #[error(
+        "{} contains no statement\nhelp: give a file of DSSE envelopes in JSON, one a line",
+        path.display()
+    )]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// There are more lines than anybody makes.
-    #[error("there are more than {MAX_LINES} lines; verify fewer files at a time")]
+    #[error("the files have more than {MAX_LINES} lines\nhelp: verify fewer files at a time")]
     TooMany,
     /// Something does not hold; what, has been printed.
-    #[error("not everything holds: {}; use none of it before this is cleared up", findings.join(", "))]
+    #[error(
+        "not everything is valid: {}\nhelp: do not use these files before this is resolved",
+        findings.join(", ")
+    )]
     Refused {
         /// What, each in a few words.
         findings: Vec<String>,
     },
     /// Everything holds, but there is no certificate of a real session.
     #[error(
-        "everything holds, but there is no completion certificate of a real session in it, so nothing may be imported \
-         by it; get the whole transcript (svdr-coordinator session export)"
+        "everything is valid, but there is no completion certificate of a real session, so nothing may be \
+         imported\n\
+         help: get the whole transcript with `svdr-coordinator session export`"
     )]
     NotCompleted,
     /// Stdout cannot be written.

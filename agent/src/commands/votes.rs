@@ -16,16 +16,16 @@ use crate::operator::decide::{DecideError, Wish, any, decide, reason};
 use crate::operator::online::{Online, OnlineArgs, Seen, block_on};
 use svdr_cli::screens::operator::{next, signing};
 
-/// What all of them take.
+/// Arguments that all decisions take.
 #[derive(Clone, Debug, Args)]
 pub struct VoteArgs {
-    /// The session: its id, or the beginning of it
+    /// The session's id, or at least its first 4 digits
     #[arg(value_name = "SESSION")]
     pub session: String,
-    /// Answer the questions with yes; what is signed is shown all the same
+    /// Answer the questions with yes, and still show what is signed
     #[arg(long)]
     pub yes: bool,
-    /// Where the agent's things are
+    /// Configuration, roster, key and state of the agent
     #[command(flatten)]
     pub online: OnlineArgs,
 }
@@ -33,12 +33,12 @@ pub struct VoteArgs {
 /// Arguments of `agree`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: svdr-agent agree 4f3a\n\n\
-    Exit code 3 where the voting rules refuse; 1 where something has to arrive first, or nobody can be asked.")]
+    Exit code 3 if the voting rules refuse, 1 if something must arrive first or nobody can be asked.")]
 pub struct AgreeArgs {
     /// What all decisions take
     #[command(flatten)]
     pub vote: VoteArgs,
-    /// The proposal, where its round has several: its digest, or the beginning of it
+    /// The proposal's digest, or the start of it, if the round has several proposals
     #[arg(long, value_name = "DIGEST")]
     pub proposal: Option<String>,
 }
@@ -50,10 +50,10 @@ pub struct RejectArgs {
     /// What all decisions take
     #[command(flatten)]
     pub vote: VoteArgs,
-    /// Why, for everybody to read
+    /// The reason, which all members can read
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// The proposal, where its round has several: its digest, or the beginning of it
+    /// The proposal's digest, or the start of it, if the round has several proposals
     #[arg(long, value_name = "DIGEST")]
     pub proposal: Option<String>,
 }
@@ -65,10 +65,10 @@ pub struct RoundArgs {
     /// What all decisions take
     #[command(flatten)]
     pub vote: VoteArgs,
-    /// Why, for everybody to read
+    /// The reason, which all members can read
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// The round [default: the latest one]
+    /// The round [default: the latest round]
     #[arg(long, value_name = "N")]
     pub round: Option<u32>,
 }
@@ -84,10 +84,10 @@ pub struct DoneArgs {
     /// The step: stopped, backed-up, identities-checked, dump-made, delivered, synchronizer-deployed, restored or verified
     #[arg(value_name = "MILESTONE")]
     pub milestone: String,
-    /// Mark a step that is none of the runbook's, in your own words
+    /// Mark a step that is not in the runbook, in your own words
     #[arg(long)]
     pub unlisted: bool,
-    /// What else there is to say
+    /// A note, which all members can read
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
 }

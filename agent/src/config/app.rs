@@ -19,7 +19,7 @@ pub struct SvAppSection {
     pub token_file: Option<PathBuf>,
     /// Where to get tokens instead.
     pub oauth2: Option<OAuth2Section>,
-    /// The new migration id, which the snapshot has to carry.
+    /// The new migration id, which must be that of the snapshot.
     pub migration_id: Option<u64>,
     /// Whether to ask the app for that id, instead of only checking what it makes by itself.
     pub request_migration_id: Option<bool>,
@@ -100,7 +100,7 @@ fn app(section: &mut Section<'_, '_>) -> SvAppSection {
         ..SvAppSection::default()
     };
     if parsed.token_file.is_some() && parsed.oauth2.is_some() {
-        section.mistake("both token_file and oauth2 are given; keep the one that the token comes from");
+        section.mistake("both token_file and oauth2 are given: remove one");
     }
     parsed
 }
@@ -118,7 +118,8 @@ pub(crate) fn app_folder(text: &str) -> Result<String, String> {
     match folder.starts_with('/') && hidden_in(folder).is_none() {
         true => Ok(folder.to_owned()),
         false => Err(format!(
-            "expected the absolute path of a folder, as the SV app sees it, like /domain-upgrade-dump; found {text:?}"
+            "expected the absolute path of a folder as the SV app sees it, such as /domain-upgrade-dump, \
+             found {text:?}"
         )),
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use svdr_protocol::failure;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -94,7 +95,7 @@ impl<'s, 't> Section<'s, 't> {
             DeValue::String(_) => {
                 self.source.mistake(
                     &value.span(),
-                    format!("{} is empty; give it a value, or take it out", self.key(key)),
+                    format!("{} is empty: give it a value, or remove it", self.key(key)),
                 );
                 None
             }
@@ -131,7 +132,10 @@ impl<'s, 't> Section<'s, 't> {
         match parse(&text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.source.mistake(&span, format!("{}: {error}", self.key(key)));
+                // A mistake is one line of a list, so what to do follows what is wrong.
+                let (text, help) = failure::split(&error.to_string());
+                let text = help.map_or(text.clone(), |help| format!("{text}: {help}"));
+                self.source.mistake(&span, format!("{}: {text}", self.key(key)));
                 None
             }
         }
@@ -140,10 +144,9 @@ impl<'s, 't> Section<'s, 't> {
     /// A time span as people write it: `60s`, `15m`, `48h`.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
         self.parsed(key, |text| {
-            humantime::parse_duration(text)
-                .ok()
-                .filter(|span| !span.is_zero())
-                .ok_or_else(|| format!("{text:?} is not a time span; write it like 60s, 15m or 48h"))
+            humantime::parse_duration(text).ok().filter(|span| !span.is_zero()).ok_or_else(|| {
+                format!("{text:?} is not a duration: write a duration such as 60s, 15m or 48h")
+            })
         })
     }
 
@@ -154,7 +157,7 @@ impl<'s, 't> Section<'s, 't> {
                 .ok()
                 .filter(|size: &ByteSize| size.as_u64() > 0)
                 .map(|size| size.as_u64())
-                .ok_or_else(|| format!("{text:?} is not a size; write it like 500 MB or 20 GB"))
+                .ok_or_else(|| format!("{text:?} is not a size: write a size such as 500 MB or 20 GB"))
         })
     }
 
@@ -246,10 +249,11 @@ impl<'s, 't> Section<'s, 't> {
             let name = self.key(key.get_ref());
             let message = if INLINE_SECRETS.contains(&key.get_ref().as_ref()) {
                 format!(
-                    "{name}: a secret does not belong into this file; put it into a file of its own, 0600, and name that"
+                    "{name}: a secret must not be in this file: write it to a file of its own with mode \
+                     0600, and name that file"
                 )
             } else {
-                format!("{name} is unknown; known here: {}", self.asked.join(", "))
+                format!("{name} is unknown: the known names are {}", self.asked.join(", "))
             };
             self.source.mistake(&key.span(), message);
         }

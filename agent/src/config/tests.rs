@@ -126,12 +126,12 @@ fn a_validator_app_is_configured_as_an_sv_app_is() {
                  deliver";
     assert_eq!(
         mistakes("[validator_app]\nmigration_id = 6"),
-        [format!("line 2: validator_app.migration_id is unknown; known here: {known}")]
+        [format!("line 2: validator_app.migration_id is unknown: the known names are {known}")]
     );
     // Only an SV app writes its dump into a volume when it is asked to.
     assert_eq!(
         mistakes("[validator_app]\nmode = \"trigger\""),
-        [format!("line 2: validator_app.mode is unknown; known here: {known}")]
+        [format!("line 2: validator_app.mode is unknown: the known names are {known}")]
     );
 }
 
@@ -152,7 +152,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
         idle_timeout = \"0s\"\n\
         [sv_app.oauth2]\n\
         [node_identities]\n\
-        identities = \" \"\n\
+        backup = \" \"\n\
         [[coordinator]]\n\
         url = \"https://dr\"\n\
         [deliver]\n\
@@ -163,17 +163,17 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
     assert_eq!(
         mistakes(text),
         [
-            "line 1: rooster is unknown; known here: roster, approval, signing, coordinator, evidence, sv_app, validator_app, node_identities, database_backups, deliver, donor, runbook, output",
+            "line 1: rooster is unknown: the known names are roster, approval, signing, coordinator, evidence, sv_app, validator_app, node_identities, database_backups, deliver, donor, runbook, output",
             "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
-            "line 4: sv_app.url: \"ftp://x\" is not an http or https URL; expected something like https://sv.sv.HOST/api/sv",
+            "line 4: sv_app.url: \"ftp://x\" is not an http or https URL: give a URL such as https://sv.sv.HOST/api/sv",
             "line 5: sv_app.token_file: expected a text in quotes, found integer",
             "line 6: sv_app.migration_id: expected a whole number that is not negative, found integer",
-            "line 7: sv_app.idle_timeout: \"0s\" is not a time span; write it like 60s, 15m or 48h",
-            "line 10: node_identities.backup is empty; give it a value, or take it out",
+            "line 7: sv_app.idle_timeout: \"0s\" is not a duration: write a duration such as 60s, 15m or 48h",
+            "line 10: node_identities.backup is empty: give it a value, or remove it",
             "line 11: [coordinator]: key is missing",
             "line 13: [deliver]: command has no {dump}; put it where the dump's path belongs",
-            "line 16: output.folder is unknown; known here: dir, state, room",
-            "line 17: output.room: \"-1 GB\" is not a size; write it like 500 MB or 20 GB",
+            "line 16: output.folder is unknown: the known names are dir, state, room",
+            "line 17: output.room: \"-1 GB\" is not a size: write a size such as 500 MB or 20 GB",
         ]
     );
 }

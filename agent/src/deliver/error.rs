@@ -17,15 +17,18 @@ use svdr_dump::PayloadFileError;
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
     /// It is a rehearsal.
-    #[error("session {session} is a drill; its dumps are never imported, and nothing is delivered")]
+    #[error(
+        "session {session} is a drill, and the dumps of a drill must never be imported\n\
+         help: deliver the dump of a real session only"
+    )]
     Drill {
         /// The session.
         session: SessionId,
     },
     /// There is no completion certificate.
     #[error(
-        "session {session} has no completion certificate, so its dumps must not be imported yet; wait until {needed} \
-         members have attested theirs (svdr-agent status)"
+        "session {session} has no completion certificate, so its dumps must not be imported yet\n\
+         help: wait until {needed} members have attested their dumps, which `svdr-agent status` shows"
     )]
     NotCompleted {
         /// The session.
@@ -46,8 +49,9 @@ pub enum DeliverError {
     },
     /// There are two that say different things.
     #[error(
-        "session {session} has completion certificates for {first} and for {second}: members equivocated or released; \
-         import nothing before everybody has decided on the call, and run svdr-agent verify on the transcript"
+        "session {session} has two completion certificates, for {first} and for {second}, because members \
+         equivocated or released attestations\n\
+         help: do not import, and resolve this on the call first"
     )]
     Two {
         /// The session.
@@ -59,7 +63,8 @@ pub enum DeliverError {
     },
     /// This member has no attestation in it.
     #[error(
-        "{member} has not attested a dump of {round}, so there is nothing to deliver; svdr-agent status says what to do"
+        "{member} has not attested a dump of {round}, so there is nothing to deliver\n\
+         help: run `svdr-agent status`, which shows what to do next"
     )]
     NotAttested {
         /// The member.
@@ -69,8 +74,8 @@ pub enum DeliverError {
     },
     /// The store does not know where the dump is.
     #[error(
-        "{member} has attested a dump of {round}, but this agent's store does not say where it is; run this where \
-         the agent made it, or name its state folder with --state"
+        "{member} has attested a dump of {round}, but the state folder does not say where the dump is\n\
+         help: name the state folder of the agent that made the dump with --state"
     )]
     NoRecord {
         /// The member.
@@ -80,8 +85,9 @@ pub enum DeliverError {
     },
     /// The file is not what was attested.
     #[error(
-        "{} is not the dump that was made and checked: expected {expected}, {expected_size} bytes, found {found}, \
-         {found_size} bytes; do not import it, restore the file or make the dump again",
+        "{} is not the attested dump: expected {expected}, {expected_size} bytes, found {found}, \
+         {found_size} bytes\n\
+         help: do not import the file, and restore it or make the dump again",
         path.display()
     )]
     OtherDump {
@@ -98,8 +104,9 @@ pub enum DeliverError {
     },
     /// The dump is of another recovery.
     #[error(
-        "{} is the dump of {found} for migration id {found_id}, but the certificate is of {expected} and {expected_id}; \
-         make the dump again",
+        "{} is a dump of {found} for migration id {found_id}, but the certificate is for {expected} and \
+         {expected_id}\n\
+         help: make the dump again",
         path.display()
     )]
     OtherRecovery {
@@ -115,7 +122,7 @@ pub enum DeliverError {
         found_id: u64,
     },
     /// The dump cannot be read.
-    #[error("the dump {} cannot be read; check the path and its permissions", path.display())]
+    #[error("the dump {} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -127,7 +134,7 @@ pub enum DeliverError {
     #[error(transparent)]
     Write(#[from] FileError),
     /// The copy cannot be written to its end.
-    #[error("the dump cannot be copied to {}; check the room on the disk", path.display())]
+    #[error("the dump cannot be copied to {}\nhelp: check the free space of the disk", path.display())]
     Copy {
         /// The target.
         path: PathBuf,
@@ -136,7 +143,7 @@ pub enum DeliverError {
         source: io::Error,
     },
     /// A payload file is not whole, or cannot be read or copied.
-    #[error("the payload file {}: {source}", path.display())]
+    #[error("the payload file {} cannot be used", path.display())]
     Payload {
         /// The file.
         path: PathBuf,
@@ -145,9 +152,9 @@ pub enum DeliverError {
     },
     /// A command that takes only the dump.
     #[error(
-        "the dump has payload files, which have to lie beside it ({}); the delivery command takes none of them: put \
-         {{files}} where their paths belong, as an argument of its own, or {{dump_dir}} for the folder that holds them \
-         all",
+        "the delivery command would not deliver the payload files of the dump, which must be next to it \
+         ({})\n\
+         help: add {{files}} as an argument of its own for their paths, or {{dump_dir}} for their folder",
         listed(files)
     )]
     FilesLeft {
@@ -156,8 +163,9 @@ pub enum DeliverError {
     },
     /// A command that takes a folder, of a dump that has none of its own.
     #[error(
-        "the dump {} is a single file in a folder with other things, so that {{dump_dir}} in the delivery command would take them \
-         along; use {{dump}}, and {{files}} for the payload files of other dumps", path.display()
+        "the dump {} is in a folder with other files, which {{dump_dir}} in the delivery command would also \
+         deliver\n\
+         help: use {{dump}}, and {{files}} for payload files", path.display()
     )]
     OneFile {
         /// The dump.
@@ -165,8 +173,8 @@ pub enum DeliverError {
     },
     /// A placeholder has no value.
     #[error(
-        "the delivery command holds {{{name}}}, which nothing gives a value; known are {known}, or give it with \
-         --set {name}=VALUE"
+        "the delivery command contains {{{name}}}, which has no value; the known names are {known}\n\
+         help: give the value with --set {name}=VALUE"
     )]
     Placeholder {
         /// Its name.
@@ -175,19 +183,18 @@ pub enum DeliverError {
         known: String,
     },
     /// A brace is not closed.
-    #[error(
-        "the argument {argument:?} of the delivery command opens a brace and does not close it; close it"
-    )]
+    #[error("the argument {argument:?} of the delivery command has an open brace\nhelp: close the brace")]
     OpenBrace {
         /// The argument.
         argument: String,
     },
     /// The command is empty.
-    #[error("the delivery command is empty; name a program and its arguments")]
+    #[error("the delivery command is empty\nhelp: name a program and its arguments")]
     NoProgram,
     /// The program cannot be started.
     #[error(
-        "the program {program:?}, which is to deliver the dump, cannot be started; check its name, its path and its permissions"
+        "the delivery program {program:?} cannot be started\n\
+         help: check its name, its path and its permissions"
     )]
     Start {
         /// The program.
@@ -198,8 +205,8 @@ pub enum DeliverError {
     },
     /// The program failed.
     #[error(
-        "{program:?} ended with {status}, so the dump may not be where it belongs; look at its own words above, and \
-         run this again"
+        "the delivery program {program:?} failed with {status}, so the delivery may be incomplete\n\
+         help: read its output above, and run the command again"
     )]
     Failed {
         /// The program.

@@ -59,7 +59,7 @@ impl accept::Gate for Members {
         match Arc::clone(&member.connections).try_acquire_owned() {
             Ok(place) => Ok((Arc::clone(member), place)),
             Err(_full) => {
-                tracing::warn!("{} has too many connections; one more is refused", member.name);
+                tracing::warn!("{} has too many connections. Another connection is refused", member.name);
                 Err(Refused::TooManyOfOneClient)
             }
         }

@@ -44,7 +44,8 @@ struct Seen {
 pub enum OfferError {
     /// It cannot be read.
     #[error(
-        "the donated snapshot {} cannot be read; put it back, or donate another one with --again", path.display()
+        "the donated snapshot {} cannot be read\n\
+         help: restore the file, or donate another snapshot with --again", path.display()
     )]
     Read {
         /// The file.
@@ -54,8 +55,8 @@ pub enum OfferError {
     },
     /// It is another one.
     #[error(
-        "{} is not the snapshot whose digest is signed any more: {found} instead of {expected}. It is not handed out; put \
-         the signed one back, or donate another one with --again", path.display()
+        "{} is no longer the signed snapshot and is not served: expected {expected}, found {found}\n\
+         help: restore the file, or donate another snapshot with --again", path.display()
     )]
     Changed {
         /// The file.
@@ -67,7 +68,8 @@ pub enum OfferError {
     },
     /// It was written to since it was checked.
     #[error(
-        "{} was written to while it was on offer. It is not handed out any more; start `donate` again, which checks it",
+        "{} was changed while it was served, and is no longer served\n\
+         help: run `svdr-agent donate` again, which checks the file",
         path.display()
     )]
     Touched {

@@ -73,27 +73,30 @@ impl DonorService for Service {
         let request = request.into_inner();
         let offer = self.offer(&request).ok_or_else(|| {
             Status::not_found(
-                "this agent offers no snapshot under that donation in that session; ask its operator to run `svdr-agent \
-                 donate`",
+                "this agent serves no snapshot of that donation in that session\nhelp: ask its operator to \
+                 run `svdr-agent donate`",
             )
         })?;
         if request.offset > offer.size {
             return Err(Status::out_of_range(format!(
-                "the donated snapshot has {} bytes; there is none at {}",
+                "the donated snapshot has {} bytes, and the request begins at byte {}",
                 offer.size, request.offset
             )));
         }
         let busy = |what: &str| {
-            tracing::warn!("{} asks for one more transfer, and {what}; it has to wait", member.name);
-            Status::resource_exhausted(format!("{what}; try again later"))
+            tracing::warn!("{} asks for another transfer, but {what}. The transfer must wait", member.name);
+            Status::resource_exhausted(format!("{what}\nhelp: retry later"))
         };
-        let own = member.transfer().ok_or_else(|| busy("it has too many already"))?;
+        let own = member.transfer().ok_or_else(|| busy("it has too many transfers"))?;
         let place = Arc::clone(&self.transfers).try_acquire_owned();
         let place = place.map_err(|_full| busy("there are too many already"))?;
         let (opened, offer) = (offer.open(), Arc::clone(offer));
         let file = opened.map_err(|error| {
             tracing::error!("{}", in_one_line(&error));
-            Status::failed_precondition("the donated snapshot is not what was signed any more; ask its donor")
+            Status::failed_precondition(
+                "the donated snapshot is no longer the signed one\nhelp: ask the \
+                donor",
+            )
         })?;
         let (pieces, stream) = mpsc::channel(CHUNKS_IN_FLIGHT);
         tracing::info!(
@@ -127,7 +130,7 @@ impl Transfer {
                 Ok(()) => {}
                 Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
                     tracing::warn!(
-                        "{} has taken nothing for {} s; its transfer ends at byte {}",
+                        "{} has read nothing for {} s. The transfer stops at byte {}",
                         self.to,
                         SLOW_READER.as_secs(),
                         self.at
@@ -135,13 +138,13 @@ impl Transfer {
                     return;
                 }
                 Err(mpsc::error::SendTimeoutError::Closed(_)) => {
-                    tracing::info!("the connection to {} broke at byte {}", self.to, self.at);
+                    tracing::info!("the connection to {} was closed at byte {}", self.to, self.at);
                     return;
                 }
             }
         }
         match self.offer.unchanged(&self.file) {
-            Ok(()) => tracing::info!("{} has been sent the whole snapshot", self.to),
+            Ok(()) => tracing::info!("{} has received the whole snapshot", self.to),
             Err(error) => tracing::error!("{}", in_one_line(&error)),
         }
     }
@@ -161,7 +164,7 @@ impl Transfer {
                     self.offer.path.display(),
                     self.at
                 );
-                Err(Status::data_loss("the donor cannot read its snapshot any more; ask its operator"))
+                Err(Status::data_loss("the donor can no longer read its snapshot\nhelp: ask its operator"))
             }
         }
     }

@@ -36,7 +36,7 @@ impl fmt::Debug for AgeIdentity {
 #[derive(Debug, thiserror::Error)]
 pub enum AgeIdentityError {
     /// The file cannot be read.
-    #[error("the age identity {} cannot be read; check the path and its permissions", path.display())]
+    #[error("the age identity {} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -45,15 +45,19 @@ pub enum AgeIdentityError {
         source: io::Error,
     },
     /// The file is longer than any age identity.
-    #[error("{} is longer than {MAX_KEYS_FILE_LEN} bytes; name the file that `age-keygen -o` wrote", path.display())]
+    #[error(
+        "{} is longer than {MAX_KEYS_FILE_LEN} bytes, so it is not an age identity\n\
+         help: name the file that `age-keygen -o` wrote",
+        path.display()
+    )]
     TooLong {
         /// The file.
         path: PathBuf,
     },
     /// The file is itself encrypted.
     #[error(
-        "{} is itself encrypted, and svdr asks for no passphrase; decrypt it with `age -d` into a file that only its \
-         owner can read, and name that", path.display()
+        "the age identity {} is encrypted with a passphrase, which svdr does not ask for\n\
+         help: decrypt it with `age -d` into a file that only its owner can read, and name that file", path.display()
     )]
     Encrypted {
         /// The file.
@@ -61,8 +65,9 @@ pub enum AgeIdentityError {
     },
     /// A line is no X25519 identity.
     #[error(
-        "{}, line {line} is no age identity; expected AGE-SECRET-KEY-1…, as `age-keygen -o` writes it. Identities of \
-         plugins and of SSH are not taken", path.display()
+        "{}, line {line}, is not an age identity: expected AGE-SECRET-KEY-1…, and no identity of a plugin or \
+         of SSH\n\
+         help: name the file that `age-keygen -o` wrote", path.display()
     )]
     NotAnIdentity {
         /// The file.
@@ -71,13 +76,21 @@ pub enum AgeIdentityError {
         line: usize,
     },
     /// There is none in the file.
-    #[error("{} holds no age identity; expected AGE-SECRET-KEY-1…, as `age-keygen -o` writes it", path.display())]
+    #[error(
+        "{} contains no age identity: expected AGE-SECRET-KEY-1…\n\
+         help: name the file that `age-keygen -o` wrote",
+        path.display()
+    )]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// There are more than anybody needs.
-    #[error("{} holds more than {MAX_AGE_IDENTITIES} age identities; name a file with those that are needed", path.display())]
+    #[error(
+        "{} contains more than {MAX_AGE_IDENTITIES} age identities\n\
+         help: name a file with the needed age identities only",
+        path.display()
+    )]
     TooMany {
         /// The file.
         path: PathBuf,
@@ -111,7 +124,7 @@ impl AgeIdentity {
         let identity = AgeIdentity::parse(&text, path)?;
         if metadata.is_file() && metadata.mode() & OTHERS != 0 {
             tracing::warn!(
-                "the age identity {} can be read by others (mode {:04o}); run: chmod 600 {}",
+                "the age identity {} is readable by other users (mode {:04o}). Run: chmod 600 {}",
                 path.display(),
                 metadata.mode() & 0o7777,
                 path.display()
@@ -199,7 +212,7 @@ mod tests {
         let cut = &secret[..70];
         for wrong in [cut, "AGE-SECRET-KEY-PQ-1QQQQ", "age1qqqq", "-----BEGIN OPENSSH PRIVATE KEY-----"] {
             let error = parse(format!("# a comment\n{wrong}\n")).unwrap_err();
-            assert!(error.to_string().starts_with("age.key, line 2 is no age identity"), "{error}");
+            assert!(error.to_string().starts_with("age.key, line 2, is not an age identity"), "{error}");
             assert!(!format!("{error}{error:?}").contains(wrong), "{error}");
         }
         assert!(matches!(parse(b"\xff\xfe"), Err(AgeIdentityError::NotAnIdentity { line: 1, .. })));

@@ -44,7 +44,7 @@ impl fmt::Display for Damage {
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The document is refused, or cannot be read to its end.
-    #[error("{}: {source}", path.display())]
+    #[error("the backup of the node identities {} cannot be used", path.display())]
     Document {
         /// The file.
         path: PathBuf,
@@ -55,8 +55,9 @@ pub enum BackupError {
     },
     /// It is encrypted, and nothing says what to decrypt it with.
     #[error(
-        "{} is encrypted with age, and there is no age identity to read it with; name the file that `age-keygen -o` \
-         wrote with --age-identity, with SVDR_AGE_IDENTITY, or as age_identity under [node_identities] in agent.toml",
+        "{} is encrypted with age, but no age identity is configured\n\
+         help: name the file that `age-keygen -o` wrote with --age-identity, or as age_identity under \
+         [node_identities] in agent.toml",
         path.display()
     )]
     NoAgeIdentity {
@@ -68,8 +69,9 @@ pub enum BackupError {
     AgeIdentity(#[from] AgeIdentityError),
     /// It is encrypted to others.
     #[error(
-        "{} cannot be decrypted with {}: it is encrypted to other recipients. Give the age identity whose recipient \
-         (`age-keygen -y`) it was made for, or make the backup again with `svdr-agent backup identities`",
+        "{} cannot be decrypted with {}, because it is encrypted to other recipients\n\
+         help: give the age identity of one of its recipients, or make the backup again with `svdr-agent \
+         backup identities`",
         path.display(), identity.display()
     )]
     OtherRecipients {
@@ -80,8 +82,8 @@ pub enum BackupError {
     },
     /// It is encrypted with a passphrase.
     #[error(
-        "{} is encrypted with a passphrase, which svdr does not ask for; make the backup again with `svdr-agent backup \
-         identities --recipient age1…`, or encrypt it to a recipient with `age -d` and `age -r`", path.display()
+        "{} is encrypted with a passphrase, which svdr does not ask for\n\
+         help: make the backup again with `svdr-agent backup identities --recipient age1…`", path.display()
     )]
     Passphrase {
         /// The backup.
@@ -89,8 +91,8 @@ pub enum BackupError {
     },
     /// It is of another version of the format.
     #[error(
-        "{} is an age file of another version than v1, the only one known here; make the backup again with `svdr-agent \
-         backup identities`", path.display()
+        "{} is an age file of another version than v1, which svdr does not know\n\
+         help: make the backup again with `svdr-agent backup identities`", path.display()
     )]
     Version {
         /// The backup.
@@ -98,7 +100,8 @@ pub enum BackupError {
     },
     /// It is no age file any more.
     #[error(
-        "{} is damaged: {damage}. Use another copy of the backup, or make it again with `svdr-agent backup identities`",
+        "{} is corrupt: {damage}\n\
+         help: use another copy of the backup, or make it again with `svdr-agent backup identities`",
         path.display()
     )]
     Damaged {

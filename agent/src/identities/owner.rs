@@ -12,8 +12,9 @@ use svdr_dump::Identities;
 pub enum NotOurs {
     /// They do not say whose they are.
     #[error(
-        "it does not say whose it is (identities.participant.id); expected {expected}, the participant of {member}. \
-         Fetch it again"
+        "the node identities name no participant (identities.participant.id): expected {expected}, the \
+         participant of {member}\n\
+         help: make the backup again"
     )]
     Unnamed {
         /// The participant in the roster.
@@ -23,8 +24,9 @@ pub enum NotOurs {
     },
     /// They are somebody else's.
     #[error(
-        "it is of participant {found:?}, but the roster says {expected} for {member}; use the right SV app and backup, \
-         or have the convener correct the roster"
+        "the node identities belong to participant {found:?}, but the participant of {member} in the roster \
+         is {expected}\n\
+         help: use the SV app and the backup of {member}, or ask the convener to correct the roster"
     )]
     Other {
         /// The participant that they are of.

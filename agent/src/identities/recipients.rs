@@ -41,7 +41,10 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientError {
     /// The file cannot be read.
-    #[error("the recipients file {} cannot be read; check the path and its permissions", path.display())]
+    #[error(
+        "the recipients file {} cannot be read\nhelp: check its path and its permissions",
+        path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,
@@ -50,21 +53,28 @@ pub enum RecipientError {
         source: io::Error,
     },
     /// The file is longer than any list of recipients.
-    #[error("{} is longer than {MAX_KEYS_FILE_LEN} bytes; expected age recipients, one a line", path.display())]
+    #[error(
+        "{} is longer than {MAX_KEYS_FILE_LEN} bytes\nhelp: give a file of age recipients, one a line",
+        path.display()
+    )]
     TooLong {
         /// The file.
         path: PathBuf,
     },
     /// The file holds none.
-    #[error("{} holds no recipient; expected age recipients (age1…), one a line", path.display())]
+    #[error(
+        "{} contains no recipient\nhelp: give a file of age recipients (age1…), one a line",
+        path.display()
+    )]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// It is no X25519 recipient.
     #[error(
-        "{place} is no age recipient; expected age1 and 58 more characters, as `age-keygen -y` prints them. \
-         Recipients of plugins, of tags and of SSH are not taken"
+        "{place} is not an age recipient: expected age1 and 58 more characters, and no recipient of a \
+         plugin, of a tag or of SSH\n\
+         help: give the recipient that `age-keygen -y` prints"
     )]
     NotARecipient {
         /// Where it was given.
@@ -72,8 +82,9 @@ pub enum RecipientError {
     },
     /// It is an age identity: the secret half.
     #[error(
-        "{place} is an age identity, which is secret, where a recipient belongs; give what `age-keygen -y` prints for \
-         it. If it was typed into a command line, make another one: it stands in the shell's history"
+        "{place} is an age identity, which is secret, instead of a recipient; if it was typed into a command \
+         line, the history of the shell now contains it\n\
+         help: make another age identity, and give the recipient that `age-keygen -y` prints"
     )]
     Secret {
         /// Where it was given.
@@ -81,15 +92,16 @@ pub enum RecipientError {
     },
     /// Everybody could decrypt what is encrypted to it.
     #[error(
-        "{place} is a recipient that no identity belongs to, and what is encrypted to it is open to everybody; ask \
-         whoever sent it for what `age-keygen -y` prints"
+        "{place} is a recipient without an age identity, and anybody can decrypt a file that is encrypted to \
+         it\n\
+         help: ask the sender for the recipient that `age-keygen -y` prints"
     )]
     LowOrder {
         /// Where it was given.
         place: Place,
     },
     /// There are more than a header can name.
-    #[error("there are more than {MAX_RECIPIENTS} recipients; give fewer")]
+    #[error("there are more than {MAX_RECIPIENTS} recipients\nhelp: give fewer recipients")]
     TooMany,
 }
 
@@ -217,11 +229,11 @@ mod tests {
         let wrong = ["", "age1", &ONE[..61], &ONE.replace('7', "8"), "ssh-ed25519 AAAA", "age1yubikey1qqqq"];
         for text in wrong {
             let error = Recipients::gather(&[ONE.to_owned(), text.to_owned()], &[]).unwrap_err();
-            assert!(error.to_string().starts_with("--recipient number 2 is no age recipient"), "{error}");
+            assert!(error.to_string().starts_with("--recipient number 2 is not an age recipient"), "{error}");
             assert!(text.len() < 5 || !format!("{error:?}{error}").contains(text), "{error}");
         }
         let error = in_file(format!("{ONE}\n\n\u{fffd}")).unwrap_err().to_string();
-        assert!(error.contains("recipients.txt, line 3 is no age recipient"), "{error}");
+        assert!(error.contains("recipients.txt, line 3 is not an age recipient"), "{error}");
         assert!(matches!(in_file(b"\xff"), Err(RecipientError::NotARecipient { .. })));
         assert!(matches!(in_file("# nobody\n"), Err(RecipientError::Empty { .. })));
         assert!(matches!(in_file("#".repeat(70_000)), Err(RecipientError::TooLong { .. })));

@@ -43,7 +43,7 @@ pub enum SealError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The crate `age` refuses the recipients.
-    #[error("the backup cannot be encrypted to these recipients; this is a fault of svdr, please report it")]
+    #[error("the backup cannot be encrypted to these recipients\nhelp: report this as a bug in svdr")]
     Encrypt(#[source] age::EncryptError),
 }
 

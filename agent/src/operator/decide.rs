@@ -44,18 +44,25 @@ pub enum DecideError {
     Confirm(#[from] ConfirmError),
     /// What was shown is not what the rules give any more.
     #[error(
-        "the session or this member's votes changed while you were asked, and what would be signed now is not what \
-         you were shown; nothing was signed, run the command again"
+        "nothing was signed, because the session or the votes of this member changed while you were asked\n\
+         help: run the command again, which shows what would be signed now"
     )]
     Changed,
     /// There is nothing to decide on.
-    #[error("session {session} has no proposal yet; svdr-agent status says what it waits for")]
+    #[error(
+        "session {session} has no proposal yet\n\
+         help: run `svdr-agent status`, which shows what the session waits for"
+    )]
     NoProposal {
         /// The session.
         session: SessionId,
     },
     /// No proposal of the round is the one named.
-    #[error("round {round} of session {session} has no proposal that begins with {given:?}; it has {known}")]
+    #[error(
+        "round {round} of session {session} has no proposal whose digest begins with {given:?}; its \
+         proposals are {known}\n\
+         help: give the start of one of these digests"
+    )]
     NoSuchProposal {
         /// The session.
         session: SessionId,
@@ -68,11 +75,12 @@ pub enum DecideError {
     },
     /// The reason is not one.
     #[error(
-        "a reason has 1 to {MAX_REASON_LEN} bytes on one line; give one that the others understand on the call"
+        "a reason must have 1 to {MAX_REASON_LEN} bytes on one line\n\
+         help: give a reason that the others on the call understand"
     )]
     Reason,
     /// It is no step of the runbook.
-    #[error("{0}; --unlisted marks one in your own words")]
+    #[error("{0}\nhelp: give one of these steps, or --unlisted for a step of your own")]
     Step(#[from] NoSuchStep),
     /// The store.
     #[error(transparent)]
@@ -314,9 +322,11 @@ fn text(outcome: &Outcome) -> String {
     let member = &outcome.member;
     let mut text = format!("{drill}{member} {signed}: {} {}\n  {says}\n", outcome.kind, outcome.statement);
     text += &match (&outcome.coordinator, outcome.position) {
-        (Some(url), Some(position)) => format!("{url} has acknowledged it at position {position}."),
-        _ => "No coordinator has it yet. It is kept in this agent's store; `svdr-agent run` submits it, or the next \
-              command that signs something. It binds already."
+        (Some(url), Some(position)) => {
+            format!("{url} has acknowledged the statement at position {position}.")
+        }
+        _ => "No coordinator has this statement yet, but it binds already. It is in the state folder. \
+            `svdr-agent run` or the next command that signs something submits it."
             .to_owned(),
     };
     shown(&text)

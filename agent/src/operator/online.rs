@@ -24,19 +24,19 @@ use crate::sources::fetch::in_one_line;
 use crate::store::{Signer, Store, StoreError};
 use svdr_cli::signing_key::{self, SigningKeyError};
 
-/// Where the agent's things are.
+/// Configuration, roster, key and state of the agent.
 #[derive(Clone, Debug, Default, Args)]
 pub struct OnlineArgs {
     /// The agent's configuration [default: agent.toml]
     #[arg(long, value_name = "FILE", env = "SVDR_CONFIG")]
     pub config: Option<PathBuf>,
-    /// The roster, instead of the configuration's
+    /// The roster [default: roster of the configuration]
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
     pub roster: Option<PathBuf>,
-    /// This member's signing key, instead of the configuration's
+    /// This member's signing key [default: the key of the configuration]
     #[arg(long, value_name = "FILE", env = "SVDR_SIGNING_KEY")]
     pub signing_key: Option<PathBuf>,
-    /// The agent's state folder [default: output.state, or the folder state in output.dir]
+    /// The state folder of the agent [default: output.state, or the folder state in output.dir]
     #[arg(long, value_name = "DIR", env = "SVDR_STATE")]
     pub state: Option<PathBuf>,
 }
@@ -55,7 +55,8 @@ pub enum OnlineError {
     Identity(#[from] SigningKeyError),
     /// The key is nobody's.
     #[error(
-        "the key in {} belongs to no member of the roster {}; compare `svdr-agent key show` with the roster",
+        "the signing key {} belongs to no member of the roster {}\n\
+         help: compare the output of `svdr-agent key show` with the roster",
         key.display(), roster.display()
     )]
     Stranger {
@@ -81,12 +82,13 @@ pub enum OnlineError {
     Choice(#[from] ChoiceError),
     /// There is none at all.
     #[error(
-        "there is no session yet; a convener opens one with `svdr-coordinator session open --reason \"…\"`"
+        "there is no session yet\nhelp: ask a convener to run `svdr-coordinator session open --reason \"…\"`"
     )]
     NoSession,
     /// There is nobody to ask, and the store has not got it.
     #[error(
-        "no coordinator can be reached, and the store {} does not hold session {session}; try again when one is there",
+        "no coordinator can be reached, and the state folder {} does not contain session {session}\n\
+         help: retry when a coordinator can be reached",
         state.display()
     )]
     NotStored {
@@ -96,7 +98,7 @@ pub enum OnlineError {
         state: PathBuf,
     },
     /// The system gives no threads.
-    #[error("this process cannot start its network; look at the limits of the user it runs as")]
+    #[error("this process cannot start its network\nhelp: check the limits of the user that runs it")]
     Runtime(#[source] std::io::Error),
 }
 
@@ -234,7 +236,10 @@ impl Online {
         match failed {
             Some(error) => Err(error),
             None => {
-                tracing::warn!("no coordinator can be reached; going by what this agent's store holds");
+                tracing::warn!(
+                    "no coordinator can be reached. Using what the state folder of this agent \
+                    contains"
+                );
                 self.session_at(None, prefix).await
             }
         }

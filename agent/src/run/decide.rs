@@ -31,7 +31,7 @@ pub struct Situation<'a> {
     pub session: &'a Session,
     /// What may be signed.
     pub voter: Voter<'a>,
-    /// Who decides about proposals.
+    /// Who decides on proposals.
     pub approval: Approval,
     /// The migration id of the configuration.
     pub migration_id: u64,

@@ -59,7 +59,7 @@ pub enum JobError {
     #[error(transparent)]
     Scan(#[from] LogsError),
     /// What they hold is no evidence.
-    #[error("the logs were read, but what they hold cannot be signed")]
+    #[error("the logs were read, but the evidence in them cannot be signed")]
     Evidence(#[from] EvidenceError),
     /// The SV app's client.
     #[error(transparent)]
@@ -71,7 +71,10 @@ pub enum JobError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The thread has died.
-    #[error("the thread that did this has died; it is tried again, report it if it happens again")]
+    #[error(
+        "the thread of this work stopped unexpectedly, and the agent retries\n\
+         help: report this as a bug in svdr"
+    )]
     Died(#[from] JoinError),
 }
 
@@ -203,11 +206,14 @@ pub(super) async fn make_dump(
         match tokio::task::spawn_blocking(move || record.is_on_disk()).await? {
             Ok(true) => return Ok(made),
             Ok(false) => tracing::warn!(
-                "{} is not the dump that was made any more; making it again",
+                "{} is no longer the dump that was made. Making the dump again",
                 made.path.display()
             ),
             Err(error) => {
-                tracing::warn!("the dump {} cannot be read ({error}); making it again", made.path.display())
+                tracing::warn!(
+                    "the dump {} cannot be read ({error}). Making the dump again",
+                    made.path.display()
+                )
             }
         }
     }
@@ -237,7 +243,7 @@ pub(super) async fn make_dump(
         && received.received.is_some()
         && is_of(&received, &wanted)
     {
-        tracing::info!("the dump that was received is kept: {}", received.path.display());
+        tracing::info!("the received dump is kept: {}", received.path.display());
         return Ok(received);
     }
     locked.keep_dump(session, &record)?;

@@ -51,7 +51,7 @@ impl Teller {
                 self.connected = None;
                 let text = in_one_line(error);
                 if self.trouble.as_ref() != Some(&text) {
-                    tracing::warn!("{text}; trying again, the next time in {} s", pause.as_secs());
+                    tracing::warn!("{text}. Retrying in {} s", pause.as_secs());
                     self.trouble = Some(text);
                 }
             }
@@ -60,7 +60,7 @@ impl Teller {
             }
             Event::Struck(error) => {
                 self.connected = None;
-                tracing::error!("a coordinator is not trusted any more: {}", in_one_line(error));
+                tracing::error!("a coordinator is no longer trusted: {}", in_one_line(error));
             }
             Event::Received { .. } | Event::CaughtUp | Event::Acknowledged(_) | Event::Over(_) => {}
         }
@@ -79,7 +79,7 @@ impl Teller {
     pub(super) fn equivocations(&mut self, session: &Session) {
         for one in session.equivocations() {
             if self.equivocators.insert(one.signer.clone()) {
-                tracing::error!("EQUIVOCATION: {one}. Its word counts for nothing there; call that member");
+                tracing::error!("EQUIVOCATION: {one}. Its statements there do not count. Call the member");
             }
         }
     }
@@ -96,8 +96,8 @@ impl Teller {
         if self.asked.insert((*proposal, reason.to_string())) {
             let id = session.id();
             tracing::warn!(
-                "round {round} waits for this SV's operator ({reason}){}. Look at it with `svdr-agent review {id}`, then \
-                 sign with `svdr-agent agree {id}`, or `svdr-agent reject {id} --reason TEXT`",
+                "round {round} waits for this SV's operator ({reason}){}. Run `svdr-agent review {id}`, then \
+                 `svdr-agent agree {id}` or `svdr-agent reject {id} --reason TEXT`",
                 plan(session, Phase::Proposed(round))
             );
         }
@@ -123,8 +123,8 @@ impl Teller {
         for one in facts.donations.iter().filter(|one| lacks && one.donor != *me) {
             if self.donations.insert(one.digest) {
                 tracing::warn!(
-                    "{} donates its snapshot of {} ({}), of which this SV's dump can be made: `svdr-agent receive {} --from \
-                     {}`",
+                    "{} donates its snapshot of {} ({}). This SV can make its dump from that snapshot: \
+                     `svdr-agent receive {} --from {}`",
                     one.donor,
                     one.recovery_timestamp,
                     svdr_cli::screens::size(one.size),
@@ -142,14 +142,14 @@ impl Teller {
         let id = session.id();
         let text = match (bounds.would_choose, bounds.command) {
             (Some(at), Some(command)) => {
-                format!("what would suit every SV app that was asked is {at}: `{command}`, by a convener")
+                format!("{at} suits every SV app that was asked. A convener can run `{command}`")
             }
             (None, Some(command)) => format!(
-                "no proposal would suit every SV app that was asked: {}. A convener could begin with `{command}`",
+                "no proposal suits every SV app that was asked: {}. A convener can start with `{command}`",
                 bounds.would_fail.unwrap_or_default()
             ),
             (_, None) => format!(
-                "no timestamp suits every SV app that was asked: a convener has to leave somebody out, with \
+                "no timestamp suits every SV app that was asked. A convener must exclude a member: \
                  `svdr-coordinator session propose {id} --exclude NAME`"
             ),
         };

@@ -104,7 +104,8 @@ pub enum SetupError {
     Token(#[from] TokenError),
     /// The HTTP library refuses.
     #[error(
-        "the HTTP client for {url} cannot be set up; check the proxy variables (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
+        "the HTTP client for {url} cannot be set up\n\
+         help: check the proxy variables (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
     )]
     Client {
         /// The address it is for.

@@ -15,7 +15,7 @@ use crate::envelope_lines::MAX_LINES;
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
     /// The file cannot be read.
-    #[error("the certificate {} cannot be read; check the path and its permissions", path.display())]
+    #[error("the certificate {} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -24,21 +24,25 @@ pub enum RecoveryError {
         source: io::Error,
     },
     /// There is nothing in it.
-    #[error("{from} holds no statement; expected DSSE envelopes in JSON, one a line")]
+    #[error("{from} contains no statement\nhelp: give a file of DSSE envelopes in JSON, one a line")]
     Empty {
         /// Where it is from.
         from: String,
     },
     /// There are more lines than anybody makes.
-    #[error("{} has more than {MAX_LINES} lines, more than any session; is it the right file?", path.display())]
+    #[error(
+        "{} has more than {MAX_LINES} lines, more than a session can have\n\
+         help: check that it is the right file",
+        path.display()
+    )]
     TooMany {
         /// The file.
         path: PathBuf,
     },
     /// A line does not hold.
     #[error(
-        "{from}, line {line}, does not hold with this roster, so nothing of it may be followed; get the certificate from \
-         another source, and compare the roster's words with the SVs'"
+        "{from}, line {line}, is invalid with this roster, so nothing in it can be trusted\n\
+         help: get the certificate from another source, and compare the words of the roster with the SVs"
     )]
     Line {
         /// Where it is from.
@@ -50,7 +54,10 @@ pub enum RecoveryError {
         source: Box<LineError>,
     },
     /// The statements are no completion certificate.
-    #[error("{from} holds no completion certificate, so no dump may be made by it yet")]
+    #[error(
+        "{from} contains no completion certificate, so no dump may be made yet\n\
+         help: wait until the SVs have completed the session"
+    )]
     Certificate {
         /// Where it is from.
         from: String,
@@ -60,8 +67,8 @@ pub enum RecoveryError {
     },
     /// A transcript has something in it that does not hold.
     #[error(
-        "not everything in the transcript {from} holds; svdr-agent verify says what. The completion certificate alone is \
-         enough: svdr-coordinator session certificate writes it"
+        "not everything in the transcript {from} is valid\n\
+         help: run `svdr-agent verify`, which lists what is invalid, or use the completion certificate alone"
     )]
     Transcript {
         /// Where it is from.
@@ -69,9 +76,9 @@ pub enum RecoveryError {
     },
     /// A transcript has none of the sessions that are wanted, or several.
     #[error(
-        "{from} does not hold exactly one {} that could be meant; name the session with --session{}",
+        "{from} does not contain exactly one matching {}\nhelp: name the session with --session{}",
         if *drill { "drill" } else { "real session" },
-        if *drill { "" } else { ", or give --drill where this is a rehearsal" }
+        if *drill { "" } else { ", or give --drill for a rehearsal" }
     )]
     NotOneSession {
         /// Where it is from.
@@ -81,8 +88,8 @@ pub enum RecoveryError {
     },
     /// The session has not come so far.
     #[error(
-        "session {session} is not completed: {phase}. No dump may be made by it before {needed} members have attested \
-         theirs; wait for the SVs"
+        "session {session} is not completed: {phase}\n\
+         help: wait until {needed} members have attested their dumps"
     )]
     NotCompleted {
         /// The session.
@@ -94,21 +101,24 @@ pub enum RecoveryError {
     },
     /// It is a rehearsal's.
     #[error(
-        "session {session} is a drill; nobody recovers by it. Get the certificate of the real session, or give --drill to \
-         rehearse"
+        "session {session} is a drill, which is not valid for a real recovery\n\
+         help: get the certificate of the real session, or give --drill to rehearse"
     )]
     Drill {
         /// The session.
         session: SessionId,
     },
     /// It is no rehearsal's.
-    #[error("session {session} is no drill; leave --drill out where this is the real recovery")]
+    #[error("session {session} is not a drill\nhelp: remove --drill if this is the real recovery")]
     Real {
         /// The session.
         session: SessionId,
     },
     /// It is another session's.
-    #[error("the certificate is session {found}'s, but session {expected} was asked for; get the right one")]
+    #[error(
+        "the certificate is of session {found}, but --session names {expected}\n\
+         help: get the certificate of session {expected}"
+    )]
     OtherSession {
         /// The session asked for.
         expected: SessionId,

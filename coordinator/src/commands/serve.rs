@@ -31,30 +31,30 @@ use crate::server::{ServeError, Server};
 #[command(
     after_help = "Example: svdr-coordinator serve --roster roster.toml --signing-key coordinator.key \\\n    \
     --listen 0.0.0.0:7443 --data /var/lib/svdr\n\n\
-    With --publish, completed sessions are there as SESSION.certificate.jsonl and SESSION.transcript.jsonl (a\n\
-    drill's as drill-SESSION…): validators follow the certificate (svdr-agent validator dump), and anybody can verify\n\
-    both with nothing but the roster. Neither holds a secret.\n\n\
-    Once it listens it prints the address and its public key, which every agent.toml has to name. SIGTERM and\n\
-    SIGINT end it: calls are finished, and everything acknowledged is on disk. The key is made with\n\
+    --publish writes SESSION.certificate.jsonl and SESSION.transcript.jsonl of each completed session (drill-SESSION… of a \
+    drill). Validators follow the certificate (svdr-agent validator dump). The roster alone verifies both files. Neither \
+    contains a secret.\n\n\
+    When the coordinator listens, it prints its address and its public key, which every agent.toml must name. SIGTERM \
+    and SIGINT stop it: it finishes running calls, and everything it acknowledged is on disk. Make its key with \
     svdr-agent key new."
 )]
 pub struct ServeArgs {
-    /// The roster; its members and observers may connect, and nobody else
+    /// The roster: only its members and observers may connect
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
     pub roster: PathBuf,
-    /// The coordinator's own key
+    /// The signing key of the coordinator
     #[arg(long, value_name = "KEY", env = "SVDR_SIGNING_KEY")]
     pub signing_key: PathBuf,
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:7443", env = "SVDR_LISTEN")]
     pub listen: SocketAddr,
-    /// The folder of the journal, made if need be
+    /// The folder of the journal, created if missing
     #[arg(long, value_name = "DIR", env = "SVDR_DATA")]
     pub data: PathBuf,
-    /// Where to serve metrics for Prometheus, in plain HTTP at /metrics
+    /// Address for metrics of Prometheus, in plain HTTP at /metrics
     #[arg(long, value_name = "ADDR", env = "SVDR_METRICS")]
     pub metrics: Option<SocketAddr>,
-    /// Publish certificate and transcript of every completed session in this folder, made if need be, for a web server
+    /// Publish certificate and transcript of each completed session in this folder, created if missing, for a web server
     #[arg(long, value_name = "DIR", env = "SVDR_PUBLISH")]
     pub publish: Option<PathBuf>,
     /// How long to wait for members without evidence before proposing, once the threshold has reported
@@ -78,7 +78,11 @@ pub enum ServeCommandError {
     #[error(transparent)]
     Recover(#[from] RecoverError),
     /// The folder to publish in cannot be used.
-    #[error("the folder {} cannot be made or written to; check --publish and its permissions", path.display())]
+    #[error(
+        "the folder {} cannot be created or written to\n\
+         help: check --publish and the permissions of the folder",
+        path.display()
+    )]
     Publish {
         /// The folder.
         path: PathBuf,
@@ -88,7 +92,8 @@ pub enum ServeCommandError {
     },
     /// An address cannot be listened on.
     #[error(
-        "{address} cannot be listened on; check that it is this machine's and that nothing else listens there"
+        "the address {address} cannot be listened on\n\
+         help: check that the address belongs to this machine and is free"
     )]
     Listen {
         /// The address.
@@ -98,10 +103,10 @@ pub enum ServeCommandError {
         source: io::Error,
     },
     /// The asynchronous runtime cannot be started.
-    #[error("the runtime cannot be started; check the limits on threads and files")]
+    #[error("the runtime cannot be started\nhelp: check the limits on threads and files")]
     Runtime(#[source] io::Error),
     /// Signals cannot be waited for.
-    #[error("the signals that end the coordinator cannot be waited for; report this as a fault of svdr")]
+    #[error("the signals that stop the coordinator cannot be received\nhelp: report this as a bug in svdr")]
     Signals(#[source] io::Error),
     /// It had to stop.
     #[error(transparent)]
@@ -208,7 +213,8 @@ fn report(replayed: &Replayed) {
     let Replayed { records, unacknowledged, torn, .. } = replayed;
     tracing::info!(target: "svdr", statements = records, unacknowledged, torn, "journal read and verified");
     if *torn {
-        tracing::warn!(target: "svdr", "the last statement was written in part, acknowledged to nobody, and has been removed");
+        tracing::warn!(target: "svdr", "the last statement was incomplete and not acknowledged. It has been \
+            removed");
     }
 }
 

@@ -31,7 +31,10 @@ pub enum CompletionsError {
     #[error("the completion script cannot be printed")]
     Print(#[source] io::Error),
     /// The folder cannot be written.
-    #[error("the man pages cannot be written into {}; name a folder that exists and may be written", folder.display())]
+    #[error(
+        "the man pages cannot be written into {}\nhelp: name a folder that exists and is writable",
+        folder.display()
+    )]
     ManPages {
         /// The folder.
         folder: PathBuf,

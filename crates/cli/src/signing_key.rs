@@ -25,13 +25,17 @@ const OTHERS: u32 = 0o077;
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
     /// The operating system gave no randomness.
-    #[error("the operating system has no randomness to make a key from; try again")]
+    #[error("the operating system has no randomness for a key\nhelp: run the command again")]
     Randomness(#[source] getrandom::Error),
     /// The key has no PKCS#8 form.
-    #[error("the key cannot be written as PKCS#8; this is a fault of svdr, please report it")]
+    #[error("the key cannot be written as PKCS#8\nhelp: report this as a bug in svdr")]
     Encode(#[source] pkcs8::Error),
     /// There is such a file, and it may be a key.
-    #[error("{} exists already, and a signing key is never replaced; give another name, or move the old key away", path.display())]
+    #[error(
+        "{} already exists, and a signing key is never replaced\n\
+         help: give another name, or move the old key away",
+        path.display()
+    )]
     Exists {
         /// The file.
         path: PathBuf,
@@ -40,7 +44,7 @@ pub enum SigningKeyError {
     #[error(transparent)]
     Write(FileError),
     /// The file could not be read.
-    #[error("the signing key {} cannot be read; check the path and its permissions", path.display())]
+    #[error("the signing key {} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -49,15 +53,18 @@ pub enum SigningKeyError {
         source: io::Error,
     },
     /// The file is longer than a key.
-    #[error("{} is longer than a signing key; name the file that `svdr-agent key new` wrote", path.display())]
+    #[error(
+        "{} is longer than a signing key\nhelp: name the file that `svdr-agent key new` wrote",
+        path.display()
+    )]
     TooLong {
         /// The file.
         path: PathBuf,
     },
     /// It is no Ed25519 private key.
     #[error(
-        "{} is not an Ed25519 private key; expected PKCS#8 in PEM (-----BEGIN PRIVATE KEY-----), \
-         as `svdr-agent key new` writes it",
+        "{} is not an Ed25519 private key in PKCS#8 and PEM (-----BEGIN PRIVATE KEY-----)\n\
+         help: name the file that `svdr-agent key new` wrote",
         path.display()
     )]
     NotAKey {
@@ -116,7 +123,7 @@ pub fn read(path: &Path) -> Result<SigningKey, SigningKeyError> {
         .map_err(|source| SigningKeyError::NotAKey { path: path.to_owned(), source })?;
     if mode & OTHERS != 0 {
         tracing::warn!(
-            "the signing key {} can be read by others (mode {:04o}); run: chmod 600 {}",
+            "the signing key {} is readable by other users (mode {:04o}). Run: chmod 600 {}",
             path.display(),
             mode & 0o7777,
             path.display()

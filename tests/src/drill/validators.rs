@@ -84,8 +84,12 @@ pub(super) fn follow(
         let agent = Program::agent(&network.folder, &args);
         if follower.is_pruned {
             let said = agent.show(4)?.stderr;
-            if !said.contains("re-onboarded from the backup of its node identities") {
-                return Err(unexpected("what a pruned validator is told", "how to be re-onboarded", &said));
+            if !said.contains("from the backup of its node identities") {
+                return Err(unexpected(
+                    "what a pruned validator is told",
+                    "re-onboard this validator",
+                    &said,
+                ));
             }
             pruned = Some(follower.name);
             continue;

@@ -133,7 +133,7 @@ fn a_living_merge_keeps_its_temporary_file_when_another_runs() {
     // The first one comes too late, and does not replace what is there by now.
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("dump.json exists already"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("dump.json already exists"));
     bench.assert_merged();
 }
 

@@ -171,7 +171,7 @@ async fn sessions_are_listed_watched_over_a_broken_stream_and_downloaded() {
     let downloaded = stage.run(&client, &["transcript", &id, "--out", "transcript.jsonl"]);
     assert!(downloaded.status.success(), "{}", text(&downloaded.stderr));
     let verified = stage.agent(&["verify", "--roster", "roster.toml", "transcript.jsonl"]);
-    assert!(verified.contains("Everything holds: 3 statements, 3 receipts."), "{verified}");
+    assert!(verified.contains("Everything is valid. Statements: 3, receipts: 3."), "{verified}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

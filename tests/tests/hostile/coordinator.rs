@@ -61,7 +61,7 @@ fn a_coordinator_that_tells_another_history_is_refused_and_its_receipts_are_kept
     agent.kill().unwrap();
     rewrite_history(&mut town, session);
     let again = town.agents.run(2, &["--session", &session.to_string()], &[]).unwrap();
-    assert!(again.logs("not trusted any more"), "{}", again.log());
+    assert!(again.logs("no longer trusted"), "{}", again.log());
     assert!(again.log().contains("two receipts for position 1"), "{}", again.log());
     let folder = town.agents.state(2).join(session.to_string());
     let proofs = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());

@@ -132,7 +132,7 @@ fn a_confirmation_that_no_coordinator_took_is_sent_again() {
     town.relay.lead_to(None);
     let output = confirm(&town, session, 2, |_, _| Outcome::Match);
     assert!(output.status.success(), "{}", text(&output));
-    assert!(text(&output).contains("No coordinator has it yet"), "{}", text(&output));
+    assert!(text(&output).contains("No coordinator has this statement yet"), "{}", text(&output));
     town.restart_coordinator();
     assert_eq!(status(&town, 1, session)["restoration"]["confirmed"], Value::Array(Vec::new()));
     // Any later command of the operator takes what was left behind with it.

@@ -7,17 +7,17 @@ use clap::Args;
 use crate::config::donor::{self, DEFAULT_LISTEN, DonorTextError};
 use crate::config::{AgentConfig, Missing};
 
-/// What is handed out, and where.
+/// The snapshot to donate, and the endpoint.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Donor (instead of agent.toml)")]
 pub struct DonorArgs {
-    /// The DSO party, in full
+    /// The full id of the DSO party
     #[arg(long, value_name = "PARTY", env = "SVDR_DSO_PARTY", value_parser = donor::party)]
     pub dso_party: Option<String>,
-    /// Where the endpoint listens [default: 0.0.0.0:7444]
+    /// Address to listen on [default: 0.0.0.0:7444]
     #[arg(long, value_name = "ADDR", env = "SVDR_DONOR_LISTEN", value_parser = donor::address)]
     pub donor_listen: Option<SocketAddr>,
-    /// Where others dial it, `https://HOST:PORT`; it is signed. Without one, the file is passed on by other means
+    /// Signed address for the receivers, `https://HOST:PORT`; without it, pass the file on by other means
     #[arg(long, value_name = "URL", env = "SVDR_DONOR_URL", hide_env_values = true)]
     pub donor_url: Option<String>,
 }

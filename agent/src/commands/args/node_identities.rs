@@ -6,13 +6,13 @@ use clap::Args;
 
 use crate::config::{AgentConfig, Missing};
 
-/// Where the backup of the node identities is.
+/// The backup of the node identities.
 #[derive(Clone, Debug, Default, Args)]
 pub struct NodeIdentitiesArgs {
-    /// The backup of the node identities, encrypted with age or not. It contains private keys
+    /// The backup of the node identities, plaintext or encrypted with age. Contains private keys
     #[arg(long, value_name = "FILE", env = "SVDR_NODE_IDENTITIES")]
     pub node_identities: Option<PathBuf>,
-    /// The age identity that decrypts it, as age-keygen writes it; only needed where it is encrypted
+    /// The age identity that decrypts the backup, as age-keygen writes it
     #[arg(long, value_name = "FILE", env = "SVDR_AGE_IDENTITY")]
     pub age_identity: Option<PathBuf>,
 }

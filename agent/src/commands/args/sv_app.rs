@@ -18,16 +18,16 @@ use crate::sources::volume::{self, Volume};
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "SV app (instead of agent.toml)")]
 pub struct SvAppArgs {
-    /// How to reach it
+    /// How to reach the SV app
     #[command(flatten)]
     pub app: AppArgs,
-    /// The new migration id, which the snapshot has to carry
+    /// The new migration id, which must be that of the snapshot
     #[arg(long, value_name = "N", env = "SVDR_MIGRATION_ID")]
     pub migration_id: Option<u64>,
-    /// Ask the app for that migration id, instead of only checking that it is its own + 1
+    /// Send the migration id to the app, instead of only checking that it is the app's own + 1
     #[arg(long, env = "SVDR_REQUEST_MIGRATION_ID")]
     pub request_migration_id: bool,
-    /// By which way the app gives its dump [default: auto]
+    /// How the app delivers its dump [default: auto]
     #[arg(long, value_name = "MODE", env = "SVDR_SV_APP_MODE")]
     pub mode: Option<ModeArg>,
     /// The app's dump volume on this machine, for mode trigger or auto
@@ -42,13 +42,13 @@ pub struct SvAppArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "SV app (instead of agent.toml)")]
 pub struct AppArgs {
-    /// Base of the SV app's API, like `https://sv.sv.HOST/api/sv`
+    /// Base URL of the SV app's API, such as `https://sv.sv.HOST/api/sv`
     #[arg(long, value_name = "URL", env = "SVDR_SV_APP_URL", hide_env_values = true)]
     pub url: Option<String>,
-    /// File that holds an administrator's token; read again at every try
+    /// File with an administrator's token, read at each try
     #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_FILE", conflicts_with = "token_url")]
     pub token_file: Option<PathBuf>,
-    /// PEM file of the CA that signs the app's certificate; the machine's CAs otherwise
+    /// PEM file of the CA that signs the app's certificate [default: the CAs of the machine]
     #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CA_FILE")]
     pub ca_file: Option<PathBuf>,
     /// OAuth2 token endpoint
@@ -57,7 +57,7 @@ pub struct AppArgs {
     /// OAuth2 client
     #[arg(long, value_name = "ID", env = "SVDR_SV_APP_CLIENT_ID")]
     pub client_id: Option<String>,
-    /// File that holds the OAuth2 client's secret
+    /// File with the secret of the OAuth2 client
     #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CLIENT_SECRET_FILE")]
     pub client_secret_file: Option<PathBuf>,
     /// OAuth2 audience
@@ -69,25 +69,25 @@ pub struct AppArgs {
     /// PEM file of the CA that signs the OAuth2 server's certificate
     #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_CA_FILE")]
     pub token_ca_file: Option<PathBuf>,
-    /// Limit for the connection [default: 10s]
+    /// Limit for connecting [default: 10s]
     #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_CONNECT_TIMEOUT", value_parser = limit)]
     pub connect_timeout: Option<Duration>,
-    /// Limit for the wait from the request to the first byte [default: 10m]
+    /// Limit from the request to the first byte [default: 10m]
     #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_FIRST_BYTE_TIMEOUT", value_parser = limit)]
     pub first_byte_timeout: Option<Duration>,
-    /// Limit for silence in the middle of an answer [default: 60s]
+    /// Limit for silence within an answer [default: 60s]
     #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_IDLE_TIMEOUT", value_parser = limit)]
     pub idle_timeout: Option<Duration>,
 }
 
-/// By which way, as a flag.
+/// How the app delivers its dump, as a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ModeArg {
     /// In one answer
     Http,
-    /// The app writes it into its volume, from where it is taken
+    /// The app writes the dump into its volume, and the agent copies it
     Trigger,
-    /// In one answer, or through the volume where it is too large for that
+    /// In one answer, or through the volume if the dump is too large
     Auto,
 }
 
@@ -313,7 +313,7 @@ pub(crate) fn limit(text: &str) -> Result<Duration, LimitError> {
 pub(crate) enum LimitError {
     #[error(transparent)]
     Span(#[from] SpanError),
-    #[error("no connection is that fast; give a limit like 10s, or leave it out")]
+    #[error("a limit of 0 s allows no connection\nhelp: give a limit such as 10s")]
     Zero,
 }
 

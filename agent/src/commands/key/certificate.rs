@@ -22,27 +22,27 @@ use svdr_cli::signing_key::{self, SigningKeyError};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  svdr-agent key certificate signing.key --out signing.crt\n  \
     svdr-agent key certificate signing.key --client grpc-client --coordinator ed25519:…\n\n\
-    Without --client it is the certificate of the signing key itself, for programs that speak\n\
-    Ed25519 and may hold that key. With it, the folder gets a P-256 key of its own, client.key, which\n\
-    the signing key certifies for a limited time in client.crt, and coordinator.crt, which the client has\n\
-    to trust. Such a key reads sessions and submits what has been signed; it signs nothing itself.\n\
-    A client that asks for a server's name expects \"svdr\".")]
+    Without --client, writes the certificate of the signing key itself, for a program that supports Ed25519 and may \
+    have the signing key. With --client, writes three files into the folder: client.key, a new P-256 key; client.crt, \
+    in which the signing key certifies it for a limited time; and coordinator.crt, which the client must trust. That \
+    key can read sessions and submit signed statements, and cannot sign statements. A client that checks the name of \
+    the server must expect \"svdr\".")]
 pub struct CertificateArgs {
     /// The key file
     pub key: PathBuf,
-    /// The file to write; printed on stdout where it is left out
+    /// The file to write [default: stdout]
     #[arg(long, value_name = "FILE", conflicts_with = "client")]
     pub out: Option<PathBuf>,
     /// Replace an existing file
     #[arg(long, requires = "out")]
     pub force: bool,
-    /// A folder to make, with a P-256 key and what else a gRPC client needs that does not speak Ed25519
+    /// A new folder, for the P-256 key and certificates of a gRPC client without Ed25519
     #[arg(long, value_name = "DIR", requires = "coordinator")]
     pub client: Option<PathBuf>,
     /// A coordinator's key, as agent.toml has it; may be given several times
     #[arg(long, value_name = "PUBLIC_KEY", requires = "client")]
     pub coordinator: Vec<PublicKey>,
-    /// For how long the client's certificate holds; at most 398d
+    /// How long the client's certificate is valid, at most 398d
     #[arg(
         long,
         value_name = "TIME",

@@ -39,7 +39,7 @@ pub struct ClientFolder {
 pub enum ClientFolderError {
     /// It would hold for too long, or not at all.
     #[error(
-        "a client's certificate cannot hold for {} s; give a time from 1s to {}d",
+        "a client's certificate cannot be valid for {} s\nhelp: give a time from 1s to {}d",
         valid_for.as_secs(), MAX_VALID_FOR.as_secs() / SECONDS_PER_DAY
     )]
     ValidFor {
@@ -48,7 +48,7 @@ pub enum ClientFolderError {
     },
     /// There is something of that name.
     #[error(
-        "{} exists already, and a client's key is never replaced; name a folder that does not exist yet",
+        "{} already exists, and a client's key is never replaced\nhelp: name a folder that does not exist",
         path.display()
     )]
     Exists {
@@ -56,7 +56,10 @@ pub enum ClientFolderError {
         path: PathBuf,
     },
     /// The folder cannot be made.
-    #[error("the folder {} cannot be made; check that the folder above it exists and can be written", path.display())]
+    #[error(
+        "the folder {} cannot be created\nhelp: check that its parent exists and is writable",
+        path.display()
+    )]
     Folder {
         /// The folder.
         path: PathBuf,

@@ -41,7 +41,7 @@ pub struct Place {
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// A file cannot be read.
-    #[error("{} cannot be read; check the path and its permissions", path.display())]
+    #[error("{} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -50,19 +50,28 @@ pub enum InputError {
         source: io::Error,
     },
     /// A file is far too long.
-    #[error("{} has more than {MAX_FILE_LEN} bytes, more than the evidence of everybody; is it the right file?", path.display())]
+    #[error(
+        "{} is larger than {MAX_FILE_LEN} bytes, more than the evidence of all members can have\n\
+         help: give a file of evidence",
+        path.display()
+    )]
     LongFile {
         /// The file.
         path: PathBuf,
     },
     /// There is nothing in a file.
-    #[error("{} holds no evidence; give the file that `evidence` wrote with --out", path.display())]
+    #[error(
+        "{} contains no evidence\nhelp: give a file that `svdr-agent evidence` wrote with --out",
+        path.display()
+    )]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// Something is not JSON.
-    #[error("{place} is not JSON; give a document that `evidence` wrote, or a signed statement")]
+    #[error(
+        "{place} is not JSON\nhelp: give a document that `svdr-agent evidence` wrote, or a signed statement"
+    )]
     Json {
         /// Where the document starts.
         place: Place,
@@ -72,7 +81,8 @@ pub enum InputError {
     },
     /// An unsigned document is too long.
     #[error(
-        "{place} has {found} bytes, more than a document of evidence can have ({MAX_DOCUMENT_LEN}); read a shorter window with --since"
+        "{place} has {found} bytes, but a document of evidence has at most {MAX_DOCUMENT_LEN}\n\
+         help: make the evidence of a shorter time with --since"
     )]
     LongDocument {
         /// Where it starts.
@@ -82,7 +92,8 @@ pub enum InputError {
     },
     /// It is JSON, but no evidence.
     #[error(
-        "{place} is neither a document that `evidence` wrote nor a signed statement; give the file that `evidence` wrote with --out"
+        "{place} is neither a document of `svdr-agent evidence` nor a signed statement\n\
+         help: give a file that `svdr-agent evidence` wrote with --out"
     )]
     Foreign {
         /// Where it starts.
@@ -92,7 +103,7 @@ pub enum InputError {
         source: serde_json::Error,
     },
     /// A signed statement does not hold.
-    #[error("{place} does not hold")]
+    #[error("{place} is invalid")]
     Statement {
         /// Where it starts.
         place: Place,
@@ -102,7 +113,7 @@ pub enum InputError {
     },
     /// A signed statement is of another kind.
     #[error(
-        "{place} is signed by {signer}, but it is a statement of kind {kind}, not evidence; leave it out"
+        "{place} is a statement of kind {kind} by {signer}, not evidence\nhelp: remove it from the arguments"
     )]
     NotEvidence {
         /// Where it starts.
@@ -122,9 +133,7 @@ pub enum InputError {
         source: Box<EvidenceError>,
     },
     /// Two unsigned evidences of one member.
-    #[error(
-        "{first} and {second} are both evidence of {member}, and neither is signed; give only the one that counts"
-    )]
+    #[error("{first} and {second} are both unsigned evidence of {member}\nhelp: give only one of them")]
     TwoUnsigned {
         /// Whose.
         member: MemberName,
@@ -135,7 +144,7 @@ pub enum InputError {
     },
     /// A member has both signed and unsigned evidence.
     #[error(
-        "{member} has signed evidence, {signed}, and unsigned, {unsigned}; leave out the one that does not count"
+        "{signed} is signed and {unsigned} is unsigned evidence of {member}\nhelp: give only one of them"
     )]
     SignedAndUnsigned {
         /// Whose.
@@ -147,8 +156,9 @@ pub enum InputError {
     },
     /// A member signed two different evidences with one number.
     #[error(
-        "EQUIVOCATION: {member} signed two different evidences with the sequence number {sequence}, {first} and \
-         {second}; keep both as the proof, ask {member}, and leave both out"
+        "EQUIVOCATION: {member} signed different evidence twice with sequence number {sequence}: {first} and \
+         {second}\n\
+         help: remove both from the arguments, and keep them as the proof"
     )]
     Equivocation {
         /// Who.
@@ -162,7 +172,8 @@ pub enum InputError {
     },
     /// Signed evidence from different sessions, or from a drill and not.
     #[error(
-        "{first} is signed for {first_session}, but {second} for {second_session}; use evidence of one session only"
+        "{first} is signed for {first_session}, but {second} for {second_session}\n\
+         help: use the evidence of one session only"
     )]
     OtherSession {
         /// The one.

@@ -36,17 +36,21 @@ pub enum ReceiveCommandError {
     #[error(transparent)]
     Tls(TlsError),
     /// The donor is this member.
-    #[error("--from names this member itself; name the member whose snapshot this one is to be made of")]
+    #[error("--from names this member itself\nhelp: name the donor with --from")]
     FromItself,
     /// Nobody has that name.
-    #[error("--from names {name}, who is no member of the roster; svdr-agent status lists the members")]
+    #[error(
+        "--from names {name}, which is not a member of the roster\n\
+         help: give a name that `svdr-agent status` lists"
+    )]
     NoSuchMember {
         /// The name.
         name: MemberName,
     },
     /// Nothing is agreed on.
     #[error(
-        "round {round} is not agreed yet, so that there is nothing to receive; svdr-agent status says what it waits for"
+        "round {round} is not agreed yet, so there is nothing to receive\n\
+         help: run `svdr-agent status`, which shows what the session waits for"
     )]
     NotAgreedYet {
         /// The round.
@@ -54,8 +58,9 @@ pub enum ReceiveCommandError {
     },
     /// There is no donation that counts.
     #[error(
-        "{from} has donated nothing that counts in round {round} ({others}). Ask {from}'s operator to run `svdr-agent \
-         donate {session}`, which takes a member that the round covers and that has agreed to it"
+        "{from} has no valid donation in round {round} ({others}); only a covered member that agreed to the \
+         round can donate\n\
+         help: ask the operator of {from} to run `svdr-agent donate {session}`"
     )]
     NoDonation {
         /// The donor that was named.
@@ -69,8 +74,9 @@ pub enum ReceiveCommandError {
     },
     /// The donation names no URL.
     #[error(
-        "{from} hands its snapshot out as a file and by no URL. Get the file from {from}'s operator, and give it with \
-         `svdr-agent receive {session} --from {from} --file FILE`"
+        "{from} donates its snapshot as a file, without a URL\n\
+         help: get the file from the operator of {from}, and run `svdr-agent receive {session} --from {from} \
+         --file FILE`"
     )]
     NoUrl {
         /// The donor.
@@ -80,8 +86,9 @@ pub enum ReceiveCommandError {
     },
     /// This member has promised not to attest the round.
     #[error(
-        "this member has promised never to attest round {round}, so that it can receive nothing in it; wait for a higher \
-         round"
+        "this member has promised never to attest round {round}, so it cannot receive a snapshot in that \
+         round\n\
+         help: wait for a higher round"
     )]
     Abandoned {
         /// The round.
@@ -89,8 +96,8 @@ pub enum ReceiveCommandError {
     },
     /// This member has a dump of its own.
     #[error(
-        "this member's own dump of round {round} is made: {}. `svdr-agent run` attests it; move it away if it is not to be \
-         used", path.display()
+        "this member has already made its own dump of round {round}: {}\n\
+         help: run `svdr-agent run`, which attests that dump, or move the dump away", path.display()
     )]
     OwnDump {
         /// The dump.
@@ -99,13 +106,15 @@ pub enum ReceiveCommandError {
         round: u32,
     },
     /// Stopped by a signal.
-    #[error("stopped by a signal; what has arrived is kept, run it again to go on")]
+    #[error(
+        "stopped by a signal, and the bytes that arrived are kept\nhelp: run the command again to continue"
+    )]
     Interrupted,
     /// A thread has died.
-    #[error("the thread that makes the dump has died; run this again, and report it if it happens again")]
+    #[error("the thread that makes the dump stopped unexpectedly\nhelp: run the command again")]
     Died(#[from] tokio::task::JoinError),
     /// The system gives no threads or signals.
-    #[error("this process cannot start its threads; look at the limits of the user it runs as")]
+    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
     Runtime(#[source] io::Error),
     /// Stdout cannot be written; it is done.
     #[error("the dump is made and attested, but the result cannot be printed")]

@@ -58,7 +58,10 @@ impl Receiving<'_> {
             let may_be_torn = is_lie && partial.is_continued();
             if may_be_torn {
                 let path = partial.file().path().display();
-                tracing::warn!("what an earlier run left in {path} is not what was signed; beginning again");
+                tracing::warn!(
+                    "the bytes of an earlier run in {path} are not those of the signed snapshot. \
+                    Starting again"
+                );
             }
             // What the donor signed is no snapshot, or what it sends is not what it signed: no other try would bring
             // another, unless it was this machine that lost bytes.

@@ -28,16 +28,16 @@ pub(super) const VALIDATOR_APP: Names = Names {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Validator app (instead of agent.toml)")]
 pub struct ValidatorAppArgs {
-    /// Base of the validator app's API, like `https://wallet.validator.HOST/api/validator`
+    /// Base URL of the validator app's API, such as `https://wallet.validator.HOST/api/validator`
     #[arg(long, value_name = "URL", env = "SVDR_VALIDATOR_APP_URL", hide_env_values = true)]
     pub url: Option<String>,
-    /// File that holds an administrator's token; read again at every try
+    /// File with an administrator's token, read at each try
     #[arg(long, value_name = "FILE", env = "SVDR_VALIDATOR_APP_TOKEN_FILE", conflicts_with = "token_url")]
     pub token_file: Option<PathBuf>,
-    /// PEM file of the CA that signs the app's certificate; the machine's CAs otherwise
+    /// PEM file of the CA that signs the app's certificate [default: the CAs of the machine]
     #[arg(long, value_name = "FILE", env = "SVDR_VALIDATOR_APP_CA_FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Ask the app for the certificate's migration id, instead of only checking that it is its own + 1
+    /// Send the certificate's migration id to the app, instead of only checking that it is the app's own + 1
     #[arg(long, env = "SVDR_REQUEST_MIGRATION_ID")]
     pub request_migration_id: bool,
     /// OAuth2 token endpoint
@@ -46,7 +46,7 @@ pub struct ValidatorAppArgs {
     /// OAuth2 client
     #[arg(long, value_name = "ID", env = "SVDR_VALIDATOR_APP_CLIENT_ID")]
     pub client_id: Option<String>,
-    /// File that holds the OAuth2 client's secret
+    /// File with the secret of the OAuth2 client
     #[arg(long, value_name = "FILE", env = "SVDR_VALIDATOR_APP_CLIENT_SECRET_FILE")]
     pub client_secret_file: Option<PathBuf>,
     /// OAuth2 audience
@@ -58,13 +58,13 @@ pub struct ValidatorAppArgs {
     /// PEM file of the CA that signs the OAuth2 server's certificate
     #[arg(long, value_name = "FILE", env = "SVDR_VALIDATOR_APP_TOKEN_CA_FILE")]
     pub token_ca_file: Option<PathBuf>,
-    /// Limit for the connection [default: 10s]
+    /// Limit for connecting [default: 10s]
     #[arg(long, value_name = "SPAN", env = "SVDR_VALIDATOR_APP_CONNECT_TIMEOUT", value_parser = limit)]
     pub connect_timeout: Option<Duration>,
-    /// Limit for the wait from the request to the first byte [default: 10m]
+    /// Limit from the request to the first byte [default: 10m]
     #[arg(long, value_name = "SPAN", env = "SVDR_VALIDATOR_APP_FIRST_BYTE_TIMEOUT", value_parser = limit)]
     pub first_byte_timeout: Option<Duration>,
-    /// Limit for silence in the middle of the snapshot [default: 60s]
+    /// Limit for silence within the snapshot [default: 60s]
     #[arg(long, value_name = "SPAN", env = "SVDR_VALIDATOR_APP_IDLE_TIMEOUT", value_parser = limit)]
     pub idle_timeout: Option<Duration>,
 }

@@ -24,16 +24,16 @@ use crate::deliver::{self, DeliverError, Permit};
 use crate::validator::{Recovery, RecoveryError};
 use svdr_dump::{MergeSummary, check_validator_dump};
 
-/// Where a dump is put.
+/// Target of a delivery.
 #[derive(Clone, Debug, Default, Args)]
 pub struct WayArgs {
-    /// Deliver to this file, instead of what agent.toml says under validator_app.deliver
+    /// Deliver to this file [default: the path or command of [validator_app.deliver] in agent.toml]
     #[arg(long, value_name = "FILE", env = "SVDR_DELIVER_TO", conflicts_with = "set")]
     pub to: Option<PathBuf>,
     /// A value for a {placeholder} of the delivery command in agent.toml; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
-    /// Answer the question whether to deliver with yes; not the one about the roster's fingerprint
+    /// Answer the question before the delivery with yes, but not the one about the roster's fingerprint
     #[arg(long)]
     pub yes: bool,
 }
@@ -43,16 +43,16 @@ pub struct WayArgs {
 #[command(after_help = "Examples:\n  \
     svdr-agent validator deliver dump.json --certificate certificate.jsonl --set pod=validator-app-0\n  \
     svdr-agent validator deliver dump.json --certificate certificate.jsonl --to /volume/dump.json\n\n\
-    The dump is checked again, whole, against the certificate. Exit code 3 in a drill, and where the dump is\n\
-    not the certificate's.")]
+    Checks the whole dump against the certificate again. Exit code 3 in a drill, and if the dump is not that of the \
+    certificate.")]
 pub struct ValidatorDeliverArgs {
     /// The dump that `validator dump` made
     #[arg(value_name = "DUMP")]
     pub dump: PathBuf,
-    /// Where roster and certificate are
+    /// Roster and certificate
     #[command(flatten)]
     pub proof: ProofArgs,
-    /// Where it is put
+    /// Target of the delivery
     #[command(flatten)]
     pub way: WayArgs,
     /// Replace the target if it exists
@@ -101,7 +101,7 @@ impl DeliverWay {
     pub(super) fn words(&self) -> String {
         match self {
             DeliverWay::Path(path) => format!("copied to {}", path.display()),
-            DeliverWay::Command { filled, .. } => format!("handed to the command {filled:?}"),
+            DeliverWay::Command { filled, .. } => format!("passed to the command {filled:?}"),
         }
     }
 
@@ -137,9 +137,10 @@ impl DeliverWay {
         };
         let id = recovery.migration_id();
         format!(
-            "Delivered: {to}\nNext, once the SVs say that the network is restored: start validator app and participant anew \
-             with migration id {id}.\n  Helm: migration.id: {id} and migration.migrating: true in the values, then helm \
-             upgrade\n  Docker Compose: ./stop.sh, then ./start.sh … -m {id} -M"
+            "Delivered: {to}\nNext, when the SVs say that the network is restored: start the validator app \
+             and the participant with migration id {id}.\n  Helm: migration.id: {id} and \
+             migration.migrating: true in the values, then helm upgrade\n  Docker Compose: ./stop.sh, then \
+             ./start.sh … -m {id} -M"
         )
     }
 }

@@ -36,36 +36,36 @@ const NETWORK_THREADS: usize = 2;
     --fingerprint sha256:… --deliver --yes --set pod=validator-app-0\n  \
     svdr-agent validator dump --roster roster.toml --session 4f3a --out dump.json \\\n      \
     --coordinator https://dr.sv-1.example.com:7443 --coordinator-key ed25519:… --signing-key observer.key\n\n\
-    The certificate is what svdr-coordinator session certificate writes, or serve --publish. It is checked\n\
-    with nothing but the roster, so the roster has to be the SVs': its twelve words are shown and asked for,\n\
-    or --fingerprint gives what it has to have. --yes does not answer that, only whether to deliver.\n\n\
-    Reads [validator_app] of agent.toml: url, token_file or [validator_app.oauth2], ca_file, time-outs, and\n\
-    [validator_app.deliver] with path or command, for example\n  \
+    svdr-coordinator session certificate or serve --publish writes the certificate. The roster alone verifies it, so \
+    the roster must be that of the SVs: the command shows the roster's twelve words and asks whether they are the SVs'. \
+    --fingerprint answers that question in a script. --yes does not: it only answers whether to deliver.\n\n\
+    Reads [validator_app] of agent.toml: url, token_file or [validator_app.oauth2], ca_file, time-outs, and \
+    [validator_app.deliver] with path or command. Examples:\n  \
     command = [\"kubectl\", \"cp\", \"{dump}\", \"validator/{pod}:/domain-upgrade-dump/domain_migration_dump.json\"]\n  \
     command = [\"docker\", \"run\", \"--rm\", \"-v\", \"domain-upgrade-dump:/volume\", \"-v\", \"{dump}:/dump.json:ro\",\n             \
     \"alpine\", \"cp\", \"/dump.json\", \"/volume/domain_migration_dump.json\"]\n\n\
-    Exit code 3 where certificate or roster do not hold, or the app answers with another snapshot; 4 where it\n\
-    says 400 or 429: then the validator has to be re-onboarded, and the message says how.")]
+    Exit code 3 if the certificate or the roster is invalid, or if the app returns another snapshot. Exit code 4 if \
+    the app answers 400 or 429: the validator must be re-onboarded, and the message says how.")]
 pub struct ValidatorDumpArgs {
-    /// Where roster and certificate are
+    /// Roster and certificate
     #[command(flatten)]
     pub proof: ProofArgs,
-    /// Rehearse: follow the certificate of a drill, and deliver nothing
+    /// Rehearse: follow the certificate of a drill and deliver nothing
     #[arg(long)]
     pub drill: bool,
-    /// Where the migration dump goes
+    /// The migration dump to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Replace the output, and what is delivered to, if it exists
+    /// Replace the output and the target of the delivery, if they exist
     #[arg(long)]
     pub force: bool,
-    /// How long to try again where that can help, not counting the time in which a snapshot arrives; 0s for one try
+    /// How long to retry after errors that may pass, without the time in which a snapshot arrives; 0s for one try
     #[arg(long, value_name = "SPAN", env = "SVDR_RETRY_FOR", value_parser = span::parse, default_value = "10m")]
     pub retry_for: Duration,
-    /// Put the dump where the app imports it from, once it is made
+    /// Put the finished dump where the app imports it
     #[arg(long)]
     pub deliver: bool,
-    /// Where it is put
+    /// Target of the delivery
     #[command(flatten)]
     pub way: WayArgs,
     /// How to reach the validator app
@@ -99,7 +99,7 @@ pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), Valida
         return Err(DeliverError::Drill { session: proof.recovery.round().session }.into());
     }
     if !args.deliver && (args.way.to.is_some() || !args.way.set.is_empty()) {
-        tracing::warn!("the dump is not delivered without --deliver; --to and --set are for that");
+        tracing::warn!("the dump is not delivered without --deliver. --to and --set have no effect");
     }
     let replace = Replace::from_force(args.force);
     let out = std::path::absolute(&args.out)
@@ -193,7 +193,8 @@ async fn take(
     let app = SvApp::new(settings).await?;
     if app.is_clear_text() {
         tracing::warn!(
-            "{url} or the token endpoint is http: token and private keys can be read on their way; use https outside a cluster"
+            "{url} or the token endpoint is http: others can read the token and the private keys on the \
+             network. Use https outside a cluster"
         );
     }
     tokio::select! {
@@ -208,7 +209,7 @@ async fn take(
 /// What the operator does now.
 fn next(args: &ValidatorDumpArgs, recovery: &Recovery, way: Option<&DeliverWay>) -> String {
     if recovery.drill() {
-        return "A drill ends here: this dump is not delivered, and not to be imported.".to_owned();
+        return "This was a drill: the dump is not delivered. Do not import it.".to_owned();
     }
     match way {
         Some(way) => way.next(recovery),
@@ -218,8 +219,8 @@ fn next(args: &ValidatorDumpArgs, recovery: &Recovery, way: Option<&DeliverWay>)
                 None => format!("--session {}", recovery.round().session),
             };
             format!(
-                "It holds this validator's private keys. Next: svdr-agent validator deliver {} {certificate} (with the same \
-                 roster and coordinator)",
+                "The dump contains this validator's private keys. Next: svdr-agent validator deliver {} \
+                 {certificate} (with the same roster and coordinator)",
                 args.out.display()
             )
         }

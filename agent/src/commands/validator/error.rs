@@ -32,8 +32,8 @@ pub enum ValidatorError {
     Roster(#[from] RosterFileError),
     /// The roster is not the one whose fingerprint was given.
     #[error(
-        "the roster {} has the fingerprint {found}, but --fingerprint says {expected}; get the roster from the SVs again, \
-         and do not go on with this one",
+        "the roster {} has the fingerprint {found}, but --fingerprint expects {expected}\n\
+         help: do not use this roster, and get the roster from the SVs again",
         path.display()
     )]
     OtherFingerprint {
@@ -46,18 +46,21 @@ pub enum ValidatorError {
     },
     /// Nobody can be asked whether the roster is the right one.
     #[error(
-        "somebody has to confirm that the roster is the SVs', but standard input is not a terminal; run this in a \
-         terminal, or give --fingerprint sha256:… as the SVs announced it (--yes is no answer to that)"
+        "somebody must confirm that the roster is that of the SVs, but standard input is not a terminal, and \
+         --yes does not answer this question\n\
+         help: give --fingerprint sha256:… as the SVs announced it, or run the command in a terminal"
     )]
     NobodyToAsk,
     /// Nobody can be asked whether to deliver.
     #[error(
-        "standard input is not a terminal, so nobody can be asked whether to deliver; give --yes after reading what is above"
+        "standard input is not a terminal, so nobody can confirm the delivery\n\
+         help: read the text above, and give --yes"
     )]
     NobodyToAskToDeliver,
     /// The operator says no.
     #[error(
-        "not confirmed, so nothing was fetched or delivered. Where the words differ, get the roster from the SVs again"
+        "not confirmed, so nothing was fetched or delivered\n\
+         help: if the words differ, get the roster from the SVs again"
     )]
     Declined,
     /// The question cannot be asked.
@@ -74,8 +77,8 @@ pub enum ValidatorError {
     Session(Box<SessionError>),
     /// None can be reached.
     #[error(
-        "no coordinator can be reached, of {tried} tried; the log above says why. The key has to be that of an observer in \
-         the roster; or take the certificate from where the SVs publish it, with --certificate"
+        "none of the {tried} coordinators can be reached with the key of this observer\n\
+         help: see the log above, or give the published certificate with --certificate"
     )]
     NoCoordinator {
         /// How many.
@@ -86,8 +89,8 @@ pub enum ValidatorError {
     Choice(#[from] ChoiceError),
     /// It is not a whole id.
     #[error(
-        "{given:?} is no session's whole id, which a certificate in a file is compared with; give all of it, or leave \
-         --session out"
+        "{given:?} is not a whole session id, but a certificate in a file is compared with the whole id\n\
+         help: give the whole id, or remove --session"
     )]
     SessionId {
         /// What was given.
@@ -104,8 +107,8 @@ pub enum ValidatorError {
     Setup(#[from] SetupError),
     /// The app answers 400.
     #[error(
-        "{url} answered 400 Bad Request{words}. This validator's participant is pruned beyond {timestamp}, where the \
-         network goes back to, so it has no dump to make.{}", reonboard(*migration_id)
+        "{url} answered 400 Bad Request{words}. This validator's participant is pruned beyond {timestamp}, \
+         the time that the network goes back to, so it cannot make a dump{}", reonboard(*migration_id)
     )]
     Pruned {
         /// What was asked for.
@@ -119,8 +122,9 @@ pub enum ValidatorError {
     },
     /// The app answers 429.
     #[error(
-        "{url} answered 429 Too Many Requests{words}. This validator's participant had not caught up to {timestamp}, where \
-         the network goes back to, when the synchronizer was lost; it cannot any more, so it has no dump to make.{}",
+        "{url} answered 429 Too Many Requests{words}. This validator's participant had not caught up to \
+         {timestamp}, the time that the network goes back to, when the synchronizer was lost. It can no \
+         longer catch up, so it cannot make a dump{}",
         reonboard(*migration_id)
     )]
     Behind {
@@ -135,9 +139,9 @@ pub enum ValidatorError {
     },
     /// The app makes its snapshot for another migration.
     #[error(
-        "{url} answered with a data snapshot for migration id {found}, but the SVs have completed {expected}. Is url this \
-         network's validator app, with its present migration id? Where the network has agreed on {expected} although it is \
-         not the app's own + 1, ask for it with --request-migration-id"
+        "{url} answered with a data snapshot for migration id {found}, but the SVs agreed on {expected}\n\
+         help: check that url is the validator app of this network, or give --request-migration-id if \
+         {expected} is not the app's own id + 1"
     )]
     OtherMigrationId {
         /// What was asked for.
@@ -154,7 +158,7 @@ pub enum ValidatorError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The dump to be delivered cannot be opened.
-    #[error("the dump {} cannot be opened; check the path and its permissions", path.display())]
+    #[error("the dump {} cannot be opened\nhelp: check its path and its permissions", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -163,7 +167,7 @@ pub enum ValidatorError {
         source: io::Error,
     },
     /// The dump to be delivered is not one of this recovery.
-    #[error("{}: {source}", path.display())]
+    #[error("the dump {} cannot be used", path.display())]
     Dump {
         /// The file.
         path: PathBuf,
@@ -174,13 +178,18 @@ pub enum ValidatorError {
     #[error(transparent)]
     Deliver(#[from] DeliverError),
     /// Stopped by a signal.
-    #[error("stopped by a signal before the dump was complete; nothing was left behind, run it again")]
+    #[error(
+        "stopped by a signal before the dump was complete, and no file was left\nhelp: run the command again"
+    )]
     Interrupted,
     /// The system gives no threads or signals.
-    #[error("this process cannot start its threads; look at the limits of the user it runs as")]
+    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
     Runtime(#[source] io::Error),
     /// The current folder is unknown.
-    #[error("the path {} cannot be made absolute; run this in a folder that exists", path.display())]
+    #[error(
+        "the path {} cannot be made absolute\nhelp: run the command in a folder that exists",
+        path.display()
+    )]
     Absolute {
         /// The path.
         path: PathBuf,
@@ -196,16 +205,17 @@ pub enum ValidatorError {
 /// The way out for a validator without a dump: Splice's own, for both ways to deploy it.
 fn reonboard(migration_id: u64) -> String {
     format!(
-        "\n\
-         It has to be re-onboarded from the backup of its node identities, which recovers the balances of the parties it hosts: deploy \
-         a new validator, once the SVs have restored the network, with the same party hint (no new onboarding secret) and \
-         a participant identifier never used before.\n  \
+        "\nhelp: re-onboard this validator from the backup of its node identities, when the SVs have restored the \
+         network.\n  \
+         This recovers the balances of its parties. docs/validators.md has the steps, also without a backup.\n  \
+         Deploy a new validator with the same party hint, without a new onboarding secret, and with a participant \
+         identifier that was never used before.\n  \
          Helm: put the backup into the secret participant-bootstrap-dump (kubectl create secret generic \
          participant-bootstrap-dump --from-file=content=BACKUP -n validator), and in the values set migration.id: \
          {migration_id}, migrateValidatorParty: true, participantIdentitiesDumpImport.secretName, and its \
          newParticipantIdentifier and nodeIdentifier to the same new identifier\n  \
-         Docker Compose: ./start.sh -s SPONSOR_SV_URL -o \"\" -p PARTY_HINT -m {migration_id} -i BACKUP -P NEW_PARTICIPANT_ID -w\n\
-         docs/validators.md has the steps, and what to do without a backup"
+         Docker Compose: ./start.sh -s SPONSOR_SV_URL -o \"\" -p PARTY_HINT -m {migration_id} -i BACKUP \
+         -P NEW_PARTICIPANT_ID -w"
     )
 }
 

@@ -26,32 +26,32 @@ use crate::sources::fetch::in_one_line;
 use crate::validator::{Recovery, Wanted};
 use svdr_cli::signing_key;
 
-/// Where roster and certificate are.
+/// Roster and certificate.
 #[derive(Clone, Debug, Default, Args)]
 #[command(group = ArgGroup::new("completed").required(true).multiple(true).args(["certificate", "session"]))]
 pub struct ProofArgs {
     /// The configuration [default: agent.toml]
     #[arg(long, value_name = "FILE", env = "SVDR_CONFIG")]
     pub config: Option<PathBuf>,
-    /// The roster of the SVs, instead of the configuration's
+    /// The roster of the SVs [default: roster of the configuration]
     #[arg(long, value_name = "FILE", env = "SVDR_ROSTER")]
     pub roster: Option<PathBuf>,
-    /// The fingerprint that the roster has to have, sha256:…, as the SVs announced it; asked for on the terminal otherwise
+    /// The fingerprint of the roster as the SVs announced it, sha256:… [default: ask on the terminal]
     #[arg(long, value_name = "DIGEST", env = "SVDR_ROSTER_FINGERPRINT")]
     pub fingerprint: Option<Digest>,
-    /// The completion certificate, or the transcript that holds it; - for standard input
+    /// The completion certificate, or a transcript that contains it; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["coordinator", "coordinator_key"])]
     pub certificate: Option<PathBuf>,
-    /// Fetch the certificate from this coordinator, instead of the configuration's
+    /// Fetch the certificate from this coordinator [default: the coordinators of the configuration]
     #[arg(long, value_name = "URL", requires = "coordinator_key")]
     pub coordinator: Option<String>,
     /// The coordinator's key, ed25519:…
     #[arg(long, value_name = "KEY", requires = "coordinator")]
     pub coordinator_key: Option<PublicKey>,
-    /// The key of this observer of the roster, instead of the configuration's
+    /// The signing key of this observer [default: the key of the configuration]
     #[arg(long, value_name = "FILE", env = "SVDR_SIGNING_KEY")]
     pub signing_key: Option<PathBuf>,
-    /// The session that the SVs have completed: its id, or the beginning of it where a coordinator is asked
+    /// The completed session's id, or at least its first 4 digits if a coordinator is asked
     #[arg(long, value_name = "SESSION")]
     pub session: Option<String>,
 }
@@ -182,7 +182,7 @@ impl Proof {
     pub(super) fn confirm(&self, deliver: Option<&str>, deliver_yes: bool) -> Result<(), ValidatorError> {
         let mut questions = Vec::new();
         if self.fingerprint == Fingerprint::Ask {
-            questions.push("Are these twelve words the ones that the SVs read out?");
+            questions.push("Are these the twelve words that the SVs announced?");
         }
         if deliver.is_some() && !deliver_yes {
             questions.push("Deliver the dump?");
@@ -203,7 +203,7 @@ impl Proof {
         let recovery = &self.recovery;
         let (reason, by) = recovery.opening();
         let attested: Vec<&str> = recovery.attested_by().map(|name| name.as_str()).collect();
-        let kind = if recovery.drill() { "DRILL: nothing of it may be imported. Session" } else { "Session" };
+        let kind = if recovery.drill() { "DRILL: do not import its dump. Session" } else { "Session" };
         let mut words = format!(
             "{kind} {} of network {} is completed in round {}.\n\
              Opened by {by}: {}\n\
@@ -226,8 +226,9 @@ impl Proof {
         }
         if let Some(deliver) = deliver {
             words += &format!(
-                "\n\nThe dump will be {deliver}. It holds this validator's private keys. Once the app has imported it, the \
-                 validator has left the old network."
+                "\n\nThe dump will be {deliver}.\nThis cannot be undone: after the app has imported the \
+                 dump, the validator has left the old network. The dump contains this validator's private \
+                 keys: check the target."
             );
         }
         shown(&words)

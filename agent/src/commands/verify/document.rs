@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use svdr_cli::failure;
 use svdr_cli::screens::facts::{Remark, SessionFacts, phase_name};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
+use svdr_protocol::failure::Told;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::{ReceivedDump, Unconfirmed};
 use svdr_protocol::statement::{Body, Verified};
@@ -208,7 +208,7 @@ impl Document {
             number => findings.push(format!("{number} {many}")),
         };
         let failed = self.statements.iter().filter(|one| !one.holds).count();
-        count(failed, "line does not hold", "lines do not hold");
+        count(failed, "line is invalid", "lines are invalid");
         count(self.equivocations.len(), "equivocation", "equivocations");
         count(self.forks.len(), "coordinator's contradiction", "coordinators' contradictions");
         let broken = self.chains.iter().filter(|one| one.error.is_some()).count();
@@ -227,7 +227,11 @@ impl Document {
         count(missing, "proposal's evidence is missing", "proposals' evidence is missing");
         let received = self.sessions.iter().flat_map(|one| &one.received);
         let misfits = received.filter(|one| one.fits == Some(false)).count();
-        count(misfits, "received dump is not what was donated", "received dumps are not what was donated");
+        count(
+            misfits,
+            "received dump differs from its donation",
+            "received dumps differ from their donations",
+        );
         let twice = self.sessions.iter().filter(|one| one.completed.len() > 1).count();
         count(twice, "session is completed twice", "sessions are completed twice");
         findings
@@ -267,13 +271,15 @@ fn checked(Line { number, content }: &Line, places: &Places) -> Option<Checked> 
             checked.says = Some(one.body().to_string());
         }
         Content::Unknown { kind } => {
-            checked.says =
-                Some("its signature holds; this version of svdr does not know what it says".to_owned());
+            checked.says = Some(
+                "the signature is valid, but this version of svdr does not know this kind of statement"
+                    .to_owned(),
+            );
             checked.kind = Some(kind.clone());
         }
         Content::Refused(error) => {
             checked.holds = false;
-            checked.error = Some(failure::explain(error).trim_start_matches("error: ").to_owned());
+            checked.error = Some(Told::of(error).in_one_line());
         }
     }
     Some(checked)
@@ -304,9 +310,9 @@ fn proposal(session: &svdr_protocol::session::Session, one: &Recomputed) -> Prop
     let (follows, reason) = match &one.refused {
         None => (Some(true), None),
         Some(Unconfirmed::Missing { missing }) => {
-            (None, Some(format!("{} of the evidences that it was computed from are not here", missing.len())))
+            (None, Some(format!("missing evidence in these files: {}", missing.len())))
         }
-        Some(error) => (Some(false), Some(failure::explain(error).trim_start_matches("error: ").to_owned())),
+        Some(error) => (Some(false), Some(Told::of(error).in_one_line())),
     };
     Proposal {
         round,

@@ -43,7 +43,7 @@ pub(super) fn text(document: &Document, every_line: bool, style: Style) -> Strin
 }
 
 fn table(lines: &[&Checked]) -> String {
-    let mut table = output::table(&["statement", "holds", "by", "kind", "says"]);
+    let mut table = output::table(&["statement", "valid", "by", "kind", "says"]);
     for checked in lines {
         let place = format!("{}:{}", checked.path, checked.line);
         let (holds, says) = match (&checked.says, &checked.error) {
@@ -81,14 +81,16 @@ fn of_session(session: &Session, chains: &[&Chain], style: Style) -> String {
     lines.extend(session.proposals.iter().map(|one| of_proposal(one, session, style)));
     lines.extend(session.completed.iter().map(|one| of_certificate(one, session)));
     if session.completed.len() > 1 {
-        lines.push(style.alarm("  COMPLETED TWICE: somebody equivocated or released; see above"));
+        lines.push(
+            style.alarm("  COMPLETED TWICE: a member equivocated or released an attestation, see above"),
+        );
     }
     lines.extend(session.donations.iter().map(of_donation));
     lines.extend(session.received.iter().map(|one| of_received(one, style)));
     for Remark { by, round, reason } in &session.releases {
         let round = round.unwrap_or_default();
         lines.push(
-            style.alarm(&format!("  RELEASE: {by} took its attestation of round {round} back: {reason}")),
+            style.alarm(&format!("  RELEASE: {by} withdrew its attestation of round {round}: {reason}")),
         );
     }
     for Remark { by, reason, .. } in &session.aborts {
@@ -96,7 +98,7 @@ fn of_session(session: &Session, chains: &[&Chain], style: Style) -> String {
     }
     lines.extend(chains.iter().map(|chain| of_chain(chain, style)));
     if chains.is_empty() {
-        lines.push("  no receipts: no coordinator says that this is all there is".to_owned());
+        lines.push("  no receipts: no coordinator confirms that these are all statements".to_owned());
     }
     lines.join("\n")
 }
@@ -115,19 +117,20 @@ fn of_proposal(one: &Proposal, session: &Session, style: Style) -> String {
     let reason = reason.as_deref().unwrap_or_default();
     match follows {
         Some(true) => {
-            shown(&format!("  round {round}, proposal {proposal}: follows from its evidence; {counted}"))
+            shown(&format!("  round {round}, proposal {proposal}: follows from its evidence, {counted}"))
         }
-        None => {
-            shown(&format!("  round {round}, proposal {proposal}: not computed again, {reason}; {counted}"))
-        }
-        Some(false) => style
-            .alarm(&format!("  round {round}, proposal {proposal}: DOES NOT FOLLOW: {reason}; {counted}")),
+        None => shown(&format!("  round {round}, proposal {proposal}: not recomputed ({reason}), {counted}")),
+        Some(false) => style.alarm(&format!(
+            "  round {round}, proposal {proposal}: DOES NOT FOLLOW from its evidence \
+                ({reason}), {counted}"
+        )),
     }
 }
 
 fn of_certificate(one: &Completed, session: &Session) -> String {
     shown(&format!(
-        "  COMPLETION CERTIFICATE{}: round {}, recover to {} as migration {}; attested by {} of {} ({}), {} needed",
+        "  COMPLETION CERTIFICATE{}: round {}, recover to {} as migration {}, attested by {} of {} ({}), {} \
+         needed",
         if session.drill { " OF A DRILL" } else { "" },
         one.round,
         one.recovery_timestamp,
@@ -142,7 +145,7 @@ fn of_certificate(one: &Completed, session: &Session) -> String {
 fn of_donation(one: &Donation) -> String {
     let Donation { donor, donation, round, counts, recovery_timestamp, party, size, sha256, url } = one;
     let how = url.as_ref().map_or_else(|| "as a file".to_owned(), |url| format!("at {url}"));
-    let counts = if *counts { "" } else { "; it does not count" };
+    let counts = if *counts { "" } else { ", does not count" };
     shown(&format!(
         "  donation {} of round {round} by {donor}: {party} at {recovery_timestamp}, {size} bytes, {sha256}, {how}{counts}",
         short(donation)
@@ -155,9 +158,9 @@ fn of_received(one: &Received, style: Style) -> String {
         format!("received dump of {member} in round {round}, from {from} (donation {})", short(donation));
     let reason = reason.as_deref().unwrap_or_default();
     match fits {
-        Some(true) => shown(&format!("  {of}: it is what was donated")),
-        None => shown(&format!("  {of}: the donation is not here, so that nothing is compared")),
-        Some(false) => style.alarm(&format!("  {of}: NOT WHAT WAS DONATED: {reason}")),
+        Some(true) => shown(&format!("  {of}: equal to the donation")),
+        None => shown(&format!("  {of}: not compared, because the donation is not in these files")),
+        Some(false) => style.alarm(&format!("  {of}: DIFFERS from the donation: {reason}")),
     }
 }
 
@@ -176,8 +179,10 @@ fn of_chain(chain: &Chain, style: Style) -> String {
 fn verdict(document: &Document, style: Style) -> String {
     let statements = document.statements.len();
     match document.holds {
-        true => style
-            .title(&format!("Everything holds: {statements} statements, {} receipts.", document.receipts)),
-        false => style.alarm(&format!("NOT EVERYTHING HOLDS: {}.", document.findings().join(", "))),
+        true => style.title(&format!(
+            "Everything is valid. Statements: {statements}, receipts: {}.",
+            document.receipts
+        )),
+        false => style.alarm(&format!("NOT EVERYTHING IS VALID: {}.", document.findings().join(", "))),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use age::secrecy::SecretString;
+use svdr_protocol::failure::Told;
 
 use super::super::error::{BackupError, Damage};
 use super::super::fuzz::read;
@@ -141,7 +142,7 @@ fn what_is_inside_is_checked_as_any_other_document() {
         assert!(matches!(error, BackupError::Document { encrypted: true, .. }), "{wrong}: {error}");
     }
     let twice = document("x").replace("\"id\":", "\"id\":\"y\",\"id\":");
-    assert!(sealed(&twice).unwrap_err().to_string().contains("second time"));
+    assert!(Told::of(&sealed(&twice).unwrap_err()).in_one_line().contains("second time"));
     // Encrypted twice is not looked through.
     let sealed_twice = read(&encrypted(&identity().to_public(), &sound())).unwrap_err();
     assert!(matches!(sealed_twice, BackupError::Document { encrypted: true, .. }));

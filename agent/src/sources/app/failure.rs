@@ -33,8 +33,9 @@ pub enum Class {
 pub enum Failure {
     /// 400: pruned beyond the timestamp.
     #[error(
-        "{url} answered 400 Bad Request{words}. This SV's participant is pruned beyond that timestamp: it takes a \
-         later one, so tell the others and propose again with --not-before"
+        "{url} answered 400 Bad Request{words}. This SV's participant is pruned beyond that timestamp, and \
+         needs a later one\n\
+         help: tell the others, and ask a convener to propose again with --not-before"
     )]
     Pruned {
         /// What was asked for.
@@ -44,9 +45,10 @@ pub enum Failure {
     },
     /// 429: not caught up to the timestamp.
     #[error(
-        "{url} answered 429 Too Many Requests{words}. This SV's participant has not caught up to that timestamp: \
-         it takes an earlier one, so tell the others and propose again with --not-after, or run this again once it \
-         has caught up"
+        "{url} answered 429 Too Many Requests{words}. This SV's participant has not caught up to that \
+         timestamp\n\
+         help: run the command again when the participant has caught up, or ask a convener to propose again \
+         with --not-after"
     )]
     Behind {
         /// What was asked for.
@@ -56,7 +58,8 @@ pub enum Failure {
     },
     /// 401 or 403.
     #[error(
-        "{url} answered {status}{words}. Renew {credentials}: it has to be that of an administrator of the app"
+        "{url} answered {status}{words}\n\
+         help: renew {credentials}, which must be that of an administrator of the app"
     )]
     Unauthorized {
         /// What was asked for.
@@ -72,7 +75,9 @@ pub enum Failure {
     #[error("there is no token for the app")]
     Token(#[from] TokenError),
     /// A status that comes and goes: 5xx, 408, a rate limit, a success that is not 200.
-    #[error("{url} answered {status}{words}. Look at the app's log and its ingress if this goes on")]
+    #[error(
+        "{url} answered {status}{words}\nhelp: check the log of the app and its ingress if this persists"
+    )]
     Server {
         /// What was asked for.
         url: String,
@@ -85,8 +90,8 @@ pub enum Failure {
     },
     /// A web page where the snapshot should be.
     #[error(
-        "{url} answered {status}{words}. Something between here and the app answered in its place: check that \
-         url is the app's API and needs no login page"
+        "{url} answered {status}{words}. A proxy answered instead of the app\n\
+         help: check that url is the API of the app and needs no login page"
     )]
     Page {
         /// What was asked for.
@@ -97,7 +102,10 @@ pub enum Failure {
         words: Words,
     },
     /// No connection.
-    #[error("{url} cannot be reached. Check url, name resolution, the proxy variables and the firewall")]
+    #[error(
+        "{url} cannot be reached\n\
+         help: check the URL, the name resolution, the proxy variables and the firewall"
+    )]
     Unreachable {
         /// What was asked for.
         url: String,
@@ -106,7 +114,8 @@ pub enum Failure {
     },
     /// A connection, but no answer on it.
     #[error(
-        "{url} broke the connection off before it answered. Look at the app's log and its ingress if this goes on"
+        "{url} closed the connection before it answered\n\
+         help: check the log of the app and its ingress if this persists"
     )]
     Dropped {
         /// What was asked for.
@@ -116,8 +125,9 @@ pub enum Failure {
     },
     /// No first byte in time.
     #[error(
-        "{url} has not begun to answer within {}. If the app needs longer to make its answer, raise \
-         first_byte_timeout", humantime::format_duration(*after))]
+        "{url} has not begun to answer within {}\nhelp: raise first_byte_timeout if the app needs more time",
+        humantime::format_duration(*after)
+    )]
     NoAnswer {
         /// What was asked for.
         url: String,
@@ -126,8 +136,10 @@ pub enum Failure {
     },
     /// Nothing more came.
     #[error(
-        "{url} has sent nothing for {} after {received} bytes of its answer. Check the network and the app's \
-         load; if such pauses are to be expected, raise idle_timeout", humantime::format_duration(*after))]
+        "{url} has sent nothing for {} after {received} bytes of its answer\n\
+         help: check the network and the load of the app, or raise idle_timeout",
+        humantime::format_duration(*after)
+    )]
     Stalled {
         /// What was asked for.
         url: String,
@@ -138,7 +150,8 @@ pub enum Failure {
     },
     /// The connection broke, the body ended early, or its encoding is damaged.
     #[error(
-        "{url} broke off after {received} bytes of its answer. Look at the ingress's limits if this goes on"
+        "{url} closed the connection after {received} bytes of its answer\n\
+         help: check the limits of the ingress if this persists"
     )]
     Broken {
         /// What was asked for.
@@ -150,8 +163,9 @@ pub enum Failure {
     },
     /// 404.
     #[error(
-        "{url} answered 404 Not Found{words}. Either url is not the base of the app's API (behind the ingress it ends \
-         in /api/sv for an SV app, and in /api/validator for a validator app), or the release of the app is older than this call"
+        "{url} answered 404 Not Found{words}. The URL is not the base of the app's API, or the release of \
+         the app does not have this call\n\
+         help: check that the URL ends in /api/sv for an SV app, or in /api/validator for a validator app"
     )]
     NotFound {
         /// What was asked for.
@@ -161,8 +175,8 @@ pub enum Failure {
     },
     /// A redirect.
     #[error(
-        "{url} answered {status}, which leads to {location}. The token is not sent there: set url to the address \
-         that answers itself; a login page means that the token does not pass the proxy"
+        "{url} answered {status}, a redirect to {location}, where the token is not sent\n\
+         help: set the URL to the address of the app itself, past any login page"
     )]
     Redirect {
         /// What was asked for.
@@ -174,8 +188,8 @@ pub enum Failure {
     },
     /// The server's certificate is not trusted.
     #[error(
-        "{url} shows a certificate that is not trusted here. Name the CA that signs it with ca_file, and use the \
-         host name that it was issued for"
+        "{url} shows a certificate that this machine does not trust\n\
+         help: name the CA that signed it with ca_file, and use the host name in the certificate"
     )]
     Untrusted {
         /// What was asked for.
@@ -185,8 +199,8 @@ pub enum Failure {
     },
     /// Any other status.
     #[error(
-        "{url} answered {status}{words}. That is no answer of the app's API: check that url is its base and that \
-         nothing in between changes the request"
+        "{url} answered {status}{words}, which is not an answer of the app's API\n\
+         help: check that the URL is the base of the API, and that no proxy changes the request"
     )]
     Unexpected {
         /// What was asked for.

@@ -13,7 +13,11 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The CA file cannot be read, or is not PEM.
-    #[error("{} cannot be read as a PEM file of CA certificates; correct ca_file, or make the file readable to this user", path.display())]
+    #[error(
+        "{} cannot be read as a PEM file of CA certificates\n\
+         help: correct ca_file, or let this user read the file",
+        path.display()
+    )]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -21,13 +25,20 @@ pub enum TrustError {
         source: rustls_pki_types::pem::Error,
     },
     /// The CA file is PEM, but holds no certificate.
-    #[error("{} holds no certificate; ca_file names a PEM file with the CA's certificate (-----BEGIN CERTIFICATE-----), not a key", path.display())]
+    #[error(
+        "{} contains no certificate\n\
+         help: set ca_file to a PEM file with the certificate of the CA (-----BEGIN CERTIFICATE-----)",
+        path.display()
+    )]
     NoCertificate {
         /// The file.
         path: PathBuf,
     },
     /// A certificate of the CA file is damaged, or none that can sign others.
-    #[error("certificate {number} of {} cannot be used as a CA; export it again, in PEM", path.display())]
+    #[error(
+        "certificate {number} of {} cannot be used as a CA\nhelp: export the certificate again, in PEM",
+        path.display()
+    )]
     BadCertificate {
         /// The file.
         path: PathBuf,
@@ -38,8 +49,8 @@ pub enum TrustError {
     },
     /// The machine has no CA certificates at all.
     #[error(
-        "this machine has no CA certificates{}; install its ca-certificates package, set SSL_CERT_FILE, or name \
-         the CA that signs the server's certificate with ca_file",
+        "this machine has no CA certificates{}\n\
+         help: install the package ca-certificates, or name the CA of the server with ca_file",
         looked.as_deref().map(|looked| format!(" ({looked})")).unwrap_or_default()
     )]
     NoSystemRoots {
@@ -47,7 +58,10 @@ pub enum TrustError {
         looked: Option<String>,
     },
     /// The TLS library refuses its own defaults.
-    #[error("TLS cannot be set up on this machine; report it, with the kind of processor and system")]
+    #[error(
+        "TLS cannot be set up on this machine\n\
+         help: report this as a bug in svdr, with the kind of processor and system"
+    )]
     Unsupported {
         /// What it says.
         source: rustls::Error,

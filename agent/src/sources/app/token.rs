@@ -72,7 +72,10 @@ impl fmt::Display for Credentials {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The file cannot be read.
-    #[error("{} cannot be read; put the secret there, or correct its name in the configuration", path.display())]
+    #[error(
+        "{} cannot be read\nhelp: write the secret to that file, or correct its name in the configuration",
+        path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -80,7 +83,10 @@ pub enum TokenError {
         source: std::io::Error,
     },
     /// The file holds something else than one secret.
-    #[error("{} holds {found}; expected the secret alone, on one line, without \"Bearer\"", path.display())]
+    #[error(
+        "{} contains {found}\nhelp: write only the secret to it, on one line, without \"Bearer\"",
+        path.display()
+    )]
     NotASecret {
         /// The file.
         path: PathBuf,
@@ -88,7 +94,7 @@ pub enum TokenError {
         found: &'static str,
     },
     /// The OAuth2 server cannot be reached, or broke off.
-    #[error("{url} gave no token; check that the address is right and can be reached from here")]
+    #[error("{url} returned no token\nhelp: check the address, and that this machine can reach it")]
     Unreachable {
         /// The token endpoint.
         url: BaseUrl,
@@ -97,7 +103,8 @@ pub enum TokenError {
     },
     /// The OAuth2 server refused.
     #[error(
-        "{url} answered {status}{words}; check client_id {client_id:?}, the secret in client_secret_file, audience and scope"
+        "{url} answered {status}{words}\n\
+         help: check client_id {client_id:?}, the secret in client_secret_file, audience and scope"
     )]
     Refused {
         /// The token endpoint.
@@ -110,7 +117,7 @@ pub enum TokenError {
         client_id: String,
     },
     /// The OAuth2 server answered something that holds no bearer token.
-    #[error("{url} answered {status} with {found}; check that token_url is the token endpoint itself")]
+    #[error("{url} answered {status} with {found}\nhelp: check that token_url is the token endpoint")]
     NotAToken {
         /// The token endpoint.
         url: BaseUrl,

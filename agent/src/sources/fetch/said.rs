@@ -201,7 +201,7 @@ fn a_log_line_holds_all_the_causes() {
     });
     assert_eq!(
         in_one_line(&failure),
-        "there is no token for the app: token cannot be read; put the secret there, or correct its name in the \
-         configuration: torn out"
+        "there is no token for the app: token cannot be read: torn out (write the secret to that file, or correct its \
+         name in the configuration)"
     );
 }

@@ -30,7 +30,7 @@ pub struct Way {
 pub enum Mode {
     /// In one answer, which is merged with the backup of the node identities.
     Http,
-    /// The app writes it into its volume, from where it is taken.
+    /// The app writes the dump into its volume, and the agent copies it.
     Trigger,
     /// In an answer; through the volume where that turns out to be impossible.
     ///

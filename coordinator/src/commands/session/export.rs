@@ -34,8 +34,8 @@ pub struct ExportArgs {
 /// Arguments of `session certificate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: svdr-coordinator session certificate 0123… --out certificate.jsonl\n\n\
-    Members and observers can write it. It contains no secret: give it to every validator's operator, who makes the dump\n\
-    with svdr-agent validator dump --certificate certificate.jsonl. svdr-agent verify --completed verifies the certificate\n\
+    Members and observers can write it. It contains no secret: give it to every validator's operator, who makes the dump \
+    with svdr-agent validator dump --certificate certificate.jsonl. svdr-agent verify --completed verifies the certificate \
     on any machine, with the roster alone.")]
 pub struct CertificateArgs {
     /// The session's id, or at least its first 4 digits

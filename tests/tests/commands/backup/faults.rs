@@ -41,7 +41,7 @@ fn a_wrong_token_is_tried_again_until_it_is_renewed() {
     let bench = Bench::new(Options::default());
     bench.write("token", "wrong-token");
     let ended = bench.backup(&["--retry-for", "0s"]);
-    ended.says(1, &["answered 401", "Renew the token in", "administrator"]);
+    ended.says(1, &["answered 401", "renew the token in", "administrator"]);
     let child = bench.command(&["backup", "identities", "--out", "out/backup"]).spawn().unwrap();
     bench.wait_until(|log| log.identities_asked() == 2);
     bench.write("token", &bench.stand_in.options().token);
@@ -63,14 +63,14 @@ fn server_errors_and_proxies_pass() {
 #[test]
 fn what_is_cut_or_broken_off_passes() {
     let damaged = "what arrived is not an identities dump";
-    passes(Fault::Truncated(1_000), &["broke off after 1000 bytes"]);
-    passes(Fault::TruncatedChunked(1_000), &["broke off after 1000 bytes"]);
+    passes(Fault::Truncated(1_000), &["closed the connection after 1000 bytes"]);
+    passes(Fault::TruncatedChunked(1_000), &["closed the connection after 1000 bytes"]);
     passes(Fault::CutDocument, &[damaged, "it ends here"]);
     passes(Fault::Garbage, &[damaged]);
     passes(Fault::Answer(200, "application/json".to_owned(), String::new()), &[damaged]);
     // A reset may overtake what was sent before it, the head too.
     passes(Fault::ResetAt(1_000), &["broke", "off"]);
-    passes(Fault::ResetBeforeHead, &["broke the connection off before it answered"]);
+    passes(Fault::ResetBeforeHead, &["closed the connection before it answered"]);
 }
 
 #[test]
@@ -84,10 +84,14 @@ fn silence_is_limited() {
 
 #[test]
 fn other_identities_than_this_members_are_refused() {
-    stays(json(&identities(2)), 3, &["PAR::Example-SV-2::1220", "for Example-SV-1", "use the right SV app"]);
+    stays(
+        json(&identities(2)),
+        3,
+        &["PAR::Example-SV-2::1220", "for Example-SV-1", "use the SV app and the backup of"],
+    );
     let mut unnamed = identities(1);
     unnamed["identities"]["participant"].as_object_mut().unwrap().remove("id");
-    stays(json(&unnamed), 3, &["does not say whose it is (identities.participant.id)"]);
+    stays(json(&unnamed), 3, &["name no participant (identities.participant.id)"]);
     let twice = identities(1).to_string().replace("\"participant\":{", "\"participant\":{\"id\":\"PAR::x\",");
     stays(Fault::Answer(200, "application/json".to_owned(), twice), 3, &["second time"]);
 }
@@ -108,8 +112,8 @@ fn incomplete_identities_are_refused() {
 
 #[test]
 fn what_would_be_the_same_again_is_not_tried_again() {
-    stays(Fault::Status(404, "no".to_owned()), 1, &["answered 404", "older than this call"]);
-    stays(Fault::Status(400, "no".to_owned()), 1, &["answered 400", "no answer of the app's API"]);
+    stays(Fault::Status(404, "no".to_owned()), 1, &["answered 404", "does not have this call"]);
+    stays(Fault::Status(400, "no".to_owned()), 1, &["answered 400", "not an answer of the app's API"]);
     let large = format!("{{\"identities\":\"{}\"}}", "x".repeat(33 << 20));
     stays(Fault::Answer(200, "application/json".to_owned(), large), 3, &["more than 33554432 bytes"]);
 }
@@ -120,7 +124,7 @@ fn a_redirect_is_not_followed_with_the_token() {
     stays(
         Fault::Redirect(elsewhere.url()),
         1,
-        &["answered 302", &elsewhere.url(), "token is not sent there"],
+        &["answered 302", &elsewhere.url(), "where the token is not sent"],
     );
     assert_eq!(elsewhere.log().requests, []);
 }

@@ -29,7 +29,9 @@ fn a_plain_backup_is_what_the_app_answered() {
     assert_eq!(requests[0].target, "/api/sv/v0/admin/domain/identities-dump");
     assert!(requests[0].authorized);
     bench.backup(&["--force"]).says(0, &[]);
-    assert!(bench.backup(&["--force"]).stdout.contains("it holds private keys; keep it on this machine"));
+    assert!(
+        bench.backup(&["--force"]).stdout.contains("contains private keys: keep the file on this machine")
+    );
 }
 
 #[test]
@@ -66,7 +68,7 @@ fn a_backup_that_this_node_cannot_read_is_made_with_a_warning() {
     let ended = bench.backup(&["--recipient", &bench.recipient()]);
     assert!(!ended.says(0, &[]).stderr.contains(warning), "{ended:#?}");
     let other = Identity::generate().to_public().to_string();
-    bench.backup(&["--force", "--recipient", &other]).says(0, &[warning, "age.key; add the one"]);
+    bench.backup(&["--force", "--recipient", &other]).says(0, &[warning, "age.key. Add the recipient"]);
     fs::remove_file(bench.path("age.key")).unwrap();
     bench.backup(&["--force", "--recipient", &other]).says(0, &[warning, "age.key cannot be read"]);
 }
@@ -84,7 +86,7 @@ fn however_it_arrives_it_is_the_same() {
 fn an_existing_file_is_replaced_only_with_force() {
     let bench = Bench::new(Options::default());
     bench.write("out/backup", "precious");
-    bench.backup(&[]).says(1, &["out/backup exists already", "--force"]);
+    bench.backup(&[]).says(1, &["out/backup already exists", "--force"]);
     assert_eq!(fs::read_to_string(bench.path("out/backup")).unwrap(), "precious");
     assert_eq!(bench.stand_in.log().requests, [], "nothing is asked for that could not be kept");
     // Not even with force, before the new one is complete.
@@ -101,9 +103,9 @@ fn the_member_is_known_by_its_key_or_by_its_name() {
     let bench = Bench::new(Options::default());
     bench.backup(&["--member", "Example-SV-1", "--signing-key", "nowhere.key"]).says(0, &[]);
     fs::remove_file(bench.path("out/backup")).unwrap();
-    bench.backup(&["--member", "Example-SV-9"]).says(2, &["Example-SV-9 is no member of the roster"]);
+    bench.backup(&["--member", "Example-SV-9"]).says(2, &["Example-SV-9 is not a member of the roster"]);
     svdr_cli::signing_key::create(&bench.path("stranger.key")).unwrap();
-    bench.backup(&["--signing-key", "stranger.key"]).says(3, &["is no member's of the roster"]);
+    bench.backup(&["--signing-key", "stranger.key"]).says(3, &["belongs to no member of the roster"]);
     assert_eq!(bench.stand_in.log().identities_asked(), 1);
     // The right app for the wrong member.
     for arguments in [["--member", "Example-SV-2"], ["--signing-key", "member-2.key"]] {
@@ -119,11 +121,11 @@ fn what_is_wrong_on_this_machine_is_found_before_the_first_request() {
     let bench = Bench::new(Options::default());
     let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
     let ended = bench.backup(&["--recipient", secret]);
-    assert!(!ended.says(2, &["secret, where a recipient belongs"]).stderr.contains("1GQ9778"));
+    assert!(!ended.says(2, &["secret, instead of a recipient"]).stderr.contains("1GQ9778"));
     bench.backup(&["--recipients-file", "age.key"]).says(2, &["age.key, line 2 is an age identity"]);
     bench.backup(&["--recipients-file", "nowhere"]).says(1, &["the recipients file nowhere cannot be read"]);
-    bench.backup(&["--recipient", "age1qqqq"]).says(2, &["--recipient number 1 is no age recipient"]);
-    bench.backup(&["--armor"]).says(2, &["--armor is for an encrypted backup"]);
+    bench.backup(&["--recipient", "age1qqqq"]).says(2, &["--recipient number 1 is not an age recipient"]);
+    bench.backup(&["--armor"]).says(2, &["--armor needs an encrypted backup"]);
     bench.backup(&["--token-file", "absent"]).says(1, &["absent cannot be read"]);
     bench.write("agent.toml", "");
     bench.backup(&[]).says(

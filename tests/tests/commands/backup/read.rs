@@ -45,7 +45,7 @@ fn without_an_age_identity_it_is_said_how_to_give_one() {
     let toml = fs::read_to_string(bench.path("agent.toml")).unwrap();
     bench.write("agent.toml", toml.replace("age_identity", "#"));
     let texts = [
-        "backup is encrypted with age",
+        "is encrypted with age",
         "--age-identity",
         "SVDR_AGE_IDENTITY",
         "age_identity under [node_identities]",
@@ -65,12 +65,12 @@ fn another_age_identity_is_refused() {
         &["--node-identities", "backup", "--age-identity", "absent.key"],
         &["age identity absent.key"],
     );
-    let texts = ["backup, line 1 is no age identity", "snapshot.json, line 1 is no age identity"];
+    let texts = ["backup, line 1, is not an age identity", "snapshot.json, line 1, is not an age identity"];
     bench.refuses(3, &["--node-identities", "backup", "--age-identity", "snapshot.json"], &texts[1..]);
     bench.refuses(
         3,
         &["--node-identities", "backup", "--age-identity", "backup"],
-        &["backup is itself encrypted"],
+        &["backup is encrypted with a passphrase"],
     );
 }
 
@@ -93,11 +93,11 @@ fn a_torn_or_altered_backup_is_refused() {
     ];
     for (bytes, text) in cases {
         bench.write("damaged", bytes);
-        let texts = ["damaged is damaged", text, "backup identities"];
+        let texts = ["damaged is corrupt", text, "backup identities"];
         bench.refuses(3, &["--node-identities", "damaged", "--age-identity", "age.key"], &texts);
     }
     bench.write("damaged", bench.encrypted(b"{\"identities\":{}}"));
-    let texts = ["damaged: identities document", "is missing"];
+    let texts = ["damaged cannot be used", "is missing"];
     bench.refuses(3, &["--node-identities", "damaged", "--age-identity", "age.key"], &texts);
 }
 
@@ -120,7 +120,7 @@ fn an_age_identity_that_others_can_read_is_warned_of() {
     fs::set_permissions(bench.path("age.key"), fs::Permissions::from_mode(0o640)).unwrap();
     fs::set_permissions(bench.path("backup"), fs::Permissions::from_mode(0o644)).unwrap();
     let ended = bench.merge(&["--node-identities", "backup", "--age-identity", "age.key"]);
-    ended.says(0, &["age.key can be read by others (mode 0640)", "chmod 600 age.key"]);
+    ended.says(0, &["age.key is readable by other users (mode 0640)", "chmod 600 age.key"]);
     // The encrypted backup may be anybody's.
-    assert!(!ended.stderr.contains("holds private keys"), "{ended:#?}");
+    assert!(!ended.stderr.contains("contains private keys"), "{ended:#?}");
 }

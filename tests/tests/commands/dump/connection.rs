@@ -13,7 +13,7 @@ fn a_certificate_of_another_ca_is_not_trusted() {
     let other = StandIn::start(Options::default()).unwrap();
     bench.write("other.pem", other.ca_pem().unwrap());
     let ended = bench.dump(&["--ca-file", "other.pem"]);
-    ended.says(1, &["certificate that is not trusted", "ca_file"]);
+    ended.says(1, &["certificate that this machine does not trust", "ca_file"]);
     assert_eq!(ended.retries(), 0);
     assert_eq!(bench.stand_in.log().requests, []);
 }
@@ -36,12 +36,17 @@ fn http_works_and_warns_where_it_leaves_the_machine() {
     let bench = Bench::new(Options { tls: false, ..Options::default() });
     let ended = bench.dump(&[]);
     ended.says(0, &[]);
-    assert!(!ended.stderr.contains("can be read on its way"), "{ended:#?}");
+    assert!(!ended.stderr.contains("others can read the token on the network"), "{ended:#?}");
     bench.assert_dump(TIMESTAMP, 6);
     let ended = bench.dump(&["--force", "--url", "http://sv-app.invalid/api/sv", "--retry-for", "0s"]);
     ended.says(
         1,
-        &["can be read on its way", "http://sv-app.invalid/api/sv", "cannot be reached", "name resolution"],
+        &[
+            "others can read the token on the network",
+            "http://sv-app.invalid/api/sv",
+            "cannot be reached",
+            "name resolution",
+        ],
     );
 }
 

@@ -85,7 +85,7 @@ fn a_body_that_is_no_json_passes() {
 
 #[test]
 fn broken_connections_pass() {
-    passes(&Fault::ResetBeforeHead, &[], &["broke the connection off before it answered"]);
+    passes(&Fault::ResetBeforeHead, &[], &["closed the connection before it answered"]);
     // A reset may overtake what was sent before it, the head too.
     passes(&Fault::ResetAfterHead, &[], &["broke", "off"]);
     passes(&Fault::ResetAt(1_000_000), &[], &["broke", "off"]);
@@ -93,10 +93,10 @@ fn broken_connections_pass() {
 
 #[test]
 fn truncated_bodies_are_noticed_and_pass() {
-    passes(&Fault::Truncated(1_000_000), &[], &["broke off after 1000000 bytes"]);
-    passes(&Fault::Truncated(0), &[], &["broke off after 0 bytes"]);
-    passes(&Fault::TruncatedChunked(1_000_000), &[], &["broke off after 1000000 bytes"]);
-    passes(&Fault::TruncatedGzip, &[], &["broke off after"]);
+    passes(&Fault::Truncated(1_000_000), &[], &["closed the connection after 1000000 bytes"]);
+    passes(&Fault::Truncated(0), &[], &["closed the connection after 0 bytes"]);
+    passes(&Fault::TruncatedChunked(1_000_000), &[], &["closed the connection after 1000000 bytes"]);
+    passes(&Fault::TruncatedGzip, &[], &["closed the connection after"]);
 }
 
 #[test]
@@ -133,8 +133,8 @@ fn another_document_than_asked_for_is_refused() {
 
 #[test]
 fn what_would_be_the_same_again_is_not_tried_again() {
-    stays(Fault::Status(404, "no".to_owned()), 1, &["answered 404", "/api/sv", "older than this call"]);
-    stays(Fault::Status(405, "no".to_owned()), 1, &["answered 405", "no answer of the app's API"]);
+    stays(Fault::Status(404, "no".to_owned()), 1, &["answered 404", "/api/sv", "does not have this call"]);
+    stays(Fault::Status(405, "no".to_owned()), 1, &["answered 405", "not an answer of the app's API"]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_redirect_is_not_followed_with_the_token() {
     stays(
         Fault::Redirect(elsewhere.url()),
         1,
-        &["answered 302", &elsewhere.url(), "token is not sent there"],
+        &["answered 302", &elsewhere.url(), "where the token is not sent"],
     );
     assert_eq!(elsewhere.log().requests, []);
 }

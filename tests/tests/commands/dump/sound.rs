@@ -57,7 +57,7 @@ fn an_existing_file_is_replaced_only_with_force() {
     let bench = Bench::new(Options::default());
     bench.write("out/dump.json", "precious");
     let before = fs::metadata(bench.path("out/dump.json")).unwrap().ino();
-    bench.dump(&[]).says(1, &["out/dump.json exists already", "--force"]);
+    bench.dump(&[]).says(1, &["out/dump.json already exists", "--force"]);
     assert_eq!(fs::metadata(bench.path("out/dump.json")).unwrap().ino(), before);
     assert_eq!(fs::read_to_string(bench.path("out/dump.json")).unwrap(), "precious");
     assert_eq!(bench.stand_in.log().requests, [], "nothing is asked for that could not be kept");
@@ -72,7 +72,7 @@ fn what_is_wrong_on_this_machine_is_found_before_the_first_request() {
     bench.write("broken.json", "{\"identities\":{\"sv_party_id\":\"stolen\"");
     bench.dump(&["--node-identities", "broken.json"]).says(3, &["broken.json"]);
     bench.dump(&["--token-file", "absent"]).says(1, &["absent cannot be read"]);
-    bench.dump(&["--ca-file", "token"]).says(1, &["token holds no certificate", "ca_file"]);
+    bench.dump(&["--ca-file", "token"]).says(1, &["token contains no certificate", "ca_file"]);
     bench.dump(&["--url", "sv.example.com"]).says(2, &["--url", "is not an http or https URL"]);
     bench.write("agent.toml", "[sv_ap]\nurl = 1\n");
     bench.dump(&[]).says(2, &["agent.toml has a mistake", "line 1: sv_ap is unknown"]);

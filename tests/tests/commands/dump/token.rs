@@ -24,7 +24,7 @@ fn a_wrong_token_is_tried_again_until_the_time_is_over() {
     let ended = bench.dump(&["--retry-for", "1s"]);
     ended.says(
         1,
-        &["answered 401", "the supplied authentication is invalid", "Renew the token in", "administrator"],
+        &["answered 401", "the supplied authentication is invalid", "renew the token in", "administrator"],
     );
     assert!(ended.retries() >= 1, "{ended:#?}");
     assert!(!ended.stderr.contains("wrong-token"), "{ended:#?}");
@@ -76,7 +76,7 @@ fn a_file_with_more_than_a_token_is_refused_at_once() {
     for content in ["", "Bearer wrong-token", "wrong-token\nwrong-token"] {
         bench.write("token", content);
         let ended = bench.dump(&[]);
-        ended.says(1, &["expected the secret alone"]);
+        ended.says(1, &["write only the secret to it"]);
         assert!(!ended.stderr.contains("wrong-token"), "{ended:#?}");
     }
     assert_eq!(bench.stand_in.log().requests, []);

@@ -27,7 +27,7 @@ fn timestamps_that_it_cannot_serve_are_told_as_with_a_snapshot() {
 fn a_release_without_the_call_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench::on(folder, Options { volume: DumpVolume::Unknown, ..Options::default() }, "trigger");
-    bench.dump(&[]).says(1, &["answered 404", "older than this call"]);
+    bench.dump(&[]).says(1, &["answered 404", "does not have this call"]);
     bench.assert_nothing();
 }
 

@@ -121,10 +121,10 @@ fn attested(place: &Place, session: SessionId, at: Timestamp) {
 fn damaged(place: &Place, session: SessionId, target: &Path, payload: &str) {
     let to = ["--to", target.to_str().unwrap()];
     let (code, told) = place.deliver(session, &to);
-    assert!(code == Some(1) && told.contains("exists already"), "{told}");
+    assert!(code == Some(1) && told.contains("already exists"), "{told}");
     fs::remove_file(target).unwrap();
     let (code, told) = place.deliver(session, &to);
-    assert!(code == Some(0) && told.contains("is there already, and is what was attested"), "{told}");
+    assert!(code == Some(0) && told.contains("already exists and is the attested file"), "{told}");
     let delivered = target.with_file_name(payload);
     fs::remove_file(target).unwrap();
     fs::remove_file(&delivered).unwrap();

@@ -46,7 +46,7 @@ fn the_identities_come_with_it() {
     fs::remove_file(bench.path("identities.json")).unwrap();
     let text = fs::read_to_string(bench.path("agent.toml")).unwrap();
     bench.write("agent.toml", text.split("[node_identities]").next().unwrap());
-    bench.dump(&[]).says(0, &["whose identities the dump holds is not checked"]);
+    bench.dump(&[]).says(0, &["The owner of the identities in the dump is not checked"]);
     bench.assert_set();
 }
 
@@ -75,7 +75,7 @@ fn an_existing_set_is_replaced_only_with_force_and_nothing_else_ever() {
     let bench = Bench::new(&[]);
     fs::create_dir(bench.path("out/set")).unwrap();
     bench.write("out/set/precious", "x");
-    bench.dump(&[]).says(1, &["out/set exists already"]);
+    bench.dump(&[]).says(1, &["out/set already exists"]);
     bench.dump(&["--force"]).says(2, &["holds other things"]);
     assert_eq!(bench.stand_in.log().requests, [], "nothing is asked for that could not be kept");
     assert_eq!(bench.names("out/set"), ["precious"]);

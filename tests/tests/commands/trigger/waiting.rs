@@ -45,7 +45,7 @@ fn one_that_becomes_whole_after_the_answer_is_waited_for() {
 fn one_that_a_dying_app_left_behind_is_made_anew() {
     let bench = Bench::new(&[ExportFault::KilledAt(120_000)]);
     let ended = bench.dump(&["--idle-timeout", IDLE, "--first-byte-timeout", "2s"]);
-    ended.says(0, &["try 1 failed", "broke the connection off"]);
+    ended.says(0, &["try 1 failed", "closed the connection"]);
     bench.assert_set();
     assert_eq!(bench.stand_in.log().exports, 2);
 }
@@ -67,7 +67,7 @@ fn what_is_given_up_says_why() {
     let bench = Bench::new(&vec![ExportFault::KilledAt(120_000); 50]);
     let ended =
         bench.dump(&["--retry-for", "1s", "--idle-timeout", "500ms", "--first-byte-timeout", "500ms"]);
-    ended.says(1, &["gave up after", "broke the connection off"]);
+    ended.says(1, &["gave up after", "closed the connection"]);
     bench.assert_nothing();
     let log = bench.stand_in.log();
     assert!(log.exports > 1 && log.exports == log.exports_ended, "{log:?}");

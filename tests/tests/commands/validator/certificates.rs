@@ -27,7 +27,7 @@ fn a_certificate_with_one_signature_flipped() {
         envelope["signatures"][0]["sig"] = format!("{flipped}{}", &signature[1..]).into();
         lines[at] = envelope.to_string();
         bench.write_lines("certificate.jsonl", &lines);
-        let line = format!("certificate.jsonl, line {}, does not hold", at + 1);
+        let line = format!("certificate.jsonl, line {}, is invalid", at + 1);
         refused(&bench, &[], 3, &[&line, "signature"]);
     }
     bench.write_lines("certificate.jsonl", &good);
@@ -40,7 +40,7 @@ fn a_certificate_of_a_foreign_roster() {
     let foreign = Network::new(4).unwrap();
     let completed = Completed::attested(&foreign, false, 4).unwrap();
     bench.write_lines("certificate.jsonl", &completed.certificate_lines());
-    refused(&bench, &[], 3, &["line 1, does not hold with this roster", "compare the roster's words"]);
+    refused(&bench, &[], 3, &["line 1, is invalid with this roster", "compare the words of the roster"]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_roster_that_was_exchanged_with_the_certificate() {
     bench.write_lines("certificate.jsonl", &completed.certificate_lines());
     std::fs::copy(foreign.path().join("roster.toml"), bench.path("roster.toml")).unwrap();
     // All that is left to tell is the fingerprint that the SVs announced.
-    refused(&bench, &[], 3, &["--fingerprint says", "do not go on with this one"]);
+    refused(&bench, &[], 3, &["--fingerprint expects", "do not use this roster"]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn too_few_attestations_and_an_agreement_alone() {
             agreement.statements().chain(attestations).map(|one| one.envelope().to_json()).collect();
         bench.write_lines("certificate.jsonl", &lines);
         let count = format!("{attested} members signed a statement of kind attestation, but 3 have to");
-        refused(&bench, &[], 3, &["holds no completion certificate", &count]);
+        refused(&bench, &[], 3, &["contains no completion certificate", &count]);
         // Its transcript says the same.
         let lines: Vec<String> = completed.said.iter().map(|one| one.to_json()).collect();
         bench.write_lines("certificate.jsonl", &lines);
@@ -85,7 +85,7 @@ fn repeated_signatures_are_counted_once() {
     let lines: Vec<String> =
         agreement.statements().chain(repeated).map(|one| one.envelope().to_json()).collect();
     bench.write_lines("certificate.jsonl", &lines);
-    refused(&bench, &[], 3, &["holds no completion certificate", "count once"]);
+    refused(&bench, &[], 3, &["contains no completion certificate", "count once"]);
 }
 
 #[test]
@@ -93,22 +93,24 @@ fn drills_are_rehearsed_and_never_delivered() {
     let bench = Bench::empty(Options::default());
     let completed = Completed::attested(&bench.network, true, 3).unwrap();
     bench.write_lines("certificate.jsonl", &completed.certificate_lines());
-    refused(&bench, &[], 3, &["is a drill; nobody recovers by it", "--drill"]);
+    refused(&bench, &[], 3, &["is a drill, which is not valid for a real recovery", "--drill"]);
     let to = ["--drill", "--deliver", "--yes", "--to", "volume.json"];
-    refused(&bench, &to, 3, &["is a drill; its dumps are never imported"]);
-    bench.dump(&["--drill"]).says(0, &["DRILL: nothing of it may be imported"]);
+    refused(&bench, &to, 3, &["is a drill, and the dumps of a drill must never be imported"]);
+    bench.dump(&["--drill"]).says(0, &["DRILL: do not import its dump"]);
     bench.assert_dump();
     let fingerprint = bench.fingerprint();
     let proof = ["--certificate", "certificate.jsonl", "--fingerprint", &fingerprint];
     let deliver = ["validator", "deliver", "out/dump.json", "--yes", "--to", "volume.json"];
-    bench.agent(&[&deliver[..], &proof].concat()).says(3, &["is a drill; its dumps are never imported"]);
+    bench
+        .agent(&[&deliver[..], &proof].concat())
+        .says(3, &["is a drill, and the dumps of a drill must never be imported"]);
     assert!(!bench.path("volume.json").exists());
 }
 
 #[test]
 fn a_real_session_is_no_drill() {
     let bench = Bench::new(Options::default());
-    refused(&bench, &["--drill"], 3, &["is no drill; leave --drill out"]);
+    refused(&bench, &["--drill"], 3, &["is not a drill"]);
 }
 
 #[test]
@@ -117,8 +119,8 @@ fn several_certificates_in_one_file_and_another_session_than_asked_for() {
     let other = Completed::attested(&bench.network, true, 3).unwrap();
     let both = [bench.lines("certificate.jsonl"), other.certificate_lines()].concat();
     let drill = other.id().to_string();
-    refused(&bench, &["--session", &drill], 3, &["but session", "was asked for"]);
-    refused(&bench, &["--session", "4f3a"], 2, &["\"4f3a\" is no session's whole id"]);
+    refused(&bench, &["--session", &drill], 3, &["but --session names"]);
+    refused(&bench, &["--session", "4f3a"], 2, &["\"4f3a\" is not a whole session id"]);
     bench.write_lines("certificate.jsonl", &both);
     refused(&bench, &[], 3, &["exactly one statement of kind open, but there are 2"]);
 }
@@ -130,7 +132,12 @@ fn a_transcript_in_which_a_member_contradicted_itself() {
     completed.abandon(4).unwrap();
     let lines: Vec<String> = completed.said.iter().map(|one| one.to_json()).collect();
     bench.write_lines("certificate.jsonl", &lines);
-    refused(&bench, &[], 3, &["not everything in the transcript", "svdr-agent verify says what"]);
+    refused(
+        &bench,
+        &[],
+        3,
+        &["not everything in the transcript", "run `svdr-agent verify`, which lists what is invalid"],
+    );
     // The certificate of the other three holds.
     bench.write_lines("certificate.jsonl", &completed.certificate_lines());
     bench.dump(&[]).says(0, &["3 of 4 SVs have attested"]);
@@ -142,13 +149,13 @@ fn nonsense_is_said_to_be_that() {
     refused(&bench, &[], 1, &["certificate.jsonl cannot be read"]);
     for (text, said) in [
         ("", "holds no statement"),
-        ("<html>502</html>", "line 1, does not hold"),
-        ("{\"payload\":1}\n", "line 1, does not hold"),
-        ("\u{1b}[2J\n", "line 1, does not hold"),
+        ("<html>502</html>", "line 1, is invalid"),
+        ("{\"payload\":1}\n", "line 1, is invalid"),
+        ("\u{1b}[2J\n", "line 1, is invalid"),
     ] {
         bench.write("certificate.jsonl", text);
         refused(&bench, &[], 3, &[said]);
     }
     bench.write("certificate.jsonl", &"x".repeat(20_000_000));
-    refused(&bench, &[], 3, &["line 1, does not hold"]);
+    refused(&bench, &[], 3, &["line 1, is invalid"]);
 }

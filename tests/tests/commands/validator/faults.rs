@@ -35,7 +35,7 @@ fn stays(fault: Fault, code: i32, texts: &[&str]) {
 #[test]
 fn a_validator_without_a_dump_is_told_how_to_be_re_onboarded() {
     let way_out = [
-        "has to be re-onboarded from the backup of its node identities",
+        "re-onboard this validator from the backup of its node identities",
         "kubectl create secret generic participant-bootstrap-dump",
         "newParticipantIdentifier",
         "./start.sh -s SPONSOR_SV_URL -o \"\" -p PARTY_HINT -m 6 -i BACKUP -P NEW_PARTICIPANT_ID -w",
@@ -63,7 +63,7 @@ fn a_validator_without_a_dump_is_told_how_to_be_re_onboarded() {
 
 #[test]
 fn a_wrong_token_is_said_to_be_that_and_read_again() {
-    passes(&Fault::Status(401, "token expired".to_owned()), &["answered 401", "Renew the token in"]);
+    passes(&Fault::Status(401, "token expired".to_owned()), &["answered 401", "renew the token in"]);
     passes(&Fault::Status(403, "no administrator".to_owned()), &["answered 403", "administrator of the app"]);
     let bench = with(&[]);
     bench.stand_in.set_token("another");
@@ -85,11 +85,11 @@ fn server_errors_and_pages_pass() {
 
 #[test]
 fn broken_connections_and_torn_answers_pass() {
-    passes(&Fault::ResetBeforeHead, &["broke the connection off before it answered"]);
+    passes(&Fault::ResetBeforeHead, &["closed the connection before it answered"]);
     passes(&Fault::ResetAt(1_000_000), &["broke", "off"]);
-    passes(&Fault::Truncated(1_000_000), &["broke off after 1000000 bytes"]);
-    passes(&Fault::TruncatedChunked(1_000_000), &["broke off after 1000000 bytes"]);
-    passes(&Fault::TruncatedGzip, &["broke off after"]);
+    passes(&Fault::Truncated(1_000_000), &["closed the connection after 1000000 bytes"]);
+    passes(&Fault::TruncatedChunked(1_000_000), &["closed the connection after 1000000 bytes"]);
+    passes(&Fault::TruncatedGzip, &["closed the connection after"]);
     passes(&Fault::CutDocument, &["what arrived is not a data snapshot"]);
     passes(&Fault::Garbage, &["what arrived is not a data snapshot"]);
 }
@@ -97,7 +97,7 @@ fn broken_connections_and_torn_answers_pass() {
 #[test]
 fn another_document_than_asked_for_is_refused() {
     stays(Fault::WrongTimestamp(1), 3, &["validator's data snapshot", "2026-04-22T00:44:00.000001Z"]);
-    stays(Fault::WrongMigrationId(7), 3, &["for migration id 7, but the SVs have completed 6"]);
+    stays(Fault::WrongMigrationId(7), 3, &["for migration id 7, but the SVs agreed on 6"]);
     stays(Fault::DuplicateKey, 3, &["migration_id", "second time"]);
     let empty = |text: &str| Fault::Answer(200, "application/json".to_owned(), text.to_owned());
     stays(
@@ -109,7 +109,7 @@ fn another_document_than_asked_for_is_refused() {
     stays(
         Fault::Status(404, "no".to_owned()),
         1,
-        &["answered 404", "/api/validator", "older than this call"],
+        &["answered 404", "/api/validator", "does not have this call"],
     );
 }
 
@@ -128,6 +128,8 @@ fn a_certificate_of_another_ca_is_not_trusted() {
     let bench = Bench::new(Options::default());
     let other = StandIn::start(Options::default()).unwrap();
     bench.write("other.pem", other.ca_pem().unwrap());
-    bench.dump(&["--ca-file", "other.pem"]).says(1, &["certificate that is not trusted", "ca_file"]);
+    bench
+        .dump(&["--ca-file", "other.pem"])
+        .says(1, &["certificate that this machine does not trust", "ca_file"]);
     assert_eq!(bench.stand_in.log().requests, []);
 }

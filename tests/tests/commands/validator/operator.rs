@@ -9,7 +9,7 @@ use svdr_tests::sv_app::Options;
 
 use super::bench::{Bench, Ended};
 
-const ASKED: &str = "Are these twelve words the ones that the SVs read out? [y/N]";
+const ASKED: &str = "Are these the twelve words that the SVs announced? [y/N]";
 
 /// A terminal: the end that a person types at, and the one that a program reads from.
 fn terminal() -> (File, File) {
@@ -62,7 +62,9 @@ fn without_a_terminal_the_fingerprint_has_to_be_given() {
     let certificate = ["--certificate", "certificate.jsonl"];
     for more in [&[][..], &["--yes"], &["--yes", "--deliver", "--to", "volume.json"]] {
         let mut command = bench.unconfirmed(&[&certificate[..], more].concat());
-        bench.finish(command.spawn().unwrap()).says(2, &["--fingerprint", "--yes is no answer to that"]);
+        bench
+            .finish(command.spawn().unwrap())
+            .says(2, &["--fingerprint", "--yes does not answer this question"]);
     }
     let wrong = ["--fingerprint", &format!("sha256:{}", "0".repeat(64))];
     let mut command = bench.unconfirmed(&[&certificate[..], &wrong].concat());
@@ -75,7 +77,7 @@ fn delivery_is_a_question_of_its_own() {
     let bench = Bench::new(Options::default());
     let to = ["--deliver", "--to", "volume.json"];
     // The fingerprint is given, and nobody can be asked about the rest.
-    bench.dump(&to).says(2, &["whether to deliver", "--yes"]);
+    bench.dump(&to).says(2, &["confirm the delivery", "--yes"]);
     assert_eq!(bench.stand_in.log().requests, []);
     let ended = at_a_terminal(&bench, "y\nn\n", &to);
     ended.says(3, &[ASKED, "Deliver the dump? [y/N]", "copied to", "not confirmed"]);

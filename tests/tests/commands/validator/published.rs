@@ -153,5 +153,5 @@ fn a_folder_that_cannot_be_used_is_said_at_the_start() {
     let network = Network::new(4).unwrap();
     fs::write(network.path().join("file"), "").unwrap();
     let error = Coordinator::start(network.path(), &["--publish", "file"]).unwrap_err().to_string();
-    assert!(error.contains("cannot be made or written to") && error.contains("--publish"), "{error}");
+    assert!(error.contains("cannot be created or written to") && error.contains("--publish"), "{error}");
 }

@@ -60,7 +60,7 @@ fn gzip_length_and_chunks_give_the_same_dump() {
 fn the_migration_id_is_the_certificates() {
     let bench = Bench::new(Options { migration_id: 8, ..Options::default() });
     let ended = bench.dump(&[]);
-    ended.says(3, &["for migration id 9, but the SVs have completed 6", "--request-migration-id"]);
+    ended.says(3, &["for migration id 9, but the SVs agreed on 6", "--request-migration-id"]);
     assert_eq!((bench.left().len(), bench.stand_in.log().snapshots_asked()), (0, 1));
     bench.dump(&["--request-migration-id"]).says(0, &[]);
     bench.assert_dump();
@@ -72,7 +72,7 @@ fn an_existing_file_is_replaced_only_with_force() {
     let bench = Bench::new(Options::default());
     bench.write("out/dump.json", "precious");
     let before = fs::metadata(bench.path("out/dump.json")).unwrap().ino();
-    bench.dump(&[]).says(1, &["out/dump.json exists already", "--force"]);
+    bench.dump(&[]).says(1, &["out/dump.json already exists", "--force"]);
     assert_eq!(fs::metadata(bench.path("out/dump.json")).unwrap().ino(), before);
     assert_eq!(fs::read_to_string(bench.path("out/dump.json")).unwrap(), "precious");
     assert_eq!(bench.stand_in.log().requests, [], "nothing is asked for that could not be kept");

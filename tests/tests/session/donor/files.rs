@@ -47,8 +47,8 @@ fn a_donor_whose_file_has_changed_hands_nothing_out() {
     // While it serves: seen by the time of change.
     fs::write(&file, &before).unwrap();
     let log = stage.refused(stage.receive(&[]), 1);
-    assert!(log.contains("not what was signed any more"), "{log}");
-    assert!(donor.logs("was written to while it was on offer"), "{}", donor.log());
+    assert!(log.contains("no longer the signed one"), "{log}");
+    assert!(donor.logs("was changed while it was served"), "{}", donor.log());
     donor.kill().unwrap();
     // Before it serves: by the digest.
     let mut other = before.clone();

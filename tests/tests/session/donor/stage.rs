@@ -100,7 +100,7 @@ impl Stage {
         let args = self.donate_args(&[]);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let donor = self.town.agents.start(DONOR, &args).unwrap();
-        assert!(donor.logs("handing the snapshot out"), "{}", donor.log());
+        assert!(donor.logs("serving the snapshot"), "{}", donor.log());
         let log = donor.log();
         let after = log.split("members on ").nth(1).unwrap();
         self.relay.lead_to(Some(after.split(',').next().unwrap().parse().unwrap()));

@@ -24,7 +24,7 @@ fn a_member_left_behind_recovers_with_a_donors_snapshot_and_its_own_identities()
     stage.assert_received(&received);
     assert!(received["agreement"].is_string(), "it agrees to the completed round first");
     assert_eq!(received["completed"], true);
-    assert!(donor.logs("Example-SV-4 has been sent the whole snapshot"), "{}", donor.log());
+    assert!(donor.logs("Example-SV-4 has received the whole snapshot"), "{}", donor.log());
 
     // The donor's file is what its app sent, and no key of its own is in it.
     let names = fs::read_dir(stage.dumps(DONOR)).unwrap().map(|entry| entry.unwrap().path());
@@ -53,7 +53,7 @@ fn a_member_left_behind_recovers_with_a_donors_snapshot_and_its_own_identities()
 fn an_agent_whose_app_is_pruned_ends_well_once_its_operator_has_received() {
     let (stage, run) = Stage::pruned();
     let donor = stage.donate();
-    assert!(run.logs("of which this SV's dump can be made"), "{}", run.log());
+    assert!(run.logs("This SV can make its dump from that snapshot"), "{}", run.log());
     let received = stage.received(stage.receive(&[]));
     stage.assert_received(&received);
     assert!(received["agreement"].is_null(), "it had agreed");
@@ -70,7 +70,7 @@ fn who_donates_twice_signs_once() {
     let stage = Stage::left_behind();
     stage.donate().kill().unwrap();
     let donor = stage.donate();
-    assert!(donor.log().contains("taking up the snapshot"), "{}", donor.log());
+    assert!(donor.log().contains("using the snapshot"), "{}", donor.log());
     assert_eq!(stage.donations().len(), 1);
     let received = stage.received(stage.receive(&[]));
     stage.assert_received(&received);

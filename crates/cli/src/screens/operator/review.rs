@@ -9,6 +9,7 @@ use crate::screens::heading::{Style, all, heading};
 use crate::screens::{lost, plan, short, steps};
 use serde::Serialize;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::Told;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::document::ProposalDocument;
 use svdr_protocol::proposal::{Outcome, Parameters, propose};
@@ -77,9 +78,7 @@ impl Review {
             session: SessionFacts::of(session),
             proposal: digest,
             confirmed: confirmed.is_ok(),
-            reason: confirmed
-                .err()
-                .map(|error| crate::failure::explain(&error).trim_start_matches("error: ").to_owned()),
+            reason: confirmed.err().map(|error| Told::of(&error).in_one_line()),
             values: values(session, proposal, outcome.as_ref()),
             recomputed: outcome.as_ref().map(ProposalDocument::from),
             parameters: parameters(&proposal.parameters, session),
