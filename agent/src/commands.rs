@@ -1,7 +1,7 @@
 //! The command line of `svdr-agent`.
 //!
-//! Each command is a module with its arguments and a `run` that returns a typed error; here they are put
-//! together, and errors become messages and exit codes. Results go to stdout, everything else to stderr.
+//! Each command is a module with its arguments and a `run` that ends in a [`Failure`] or in none; here they are put
+//! together, and failures become messages and exit codes. Results go to stdout, everything else to stderr.
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use svdr_cli::completions;
@@ -130,39 +130,40 @@ pub enum Command {
 }
 
 impl CommandLine {
-    /// Runs the command and tells any error on stderr.
+    /// Runs the command and reports any error on stderr.
     pub fn run(self) -> Exit {
         logging::init(self.log_format);
-        failure::told(self.dispatch())
+        let output = self.output;
+        failure::report(self.dispatch(), output)
     }
 
     fn dispatch(self) -> Result<(), Failure> {
         match self.command {
-            Command::Key(command) => Ok(key::run(&command, self.output)?),
-            Command::Roster(command) => Ok(roster::run(&command, self.output)?),
-            Command::Run(args) => Ok(run::run(&args, self.output)?),
-            Command::Evidence(args) => Ok(evidence::run(&args, self.output)?),
-            Command::Dump(args) => Ok(dump::run(&args, self.output)?),
-            Command::Merge(args) => Ok(merge::run(&args, self.output)?),
-            Command::Backup(command) => Ok(backup::run(&command, self.output)?),
-            Command::Propose(args) => Ok(propose::run(&args, self.output)?),
-            Command::Check(args) => Ok(check::run(&args, self.output)?),
-            Command::Status(args) => Ok(status::run(&args, self.output)?),
-            Command::Review(args) => Ok(review::run(&args, self.output)?),
-            Command::Agree(args) => Ok(votes::agree(&args, self.output)?),
-            Command::Reject(args) => Ok(votes::reject(&args, self.output)?),
-            Command::Abandon(args) => Ok(votes::abandon(&args, self.output)?),
-            Command::Release(args) => Ok(votes::release(&args, self.output)?),
-            Command::Done(args) => Ok(votes::done(&args, self.output)?),
-            Command::Donate(args) => Ok(donate::run(&args, self.output)?),
-            Command::Receive(args) => Ok(receive::run(&args, self.output)?),
-            Command::Deliver(args) => Ok(deliver::run(&args, self.output)?),
-            Command::Runbook(args) => Ok(runbook::run(&args, self.output)?),
-            Command::Confirm(args) => Ok(confirm::run(&args, self.output)?),
-            Command::Validator(command) => Ok(validator::run(&command, self.output)?),
-            Command::Verify(args) => Ok(verify::run(&args, self.output)?),
-            Command::Completions(args) => Ok(completions::run(&args, CommandLine::command())?),
-            Command::ManPages(args) => Ok(completions::run_man_pages(&args, CommandLine::command())?),
+            Command::Key(command) => key::run(&command, self.output),
+            Command::Roster(command) => roster::run(&command, self.output),
+            Command::Run(args) => run::run(&args, self.output),
+            Command::Evidence(args) => evidence::run(&args, self.output),
+            Command::Dump(args) => dump::run(&args, self.output),
+            Command::Merge(args) => merge::run(&args, self.output),
+            Command::Backup(command) => backup::run(&command, self.output),
+            Command::Propose(args) => propose::run(&args, self.output),
+            Command::Check(args) => check::run(&args, self.output),
+            Command::Status(args) => status::run(&args, self.output),
+            Command::Review(args) => review::run(&args, self.output),
+            Command::Agree(args) => votes::agree(&args, self.output),
+            Command::Reject(args) => votes::reject(&args, self.output),
+            Command::Abandon(args) => votes::abandon(&args, self.output),
+            Command::Release(args) => votes::release(&args, self.output),
+            Command::Done(args) => votes::done(&args, self.output),
+            Command::Donate(args) => donate::run(&args, self.output),
+            Command::Receive(args) => receive::run(&args, self.output),
+            Command::Deliver(args) => deliver::run(&args, self.output),
+            Command::Runbook(args) => runbook::run(&args, self.output),
+            Command::Confirm(args) => confirm::run(&args, self.output),
+            Command::Validator(command) => validator::run(&command, self.output),
+            Command::Verify(args) => verify::run(&args, self.output),
+            Command::Completions(args) => completions::run(&args, CommandLine::command()),
+            Command::ManPages(args) => completions::run_man_pages(&args, CommandLine::command()),
         }
     }
 }

@@ -167,10 +167,12 @@ pub enum ConfigError {
         mistakes: Vec<Mistake>,
     },
     /// A flag, or its environment variable, holds something wrong.
-    #[error("{flag} is wrong")]
+    #[error("{flag} ({variable}) is wrong")]
     Flag {
-        /// The flag and its variable.
+        /// The flag.
         flag: &'static str,
+        /// Its variable.
+        variable: &'static str,
         /// What is wrong.
         source: UrlError,
     },
@@ -321,6 +323,32 @@ impl AgentConfig {
         root.finish();
         let OutputSection { dir: output_dir, state: state_dir, room } = output;
         AgentConfig { output_dir, state_dir, room, ..config }
+    }
+
+    /// A setting that a command needs and that neither this file, nor the flag, nor the variable gives.
+    pub fn missing(
+        &self,
+        section: &'static str,
+        line: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+    ) -> Missing {
+        Missing { section, line, flag, variable, file: self.file.clone() }
+    }
+
+    /// The roster, as [`AgentConfig::missing`].
+    pub fn missing_roster(&self) -> Missing {
+        self.missing("", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER")
+    }
+
+    /// The signing key, as [`AgentConfig::missing`].
+    pub fn missing_signing_key(&self) -> Missing {
+        self.missing("signing", "key = \"signing.key\"", "--signing-key", "SVDR_SIGNING_KEY")
+    }
+
+    /// The folder of the dumps, as [`AgentConfig::missing`].
+    pub fn missing_output_dir(&self, flag: &'static str, variable: &'static str) -> Missing {
+        self.missing("output", "dir = \"/var/lib/svdr/dumps\"", flag, variable)
     }
 
     /// How many bytes have to be free where dumps are made, for `check` to call this node ready.

@@ -18,6 +18,7 @@ use svdr_proto::limits::{
 };
 use svdr_proto::tls::{KnownClients, TlsError, TlsIdentity, server_config};
 use svdr_proto::v1::donor_service_server::DonorServiceServer;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::Roster;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -55,6 +56,12 @@ pub enum ServeError {
     /// The listener is of no use.
     #[error("the address in donor.listen can no longer be listened on\nhelp: check the address")]
     Listener(#[source] io::Error),
+}
+
+impl CommandError for ServeError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
 }
 
 /// Hands `offers` out to the members of `roster`, as the holder of `key`, until `stop` is ready.

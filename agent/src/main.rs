@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use svdr_agent::commands::CommandLine;
 
 fn main() -> ExitCode {
-    CommandLine::parse().run().into()
+    svdr_cli::failure::parse::<CommandLine>().run().into()
 }

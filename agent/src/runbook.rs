@@ -5,6 +5,7 @@
 //! use. What `agent.toml` does not say becomes a variable of the shell, named as there. Nothing is guessed. [`Step`]
 //! lists the steps. This module says how a node takes them, as a pure function from values to text.
 
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::SessionId;
@@ -81,6 +82,12 @@ pub enum RunbookError {
          runbook.legacy_migration_id to it"
     )]
     NoLegacy,
+}
+
+impl CommandError for RunbookError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }
 
 /// Every step in order, filled in.

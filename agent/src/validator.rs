@@ -14,6 +14,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use svdr_dump::Expectations;
 use svdr_protocol::certificate::{AgreementCertificate, CompletionCertificate};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
@@ -158,6 +159,11 @@ impl Recovery {
     /// The time that the network goes back to.
     pub const fn recovery_timestamp(&self) -> Timestamp {
         self.0.recovery_timestamp()
+    }
+
+    /// What a dump of it has to be.
+    pub(crate) const fn expectations(&self) -> Expectations {
+        Expectations { timestamp: self.recovery_timestamp(), migration_id: Some(self.migration_id()) }
     }
 
     /// The migration id that the network will have.

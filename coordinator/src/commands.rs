@@ -1,7 +1,7 @@
 //! The command line of `svdr-coordinator`.
 //!
-//! Each command is a module with its arguments and a `run` that returns a typed error; here they are put
-//! together, and errors become messages and exit codes. Results go to stdout, everything else to stderr.
+//! Each command is a module with its arguments and a `run` that ends in a [`Failure`] or in none; here they are put
+//! together, and failures become messages and exit codes. Results go to stdout, everything else to stderr.
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use svdr_cli::completions;
@@ -58,10 +58,11 @@ pub enum Command {
 }
 
 impl CommandLine {
-    /// Runs the command and tells any error on stderr.
+    /// Runs the command and reports any error on stderr.
     pub fn run(self) -> Exit {
         logging::init(self.log_format);
-        failure::told(self.dispatch())
+        let output = self.output;
+        failure::report(self.dispatch(), output)
     }
 
     fn dispatch(self) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 
 pub mod embedded;
 mod mark;
@@ -140,6 +141,19 @@ pub enum JournalError {
         /// The file with the mark.
         mark: PathBuf,
     },
+}
+
+impl CommandError for JournalError {
+    fn exit(&self) -> Exit {
+        match self {
+            JournalError::File { .. } | JournalError::Store { .. } => Exit::Failed,
+            JournalError::Unreadable { .. }
+            | JournalError::OtherRoster { .. }
+            | JournalError::Damaged { .. }
+            | JournalError::Shortened { .. }
+            | JournalError::NoMark { .. } => Exit::Refused,
+        }
+    }
 }
 
 /// What an operator does about a corrupt journal. The key must be new: agents hold receipts of the old journal, and a

@@ -10,6 +10,7 @@ use std::thread;
 use prost::Message as _;
 use svdr_proto::v1;
 use svdr_protocol::dsse::{Envelope, EnvelopeError};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::Roster;
 
 use crate::board::{From, Sessions};
@@ -62,6 +63,15 @@ pub enum RecoverError {
         #[source]
         source: Box<CallRefusal>,
     },
+}
+
+impl CommandError for RecoverError {
+    fn exit(&self) -> Exit {
+        match self {
+            RecoverError::Journal(error) => error.exit(),
+            _ => Exit::Refused,
+        }
+    }
 }
 
 /// The sessions in `journal`, and what was found there.

@@ -19,6 +19,7 @@ use svdr_proto::limits::{
 use svdr_proto::tls::{KnownClients, TlsError, TlsIdentity, server_config};
 use svdr_proto::v1;
 use svdr_proto::v1::session_service_server::SessionServiceServer;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::Roster;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -83,6 +84,12 @@ pub enum ServeError {
     /// The listener failed.
     #[error("the address in --listen cannot be listened on\nhelp: check the address")]
     Listener(#[source] io::Error),
+}
+
+impl CommandError for ServeError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
 }
 
 impl Server {

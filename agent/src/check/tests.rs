@@ -70,7 +70,7 @@ fn an_identities_backup_has_to_be_private_complete_and_of_this_participant() {
     let found = format!("complete, of {}; not encrypted, 1m 30s old", me.participant);
     assert_eq!(right.text.split_once(" old").unwrap().0, found.strip_suffix(" old").unwrap());
     let other = check(&backup(&roster.member(&name(2)).unwrap().participant.to_string()));
-    assert!(other.text.contains("use the right SV app and backup"), "{}", other.text);
+    assert!(other.text.contains("use the SV app and the backup of"), "{}", other.text);
     for damaged in ["", "{", "{\"identities\":{}}", "<html>"] {
         assert_eq!(check(damaged).verdict, Verdict::Failed, "{damaged}");
     }
@@ -254,7 +254,7 @@ async fn the_token_has_to_be_an_administrators() {
         ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "404"),
         (
             "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>",
-            "no answer of the app",
+            "not an answer of the app",
         ),
         ("HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "429"),
     ] {
@@ -273,7 +273,7 @@ async fn the_token_has_to_be_an_administrators() {
 #[tokio::test]
 async fn each_coordinator_is_asked_by_itself() {
     let findings = reach::coordinators(&[], Some(&key(1))).await;
-    assert!(findings[0].text.contains("no coordinator is configured"), "{}", findings[0].text);
+    assert!(findings[0].text.contains("configures no coordinator"), "{}", findings[0].text);
     assert_eq!(reach::coordinators(&[], None).await[0].verdict, Verdict::Failed);
     // Bound and closed again: nobody listens there.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

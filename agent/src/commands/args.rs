@@ -1,5 +1,7 @@
 //! Flags that several commands share.
 
-pub mod donor;
-pub mod node_identities;
-pub mod sv_app;
+pub(crate) mod delivery;
+pub(crate) mod donor;
+pub(crate) mod input;
+pub(crate) mod node_identities;
+pub(crate) mod sv_app;

@@ -1,33 +1,32 @@
 //! `backup`: the identities of this SV's nodes, from the SV app into a file.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use svdr_cli::output::{self, Output};
-use svdr_files::{FileError, PrivateFile, Replace};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::{self, Output, PrintError};
+use svdr_cli::runtime;
+use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
-use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::{Member, Roster};
 use svdr_protocol::span;
 use svdr_protocol::text::shown;
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::sv_app::AppArgs;
+use super::args::sv_app::{self, AppArgs};
 use crate::config::{AgentConfig, ConfigError, Missing};
-use crate::identities::{
-    self, AgeIdentity, BackupFetchError, RecipientError, Recipients, SealError, Sealed, Sealing,
-};
-use crate::roster_file::{self, RosterFileError};
-use crate::sources::app::{Settings, SetupError, SvApp};
+use crate::identities::{self, AgeIdentity, Recipients, Sealed, Sealing};
+use crate::operator::signer;
+use crate::roster_file;
+use crate::sources::app::Settings;
 use crate::sources::fetch::in_one_line;
-use svdr_cli::signing_key::{self, SigningKeyError};
 use svdr_client::retry::RetryPolicy;
-use svdr_dump::Identities;
+
+/// Threads that run the network: one small answer.
+const NETWORK_THREADS: usize = 1;
 
 /// What to back up.
 #[derive(Debug, Subcommand)]
@@ -83,100 +82,28 @@ pub struct IdentitiesArgs {
     pub app: AppArgs,
 }
 
-/// Why there is no backup.
+/// Why there is no backup, as far as no other error says it.
 #[derive(Debug, thiserror::Error)]
-pub enum BackupCommandError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The roster.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
-    /// The member's key.
-    #[error(transparent)]
-    Identity(#[from] SigningKeyError),
-    /// The key is no member's.
+enum BackupCommandError {
     #[error(
-        "the signing key ({key}) belongs to no member of the roster {}\n\
-         help: name the member with --member, or use the key of a member", roster.display()
+        "{member} is not a member of the roster {}\nhelp: give a name that `svdr-agent roster check` lists", roster.display()
     )]
-    Stranger {
-        /// The public key.
-        key: PublicKey,
-        /// The roster.
-        roster: PathBuf,
-    },
-    /// There is no such member.
-    #[error(
-        "{member} is not a member of the roster {}\nhelp: give a name that `svdr-agent roster check` lists",
-        roster.display()
-    )]
-    NotAMember {
-        /// The name.
-        member: MemberName,
-        /// The roster.
-        roster: PathBuf,
-    },
-    /// The recipients.
-    #[error(transparent)]
-    Recipients(#[from] RecipientError),
-    /// Armor without anything in it.
-    #[error(
-        "--armor needs an encrypted backup, but there is no recipient\n\
-         help: add --recipient, or remove --armor"
-    )]
+    NoSuchMember { member: MemberName, roster: PathBuf },
+    #[error("--armor is for an encrypted backup\nhelp: give a recipient too, or leave --armor out")]
     NothingToArmor,
-    /// The output.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The client.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// The SV app, the network, or what came from it.
-    #[error(transparent)]
-    Fetch(#[from] BackupFetchError),
-    /// Writing it.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// Stopped by a signal.
-    #[error(
-        "stopped by a signal before the backup was complete, and no file was left\n\
-         help: run the command again"
-    )]
-    Interrupted,
-    /// The system gives no threads or signals.
-    #[error("this process cannot start its network\nhelp: check the limits of the user that runs it")]
-    Runtime(#[source] io::Error),
-    /// Stdout cannot be written; the backup is complete.
-    #[error("the backup is complete, but its summary cannot be printed")]
-    Print(#[source] io::Error),
 }
 
 impl CommandError for BackupCommandError {
     fn exit(&self) -> Exit {
-        match self {
-            BackupCommandError::Config(error) => error.exit(),
-            BackupCommandError::Roster(error) => error.exit(),
-            BackupCommandError::Identity(error) => error.exit(),
-            BackupCommandError::Recipients(error) => error.exit(),
-            BackupCommandError::File(error) => error.exit(),
-            BackupCommandError::Fetch(error) => error.exit(),
-            BackupCommandError::Seal(error) => error.exit(),
-            BackupCommandError::Stranger { .. } => Exit::Refused,
-            BackupCommandError::NotAMember { .. } | BackupCommandError::NothingToArmor => Exit::Usage,
-            BackupCommandError::Setup(_)
-            | BackupCommandError::Interrupted
-            | BackupCommandError::Runtime(_)
-            | BackupCommandError::Print(_) => Exit::Failed,
-        }
+        Exit::Usage
     }
 }
 
 /// Makes the backup, and prints what came out.
 ///
 /// # Errors
-/// [`BackupCommandError`]; the output is then as it was before.
-pub fn run(command: &BackupCommand, output: Output) -> Result<(), BackupCommandError> {
+/// If there is no backup; the output is then as it was before.
+pub fn run(command: &BackupCommand, output: Output) -> Result<(), Failure> {
     let BackupCommand::Identities(args) = command;
     let config = AgentConfig::load(args.config.as_deref())?;
     let sealing = sealing(args)?;
@@ -186,18 +113,21 @@ pub fn run(command: &BackupCommand, output: Output) -> Result<(), BackupCommandE
     let replace = Replace::from_force(args.force);
     // Everything on this machine is looked at before the first request: what is wrong with it is known at once.
     drop(PrivateFile::create(&args.out, replace)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(BackupCommandError::Runtime)?;
     let policy = RetryPolicy::lasting(args.retry_for);
-    let identities = runtime.block_on(take(settings, &member, policy))?;
+    let left = "no backup was made, and nothing was left behind";
+    let identities = runtime::until_stopped(NETWORK_THREADS, left, async {
+        let app = sv_app::connect(settings).await?;
+        Ok(identities::fetch(&app, &member, policy).await?)
+    })?;
     let sealed = identities::seal(&identities, &sealing, &args.out, replace)?;
-    print(&args.out, &member, &sealing, sealed, output).map_err(BackupCommandError::Print)
+    let printed = print(&args.out, &member, &sealing, sealed, output);
+    Ok(printed.map_err(|error| error.after("the backup is complete"))?)
 }
 
-fn sealing(args: &IdentitiesArgs) -> Result<Sealing, BackupCommandError> {
+fn sealing(args: &IdentitiesArgs) -> Result<Sealing, Failure> {
     match Recipients::gather(&args.recipient, &args.recipients_file)? {
         Some(recipients) => Ok(Sealing::Encrypted { recipients, armor: args.armor }),
-        None if args.armor => Err(BackupCommandError::NothingToArmor),
+        None if args.armor => Err(BackupCommandError::NothingToArmor.into()),
         None => Ok(Sealing::Plain),
     }
 }
@@ -219,22 +149,16 @@ fn warn_of_others(sealing: &Sealing, age_identity: Option<&Path>) {
 }
 
 /// The roster with its path, and how to reach the SV app.
-fn resolve(
-    args: &IdentitiesArgs,
-    config: &AgentConfig,
-) -> Result<((Roster, PathBuf), Settings), BackupCommandError> {
+fn resolve(args: &IdentitiesArgs, config: &AgentConfig) -> Result<((Roster, PathBuf), Settings), Failure> {
     let mut missing = Vec::new();
-    let mut lacks = |section, line, flag, variable| {
-        missing.push(Missing { section, line, flag, variable, file: config.file.clone() });
-    };
     let roster = args.roster.clone().or_else(|| config.roster.clone());
     if roster.is_none() {
-        lacks("", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER");
+        missing.push(config.missing_roster());
     }
     if args.member.is_none() && args.signing_key.is_none() && config.signing_key.is_none() {
-        lacks("signing", "key = \"signing.key\"", "--signing-key or --member", "SVDR_SIGNING_KEY");
+        missing.push(Missing { flag: "--signing-key or --member", ..config.missing_signing_key() });
     }
-    let settings = args.app.sv_app(config, &mut missing)?;
+    let settings = args.app.resolve(&config.sv_app, config, &mut missing)?;
     match (roster, settings) {
         (Some(path), Some(settings)) if missing.is_empty() => {
             Ok(((roster_file::read(&path)?, path), settings))
@@ -248,41 +172,18 @@ fn member(
     args: &IdentitiesArgs,
     config: &AgentConfig,
     (roster, path): &(Roster, PathBuf),
-) -> Result<Member, BackupCommandError> {
-    let named = args.member.as_ref();
-    if let Some(name) = named {
-        return roster
-            .member(name)
-            .cloned()
-            .ok_or_else(|| BackupCommandError::NotAMember { member: name.clone(), roster: path.clone() });
-    }
-    let key = args.signing_key.as_deref().or(config.signing_key.as_deref()).unwrap_or(Path::new(""));
-    let key = PublicKey::from(signing_key::read(key)?.verifying_key());
-    let member = roster.member_by_key(&key).cloned();
-    member.ok_or_else(|| BackupCommandError::Stranger { key, roster: path.clone() })
-}
-
-/// Fetches until done or stopped.
-async fn take(
-    settings: Settings,
-    member: &Member,
-    policy: RetryPolicy,
-) -> Result<Identities, BackupCommandError> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(BackupCommandError::Runtime)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(BackupCommandError::Runtime)?;
-    let url = settings.url.clone();
-    let app = SvApp::new(settings).await?;
-    if app.is_clear_text() {
-        tracing::warn!(
-            "{url} or the token endpoint is http: others can read the token and the private keys on the \
-             network. Use https outside a cluster"
-        );
-    }
-    tokio::select! {
-        fetched = identities::fetch(&app, member, policy) => Ok(fetched?),
-        _ = interrupt.recv() => Err(BackupCommandError::Interrupted),
-        _ = terminate.recv() => Err(BackupCommandError::Interrupted),
-    }
+) -> Result<Member, Failure> {
+    let name = match &args.member {
+        Some(name) => name.clone(),
+        None => {
+            let key = args.signing_key.as_deref().or(config.signing_key.as_deref());
+            let key =
+                key.ok_or_else(|| ConfigError::Missing { missing: vec![config.missing_signing_key()] })?;
+            signer::read(key, roster, path)?.member
+        }
+    };
+    let member = roster.member(&name).cloned();
+    Ok(member.ok_or_else(|| BackupCommandError::NoSuchMember { member: name, roster: path.clone() })?)
 }
 
 /// What was made, for programs.
@@ -297,7 +198,13 @@ struct Report<'a> {
     recipients: Vec<String>,
 }
 
-fn print(path: &Path, member: &Member, sealing: &Sealing, sealed: Sealed, output: Output) -> io::Result<()> {
+fn print(
+    path: &Path,
+    member: &Member,
+    sealing: &Sealing,
+    sealed: Sealed,
+    output: Output,
+) -> Result<(), PrintError> {
     let recipients = match sealing {
         Sealing::Plain => Vec::new(),
         Sealing::Encrypted { recipients, .. } => recipients.texts(),

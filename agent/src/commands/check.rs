@@ -1,11 +1,12 @@
 //! `check`: is this node ready for a recovery call?
 
-use std::io;
 use std::time::SystemTime;
 
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
+use svdr_cli::runtime;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::Body;
 use svdr_protocol::text::shown;
@@ -14,9 +15,9 @@ use svdr_protocol::vote::Decision;
 use super::args::node_identities::NodeIdentitiesArgs;
 use super::args::sv_app::SvAppArgs;
 use crate::check::{self, CheckReport, Subject, Verdict};
-use crate::config::{AgentConfig, ConfigError};
-use crate::operator::decide::{DecideError, Wish, decide};
-use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
+use crate::config::AgentConfig;
+use crate::operator::decide::{Wish, decide};
+use crate::operator::online::{Online, OnlineArgs};
 use svdr_cli::screens::operator::signing;
 
 /// Arguments of `check`.
@@ -41,48 +42,25 @@ pub struct CheckArgs {
     pub sv_app: SvAppArgs,
 }
 
-/// Why the node is not ready, or could not be looked at.
+/// This node is not ready; why, has been printed.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The system gives no threads.
-    #[error(transparent)]
-    Online(#[from] OnlineError),
-    /// It is not ready; why, has been printed.
-    #[error("this node is not ready: {} of {all} checks failed ({})", failed.len(), failed.join(", "))]
-    NotReady {
-        /// The names of the checks that failed.
-        failed: Vec<&'static str>,
-        /// How many there are.
-        all: usize,
-    },
-    /// The report could not be signed.
-    #[error(transparent)]
-    Report(#[from] DecideError),
-    /// Stdout cannot be written.
-    #[error("the result cannot be printed")]
-    Print(#[source] io::Error),
+#[error("this node is not ready: {} of {all} checks failed ({})", failed.len(), failed.join(", "))]
+struct NotReady {
+    failed: Vec<&'static str>,
+    all: usize,
 }
 
-impl CommandError for CheckError {
+impl CommandError for NotReady {
     fn exit(&self) -> Exit {
-        match self {
-            CheckError::Config(error) => error.exit(),
-            CheckError::Online(error) => error.exit(),
-            CheckError::NotReady { .. } => Exit::Refused,
-            CheckError::Report(error) => error.exit(),
-            CheckError::Print(_) => Exit::Failed,
-        }
+        Exit::Refused
     }
 }
 
 /// Makes every check, and prints them.
 ///
 /// # Errors
-/// [`CheckError`], also, after printing, where one failed.
-pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
+/// Also, after printing, if a check failed.
+pub fn run(args: &CheckArgs, output: Output) -> Result<(), Failure> {
     let config = AgentConfig::load(args.online.config.as_deref())?;
     let mut missing = Vec::new();
     let resolved = args.sv_app.resolve(&config, &mut missing)?;
@@ -100,12 +78,8 @@ pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
         volume: args.sv_app.volume(&config),
         now: SystemTime::now(),
     };
-    let report = block_on::<_, CheckError>(async { Ok(check::check(&subject).await) })?;
-    let printed = match output {
-        Output::Json => output::print_json(&report),
-        Output::Table => output::print(&text(&report)),
-    };
-    printed.map_err(CheckError::Print)?;
+    let report = runtime::block_on(async { Ok(check::check(&subject).await) })?;
+    output.show(&report, || text(&report))?;
     if let Some(session) = &args.report {
         sign(args, session, &report)?;
     }
@@ -113,7 +87,7 @@ pub fn run(args: &CheckArgs, output: Output) -> Result<(), CheckError> {
     let failed: Vec<&'static str> = failed.map(|check| check.name).collect();
     match failed.is_empty() {
         true => Ok(()),
-        false => Err(CheckError::NotReady { failed, all: report.checks.len() }),
+        false => Err(NotReady { failed, all: report.checks.len() }.into()),
     }
 }
 
@@ -132,10 +106,10 @@ fn text(report: &CheckReport) -> String {
 }
 
 /// Signs the report into a session. Its own outcome goes to stdout as a line of text, or is a second document.
-fn sign(args: &CheckArgs, session: &str, report: &CheckReport) -> Result<(), CheckError> {
+fn sign(args: &CheckArgs, session: &str, report: &CheckReport) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
     let readiness = report.readiness();
-    block_on(async {
+    runtime::block_on(async {
         let seen = online.session(Some(session)).await?;
         let wish = Wish {
             decide: &|_| Decision::Sign(Body::Readiness(readiness.clone())),
@@ -148,6 +122,5 @@ fn sign(args: &CheckArgs, session: &str, report: &CheckReport) -> Result<(), Che
         };
         // To stderr's reader the words are enough; stdout holds the report alone.
         decide(&online, seen, &wish, Output::Table).await
-    })?;
-    Ok(())
+    })
 }

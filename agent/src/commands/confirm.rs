@@ -8,20 +8,22 @@ use std::sync::Arc;
 
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::progress::Progress;
-use svdr_protocol::evidence::{Evidence, EvidenceError};
-use svdr_protocol::failure::{CommandError, Exit};
+use svdr_cli::runtime;
+use svdr_protocol::evidence::Evidence;
 use svdr_protocol::session::NotConfirmable;
 use svdr_protocol::statement::Body;
 use svdr_protocol::time::Tick;
 use svdr_protocol::vote::Decision;
 
-use crate::config::{ConfigError, Missing};
-use crate::operator::decide::{DecideError, Wish, decide};
-use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
+use crate::config::ConfigError;
+use crate::operator::decide::{Wish, decide};
+use crate::operator::online::{Online, OnlineArgs};
 use svdr_cli::screens::operator::signing;
-use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
+use svdr_logs::Effort;
+use svdr_logs::{Bound, LogsRequest};
 
 /// Arguments of `confirm`.
 #[derive(Debug, Args)]
@@ -42,47 +44,11 @@ pub struct ConfirmArgs {
     pub online: OnlineArgs,
 }
 
-/// Why nothing was confirmed.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfirmCommandError {
-    /// Something is missing.
-    #[error(transparent)]
-    Online(#[from] OnlineError),
-    /// The logs.
-    #[error(transparent)]
-    Scan(#[from] LogsError),
-    /// What they hold is no evidence.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
-    /// The thread that read them has died.
-    #[error("the thread that reads the logs stopped unexpectedly\nhelp: run the command again")]
-    Died(#[from] tokio::task::JoinError),
-    /// There is nothing to confirm.
-    #[error(transparent)]
-    Nothing(#[from] NotConfirmable),
-    /// It was not signed.
-    #[error(transparent)]
-    Decide(#[from] DecideError),
-}
-
-impl CommandError for ConfirmCommandError {
-    fn exit(&self) -> Exit {
-        match self {
-            ConfirmCommandError::Online(error) => error.exit(),
-            ConfirmCommandError::Scan(_) | ConfirmCommandError::Died(_) => Exit::Failed,
-            ConfirmCommandError::Evidence(_) => Exit::Refused,
-            ConfirmCommandError::Nothing(NotConfirmable::NotCompleted { .. }) => Exit::Refused,
-            ConfirmCommandError::Nothing(NotConfirmable::Nothing { .. }) => Exit::Impossible,
-            ConfirmCommandError::Decide(error) => error.exit(),
-        }
-    }
-}
-
 /// Reads the new participant's logs, and signs what they say.
 ///
 /// # Errors
-/// [`ConfirmCommandError`] where nothing was signed.
-pub fn run(args: &ConfirmArgs, output: Output) -> Result<(), ConfirmCommandError> {
+/// If nothing was signed.
+pub fn run(args: &ConfirmArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
     let paths = match args.logs.as_slice() {
         [] => online.config.runbook.logs.iter().map(PathBuf::from).collect(),
@@ -91,7 +57,7 @@ pub fn run(args: &ConfirmArgs, output: Output) -> Result<(), ConfirmCommandError
     if paths.is_empty() {
         return Err(missing(&online).into());
     }
-    block_on(async {
+    runtime::block_on(async {
         let seen = online.session(Some(&args.session)).await?;
         // Before hours of logs are read for nothing.
         let Some(restoration) = seen.view.session().restoration() else {
@@ -109,15 +75,15 @@ pub fn run(args: &ConfirmArgs, output: Output) -> Result<(), ConfirmCommandError
             questions: vec!["Sign this result for all members to see?".to_owned()],
             beforehand: Beforehand::from_yes(args.yes),
         };
-        Ok(decide(&online, seen, &wish, output).await?)
+        decide(&online, seen, &wish, output).await
     })
 }
 
 /// What the logs say from the last tick of the old synchronizer on.
-async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evidence, ConfirmCommandError> {
+async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evidence, Failure> {
     let (roster, member) = (Arc::clone(&online.roster), online.me().clone());
     // Beside the connection, which has to answer its coordinator meanwhile.
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = runtime::beside(move || {
         let progress = Progress::bytes("reading the new participant's logs", None);
         let request = LogsRequest {
             roster: &roster,
@@ -138,13 +104,7 @@ async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evide
     Ok(document.evidence(&online.roster)?)
 }
 
-fn missing(online: &Online) -> OnlineError {
-    let missing = vec![Missing {
-        section: "runbook",
-        line: "logs = [\"/var/log/canton-new/participant*.log*\"]",
-        flag: "--logs",
-        variable: "SVDR_NEW_LOGS",
-        file: online.config.file.clone(),
-    }];
-    ConfigError::Missing { missing }.into()
+fn missing(online: &Online) -> ConfigError {
+    let line = "logs = [\"/var/log/canton-new/participant*.log*\"]";
+    ConfigError::Missing { missing: vec![online.config.missing("runbook", line, "--logs", "SVDR_NEW_LOGS")] }
 }

@@ -1,25 +1,24 @@
 //! `deliver`: the finished dump goes where the SV app imports it from.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::confirm::{self, Beforehand, ConfirmError};
-use svdr_cli::output::{self, Output};
+use svdr_cli::confirm::{self, Beforehand};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
+use svdr_cli::runtime;
 use svdr_cli::screens::size;
 use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
-use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 
-use crate::config::{AgentConfig, ConfigError, Deliver, Missing};
-use crate::deliver::{DeliverError, Permit};
-use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
+use super::args::delivery::DeliveryArgs;
+use crate::config::{AgentConfig, ConfigError, Deliver};
+use crate::deliver::Permit;
+use crate::operator::online::{Online, OnlineArgs};
 use crate::sources::volume;
-use crate::store::StoreError;
 
 /// Arguments of `deliver`.
 #[derive(Debug, Args)]
@@ -33,73 +32,15 @@ pub struct DeliverArgs {
     /// The session's id, or at least its first 4 digits
     #[arg(value_name = "SESSION")]
     pub session: String,
-    /// Copy the dump to this file [default: the path or command of [deliver] in agent.toml]
-    #[arg(long, value_name = "FILE", env = "SVDR_DELIVER_TO", conflicts_with = "set")]
-    pub to: Option<PathBuf>,
-    /// A value for a {placeholder} of the command in agent.toml; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
-    pub set: Vec<(String, String)>,
     /// Replace the target if it exists
     #[arg(long)]
     pub force: bool,
-    /// Answer the question with yes
-    #[arg(long)]
-    pub yes: bool,
-    /// Configuration, roster, key and state of the agent
+    /// Where the dump is put
+    #[command(flatten)]
+    pub delivery: DeliveryArgs,
+    /// Where the agent's things are
     #[command(flatten)]
     pub online: OnlineArgs,
-}
-
-/// The text is no pair.
-#[derive(Debug, thiserror::Error)]
-#[error("{text:?} is not of the form NAME=VALUE\nhelp: write NAME=VALUE, for example pod=sv-app-0")]
-pub struct PairError {
-    text: String,
-}
-
-pub(super) fn pair(text: &str) -> Result<(String, String), PairError> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(PairError { text: text.to_owned() }),
-    }
-}
-
-/// Why nothing was delivered.
-#[derive(Debug, thiserror::Error)]
-pub enum DeliverCommandError {
-    /// Something is missing.
-    #[error(transparent)]
-    Online(#[from] OnlineError),
-    /// The store.
-    #[error(transparent)]
-    Store(Box<StoreError>),
-    /// The proof is not complete, or the delivery failed.
-    #[error(transparent)]
-    Deliver(#[from] DeliverError),
-    /// The operator says no, or could not be asked.
-    #[error(transparent)]
-    Confirm(#[from] ConfirmError),
-    /// Stdout cannot be written. It is delivered.
-    #[error("the dump is delivered, but the result cannot be printed")]
-    Print(#[source] io::Error),
-}
-
-impl From<StoreError> for DeliverCommandError {
-    fn from(error: StoreError) -> DeliverCommandError {
-        DeliverCommandError::Store(Box::new(error))
-    }
-}
-
-impl CommandError for DeliverCommandError {
-    fn exit(&self) -> Exit {
-        match self {
-            DeliverCommandError::Online(error) => error.exit(),
-            DeliverCommandError::Store(error) => error.exit(),
-            DeliverCommandError::Deliver(error) => error.exit(),
-            DeliverCommandError::Confirm(error) => error.exit(),
-            DeliverCommandError::Print(_) => Exit::Failed,
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -118,24 +59,24 @@ struct Delivered {
 /// Delivers the dump.
 ///
 /// # Errors
-/// [`DeliverCommandError`].
-pub fn run(args: &DeliverArgs, output: Output) -> Result<(), DeliverCommandError> {
+/// If nothing was delivered.
+pub fn run(args: &DeliverArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
-    let seen = block_on::<_, DeliverCommandError>(async { Ok(online.session(Some(&args.session)).await?) })?;
+    let seen = runtime::block_on(online.session(Some(&args.session)))?;
     let session = seen.view.session();
     let held = online.store.certificates(session.id(), &online.roster)?;
     let permit = Permit::of(session, online.me(), &held, |round| {
-        online.store.dump(session.id(), round).map_err(DeliverCommandError::from)
+        Ok::<_, Failure>(online.store.dump(session.id(), round)?)
     })?;
     // Held from now on: acting on it binds this agent.
     if let Some(certificate) = session.completion_certificate() {
         online.store.lock()?.keep_certificate(&certificate)?;
     }
-    let way = match &args.to {
+    let way = match &args.delivery.to {
         Some(path) => Deliver::Path(path.clone()),
         None => online.config.deliver.clone().ok_or_else(|| missing(&online))?,
     };
-    let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
+    let values = args.delivery.values();
     let mut delivered = Delivered {
         session: session.id().to_string(),
         round: permit.round().round,
@@ -152,34 +93,25 @@ pub fn run(args: &DeliverArgs, output: Output) -> Result<(), DeliverCommandError
         Deliver::Path(path) => {
             let beside = beside(&permit, path, &online.config);
             let words = words(&permit, &format!("copied to {}{beside}", path.display()));
-            confirm::confirm(&words, &[question], Beforehand::from_yes(args.yes))?;
+            confirm::confirm(&words, &[question], Beforehand::from_yes(args.delivery.yes))?;
             permit.copy_to(path, Replace::from_force(args.force))?;
             delivered.to = Some(path.clone());
         }
         Deliver::Command(command) => {
             let filled = permit.fill(command, &values)?;
-            let words = words(&permit, &format!("passed to the command {filled:?}"));
-            confirm::confirm(&words, &[question], Beforehand::from_yes(args.yes))?;
+            let words = words(&permit, &format!("handed to the command {filled:?}"));
+            confirm::confirm(&words, &[question], Beforehand::from_yes(args.delivery.yes))?;
             permit.run(command, &values)?;
             delivered.command = Some(filled);
         }
     }
-    let printed = match output {
-        Output::Json => output::print_json(&delivered),
-        Output::Table => output::print(&text(&delivered)),
-    };
-    printed.map_err(DeliverCommandError::Print)
+    let printed = output.show(&delivered, || text(&delivered));
+    Ok(printed.map_err(|error| error.after("the dump is delivered"))?)
 }
 
-fn missing(online: &Online) -> OnlineError {
-    let missing = vec![Missing {
-        section: "deliver",
-        line: "path = \"/domain-upgrade-dump/domain_migration_dump.json\"",
-        flag: "--to",
-        variable: "SVDR_DELIVER_TO",
-        file: online.config.file.clone(),
-    }];
-    ConfigError::Missing { missing }.into()
+fn missing(online: &Online) -> ConfigError {
+    let line = "path = \"/domain-upgrade-dump/domain_migration_dump.json\"";
+    ConfigError::Missing { missing: vec![online.config.missing("deliver", line, "--to", "SVDR_DELIVER_TO")] }
 }
 
 /// What is said of the payload files: the SV app looks for them where the dump names them.

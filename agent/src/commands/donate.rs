@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
+use svdr_cli::runtime;
 use svdr_cli::screens::shown_round;
 use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
@@ -23,18 +25,16 @@ use svdr_protocol::span;
 use svdr_protocol::statement::{Body, Donation, Plan, SessionId, Verified};
 use svdr_protocol::vote::Decision;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::donor::{DonorArgs, DonorSettings};
-use super::args::sv_app::AppArgs;
-use crate::config::donor::DonorTextError;
-use crate::config::{ConfigError, Missing};
-use crate::donate::{self, Offer, OfferError, ServeError};
+use super::args::sv_app::{self, AppArgs};
+use crate::config::ConfigError;
+use crate::donate::{self, Offer, ServeError};
 use crate::operator::decide::{self, DecideError, Wish, any};
-use crate::operator::online::{Online, OnlineArgs, OnlineError, Seen};
-use crate::sources::app::{self, SetupError, SvApp};
-use crate::sources::fetch::{self, FetchError, KeepOrder};
-use crate::store::{DonationRecord, StoreError};
+use crate::operator::online::{Online, OnlineArgs, Seen};
+use crate::sources::app;
+use crate::sources::fetch::{self, KeepOrder};
+use crate::store::DonationRecord;
 use svdr_cli::screens::operator::signing;
 use svdr_client::retry::RetryPolicy;
 use svdr_dump::Expectations;
@@ -85,94 +85,30 @@ pub struct DonateArgs {
     pub request_migration_id: bool,
 }
 
-/// Why nothing is donated, or no more.
+/// The address is taken, or not this machine's.
 #[derive(Debug, thiserror::Error)]
-pub enum DonateError {
-    /// Something is missing.
-    #[error(transparent)]
-    Online(#[from] OnlineError),
-    /// A setting.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A text of `[donor]`.
-    #[error(transparent)]
-    Text(#[from] DonorTextError),
-    /// The rules or the operator say no.
-    #[error(transparent)]
-    Decide(#[from] DecideError),
-    /// The client.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// The snapshot.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// The file is not what was signed, or cannot be read.
-    #[error(transparent)]
-    Offer(#[from] OfferError),
-    /// The store.
-    #[error(transparent)]
-    Store(Box<StoreError>),
-    /// The endpoint.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// The address is taken, or not this machine's.
-    #[error(
-        "the address {address} cannot be listened on\n\
-         help: stop another `donate` on it, or give a free address with --donor-listen"
-    )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The system gives no threads or signals.
-    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
-    Runtime(#[source] io::Error),
-    /// A thread has died.
-    #[error("the thread that checks the snapshot stopped unexpectedly\nhelp: run the command again")]
-    Died(#[from] tokio::task::JoinError),
+#[error(
+    "{address} cannot be listened on; another donate may be running\nhelp: give a free address with --donor-listen, or donor.listen"
+)]
+struct ListenError {
+    address: SocketAddr,
+    source: io::Error,
 }
 
-impl From<StoreError> for DonateError {
-    fn from(error: StoreError) -> DonateError {
-        DonateError::Store(Box::new(error))
-    }
-}
-
-impl CommandError for DonateError {
+impl CommandError for ListenError {
     fn exit(&self) -> Exit {
-        match self {
-            DonateError::Online(error) => error.exit(),
-            DonateError::Config(error) => error.exit(),
-            DonateError::Decide(error) => error.exit(),
-            DonateError::Fetch(error) => error.exit(),
-            DonateError::Store(error) => error.exit(),
-            DonateError::Text(_) => Exit::Usage,
-            DonateError::Offer(OfferError::Changed { .. } | OfferError::Touched { .. }) => Exit::Refused,
-            DonateError::Offer(OfferError::Read { .. })
-            | DonateError::Setup(_)
-            | DonateError::Serve(_)
-            | DonateError::Listen { .. }
-            | DonateError::Runtime(_)
-            | DonateError::Died(_) => Exit::Failed,
-        }
+        Exit::Failed
     }
 }
 
 /// Donates, and serves until stopped.
 ///
 /// # Errors
-/// [`DonateError`]; what is signed stays signed.
-pub fn run(args: &DonateArgs, output: Output) -> Result<(), DonateError> {
+/// If nothing is donated, or nothing more; what is signed stays signed.
+pub fn run(args: &DonateArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
     let settings = Settings::of(args, &online)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(NETWORK_THREADS)
-        .enable_all()
-        .build()
-        .map_err(DonateError::Runtime)?;
-    runtime.block_on(Donating { online, settings, args }.donate(output))
+    runtime::on_threads(NETWORK_THREADS, Donating { online, settings, args }.donate(output))
 }
 
 /// What has to be configured.
@@ -185,21 +121,15 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(args: &DonateArgs, online: &Online) -> Result<Settings, DonateError> {
+    fn of(args: &DonateArgs, online: &Online) -> Result<Settings, Failure> {
         let (config, mut missing) = (&online.config, Vec::new());
         let donor = args.donor.resolve(config, &mut missing)?;
         // A donation is one answer, by whichever way this SV's own dump comes.
-        let sv_app = args.app.sv_app(config, &mut missing)?;
+        let sv_app = args.app.resolve(&config.sv_app, config, &mut missing)?;
         let request_migration_id =
             args.request_migration_id || config.sv_app.request_migration_id.unwrap_or(false);
         if config.output_dir.is_none() {
-            missing.push(Missing {
-                section: "output",
-                line: "dir = \"/var/lib/svdr/dumps\"",
-                flag: "--out",
-                variable: "SVDR_DONATE_OUT",
-                file: config.file.clone(),
-            });
+            missing.push(config.missing_output_dir("--out", "SVDR_DONATE_OUT"));
         }
         let folder = args.out.as_ref().map(|_| PathBuf::new()).or_else(|| config.output_dir.clone());
         match (donor, sv_app, folder) {
@@ -225,7 +155,7 @@ struct Donating<'a> {
 }
 
 impl Donating<'_> {
-    async fn donate(self, output: Output) -> Result<(), DonateError> {
+    async fn donate(self, output: Output) -> Result<(), Failure> {
         let seen = self.online.session(Some(&self.args.session)).await?;
         let session = seen.view.session().id();
         let agreed = self.agreed(&seen)?;
@@ -262,7 +192,7 @@ impl Donating<'_> {
         self.serve(offer.under(donations), listener).await
     }
 
-    fn agreed(&self, seen: &Seen) -> Result<Agreed, DonateError> {
+    fn agreed(&self, seen: &Seen) -> Result<Agreed, Failure> {
         let session = seen.view.session();
         let round = shown_round(session).ok_or(DecideError::NoProposal { session: session.id() })?;
         let record = self.online.store.record(&self.online.roster)?;
@@ -293,9 +223,9 @@ impl Donating<'_> {
         }
     }
 
-    async fn listen(&self) -> Result<TcpListener, DonateError> {
+    async fn listen(&self) -> Result<TcpListener, Failure> {
         let address = self.settings.donor.listen;
-        TcpListener::bind(address).await.map_err(|source| DonateError::Listen { address, source })
+        Ok(TcpListener::bind(address).await.map_err(|source| ListenError { address, source })?)
     }
 
     /// The snapshot of an earlier run, if it is what it was; or else a new one.
@@ -303,7 +233,7 @@ impl Donating<'_> {
         &self,
         session: SessionId,
         agreed: &Agreed,
-    ) -> Result<(DonationRecord, Offer), DonateError> {
+    ) -> Result<(DonationRecord, Offer), Failure> {
         let known = self.online.store.donation(session, agreed.round)?;
         let party = &self.settings.donor.dso_party;
         let known = known.filter(|known| known.proposal == agreed.proposal && known.party == *party);
@@ -315,14 +245,13 @@ impl Donating<'_> {
             _ => self.take(session, agreed).await?,
         };
         let of = record.clone();
-        let checked = tokio::task::spawn_blocking(move || {
-            Offer::of(session, Vec::new(), &of.path, (of.size, of.sha256))
-        });
-        Ok((record, checked.await??))
+        let checked =
+            runtime::beside(move || Offer::of(session, Vec::new(), &of.path, (of.size, of.sha256))).await?;
+        Ok((record, checked?))
     }
 
-    async fn take(&self, session: SessionId, agreed: &Agreed) -> Result<DonationRecord, DonateError> {
-        let Settings { donor, sv_app, request_migration_id, folder } = &self.settings;
+    async fn take(&self, session: SessionId, agreed: &Agreed) -> Result<DonationRecord, Failure> {
+        let Settings { donor, sv_app: settings, request_migration_id, folder } = &self.settings;
         let timestamp = agreed.plan.recovery_timestamp();
         let (out, replace) = match &self.args.out {
             Some(out) => (
@@ -332,7 +261,7 @@ impl Donating<'_> {
             // Only this member's earlier tries for the same round can be there.
             None => (folder.join(file_name(session, agreed.round)), Replace::Force),
         };
-        let app = SvApp::new(sv_app.clone()).await?;
+        let app = sv_app::connect(settings.clone()).await?;
         let migration_id = agreed.plan.migration_id();
         let order = KeepOrder {
             expectations: Expectations { timestamp, migration_id: Some(migration_id) },
@@ -351,7 +280,7 @@ impl Donating<'_> {
     }
 
     /// The digests of this member's donations of the snapshot: several where it has signed several URLs.
-    fn donations(&self, session: SessionId, record: &DonationRecord) -> Result<Vec<Digest>, DonateError> {
+    fn donations(&self, session: SessionId, record: &DonationRecord) -> Result<Vec<Digest>, Failure> {
         let signed = self.online.store.signed(session)?.into_iter();
         let read = signed.filter_map(|envelope| Verified::read(envelope, &self.online.roster).ok());
         let of_it = read.filter(|one| match one.body() {
@@ -361,15 +290,8 @@ impl Donating<'_> {
         Ok(of_it.map(|one| one.digest()).collect())
     }
 
-    async fn serve(self, offer: Offer, listener: TcpListener) -> Result<(), DonateError> {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(DonateError::Runtime)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(DonateError::Runtime)?;
-        let stop = async {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        };
+    async fn serve(self, offer: Offer, listener: TcpListener) -> Result<(), Failure> {
+        let stop = runtime::stop_signal()?;
         let address = listener.local_addr().map_err(ServeError::Listener)?;
         tracing::info!(
             "serving the snapshot to the roster's members on {address}, until stopped (Ctrl-C). Run donate \

@@ -1,29 +1,27 @@
 //! `dump`: one data snapshot from the SV app, merged with the backup of the node identities while it arrives.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
-use svdr_files::{FileError, PrivateFile, PrivateFolder, Replace};
-use svdr_protocol::failure::{CommandError, Exit};
+use svdr_cli::runtime;
+use svdr_cli::signing_key;
+use svdr_dump::{Expectations, Identities, Parts};
+use svdr_files::{PrivateFile, PrivateFolder, Replace};
 use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::node_identities::NodeIdentitiesArgs;
-use super::args::sv_app::{Resolved, SvAppArgs};
-use super::merge::{self, MergeCommandError};
+use super::args::node_identities::{self, NodeIdentitiesArgs};
+use super::args::sv_app::{self, Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError};
+use crate::operator::dump_summary;
 use crate::roster_file;
-use crate::sources::app::{Settings, SetupError, SvApp};
-use crate::sources::fetch::{self, App, FetchError, Made, Mode, Order, Way};
+use crate::sources::fetch::{self, App, Mode, Order, Way};
 use crate::sources::volume::{DUMP_FILE, set_folder};
-use svdr_cli::signing_key;
 use svdr_client::retry::RetryPolicy;
-use svdr_dump::{Document, Expectations, Identities, Parts};
 
 /// Threads that run the network: one download, and what watches for signals. Merging has a thread of its own.
 const NETWORK_THREADS: usize = 2;
@@ -66,65 +64,18 @@ pub struct DumpArgs {
     pub sv_app: SvAppArgs,
 }
 
-/// Why there is no dump.
-#[derive(Debug, thiserror::Error)]
-pub enum DumpError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The backup of the node identities.
-    #[error(transparent)]
-    Identities(MergeCommandError),
-    /// The output.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The client.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// The SV app, the network, or what came from it.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// Stopped by a signal.
-    #[error(
-        "stopped by a signal before the dump was complete, and no file was left\nhelp: run the command again"
-    )]
-    Interrupted,
-    /// The system gives no threads or signals.
-    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
-    Runtime(#[source] io::Error),
-    /// Stdout cannot be written; the dump is complete.
-    #[error("the dump is complete, but its summary cannot be printed")]
-    Print(#[source] io::Error),
-}
-
-impl CommandError for DumpError {
-    fn exit(&self) -> Exit {
-        match self {
-            DumpError::Config(error) => error.exit(),
-            DumpError::Identities(error) => error.exit(),
-            DumpError::File(error) => error.exit(),
-            DumpError::Fetch(error) => error.exit(),
-            DumpError::Setup(_) | DumpError::Interrupted | DumpError::Runtime(_) | DumpError::Print(_) => {
-                Exit::Failed
-            }
-        }
-    }
-}
-
 /// Takes the dump, and prints what came out.
 ///
 /// # Errors
-/// [`DumpError`]; the output is then as it was before.
-pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
+/// If there is no dump; the output is then as it was before.
+pub fn run(args: &DumpArgs, output: Output) -> Result<(), Failure> {
     let config = AgentConfig::load(args.config.as_deref())?;
     let (resolved, identities) = resolve(args, &config)?;
     let replace = Replace::from_force(args.force);
     // Everything on this machine is looked at before the first request: what is wrong with it is known at once.
-    let read = |path: &PathBuf| {
-        let opened = merge::open(Document::Identities, path, &args.out)?;
-        merge::read_identities(opened, path, args.node_identities.age_identity(&config))
-    };
-    let identities = identities.as_ref().map(read).transpose().map_err(DumpError::Identities)?;
+    let age_identity = args.node_identities.age_identity(&config);
+    let read = |path: &PathBuf| node_identities::read(path, age_identity, Some(&args.out));
+    let identities = identities.as_ref().map(read).transpose()?;
     if resolved.way.mode != Mode::Trigger {
         drop(PrivateFile::create(&args.out, replace)?);
     }
@@ -148,16 +99,13 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), DumpError> {
         replace,
         received: Arc::default(),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(NETWORK_THREADS)
-        .enable_all()
-        .build()
-        .map_err(DumpError::Runtime)?;
-    let taken = runtime.block_on(take(resolved.settings, &order, &way, RetryPolicy::lasting(args.retry_for)));
-    // Waits for the writing thread, which removes its temporary file.
-    drop(runtime);
-    let made = taken?;
-    merge::print(&made.path, &made.summary, output).map_err(DumpError::Print)
+    let policy = RetryPolicy::lasting(args.retry_for);
+    let left = "no dump was made, and nothing was left behind";
+    let made = runtime::until_stopped(NETWORK_THREADS, left, async {
+        let app = sv_app::connect(resolved.settings).await?;
+        Ok(fetch::fetch_dump(&app, &order, &way, policy).await?)
+    })?;
+    Ok(dump_summary::print(&made.path, &made.summary, output)?)
 }
 
 /// This SV's participant: as the roster has it, or else as the backup of the node identities says.
@@ -184,24 +132,5 @@ fn resolve(args: &DumpArgs, config: &AgentConfig) -> Result<(Resolved, Option<Pa
     match resolved {
         Some(resolved) if missing.is_empty() => Ok((resolved, identities)),
         _ => Err(ConfigError::Missing { missing }),
-    }
-}
-
-/// Fetches until done or stopped.
-async fn take(settings: Settings, order: &Order, way: &Way, policy: RetryPolicy) -> Result<Made, DumpError> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(DumpError::Runtime)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(DumpError::Runtime)?;
-    let url = settings.url.clone();
-    let app = SvApp::new(settings).await?;
-    if app.is_clear_text() {
-        tracing::warn!(
-            "{url} or the token endpoint is http: others can read the token on the network. Use https \
-             outside a cluster"
-        );
-    }
-    tokio::select! {
-        fetched = fetch::fetch_dump(&app, order, way, policy) => Ok(fetched?),
-        _ = interrupt.recv() => Err(DumpError::Interrupted),
-        _ = terminate.recv() => Err(DumpError::Interrupted),
     }
 }

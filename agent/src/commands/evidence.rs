@@ -1,28 +1,28 @@
 //! `evidence`: what do this participant's logs say about the other members?
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, SystemTimeError};
 
 use clap::Args;
 use ed25519_dalek::SigningKey;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
 use svdr_cli::progress::Progress;
-use svdr_files::{FileError, PrivateFile, Replace};
-use svdr_protocol::evidence::EvidenceError;
+use svdr_cli::signing_key;
+use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::evidence::document::EvidenceDocument;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span::{self, SpanError};
-use svdr_protocol::statement::{Body, Header, Statement, StatementError};
+use svdr_protocol::statement::{Body, Header, Statement};
 use svdr_protocol::time::{Tick, Timestamp};
 
 use super::SOFTWARE;
-use crate::roster_file::{self, RosterFileError};
-use svdr_cli::signing_key::{self, SigningKeyError};
-use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
+use crate::roster_file;
+use svdr_logs::Effort;
+use svdr_logs::{Bound, LogsError, LogsRequest};
 
 /// Arguments of `evidence`.
 #[derive(Debug, Args)]
@@ -62,103 +62,41 @@ pub struct EvidenceArgs {
 
 /// The text bounds no window.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "this is neither a time nor a duration\n\
-     help: write a time such as 2026-04-21T23:10:00Z, or a duration such as 48h"
-)]
-pub struct BoundError(#[source] SpanError);
+#[error("neither a point in time nor a duration; write for example 2026-04-21T23:10:00Z, or 48h")]
+struct BoundError(#[source] SpanError);
 
 /// Reads a bound of the window; for use as a clap value parser.
 ///
 /// # Errors
 /// Where the text is neither a timestamp nor a duration.
-pub fn bound(text: &str) -> Result<Bound, BoundError> {
+fn bound(text: &str) -> Result<Bound, BoundError> {
     match text.parse::<Timestamp>() {
         Ok(at) => Ok(Bound::At(at)),
         Err(_) => span::parse(text).map(Bound::Back).map_err(BoundError),
     }
 }
 
-/// Why no evidence is printed.
+/// What only this command can say.
 #[derive(Debug, thiserror::Error)]
-pub enum EvidenceCommandError {
-    /// The roster cannot be used.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
-    /// The logs cannot be scanned.
-    #[error(transparent)]
-    Scan(#[from] LogsError),
-    /// The key that is to sign cannot be used.
-    #[error(transparent)]
-    Identity(#[from] SigningKeyError),
-    /// The key that is to sign is somebody else's.
+enum EvidenceCommandError {
     #[error(
-        "the signing key {} is {found}, but the key of {member} in the roster is {expected}\n\
-         help: give the signing key of {member}",
+        "the key {} is {found}, but the roster says that {member} signs with {expected}\nhelp: give the key of {member}",
         path.display()
     )]
-    OtherKey {
-        /// The key file.
-        path: PathBuf,
-        /// The member whose logs these are.
-        member: MemberName,
-        /// Its key in the roster.
-        expected: Box<PublicKey>,
-        /// The key in the file.
-        found: Box<PublicKey>,
-    },
-    /// What was found contradicts the roster.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
-    /// The evidence cannot be signed.
-    #[error(transparent)]
-    Statement(#[from] StatementError),
-    /// The clock stands before 1970.
+    OtherKey { path: PathBuf, member: MemberName, expected: Box<PublicKey>, found: Box<PublicKey> },
     #[error(
-        "the clock of this machine shows a time before 1970, so the evidence would have no sequence number\n\
-         help: set the clock"
+        "the clock of this machine is set before 1970, so no sequence number can be made\nhelp: set the clock"
     )]
     Clock(#[source] SystemTimeError),
-    /// The document has no JSON form.
-    #[error("the evidence cannot be written as JSON\nhelp: report this as a bug in svdr")]
+    #[error("the evidence cannot be written as JSON\nhelp: report this as a fault of svdr")]
     Json(#[source] serde_json::Error),
-    /// The result's file cannot be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The result's file cannot be written to.
-    #[error("{} cannot be written\nhelp: check the free space of its disk", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Stdout cannot be written.
-    #[error("the result cannot be printed")]
-    Print(#[source] io::Error),
 }
 
 impl CommandError for EvidenceCommandError {
     fn exit(&self) -> Exit {
         match self {
-            EvidenceCommandError::Roster(error) => error.exit(),
-            EvidenceCommandError::Scan(LogsError::NotAMember { .. } | LogsError::BackwardWindow { .. }) => {
-                Exit::Usage
-            }
-            EvidenceCommandError::File(error) => error.exit(),
-            EvidenceCommandError::OtherKey { .. }
-            | EvidenceCommandError::Evidence(_)
-            | EvidenceCommandError::Statement(_)
-            | EvidenceCommandError::Identity(
-                SigningKeyError::NotAKey { .. } | SigningKeyError::TooLong { .. },
-            ) => Exit::Refused,
-            EvidenceCommandError::Scan(_)
-            | EvidenceCommandError::Identity(_)
-            | EvidenceCommandError::Clock(_)
-            | EvidenceCommandError::Json(_)
-            | EvidenceCommandError::Write { .. }
-            | EvidenceCommandError::Print(_) => Exit::Failed,
+            EvidenceCommandError::OtherKey { .. } => Exit::Refused,
+            _ => Exit::Failed,
         }
     }
 }
@@ -166,8 +104,8 @@ impl CommandError for EvidenceCommandError {
 /// Scans the logs and prints the evidence.
 ///
 /// # Errors
-/// [`EvidenceCommandError`]; warnings are none, they go to stderr.
-pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), EvidenceCommandError> {
+/// If there is no evidence. Warnings are no errors, they go to stderr.
+pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), Failure> {
     let roster = roster_file::read(&args.roster)?;
     // What can go wrong without the logs goes wrong before they are read.
     let key = args.sign.as_deref().map(|path| signing_key(path, &args.member, &roster)).transpose()?;
@@ -190,31 +128,22 @@ pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), EvidenceCommandErr
         eprintln!("warning: {warning}");
     }
     let signed = key.map(|key| sign(&document, &roster, &key)).transpose()?;
-    let printed = match (file, &signed) {
-        (None, Some(signed)) => return output::print(signed).map_err(EvidenceCommandError::Print),
-        (None, None) => output,
+    match (file, &signed) {
+        (None, Some(signed)) => return Ok(output::print(signed)?),
+        (None, None) => {}
         (Some(file), signed) => {
             let text = match signed {
                 Some(signed) => signed.clone(),
                 None => serde_json::to_string(&document).map_err(EvidenceCommandError::Json)?,
             };
-            write(file, &text)?;
-            output
+            file.commit_with(format!("{text}\n").as_bytes())?;
         }
-    };
-    let printed = match printed {
-        Output::Json => output::print_json(&document),
-        Output::Table => output::print(&text(&document, &roster)),
-    };
-    printed.map_err(EvidenceCommandError::Print)
+    }
+    Ok(output.show(&document, || text(&document, &roster))?)
 }
 
 /// The key in `path`, where the roster says that `member` signs with it.
-fn signing_key(
-    path: &Path,
-    member: &MemberName,
-    roster: &Roster,
-) -> Result<SigningKey, EvidenceCommandError> {
+fn signing_key(path: &Path, member: &MemberName, roster: &Roster) -> Result<SigningKey, Failure> {
     let key = signing_key::read(path)?;
     let found = PublicKey::from(key.verifying_key());
     match roster.member(member) {
@@ -224,18 +153,15 @@ fn signing_key(
             member: member.clone(),
             expected: Box::new(listed.key),
             found: Box::new(found),
-        }),
+        }
+        .into()),
         Some(_) => Ok(key),
     }
 }
 
 /// The evidence as a signed statement outside of any session, in JSON. Its sequence number is the time in
 /// microseconds, so that of two scans the later one counts.
-fn sign(
-    document: &EvidenceDocument,
-    roster: &Roster,
-    key: &SigningKey,
-) -> Result<String, EvidenceCommandError> {
+fn sign(document: &EvidenceDocument, roster: &Roster, key: &SigningKey) -> Result<String, Failure> {
     let now =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(EvidenceCommandError::Clock)?;
     let header = Header {
@@ -248,14 +174,6 @@ fn sign(
     };
     let statement = Statement { header, body: Body::Evidence(document.evidence(roster)?) };
     Ok(statement.sign(key)?.to_json())
-}
-
-/// Writes `text` as a line, and the file becomes visible under its name.
-fn write(mut file: PrivateFile, text: &str) -> Result<(), EvidenceCommandError> {
-    let path = file.path().to_owned();
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n"));
-    written.map_err(|source| EvidenceCommandError::Write { path, source })?;
-    Ok(file.commit()?)
 }
 
 /// The document as a person reads it.

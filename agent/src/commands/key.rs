@@ -1,21 +1,20 @@
 //! `key new`, `show` and `certificate`: this member's key.
 
-use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use svdr_cli::output::{self, Output};
-use svdr_protocol::failure::{CommandError, Exit};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::{MemberName, ParticipantId};
 
-use svdr_cli::signing_key::{self, SigningKeyError};
+use svdr_cli::signing_key;
 
 pub mod certificate;
-pub mod client_folder;
+mod client_folder;
 
-use certificate::{CertificateArgs, CertificateCommandError};
+use certificate::CertificateArgs;
 
 /// What can be done with a signing key.
 #[derive(Debug, Subcommand)]
@@ -53,30 +52,6 @@ pub struct ShowArgs {
     pub participant: Option<ParticipantId>,
 }
 
-/// Why a key command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyCommandError {
-    /// The key cannot be made or read.
-    #[error(transparent)]
-    Identity(#[from] SigningKeyError),
-    /// No certificate is written.
-    #[error(transparent)]
-    Certificate(#[from] CertificateCommandError),
-    /// Stdout cannot be written.
-    #[error("the result cannot be printed")]
-    Print(#[source] io::Error),
-}
-
-impl CommandError for KeyCommandError {
-    fn exit(&self) -> Exit {
-        match self {
-            KeyCommandError::Identity(error) => error.exit(),
-            KeyCommandError::Certificate(error) => error.exit(),
-            KeyCommandError::Print(_) => Exit::Failed,
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct Document {
     public_key: String,
@@ -87,7 +62,7 @@ struct Document {
 ///
 /// # Errors
 /// Where the key or the output cannot be read or written.
-pub fn run(command: &KeyCommand, output: Output) -> Result<(), KeyCommandError> {
+pub fn run(command: &KeyCommand, output: Output) -> Result<(), Failure> {
     match command {
         KeyCommand::New(args) => {
             let key = signing_key::create(&args.out)?;
@@ -98,20 +73,14 @@ pub fn run(command: &KeyCommand, output: Output) -> Result<(), KeyCommandError> 
             let key = signing_key::read(&args.key)?.verifying_key().into();
             print(&key, &format!("\n{}", member_entry(args, &key)), output)
         }
-        KeyCommand::Certificate(args) => Ok(certificate::run(args, output)?),
+        KeyCommand::Certificate(args) => certificate::run(args, output),
     }
 }
 
-fn print(key: &PublicKey, more: &str, output: Output) -> Result<(), KeyCommandError> {
+fn print(key: &PublicKey, more: &str, output: Output) -> Result<(), Failure> {
     let document = Document { public_key: key.to_string(), fingerprint: key.fingerprint().to_string() };
-    let printed = match output {
-        Output::Json => output::print_json(&document),
-        Output::Table => output::print(&format!(
-            "public key   {}\nfingerprint  {}\n{more}",
-            document.public_key, document.fingerprint
-        )),
-    };
-    printed.map_err(KeyCommandError::Print)
+    let Document { public_key, fingerprint } = &document;
+    Ok(output.show(&document, || format!("public key   {public_key}\nfingerprint  {fingerprint}\n{more}"))?)
 }
 
 /// The entry of the roster, ready to be sent; what is not known stands in capitals.

@@ -1,26 +1,25 @@
 //! `merge`: the migration dump out of two files, for runbooks that took the snapshot by other means.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Serialize;
-use svdr_cli::output::{self, Output};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
 use svdr_cli::progress::Progress;
-use svdr_files::{FileError, PrivateFile, Replace};
+use svdr_dump::{
+    self, CheckedFile, Document, Expectations, MergeError, MergeSummary, Parts, Payload, PayloadFileError,
+    PayloadPart,
+};
+use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::time::Timestamp;
 
-use crate::identities::{self, BackupError};
-use svdr_dump::{
-    self, CheckedFile, Document, Expectations, Identities, MergeError, MergeSummary, Parts, Payload,
-    PayloadFileError, PayloadPart,
-};
-
-/// Permission bits of anybody but the owner.
-const OTHERS: u32 = 0o077;
+use super::args::input::{self, InputError};
+use super::args::node_identities;
+use crate::operator::dump_summary;
 
 /// Arguments of `merge`.
 #[derive(Debug, Args)]
@@ -61,107 +60,40 @@ pub struct MergeArgs {
     pub force: bool,
 }
 
-/// Why there is no dump.
+/// Why there is no dump, as far as no other error says it.
 #[derive(Debug, thiserror::Error)]
-pub enum MergeCommandError {
-    /// An input cannot be opened.
-    #[error("the {document} {} cannot be opened\nhelp: check its path and its permissions", path.display())]
-    Open {
-        /// Which one.
-        document: Document,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The output would replace an input.
-    #[error("the output {} is the {document} itself\nhelp: give another name for the output", path.display())]
-    SameFile {
-        /// Which one.
-        document: Document,
-        /// The output.
-        path: PathBuf,
-    },
-    /// The backup of the node identities cannot be read.
-    #[error(transparent)]
-    Backup(#[from] BackupError),
-    /// The output cannot be made.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// An input was refused, or could not be read to its end.
-    #[error("{} cannot be used", path.display())]
-    Document {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: MergeError,
-    },
-    /// A payload file that the snapshot names is not what it should be.
+enum MergeCommandError {
     #[error("the payload file {} cannot be used", path.display())]
-    PayloadFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: PayloadFileError,
-    },
-    /// The snapshot's path of a payload file names none.
+    PayloadFile { path: PathBuf, source: PayloadFileError },
     #[error(
-        "{data} names {named:?} as a payload file, but that is not the path of a file\n\
-         help: take the snapshot again",
+        "{data} gives {named:?} as the path of a payload file, which is the path of no file\nhelp: take the snapshot again",
         data = data.display()
     )]
-    NoFile {
-        /// The snapshot.
-        data: PathBuf,
-        /// What it names.
-        named: String,
-    },
-    /// The merge failed beside the documents.
-    #[error(transparent)]
-    Merge(MergeError),
-    /// Stdout cannot be written; the dump is complete.
-    #[error("the dump is complete, but its summary cannot be printed")]
-    Print(#[source] io::Error),
+    NoFile { data: PathBuf, named: String },
 }
 
 impl CommandError for MergeCommandError {
     fn exit(&self) -> Exit {
         match self {
-            MergeCommandError::Document { source, .. } | MergeCommandError::Merge(source)
-                if source.is_refusal() =>
-            {
-                Exit::Refused
-            }
-            MergeCommandError::Backup(error) => error.exit(),
-            MergeCommandError::File(error) => error.exit(),
             MergeCommandError::PayloadFile { source: PayloadFileError::Chunks(_), .. }
             | MergeCommandError::NoFile { .. } => Exit::Refused,
-            MergeCommandError::SameFile { .. } => Exit::Usage,
-            _ => Exit::Failed,
+            MergeCommandError::PayloadFile { .. } => Exit::Failed,
         }
     }
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    path: &'a Path,
-    #[serde(flatten)]
-    summary: &'a MergeSummary,
 }
 
 /// Merges, and prints what came out.
 ///
 /// # Errors
-/// [`MergeCommandError`]; the output is then as it was before.
-pub fn run(args: &MergeArgs, output: Output) -> Result<(), MergeCommandError> {
-    let identities = open(Document::Identities, &args.node_identities, &args.out)?;
+/// If there is no dump; the output is then as it was before.
+pub fn run(args: &MergeArgs, output: Output) -> Result<(), Failure> {
+    let identities =
+        node_identities::read(&args.node_identities, args.age_identity.as_deref(), Some(&args.out))?;
     let data = match args.data.as_os_str().as_encoded_bytes() {
         b"-" => None,
-        _ => Some(open(Document::Snapshot, &args.data, &args.out)?),
+        _ => Some(input::open(Document::Snapshot, &args.data, Some(&args.out))?),
     };
     let mut out = PrivateFile::create(&args.out, Replace::from_force(args.force))?;
-    let identities = read_identities(identities, &args.node_identities, args.age_identity.as_deref())?;
     let len = data.as_ref().and_then(|(_, metadata)| metadata.is_file().then_some(metadata.len()));
     let source: Box<dyn Read> = match data {
         Some((file, _)) => Box::new(file),
@@ -178,15 +110,11 @@ pub fn run(args: &MergeArgs, output: Output) -> Result<(), MergeCommandError> {
         check_payload_files(&mut summary, folder, &args.data)?;
     }
     out.commit()?;
-    print(&args.out, &summary, output).map_err(MergeCommandError::Print)
+    Ok(dump_summary::print(&args.out, &summary, output)?)
 }
 
 /// Looks for the payload files that the snapshot names, by their names, in `folder`.
-fn check_payload_files(
-    summary: &mut MergeSummary,
-    folder: &Path,
-    data: &Path,
-) -> Result<(), MergeCommandError> {
+fn check_payload_files(summary: &mut MergeSummary, folder: &Path, data: &Path) -> Result<(), Failure> {
     for part in [PayloadPart::GenesisState, PayloadPart::AcsSnapshot] {
         let Some(Payload::File { path: named, .. }) = summary.payload_mut(part) else { continue };
         let no_file = || MergeCommandError::NoFile { data: data.to_owned(), named: named.clone() };
@@ -209,88 +137,15 @@ fn check_payload_files(
     Ok(())
 }
 
-/// Opens an input that the output may not replace.
-pub(super) fn open(
-    document: Document,
-    path: &Path,
-    out: &Path,
-) -> Result<(File, Metadata), MergeCommandError> {
-    let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
-    let (file, metadata) =
-        opened.map_err(|source| MergeCommandError::Open { document, path: path.to_owned(), source })?;
-    // An output that does not exist yet, or cannot be looked at, is none of the inputs.
-    let same = out.metadata().is_ok_and(|out| (out.dev(), out.ino()) == (metadata.dev(), metadata.ino()));
-    if same {
-        return Err(MergeCommandError::SameFile { document, path: out.to_owned() });
-    }
-    Ok((file, metadata))
-}
-
-/// Reads and checks the backup of the node identities, and warns where others may read private keys in it.
-pub(super) fn read_identities(
-    (file, metadata): (File, Metadata),
-    path: &Path,
-    age_identity: Option<&Path>,
-) -> Result<Identities, MergeCommandError> {
-    let read = identities::read(file, metadata.is_file().then_some(metadata.len()), path, age_identity);
-    let is_encrypted = match &read {
-        Ok(backup) => backup.encrypted,
-        Err(error) => error.is_of_encrypted(),
-    };
-    if !is_encrypted && metadata.is_file() && metadata.mode() & OTHERS != 0 {
-        tracing::warn!(
-            path = %path.display(),
-            mode = format!("{:04o}", metadata.mode() & 0o7777),
-            "the backup of the node identities contains private keys, but other users can access the file. \
-             Run chmod 600"
-        );
-    }
-    Ok(read?.identities)
-}
-
-fn with_path(source: MergeError, args: &MergeArgs) -> MergeCommandError {
+/// Says which of the inputs an error is about.
+fn with_path(source: MergeError, args: &MergeArgs) -> Failure {
     let path = match source.document() {
         Some(Document::Identities) => &args.node_identities,
         Some(Document::Snapshot) => &args.data,
         // No validator's document is merged with anything, nor is a whole dump.
-        Some(Document::Dump | Document::Validator | Document::ValidatorDump) | None => {
-            return MergeCommandError::Merge(source);
-        }
+        Some(Document::Dump | Document::Validator | Document::ValidatorDump) | None => return source.into(),
     };
-    MergeCommandError::Document { path: path.clone(), source }
-}
-
-/// Prints what a merge came to.
-pub(super) fn print(path: &Path, summary: &MergeSummary, output: Output) -> io::Result<()> {
-    if output == Output::Json {
-        return output::print_json(&Report { path, summary });
-    }
-    let mut table = output::table(&["migration dump", &path.display().to_string()]);
-    let payload = |payload: &Payload| match payload {
-        Payload::Inline { size, sha256 } => with_digest(*size, sha256.as_ref()),
-        Payload::File { path, checked: None } => format!("in its own file: {path}"),
-        Payload::File { path, checked: Some(found) } => {
-            format!("{}, in its own file: {path}", with_digest(found.size, Some(&found.sha256)))
-        }
-    };
-    table.add_row(["size", &format!("{} bytes", summary.size)]);
-    table.add_row(["digest", &summary.sha256.to_string()]);
-    table.add_row(["timestamp", &summary.timestamp.to_string()]);
-    table.add_row(["migration id", &summary.migration_id.to_string()]);
-    table.add_row(["active contracts", &payload(&summary.acs_snapshot)]);
-    if let Some(genesis_state) = &summary.genesis_state {
-        table.add_row(["genesis state", &payload(genesis_state)]);
-    }
-    let dars: u64 = summary.dars.iter().map(|dar| dar.size).sum();
-    table.add_row(["DARs", &format!("{}, {dars} bytes", summary.dars.len())]);
-    for dar in summary.dars.iter().filter(|dar| dar.sha256.is_some()) {
-        table.add_row([&dar.hash, &with_digest(dar.size, dar.sha256.as_ref())]);
-    }
-    output::print(&svdr_protocol::text::shown(&table.to_string()))
-}
-
-fn with_digest(size: u64, digest: Option<&svdr_protocol::digest::Digest>) -> String {
-    digest.map_or_else(|| format!("{size} bytes"), |digest| format!("{size} bytes, {digest}"))
+    InputError::Content { path: path.clone(), source }.into()
 }
 
 #[cfg(test)]

@@ -3,28 +3,27 @@
 //! The rule is [`svdr_protocol::proposal`]; here files are read and the outcome is shown. Nothing is decided by
 //! it: in a session every agent computes the same from signed evidence alone.
 
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::proposal::document::ProposalDocument;
-use svdr_protocol::proposal::{Choice, Outcome, Parameters, ProposalError, Shortfall, listed, propose};
+use svdr_protocol::proposal::{Choice, Outcome, Parameters, listed, propose};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
 
-use crate::roster_file::{self, RosterFileError};
+use crate::roster_file;
 
 mod chart;
 mod input;
 mod table;
 
 use input::Inputs;
-pub use input::{InputError, Place};
 
 /// Arguments of `propose`.
 #[derive(Debug, Args)]
@@ -59,35 +58,16 @@ pub struct ProposeArgs {
     pub evidence: Vec<PathBuf>,
 }
 
-/// Why there is no choice.
+/// No candidate reaches the threshold; the candidates have been printed.
 #[derive(Debug, thiserror::Error)]
-pub enum ProposeError {
-    /// The roster cannot be used.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
-    /// The evidence cannot be used.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The rule refuses its input.
-    #[error(transparent)]
-    Proposal(#[from] ProposalError),
-    /// No candidate reaches the threshold; the candidates have been printed.
-    #[error("no candidate reaches the threshold")]
-    NotPossible(#[source] Box<Shortfall>),
-    /// Stdout cannot be written.
-    #[error("the result cannot be printed")]
-    Print(#[source] io::Error),
+#[error("no candidate reaches the threshold: {reason}")]
+struct NotPossible {
+    reason: String,
 }
 
-impl CommandError for ProposeError {
+impl CommandError for NotPossible {
     fn exit(&self) -> Exit {
-        match self {
-            ProposeError::Roster(error) => error.exit(),
-            ProposeError::Input(InputError::Read { .. }) | ProposeError::Print(_) => Exit::Failed,
-            ProposeError::Proposal(ProposalError::Parameter(_)) => Exit::Usage,
-            ProposeError::Input(_) | ProposeError::Proposal(_) => Exit::Refused,
-            ProposeError::NotPossible(_) => Exit::Impossible,
-        }
+        Exit::Impossible
     }
 }
 
@@ -95,20 +75,16 @@ impl CommandError for ProposeError {
 ///
 /// # Errors
 /// Where the input is refused, and, after printing, where no candidate reaches the threshold.
-pub fn run(args: &ProposeArgs, output: Output) -> Result<(), ProposeError> {
+pub fn run(args: &ProposeArgs, output: Output) -> Result<(), Failure> {
     let roster = roster_file::read(&args.roster)?;
     let inputs = Inputs::read(&args.evidence, &roster)?;
     let outcome = propose(&roster, inputs.evidence(), &parameters(args, &roster))?;
     let mut document = ProposalDocument::from(&outcome);
     document.warnings.extend(warnings(&inputs));
-    let printed = match output {
-        Output::Json => output::print_json(&document),
-        Output::Table => output::print(&text(&outcome, &document)),
-    };
-    printed.map_err(ProposeError::Print)?;
+    output.show(&document, || text(&outcome, &document))?;
     match outcome.choice {
         Choice::Candidate(_) => Ok(()),
-        Choice::NotPossible(shortfall) => Err(ProposeError::NotPossible(Box::new(shortfall))),
+        Choice::NotPossible(_) => Err(NotPossible { reason: outcome.reason() }.into()),
     }
 }
 

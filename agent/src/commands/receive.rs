@@ -16,7 +16,9 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use svdr_cli::confirm::{self, Beforehand};
-use svdr_cli::output::{self, Output};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
+use svdr_cli::runtime;
 use svdr_cli::screens::{shown_round, size};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
@@ -27,20 +29,19 @@ use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 
-use super::args::node_identities::NodeIdentitiesArgs;
-use super::merge;
-use crate::config::{ConfigError, Missing};
+use super::args::node_identities::{self, NodeIdentitiesArgs};
+use crate::config::ConfigError;
 use crate::operator::decide::{self, DecideError, any};
 use crate::operator::online::{Online, OnlineArgs, Seen};
 use crate::store::DumpRecord;
 use svdr_cli::screens::operator::signing;
-use svdr_dump::{Document, Identities};
+use svdr_dump::Identities;
 
 mod error;
 mod making;
 mod snapshot;
 
-pub use error::ReceiveCommandError;
+use error::ReceiveCommandError;
 
 /// Threads that run the network: the session, and what watches for signals. The transfer and the merge have threads of
 /// their own.
@@ -84,32 +85,16 @@ pub struct ReceiveArgs {
 /// Receives, and prints what came of it.
 ///
 /// # Errors
-/// [`ReceiveCommandError`]; nothing that looks finished is left behind then, unless it is.
-pub fn run(args: &ReceiveArgs, output: Output) -> Result<(), ReceiveCommandError> {
+/// If nothing was received. Nothing that looks finished is left behind then, unless it is.
+pub fn run(args: &ReceiveArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
     let settings = Settings::of(args, &online)?;
-    let opened = merge::open(Document::Identities, &settings.identities, &settings.folder.join("dump"))
-        .map_err(ReceiveCommandError::Identities)?;
-    let identities = merge::read_identities(
-        opened,
-        &settings.identities,
-        args.node_identities.age_identity(&online.config),
-    )
-    .map_err(ReceiveCommandError::Identities)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(NETWORK_THREADS)
-        .enable_all()
-        .build()
-        .map_err(ReceiveCommandError::Runtime)?;
-    let received = runtime.block_on(Receiving { online, settings, args }.receive(identities));
-    // Waits for the threads that write, which remove their temporary file.
-    drop(runtime);
-    let received = received?;
-    let printed = match output {
-        Output::Json => output::print_json(&received),
-        Output::Table => output::print(&text(&received)),
-    };
-    printed.map_err(ReceiveCommandError::Print)
+    let age_identity = args.node_identities.age_identity(&online.config);
+    let identities = node_identities::read(&settings.identities, age_identity, None)?;
+    let received =
+        runtime::on_threads(NETWORK_THREADS, Receiving { online, settings, args }.receive(identities))?;
+    let printed = output.show(&received, || text(&received));
+    Ok(printed.map_err(|error| error.after("the dump is made and attested"))?)
 }
 
 /// What has to be configured.
@@ -124,13 +109,7 @@ impl Settings {
         let mut missing = Vec::new();
         let identities = args.node_identities.path(config, &mut missing);
         if config.output_dir.is_none() {
-            missing.push(Missing {
-                section: "output",
-                line: "dir = \"/var/lib/svdr/dumps\"",
-                flag: "--config",
-                variable: "SVDR_CONFIG",
-                file: config.file.clone(),
-            });
+            missing.push(config.missing_output_dir("--config", "SVDR_CONFIG"));
         }
         match (identities, config.output_dir.clone()) {
             (Some(identities), Some(folder)) => Ok(Settings { identities, folder }),
@@ -175,7 +154,7 @@ struct Receiving<'a> {
 }
 
 impl Receiving<'_> {
-    async fn receive(self, identities: Identities) -> Result<Received, ReceiveCommandError> {
+    async fn receive(self, identities: Identities) -> Result<Received, Failure> {
         let mut seen = self.online.session(Some(&self.args.session)).await?;
         let offered = self.offered(&seen)?;
         let record = match self.made_before(&offered)? {
@@ -184,7 +163,10 @@ impl Receiving<'_> {
                 self.confirm(&seen, &offered)?;
                 match made {
                     Some(record) => record,
-                    None => self.stoppable(&offered, identities).await?,
+                    None => {
+                        runtime::stoppable("what has arrived is kept", self.make(&offered, identities))
+                            .await?
+                    }
                 }
             }
         };
@@ -192,32 +174,28 @@ impl Receiving<'_> {
     }
 
     /// The donation that is meant, if it counts and this member can make a dump of it.
-    fn offered(&self, seen: &Seen) -> Result<Offered, ReceiveCommandError> {
+    fn offered(&self, seen: &Seen) -> Result<Offered, Failure> {
         let (session, me, from) = (seen.view.session(), self.online.me(), &self.args.from);
         if from == me {
-            return Err(ReceiveCommandError::FromItself);
+            return Err(ReceiveCommandError::FromItself.into());
         }
         if session.roster().member(from).is_none() {
-            return Err(ReceiveCommandError::NoSuchMember { name: from.clone() });
+            return Err(ReceiveCommandError::NoSuchMember { name: from.clone() }.into());
         }
         let round = shown_round(session).ok_or(DecideError::NoProposal { session: session.id() })?;
         let Some(certificate) = session.agreement_certificate(round) else {
-            return Err(ReceiveCommandError::NotAgreedYet { round });
+            return Err(ReceiveCommandError::NotAgreedYet { round }.into());
         };
         let proposal = certificate.proposal().digest();
         let donations = session.donations(round, &proposal);
         let Some((digest, donation)) = donations.get(from).copied() else {
             let others: Vec<&MemberName> = donations.keys().copied().filter(|name| *name != me).collect();
-            return Err(ReceiveCommandError::NoDonation {
-                from: from.clone(),
-                round,
-                session: session.id(),
-                others: if others.is_empty() {
-                    "nobody has yet".to_owned()
-                } else {
-                    format!("{} did", listed(&others))
-                },
-            });
+            let others = match others.is_empty() {
+                true => "nobody has yet".to_owned(),
+                false => format!("{} did", listed(&others)),
+            };
+            let (from, session) = (from.clone(), session.id());
+            return Err(ReceiveCommandError::NoDonation { from, round, session, others }.into());
         };
         let agreement = self.still_to_agree(seen, round, &proposal)?;
         Ok(Offered { session: session.id(), round, proposal, digest, donation: donation.clone(), agreement })
@@ -229,8 +207,8 @@ impl Receiving<'_> {
         seen: &Seen,
         round: u32,
         proposal: &Digest,
-    ) -> Result<Option<Agreement>, ReceiveCommandError> {
-        let record = self.online.store.record(&self.online.roster).map_err(DecideError::from)?;
+    ) -> Result<Option<Agreement>, Failure> {
+        let record = self.online.store.record(&self.online.roster)?;
         let others: Vec<_> = seen.others.iter().map(crate::replica::Replica::session).collect();
         let session = seen.view.session();
         let voter = Voter::new(self.online.me(), &record, session, &others);
@@ -238,7 +216,7 @@ impl Receiving<'_> {
         let wait = |wait: Wait| Err(DecideError::Wait(wait).into());
         match voter.agree(proposal) {
             Decision::Sign(_) if session.abandonments(round).contains_key(self.online.me()) => {
-                Err(ReceiveCommandError::Abandoned { round })
+                Err(ReceiveCommandError::Abandoned { round }.into())
             }
             Decision::Sign(agreement) => Ok(Some(agreement)),
             Decision::Wait(reason) => wait(reason),
@@ -252,23 +230,21 @@ impl Receiving<'_> {
     }
 
     /// The dump of an earlier run of this command, if it is what it was. A dump of this member's own stands in the way.
-    fn made_before(&self, offered: &Offered) -> Result<Option<DumpRecord>, ReceiveCommandError> {
-        let Some(known) =
-            self.online.store.dump(offered.session, offered.round).map_err(DecideError::from)?
-        else {
+    fn made_before(&self, offered: &Offered) -> Result<Option<DumpRecord>, Failure> {
+        let Some(known) = self.online.store.dump(offered.session, offered.round)? else {
             return Ok(None);
         };
         let is_there = matches!(known.is_on_disk(), Ok(true));
         match &known.received {
             Some(received) if received.donation == offered.digest && is_there => Ok(Some(known)),
             None if is_there && known.proposal == offered.proposal => {
-                Err(ReceiveCommandError::OwnDump { path: known.path, round: offered.round })
+                Err(ReceiveCommandError::OwnDump { path: known.path, round: offered.round }.into())
             }
             _ => Ok(None),
         }
     }
 
-    fn is_attested(&self, seen: &Seen, offered: &Offered) -> Result<bool, ReceiveCommandError> {
+    fn is_attested(&self, seen: &Seen, offered: &Offered) -> Result<bool, Failure> {
         let round = offered.round;
         let judged = decide::judge(&self.online, seen, &|voter| match voter.dump(round) {
             Decision::Signed(digest) => Decision::Signed(digest),
@@ -279,7 +255,7 @@ impl Receiving<'_> {
         Ok(matches!(judged, Decision::Signed(_)))
     }
 
-    fn confirm(&self, seen: &Seen, offered: &Offered) -> Result<(), ReceiveCommandError> {
+    fn confirm(&self, seen: &Seen, offered: &Offered) -> Result<(), Failure> {
         let Offered { round, digest, donation, agreement, .. } = offered;
         let of = (&self.args.from, digest, donation);
         let words = signing::receiving(seen.view.session(), self.online.me(), of, agreement.as_ref());
@@ -289,18 +265,12 @@ impl Receiving<'_> {
             }
             None => format!("Receive {}'s snapshot, and attest the dump made of it?", self.args.from),
         };
-        confirm::confirm(&words, &[&question], Beforehand::from_yes(self.args.yes))
-            .map_err(DecideError::from)?;
+        confirm::confirm(&words, &[&question], Beforehand::from_yes(self.args.yes))?;
         Ok(())
     }
 
     /// Step 5.
-    async fn sign(
-        &self,
-        seen: &mut Seen,
-        offered: Offered,
-        record: DumpRecord,
-    ) -> Result<Received, ReceiveCommandError> {
+    async fn sign(&self, seen: &mut Seen, offered: Offered, record: DumpRecord) -> Result<Received, Failure> {
         let (round, proposal) = (offered.round, offered.proposal);
         let mut agreement = None;
         if let Some(shown) = offered.agreement {
@@ -315,8 +285,8 @@ impl Receiving<'_> {
         let completed = session.completion_certificate();
         // Held from now on: it binds this agent.
         if let Some(certificate) = &completed {
-            let locked = self.online.store.lock().map_err(DecideError::from)?;
-            locked.keep_certificate(certificate).map_err(DecideError::from)?;
+            let locked = self.online.store.lock()?;
+            locked.keep_certificate(certificate)?;
         }
         Ok(Received {
             session: offered.session.to_string(),

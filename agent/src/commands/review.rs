@@ -1,16 +1,17 @@
 //! `review`: the proposal, with the agent's own recomputation beside it.
 
-use std::io;
-
 use clap::Args;
-use svdr_cli::output::{self, Output};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
+use svdr_cli::runtime;
 use svdr_cli::screens::facts::SessionFacts;
 use svdr_cli::screens::heading::Style;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, SessionId};
+use svdr_protocol::statement::Body;
 
-use crate::operator::online::{Online, OnlineArgs, OnlineError, block_on};
+use crate::operator::decide::DecideError;
+use crate::operator::online::{Online, OnlineArgs};
 use crate::replica::Replica;
 use svdr_cli::screens::operator::next::current_proposal;
 use svdr_cli::screens::operator::review::{self, Review};
@@ -28,68 +29,38 @@ pub struct ReviewArgs {
     pub online: OnlineArgs,
 }
 
-/// Why there is no review, or none that says yes.
+/// The recomputation does not confirm the proposal; why, has been printed.
 #[derive(Debug, thiserror::Error)]
-pub enum ReviewError {
-    /// Something is missing.
-    #[error(transparent)]
-    Online(#[from] OnlineError),
-    /// There is nothing to review.
-    #[error(
-        "session {session} has no proposal yet\n\
-         help: run `svdr-agent status`, which shows what the session waits for"
-    )]
-    NoProposal {
-        /// The session.
-        session: SessionId,
-    },
-    /// The recomputation does not confirm it; why, has been printed.
-    #[error(
-        "this agent's own recomputation does not confirm the proposal: {reason}\n\
-         help: do not agree to the proposal"
-    )]
-    Unconfirmed {
-        /// Why not.
-        reason: String,
-    },
-    /// Stdout cannot be written.
-    #[error("the review cannot be printed")]
-    Print(#[source] io::Error),
+#[error("this agent's own recomputation does not confirm the proposal: {reason}\nhelp: do not agree to it")]
+struct Unconfirmed {
+    reason: String,
 }
 
-impl CommandError for ReviewError {
+impl CommandError for Unconfirmed {
     fn exit(&self) -> Exit {
-        match self {
-            ReviewError::Online(error) => error.exit(),
-            ReviewError::Unconfirmed { .. } => Exit::Refused,
-            ReviewError::NoProposal { .. } | ReviewError::Print(_) => Exit::Failed,
-        }
+        Exit::Refused
     }
 }
 
 /// Shows the proposal beside the recomputation.
 ///
 /// # Errors
-/// [`ReviewError`], also, after printing, where the two are not the same.
-pub fn run(args: &ReviewArgs, output: Output) -> Result<(), ReviewError> {
+/// Also, after printing, if the two are not the same.
+pub fn run(args: &ReviewArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
-    let seen = block_on::<_, ReviewError>(async { Ok(online.session(args.session.as_deref()).await?) })?;
+    let seen = runtime::block_on(online.session(args.session.as_deref()))?;
     let session = seen.view.session();
-    let nothing = || ReviewError::NoProposal { session: session.id() };
+    let nothing = || DecideError::NoProposal { session: session.id() };
     let (_, digest) = current_proposal(session).ok_or_else(nothing)?;
     let Some(Body::Proposal(proposal)) = session.statement(&digest).map(|one| one.body()) else {
-        return Err(nothing());
+        return Err(nothing().into());
     };
     let mut review = Review::of(session, digest, proposal, online.me());
     let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
     review.session = SessionFacts::among(session, &others);
-    let printed = match output {
-        Output::Json => output::print_json(&review),
-        Output::Table => output::print(&review::review(&review, online.me(), Style::of_stdout())),
-    };
-    printed.map_err(ReviewError::Print)?;
+    output.show(&review, || review::review(&review, online.me(), Style::of_stdout()))?;
     match review.reason {
         None => Ok(()),
-        Some(reason) => Err(ReviewError::Unconfirmed { reason }),
+        Some(reason) => Err(Unconfirmed { reason }.into()),
     }
 }

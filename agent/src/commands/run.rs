@@ -1,33 +1,28 @@
 //! `run`: takes part in a session for this SV, until its part is done.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::output::{self, Output};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
+use svdr_cli::runtime;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
-use svdr_protocol::keys::PublicKey;
-use svdr_protocol::roster::Roster;
 use svdr_protocol::span;
 use svdr_protocol::statement::SessionId;
 use svdr_protocol::time::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::SOFTWARE;
-use super::args::node_identities::NodeIdentitiesArgs;
+use super::args::node_identities::{self, NodeIdentitiesArgs};
 use super::args::sv_app::{Resolved, SvAppArgs};
-use super::merge::{self, MergeCommandError};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
-use crate::roster_file::{self, RosterFileError};
-use crate::run::{self, DumpOrder, End, Ended, LogsOrder, RunError, Settings};
+use crate::operator::signer;
+use crate::roster_file;
+use crate::run::{self, DumpOrder, End, Ended, LogsOrder, Settings};
 use crate::sources::fetch::Way;
-use crate::store::{Signer, Store, StoreError};
-use svdr_cli::signing_key::{self, SigningKeyError};
-use svdr_dump::Document;
+use crate::store::Store;
 
 /// Threads that run the network: a stream, a download, and what watches for signals. Reading logs and merging have
 /// threads of their own.
@@ -93,124 +88,46 @@ pub enum ApprovalArg {
     Automatic,
 }
 
-/// Why a run has not done its part.
+/// A convener has ended the session.
 #[derive(Debug, thiserror::Error)]
-pub enum RunCommandError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The roster.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
-    /// The signing key.
-    #[error(transparent)]
-    Identity(#[from] SigningKeyError),
-    /// The key is no member's.
-    #[error(
-        "the signing key ({key}) belongs to no member of the roster {}\n\
-         help: use the key of a member, or ask the convener to correct the roster", roster.display()
-    )]
-    NotAMember {
-        /// The public key.
-        key: PublicKey,
-        /// The roster.
-        roster: PathBuf,
-    },
-    /// The backup of the node identities.
-    #[error(transparent)]
-    Identities(MergeCommandError),
-    /// The state folder.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The session, the coordinators.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// A convener has ended the session.
-    #[error(
-        "{by} aborted session {session}: {reason}\n\
-         help: run the command again when a convener has opened another session"
-    )]
-    Aborted {
-        /// The session.
-        session: SessionId,
-        /// Who ended it.
-        by: String,
-        /// Why, in the convener's words.
-        reason: String,
-    },
-    /// Stopped by a signal.
-    #[error("stopped by a signal, and everything signed is kept\nhelp: run the command again to continue")]
-    Interrupted,
-    /// The system gives no threads or signals.
-    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
-    Runtime(#[source] io::Error),
-    /// Stdout cannot be written; this member's part is done.
-    #[error("this member's part is done, but the result cannot be printed")]
-    Print(#[source] io::Error),
+#[error("{by} has aborted session {session}: {reason}\nhelp: wait for another session, and run this again")]
+struct Aborted {
+    session: SessionId,
+    by: String,
+    /// In the convener's words.
+    reason: String,
 }
 
-impl CommandError for RunCommandError {
+impl CommandError for Aborted {
     fn exit(&self) -> Exit {
-        match self {
-            RunCommandError::Config(error) => error.exit(),
-            RunCommandError::Identities(error) => error.exit(),
-            RunCommandError::Store(error) => error.exit(),
-            RunCommandError::Run(error) => error.exit(),
-            RunCommandError::NotAMember { .. } => Exit::Refused,
-            RunCommandError::Aborted { .. } => Exit::Impossible,
-            RunCommandError::Roster(_)
-            | RunCommandError::Identity(_)
-            | RunCommandError::Interrupted
-            | RunCommandError::Runtime(_)
-            | RunCommandError::Print(_) => Exit::Failed,
-        }
+        Exit::Impossible
     }
 }
 
 /// Takes part, and prints how it ended.
 ///
 /// # Errors
-/// [`RunCommandError`]; what was signed until then is kept.
-pub fn run(args: &RunArgs, output: Output) -> Result<(), RunCommandError> {
+/// If this member's part is not done; what was signed until then is kept.
+pub fn run(args: &RunArgs, output: Output) -> Result<(), Failure> {
     let config = AgentConfig::load(args.config.as_deref())?;
     let (settings, state) = settings(args, config)?;
     let store = Store::open(&state)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(NETWORK_THREADS)
-        .enable_all()
-        .build()
-        .map_err(RunCommandError::Runtime)?;
-    let ended = runtime.block_on(until_stopped(settings, store));
-    // Waits for the thread that writes a dump, which removes its temporary file.
-    drop(runtime);
-    finish(&ended?, output)
-}
-
-async fn until_stopped(settings: Settings, store: Store) -> Result<Ended, RunCommandError> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunCommandError::Runtime)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(RunCommandError::Runtime)?;
-    tokio::select! {
-        ended = run::run(settings, store) => Ok(ended?),
-        _ = interrupt.recv() => Err(RunCommandError::Interrupted),
-        _ = terminate.recv() => Err(RunCommandError::Interrupted),
-    }
+    let work = async { Ok(run::run(settings, store).await?) };
+    finish(&runtime::until_stopped(NETWORK_THREADS, "what was signed is kept", work)?, output)
 }
 
 /// Flags and file together, everything on this machine looked at before the first connection.
-fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBuf), RunCommandError> {
+fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBuf), Failure> {
     config.roster = args.roster.clone().or(config.roster);
     config.signing_key = args.signing_key.clone().or(config.signing_key);
     config.output_dir = args.output_dir.clone().or(config.output_dir);
     config.state_dir = args.state.clone().or(config.state_dir);
     let paths = Paths::of(&config, args)?;
     let roster = Arc::new(roster_file::read(&paths.roster)?);
-    let signer = signer(&roster, &paths)?;
+    let signer = signer::read(&paths.signing_key, &roster, &paths.roster)?;
     let participant = roster.member(&signer.member).map(|member| member.participant.to_string());
-    let opened = merge::open(Document::Identities, &paths.identities, &paths.output_dir.join("dump"))
-        .map_err(RunCommandError::Identities)?;
     let age_identity = args.node_identities.age_identity(&config);
-    let identities = merge::read_identities(opened, &paths.identities, age_identity)
-        .map_err(RunCommandError::Identities)?;
+    let identities = node_identities::read(&paths.identities, age_identity, None)?;
     let approval = match args.approval {
         Some(ApprovalArg::Operator) => Approval::Operator,
         Some(ApprovalArg::Automatic) => Approval::Automatic,
@@ -252,27 +169,16 @@ impl Paths {
         let mut missing = Vec::new();
         let sv_app = args.sv_app.resolve(config, &mut missing)?;
         let identities = args.node_identities.path(config, &mut missing);
-        let mut need = |value: &Option<PathBuf>, section, line, flag, variable| {
+        let mut need = |value: &Option<PathBuf>, absent: Missing| {
             if value.is_none() {
-                missing.push(Missing { section, line, flag, variable, file: config.file.clone() });
+                missing.push(absent);
             }
             value.clone()
         };
-        let roster = need(&config.roster, "", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER");
-        let signing_key = need(
-            &config.signing_key,
-            "signing",
-            "key = \"signing.key\"",
-            "--signing-key",
-            "SVDR_SIGNING_KEY",
-        );
-        let output_dir = need(
-            &config.output_dir,
-            "output",
-            "dir = \"/var/lib/svdr/dumps\"",
-            "--output-dir",
-            "SVDR_OUTPUT_DIR",
-        );
+        let roster = need(&config.roster, config.missing_roster());
+        let signing_key = need(&config.signing_key, config.missing_signing_key());
+        let output_dir =
+            need(&config.output_dir, config.missing_output_dir("--output-dir", "SVDR_OUTPUT_DIR"));
         let found = (sv_app, roster, signing_key, identities, output_dir, config.state());
         match found {
             (
@@ -286,20 +192,6 @@ impl Paths {
             _ => Err(ConfigError::Missing { missing }),
         }
     }
-}
-
-fn signer(roster: &Roster, paths: &Paths) -> Result<Signer, RunCommandError> {
-    let key = signing_key::read(&paths.signing_key)?;
-    let public = PublicKey::from(key.verifying_key());
-    let member = roster
-        .member_by_key(&public)
-        .ok_or_else(|| RunCommandError::NotAMember { key: public, roster: paths.roster.clone() })?;
-    Ok(Signer {
-        member: member.name.clone(),
-        roster: roster.fingerprint(),
-        software: SOFTWARE.to_owned(),
-        key,
-    })
 }
 
 fn logs(args: &RunArgs, config: &AgentConfig) -> Option<LogsOrder> {
@@ -322,7 +214,7 @@ struct Report<'a> {
     sha256: Option<Digest>,
 }
 
-fn finish(ended: &Ended, output: Output) -> Result<(), RunCommandError> {
+fn finish(ended: &Ended, output: Output) -> Result<(), Failure> {
     let Ended { session, end, dump } = ended;
     let (round, attested) = match end {
         End::Attested { round, .. } => (*round, true),
@@ -339,11 +231,8 @@ fn finish(ended: &Ended, output: Output) -> Result<(), RunCommandError> {
         dump: dump.as_ref().map(|dump| dump.path.as_path()),
         sha256: dump.as_ref().map(|dump| dump.sha256),
     };
-    let printed = match output {
-        Output::Json => output::print_json(&report),
-        Output::Table => output::print(&told(&report)),
-    };
-    printed.map_err(RunCommandError::Print)
+    let printed = output.show(&report, || told(&report));
+    Ok(printed.map_err(|error| error.after("this member's part is done"))?)
 }
 
 /// How it ended, for people: what is next.
@@ -369,12 +258,13 @@ fn told(report: &Report<'_>) -> String {
     format!("{completed}\n{next}")
 }
 
-fn aborted(ended: &Ended) -> RunCommandError {
+fn aborted(ended: &Ended) -> Failure {
     let by = ended.session.aborts().next();
     let reason = by.map(|one| svdr_protocol::text::shown(&one.body().to_string()));
-    RunCommandError::Aborted {
+    Aborted {
         session: ended.session.id(),
         by: by.map(|one| one.signer().to_string()).unwrap_or_default(),
         reason: reason.unwrap_or_default(),
     }
+    .into()
 }

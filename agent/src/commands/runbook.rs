@@ -1,11 +1,12 @@
 //! `runbook`: the steps that remain for this node, with its own values filled in.
 
-use std::io;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
+use svdr_cli::runtime;
 use svdr_cli::screens::facts::SessionFacts;
 use svdr_cli::screens::heading::DRILL;
 use svdr_cli::screens::{shown_proposal, shown_round};
@@ -15,8 +16,8 @@ use svdr_protocol::statement::SessionId;
 use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 
-use crate::operator::online::{Online, OnlineArgs, OnlineError, Seen, block_on};
-use crate::runbook::{self, RunbookError, Task, Values};
+use crate::operator::online::{Online, OnlineArgs, Seen};
+use crate::runbook::{self, Task, Values};
 
 /// Arguments of `runbook`.
 #[derive(Debug, Args)]
@@ -52,37 +53,19 @@ pub enum Format {
     Script,
 }
 
-/// Why there is no runbook.
+/// A drill stops and deploys nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum RunbookCommandError {
-    /// Something is missing.
-    #[error(transparent)]
-    Online(#[from] OnlineError),
-    /// The values cannot be right.
-    #[error(transparent)]
-    Runbook(#[from] RunbookError),
-    /// A drill stops and deploys nothing.
-    #[error(
-        "session {session} is a drill, but the script would stop and deploy real nodes\n\
-         help: use --format text, and talk through the steps"
-    )]
-    Drill {
-        /// The session.
-        session: SessionId,
-    },
-    /// Stdout cannot be written.
-    #[error("the runbook cannot be printed")]
-    Print(#[source] io::Error),
+#[error(
+    "session {session} is a drill, and the script would stop and deploy real nodes\nhelp: print the steps to talk through \
+     with --format text"
+)]
+struct ScriptOfADrill {
+    session: SessionId,
 }
 
-impl CommandError for RunbookCommandError {
+impl CommandError for ScriptOfADrill {
     fn exit(&self) -> Exit {
-        match self {
-            RunbookCommandError::Online(error) => error.exit(),
-            RunbookCommandError::Runbook(_) => Exit::Usage,
-            RunbookCommandError::Drill { .. } => Exit::Refused,
-            RunbookCommandError::Print(_) => Exit::Failed,
-        }
+        Exit::Refused
     }
 }
 
@@ -111,16 +94,16 @@ struct StepDocument {
 /// Prints the runbook.
 ///
 /// # Errors
-/// [`RunbookCommandError`].
-pub fn run(args: &RunbookArgs, output: Output) -> Result<(), RunbookCommandError> {
+/// If the session cannot be looked at, or there is no such runbook.
+pub fn run(args: &RunbookArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
-    let seen = block_on::<_, RunbookCommandError>(async { Ok(online.session(Some(&args.session)).await?) })?;
+    let seen = runtime::block_on(online.session(Some(&args.session)))?;
     let session = seen.view.session();
     let values = values(&online, &seen);
     let mut tasks = runbook::tasks(&values)?;
     tasks.retain(|task| args.all || !task.done);
     let drill = session.drill();
-    let printed = match (output, args.format) {
+    match (output, args.format) {
         (Output::Json, _) => output::print_json(&document(&values, &tasks)),
         (Output::Table, Format::Text) => {
             let title = if drill { format!("{DRILL}\n\n") } else { String::new() };
@@ -131,11 +114,11 @@ pub fn run(args: &RunbookArgs, output: Output) -> Result<(), RunbookCommandError
             output::print(&shown(&format!("{title}{}", runbook::markdown(&values, &tasks))))
         }
         (Output::Table, Format::Script) if drill => {
-            return Err(RunbookCommandError::Drill { session: session.id() });
+            return Err(ScriptOfADrill { session: session.id() }.into());
         }
         (Output::Table, Format::Script) => output::print(&runbook::script(&values, &tasks)),
-    };
-    printed.map_err(RunbookCommandError::Print)
+    }?;
+    Ok(())
 }
 
 fn values(online: &Online, seen: &Seen) -> Values {

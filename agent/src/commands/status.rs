@@ -4,28 +4,26 @@
 //! connection is made again, to the next coordinator where there are several.
 
 use std::collections::HashSet;
-use std::io;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::output::{self, Output};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::{self, Output, PrintError};
+use svdr_cli::runtime;
 use svdr_cli::screens::facts::SessionFacts;
 use svdr_cli::screens::heading::Style;
 use svdr_cli::screens::live::{self, Live};
 use svdr_cli::screens::short;
 use svdr_client::WatchEvent;
 use svdr_protocol::digest::Digest;
-use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::SessionId;
 use svdr_protocol::text::shown;
 use svdr_protocol::vote::Voter;
 
-use crate::operator::online::{Online, OnlineArgs, OnlineError, Seen, block_on};
+use crate::operator::online::{Online, OnlineArgs, Seen};
 use crate::replica::{Ledger, Replica};
-use crate::sources::fetch::in_one_line;
-use crate::store::StoreError;
 use svdr_cli::screens::operator as screen;
 use svdr_cli::screens::operator::next::{Next, next};
 
@@ -50,36 +48,6 @@ pub struct StatusArgs {
     pub online: OnlineArgs,
 }
 
-/// Why there is no status.
-#[derive(Debug, thiserror::Error)]
-pub enum StatusError {
-    /// Something is missing.
-    #[error(transparent)]
-    Online(#[from] OnlineError),
-    /// The store.
-    #[error(transparent)]
-    Store(Box<StoreError>),
-    /// Stdout cannot be written.
-    #[error("the status cannot be printed")]
-    Print(#[source] io::Error),
-}
-
-impl From<StoreError> for StatusError {
-    fn from(error: StoreError) -> StatusError {
-        StatusError::Store(Box::new(error))
-    }
-}
-
-impl CommandError for StatusError {
-    fn exit(&self) -> Exit {
-        match self {
-            StatusError::Online(error) => error.exit(),
-            StatusError::Store(error) => error.exit(),
-            StatusError::Print(_) => Exit::Failed,
-        }
-    }
-}
-
 /// What `status --output json` prints.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
@@ -94,10 +62,10 @@ struct Document<'a> {
 /// Shows where the session stands.
 ///
 /// # Errors
-/// [`StatusError`].
-pub fn run(args: &StatusArgs, output: Output) -> Result<(), StatusError> {
+/// If the session cannot be looked at.
+pub fn run(args: &StatusArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
-    block_on(async {
+    runtime::block_on(async {
         let seen = online.session(args.session.as_deref()).await?;
         if !args.watch {
             return print(&online, &seen, output);
@@ -113,7 +81,7 @@ pub fn run(args: &StatusArgs, output: Output) -> Result<(), StatusError> {
     })
 }
 
-fn next_of(online: &Online, seen: &Seen) -> Result<Next, StatusError> {
+fn next_of(online: &Online, seen: &Seen) -> Result<Next, Failure> {
     let record = online.store.record(&online.roster)?;
     let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
     let session = seen.view.session();
@@ -125,20 +93,17 @@ fn facts_of(seen: &Seen) -> SessionFacts {
     SessionFacts::among(seen.view.session(), &others)
 }
 
-fn print(online: &Online, seen: &Seen, output: Output) -> Result<(), StatusError> {
+fn print(online: &Online, seen: &Seen, output: Output) -> Result<(), Failure> {
     let facts = facts_of(seen);
     let next = next_of(online, seen)?;
-    let printed = match output {
-        Output::Json => output::print_json(&Document {
-            member: online.me().to_string(),
-            facts: &facts,
-            next,
-            coordinator: seen.connection.as_ref().map(|one| one.coordinator().url.as_str()),
-            also_open: seen.also_open.iter().map(SessionId::to_string).collect(),
-        }),
-        Output::Table => output::print(&text(online, seen, &facts, &next, Style::of_stdout())),
+    let document = Document {
+        member: online.me().to_string(),
+        facts: &facts,
+        next,
+        coordinator: seen.connection.as_ref().map(|one| one.coordinator().url.as_str()),
+        also_open: seen.also_open.iter().map(SessionId::to_string).collect(),
     };
-    printed.map_err(StatusError::Print)
+    Ok(output.show(&document, || text(online, seen, &facts, &document.next, Style::of_stdout()))?)
 }
 
 fn text(online: &Online, seen: &Seen, facts: &SessionFacts, next: &Next, style: Style) -> String {
@@ -179,11 +144,11 @@ impl Watcher<'_> {
     }
 
     /// Follows the session until the process is stopped, or stdout is closed.
-    async fn follow(mut self, mut seen: Seen) -> Result<(), StatusError> {
+    async fn follow(mut self, mut seen: Seen) -> Result<(), Failure> {
         loop {
             self.show(&seen)?;
             if let Err(error) = self.watch(&mut seen).await? {
-                tracing::info!("{}. Connecting again", in_one_line(&error));
+                tracing::info!("{}; connecting again", error.in_one_line());
             }
             seen.connection = None;
             self.show(&seen)?;
@@ -191,14 +156,14 @@ impl Watcher<'_> {
                 tokio::time::sleep(RETRY).await;
                 match self.online.session(Some(&self.id)).await {
                     Ok(seen) => break seen,
-                    Err(error) => tracing::info!("{}", in_one_line(&error)),
+                    Err(error) => tracing::info!("{}", error.in_one_line()),
                 }
             };
         }
     }
 
     /// Takes in what the coordinator sends until the connection breaks; the inner result is why it did.
-    async fn watch(&mut self, seen: &mut Seen) -> Result<Result<(), OnlineError>, StatusError> {
+    async fn watch(&mut self, seen: &mut Seen) -> Result<Result<(), Failure>, Failure> {
         let Some(mut connection) = seen.connection.clone() else { return Ok(Ok(())) };
         let session = seen.view.session().id();
         let mut ledger =
@@ -234,27 +199,27 @@ impl Watcher<'_> {
         }
     }
 
-    fn show(&mut self, seen: &Seen) -> Result<(), StatusError> {
+    fn show(&mut self, seen: &Seen) -> Result<(), Failure> {
         let state = (seen.view.session().len(), seen.connection.is_some());
         if self.shown.replace(state) == Some(state) {
             return Ok(());
         }
         let facts = facts_of(seen);
-        let printed = match &mut self.sink {
+        match &mut self.sink {
             Sink::Live(live) => {
                 let style = Style { width: live.width(), ..Style::of_stdout() };
                 let next = next_of(self.online, seen)?;
-                live.draw(&text(self.online, seen, &facts, &next, style))
+                live.draw(&text(self.online, seen, &facts, &next, style)).map_err(PrintError::from)?;
             }
-            Sink::Lines(printed) => lines(seen.view.session(), printed),
-            Sink::Json => return print(self.online, seen, Output::Json),
-        };
-        printed.map_err(StatusError::Print)
+            Sink::Lines(printed) => lines(seen.view.session(), printed)?,
+            Sink::Json => print(self.online, seen, Output::Json)?,
+        }
+        Ok(())
     }
 }
 
 /// Prints the statements that were not printed yet, each signer's in its own order.
-fn lines(session: &Session, printed: &mut HashSet<Digest>) -> io::Result<()> {
+fn lines(session: &Session, printed: &mut HashSet<Digest>) -> Result<(), PrintError> {
     let new = session.statements().filter(|one| !printed.contains(&one.digest()));
     let mut new: Vec<_> = new.collect();
     new.sort_by_key(|one| (one.digest() != session.opened().digest(), one.header().sequence, one.digest()));

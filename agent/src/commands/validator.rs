@@ -4,15 +4,14 @@
 //! is checked with it. Nothing is fetched, and nothing delivered, before that.
 
 use clap::Subcommand;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 
-mod app_args;
 mod deliver;
+mod delivery;
 mod dump;
 mod error;
 mod proof;
-
-pub use error::ValidatorError;
 
 /// What a validator's operator can do.
 #[derive(Debug, Subcommand)]
@@ -26,16 +25,10 @@ pub enum ValidatorCommand {
 /// Runs one of the validator's commands.
 ///
 /// # Errors
-/// [`ValidatorError`].
-pub fn run(command: &ValidatorCommand, output: Output) -> Result<(), ValidatorError> {
+/// If the command came to nothing.
+pub fn run(command: &ValidatorCommand, output: Output) -> Result<(), Failure> {
     match command {
         ValidatorCommand::Dump(args) => dump::run(args, output),
         ValidatorCommand::Deliver(args) => deliver::run(args, output),
     }
-}
-
-/// Runs a future of a command's on a runtime of its own.
-fn block_on<T>(command: impl Future<Output = Result<T, ValidatorError>>) -> Result<T, ValidatorError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(ValidatorError::Runtime)?.block_on(command)
 }

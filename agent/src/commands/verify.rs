@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use svdr_cli::output::{self, Output};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
 use svdr_cli::screens::heading::Style;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::transcript::Verifier;
 
 use crate::envelope_lines::{MAX_LINES, for_each_line};
-use crate::roster_file::{self, RosterFileError};
+use crate::roster_file;
 
 mod document;
 mod text;
@@ -46,10 +47,7 @@ pub struct VerifyArgs {
 
 /// Why not everything could be said to hold.
 #[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// The roster cannot be used.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
+enum VerifyError {
     /// A file cannot be read.
     #[error("{} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
@@ -87,20 +85,16 @@ pub enum VerifyError {
          help: get the whole transcript with `svdr-coordinator session export`"
     )]
     NotCompleted,
-    /// Stdout cannot be written.
-    #[error("the result cannot be printed")]
-    Print(#[source] io::Error),
 }
 
 impl CommandError for VerifyError {
     fn exit(&self) -> Exit {
         match self {
-            VerifyError::Roster(error) => error.exit(),
             VerifyError::Refused { .. }
             | VerifyError::NotCompleted
             | VerifyError::Empty { .. }
             | VerifyError::TooMany => Exit::Refused,
-            VerifyError::Read { .. } | VerifyError::Print(_) => Exit::Failed,
+            VerifyError::Read { .. } => Exit::Failed,
         }
     }
 }
@@ -121,17 +115,13 @@ impl Places {
 ///
 /// # Errors
 /// Where a file cannot be read, or anything in it does not hold.
-pub fn run(args: &VerifyArgs, output: Output) -> Result<(), VerifyError> {
+pub fn run(args: &VerifyArgs, output: Output) -> Result<(), Failure> {
     let roster = Arc::new(roster_file::read(&args.roster)?);
     let (document, completed) = read(&args.files, &roster)?;
-    let printed = match output {
-        Output::Json => output::print_json(&document),
-        Output::Table => output::print(&text::text(&document, args.lines, Style::of_stdout())),
-    };
-    printed.map_err(VerifyError::Print)?;
+    output.show(&document, || text::text(&document, args.lines, Style::of_stdout()))?;
     match document.holds {
-        false => Err(VerifyError::Refused { findings: document.findings() }),
-        true if args.completed && completed != 1 => Err(VerifyError::NotCompleted),
+        false => Err(VerifyError::Refused { findings: document.findings() }.into()),
+        true if args.completed && completed != 1 => Err(VerifyError::NotCompleted.into()),
         true => Ok(()),
     }
 }

@@ -3,7 +3,9 @@
 
 use clap::Args;
 use svdr_cli::confirm::Beforehand;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
+use svdr_cli::runtime;
 use svdr_cli::screens::{short, shown_round};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::milestone::Step;
@@ -13,7 +15,7 @@ use svdr_protocol::statement::{Body, MAX_SHORT_TEXT_LEN, Milestone};
 use svdr_protocol::vote::{Decision, Voter};
 
 use crate::operator::decide::{DecideError, Wish, any, decide, reason};
-use crate::operator::online::{Online, OnlineArgs, Seen, block_on};
+use crate::operator::online::{Online, OnlineArgs, Seen};
 use svdr_cli::screens::operator::{next, signing};
 
 /// Arguments that all decisions take.
@@ -96,10 +98,10 @@ pub struct DoneArgs {
 fn carry_out(
     args: &VoteArgs,
     output: Output,
-    wish: impl FnOnce(&Online, &Seen) -> Result<Prepared, DecideError>,
-) -> Result<(), DecideError> {
+    wish: impl FnOnce(&Online, &Seen) -> Result<Prepared, Failure>,
+) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
-    block_on(async {
+    runtime::block_on(async {
         let seen = online.session(Some(&args.session)).await?;
         let Prepared { decide: rule, words, questions } = wish(&online, &seen)?;
         let beforehand = Beforehand::from_yes(args.yes);
@@ -123,8 +125,8 @@ struct Prepared {
 /// Agrees to a proposal.
 ///
 /// # Errors
-/// [`DecideError`] where nothing was signed.
-pub fn agree(args: &AgreeArgs, output: Output) -> Result<(), DecideError> {
+/// If nothing was signed.
+pub fn agree(args: &AgreeArgs, output: Output) -> Result<(), Failure> {
     carry_out(&args.vote, output, |_, seen| {
         let session = seen.view.session();
         let (round, proposal) = proposal(session, args.proposal.as_deref())?;
@@ -142,8 +144,8 @@ pub fn agree(args: &AgreeArgs, output: Output) -> Result<(), DecideError> {
 /// Rejects a proposal.
 ///
 /// # Errors
-/// [`DecideError`] where nothing was signed.
-pub fn reject(args: &RejectArgs, output: Output) -> Result<(), DecideError> {
+/// If nothing was signed.
+pub fn reject(args: &RejectArgs, output: Output) -> Result<(), Failure> {
     let reason = reason(&args.reason)?;
     carry_out(&args.vote, output, |_, seen| {
         let (round, proposal) = proposal(seen.view.session(), args.proposal.as_deref())?;
@@ -161,8 +163,8 @@ pub fn reject(args: &RejectArgs, output: Output) -> Result<(), DecideError> {
 /// Promises never to attest a round.
 ///
 /// # Errors
-/// [`DecideError`] where nothing was signed.
-pub fn abandon(args: &RoundArgs, output: Output) -> Result<(), DecideError> {
+/// If nothing was signed.
+pub fn abandon(args: &RoundArgs, output: Output) -> Result<(), Failure> {
     let reason = reason(&args.reason)?;
     carry_out(&args.vote, output, |_, seen| {
         let round = round(seen.view.session(), args.round)?;
@@ -180,8 +182,8 @@ pub fn abandon(args: &RoundArgs, output: Output) -> Result<(), DecideError> {
 /// Takes an attestation back, asked twice.
 ///
 /// # Errors
-/// [`DecideError`] where nothing was signed.
-pub fn release(args: &RoundArgs, output: Output) -> Result<(), DecideError> {
+/// If nothing was signed.
+pub fn release(args: &RoundArgs, output: Output) -> Result<(), Failure> {
     let reason = reason(&args.reason)?;
     carry_out(&args.vote, output, |online, seen| {
         let round = round(seen.view.session(), args.round)?;
@@ -199,14 +201,14 @@ pub fn release(args: &RoundArgs, output: Output) -> Result<(), DecideError> {
 /// Marks a step of the runbook done.
 ///
 /// # Errors
-/// [`DecideError`] where nothing was signed.
-pub fn done(args: &DoneArgs, output: Output) -> Result<(), DecideError> {
+/// If nothing was signed.
+pub fn done(args: &DoneArgs, output: Output) -> Result<(), Failure> {
     let name = reason(&args.milestone)?;
     if !args.unlisted {
-        name.parse::<Step>()?;
+        name.parse::<Step>().map_err(|_none| DecideError::NoSuchStep { found: name.clone() })?;
     }
     if name.len() > MAX_SHORT_TEXT_LEN {
-        return Err(DecideError::Reason);
+        return Err(DecideError::Reason.into());
     }
     let note = args.note.as_deref().map(reason).transpose()?.unwrap_or_default();
     carry_out(&args.vote, output, |_, _| {

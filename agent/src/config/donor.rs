@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::MAX_URL_LEN;
 use svdr_protocol::text::hidden_in;
 
@@ -34,6 +35,12 @@ pub enum DonorTextError {
         /// The text, as far as it is safe to show.
         found: String,
     },
+}
+
+impl CommandError for DonorTextError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }
 
 /// A party id in full: a hint, `::` and a fingerprint.

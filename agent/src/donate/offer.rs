@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use svdr_cli::progress::Progress;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionId;
 
 use svdr_files::hashing;
@@ -76,6 +77,15 @@ pub enum OfferError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl CommandError for OfferError {
+    fn exit(&self) -> Exit {
+        match self {
+            OfferError::Read { .. } => Exit::Failed,
+            OfferError::Changed { .. } | OfferError::Touched { .. } => Exit::Refused,
+        }
+    }
 }
 
 impl Offer {

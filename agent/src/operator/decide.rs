@@ -7,107 +7,62 @@
 //! 4. Sign, and flush to the disk. From here on the vote binds.
 //! 5. Submit it. Where that fails, the agent's `run` does it later, since it finds the vote in the store.
 
-use std::io;
-
 use serde::Serialize;
-use svdr_cli::confirm::{self, Beforehand, ConfirmError};
-use svdr_cli::output::{self, Output};
+use svdr_cli::confirm::{self, Beforehand};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::failure::{CommandError, Exit};
-use svdr_protocol::milestone::NoSuchStep;
+use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, MAX_REASON_LEN, SessionId, shortened};
 use svdr_protocol::text::shown;
 use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 
-use super::online::{Online, OnlineError, Seen};
+use super::online::{Online, Seen};
 use crate::replica::{Ledger, Replica};
 use crate::sources::fetch::in_one_line;
-use crate::store::StoreError;
 
-/// Why nothing was signed.
+/// Why nothing was signed, as far as no other error says it.
 #[derive(Debug, thiserror::Error)]
-pub enum DecideError {
-    /// Something is missing.
-    #[error(transparent)]
-    Online(#[from] OnlineError),
+pub(crate) enum DecideError {
     /// The rules say not yet.
-    #[error("nothing was signed yet")]
+    #[error("nothing is signed yet")]
     Wait(#[source] Wait),
     /// The rules say no.
-    #[error("nothing was signed")]
+    #[error("nothing is signed")]
     Refused(#[source] VoteRefusal),
-    /// The operator says no, or could not be asked.
-    #[error(transparent)]
-    Confirm(#[from] ConfirmError),
     /// What was shown is not what the rules give any more.
     #[error(
-        "nothing was signed, because the session or the votes of this member changed while you were asked\n\
-         help: run the command again, which shows what would be signed now"
+        "the session or this member's votes changed while you were asked, so the statement would no longer be the one that \
+         you were shown; nothing is signed\nhelp: run the command again"
     )]
     Changed,
-    /// There is nothing to decide on.
+    #[error("session {session} has no proposal yet\nhelp: see with svdr-agent status what it waits for")]
+    NoProposal { session: SessionId },
+    #[error("round {round} of session {session} has no proposal that begins with {given:?}; it has {known}")]
+    NoSuchProposal { session: SessionId, round: u32, given: String, known: String },
     #[error(
-        "session {session} has no proposal yet\n\
-         help: run `svdr-agent status`, which shows what the session waits for"
-    )]
-    NoProposal {
-        /// The session.
-        session: SessionId,
-    },
-    /// No proposal of the round is the one named.
-    #[error(
-        "round {round} of session {session} has no proposal whose digest begins with {given:?}; its \
-         proposals are {known}\n\
-         help: give the start of one of these digests"
-    )]
-    NoSuchProposal {
-        /// The session.
-        session: SessionId,
-        /// The round.
-        round: u32,
-        /// What was given.
-        given: String,
-        /// The proposals there are.
-        known: String,
-    },
-    /// The reason is not one.
-    #[error(
-        "a reason must have 1 to {MAX_REASON_LEN} bytes on one line\n\
-         help: give a reason that the others on the call understand"
+        "a reason has 1 to {MAX_REASON_LEN} bytes on one line\nhelp: give one that the others understand on the call"
     )]
     Reason,
-    /// It is no step of the runbook.
-    #[error("{0}\nhelp: give one of these steps, or --unlisted for a step of your own")]
-    Step(#[from] NoSuchStep),
-    /// The store.
-    #[error(transparent)]
-    Store(Box<StoreError>),
-    /// Stdout cannot be written. It is signed.
-    #[error("the statement is signed, but the result cannot be printed")]
-    Print(#[source] io::Error),
-}
-
-impl From<StoreError> for DecideError {
-    fn from(error: StoreError) -> DecideError {
-        DecideError::Store(Box::new(error))
-    }
+    #[error(
+        "{found:?} is not a step of the runbook, whose steps are {}\nhelp: mark a step in your own words with --unlisted",
+        Step::ALL.map(Step::name).join(", ")
+    )]
+    NoSuchStep { found: String },
 }
 
 impl CommandError for DecideError {
     fn exit(&self) -> Exit {
         match self {
-            DecideError::Online(error) => error.exit(),
-            DecideError::Confirm(error) => error.exit(),
-            DecideError::Store(error) => error.exit(),
             DecideError::Refused(_) => Exit::Refused,
-            DecideError::Reason | DecideError::Step(_) | DecideError::NoSuchProposal { .. } => Exit::Usage,
-            DecideError::Wait(_)
-            | DecideError::Changed
-            | DecideError::NoProposal { .. }
-            | DecideError::Print(_) => Exit::Failed,
+            DecideError::Reason | DecideError::NoSuchStep { .. } | DecideError::NoSuchProposal { .. } => {
+                Exit::Usage
+            }
+            DecideError::Wait(_) | DecideError::Changed | DecideError::NoProposal { .. } => Exit::Failed,
         }
     }
 }
@@ -151,13 +106,8 @@ pub type Rule<'a> = dyn Fn(&Voter<'_>) -> Decision<Body> + 'a;
 /// Carries out the wish of an operator in the session seen, and prints what came of it.
 ///
 /// # Errors
-/// [`DecideError`] where nothing was signed.
-pub async fn decide(
-    online: &Online,
-    mut seen: Seen,
-    wish: &Wish<'_>,
-    output: Output,
-) -> Result<(), DecideError> {
+/// If nothing was signed.
+pub async fn decide(online: &Online, mut seen: Seen, wish: &Wish<'_>, output: Output) -> Result<(), Failure> {
     let shown = match judge(online, &seen, wish.decide)? {
         Decision::Sign(body) => {
             let words = (wish.words)(seen.view.session(), online.me(), &body);
@@ -166,24 +116,25 @@ pub async fn decide(
             Some(body)
         }
         Decision::Signed(_) => None,
-        Decision::Wait(wait) => return Err(DecideError::Wait(wait)),
-        Decision::Refuse(refusal) => return Err(DecideError::Refused(refusal)),
+        Decision::Wait(wait) => return Err(DecideError::Wait(wait).into()),
+        Decision::Refuse(refusal) => return Err(DecideError::Refused(refusal).into()),
     };
     let outcome = sign(online, &mut seen, wish.decide, shown.as_ref()).await?;
-    print(&outcome, output)
+    let printed = output.show(&outcome, || text(&outcome));
+    Ok(printed.map_err(|error| error.after("the statement is signed"))?)
 }
 
 /// Steps 3 to 5 with what the operator was shown before; `None` where that needs no answer of a person, or was signed
 /// already.
 ///
 /// # Errors
-/// [`DecideError`] where nothing was signed.
+/// If nothing was signed.
 pub async fn sign(
     online: &Online,
     seen: &mut Seen,
     rule: &Rule<'_>,
     shown: Option<&Body>,
-) -> Result<Outcome, DecideError> {
+) -> Result<Outcome, Failure> {
     let signed = sign_locked(online, seen, rule, shown)?;
     seen.view.refresh(&online.store)?;
     match signed {
@@ -195,23 +146,11 @@ pub async fn sign(
     }
 }
 
-/// Prints what came of a decision.
-///
-/// # Errors
-/// [`DecideError::Print`].
-fn print(outcome: &Outcome, output: Output) -> Result<(), DecideError> {
-    let printed = match output {
-        Output::Json => output::print_json(outcome),
-        Output::Table => output::print(&text(outcome)),
-    };
-    printed.map_err(DecideError::Print)
-}
-
 /// What the voting rules say now.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub fn judge(online: &Online, seen: &Seen, rule: &Rule<'_>) -> Result<Decision<Body>, DecideError> {
+pub fn judge(online: &Online, seen: &Seen, rule: &Rule<'_>) -> Result<Decision<Body>, Failure> {
     let record = online.store.record(&online.roster)?;
     let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
     Ok(rule(&Voter::new(online.me(), &record, seen.view.session(), &others)))
@@ -229,7 +168,7 @@ fn sign_locked(
     seen: &mut Seen,
     rule: &Rule<'_>,
     shown: Option<&Body>,
-) -> Result<Signed, DecideError> {
+) -> Result<Signed, Failure> {
     let locked = online.store.lock()?;
     seen.view.refresh(&online.store)?;
     match judge(online, seen, rule)? {
@@ -238,14 +177,14 @@ fn sign_locked(
             Ok(Signed::Now(Box::new((envelope, body))))
         }
         Decision::Signed(digest) if shown.is_none() => Ok(Signed::Before(digest)),
-        Decision::Wait(wait) if shown.is_none() => Err(DecideError::Wait(wait)),
-        Decision::Refuse(refusal) if shown.is_none() => Err(DecideError::Refused(refusal)),
-        _ => Err(DecideError::Changed),
+        Decision::Wait(wait) if shown.is_none() => Err(DecideError::Wait(wait).into()),
+        Decision::Refuse(refusal) if shown.is_none() => Err(DecideError::Refused(refusal).into()),
+        _ => Err(DecideError::Changed.into()),
     }
 }
 
 /// It is signed already: sends the same bytes again.
-async fn again(online: &Online, seen: &mut Seen, digest: Digest) -> Result<Outcome, DecideError> {
+async fn again(online: &Online, seen: &mut Seen, digest: Digest) -> Result<Outcome, Failure> {
     let known =
         seen.view.session().statement(&digest).map(|one| (one.envelope().clone(), one.body().clone()));
     let stored = online.store.signed(seen.view.session().id())?;
@@ -254,7 +193,7 @@ async fn again(online: &Online, seen: &mut Seen, digest: Digest) -> Result<Outco
     match found {
         Some((envelope, body)) => Ok(finish(online, seen, &envelope, body.as_ref(), true).await),
         // The rules found it in the session or in the store.
-        None => Err(DecideError::Changed),
+        None => Err(DecideError::Changed.into()),
     }
 }
 
@@ -286,7 +225,7 @@ async fn finish(
             outcome.position = Some(position);
         }
         Ok(None) => {}
-        Err(error) => tracing::warn!("{}", in_one_line(&error)),
+        Err(error) => tracing::warn!("{}", error.in_one_line()),
     }
     outcome
 }
@@ -297,7 +236,7 @@ async fn submit(
     online: &Online,
     seen: &mut Seen,
     envelope: &Envelope,
-) -> Result<Option<(String, u64)>, OnlineError> {
+) -> Result<Option<(String, u64)>, Failure> {
     let session = seen.view.session().id();
     let Some(connection) = seen.connection.as_mut() else { return Ok(None) };
     let mut ledger = Ledger::open(&online.store, &online.roster, session, connection.coordinator())?;
@@ -336,9 +275,13 @@ fn text(outcome: &Outcome) -> String {
 ///
 /// # Errors
 /// Where it is empty or too long.
-pub fn reason(text: &str) -> Result<String, DecideError> {
+pub fn reason(text: &str) -> Result<String, Failure> {
     let clean = shortened(text, MAX_REASON_LEN);
-    if clean.is_empty() || text.trim().len() > MAX_REASON_LEN { Err(DecideError::Reason) } else { Ok(clean) }
+    if clean.is_empty() || text.trim().len() > MAX_REASON_LEN {
+        Err(DecideError::Reason.into())
+    } else {
+        Ok(clean)
+    }
 }
 
 /// A decision on one kind as a decision on any.

@@ -8,21 +8,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use svdr_cli::screens::choice::{self, ChoiceError};
-use svdr_client::{CallError, Connection, Coordinators, CoordinatorsError};
+use svdr_cli::failure::Failure;
+use svdr_cli::screens::choice;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Phase;
 use svdr_protocol::statement::SessionId;
 
-use crate::commands::SOFTWARE;
-use crate::config::{AgentConfig, ConfigError, Missing};
+use super::signer;
+use crate::config::{AgentConfig, ConfigError};
 use crate::replica::{self, Replica, ReplicaError};
-use crate::roster_file::{self, RosterFileError};
+use crate::roster_file;
 use crate::sources::fetch::in_one_line;
-use crate::store::{Signer, Store, StoreError};
-use svdr_cli::signing_key::{self, SigningKeyError};
+use crate::store::{Signer, Store};
+use svdr_client::{CallError, Connection, Coordinators};
 
 /// Configuration, roster, key and state of the agent.
 #[derive(Clone, Debug, Default, Args)]
@@ -41,113 +41,30 @@ pub struct OnlineArgs {
     pub state: Option<PathBuf>,
 }
 
-/// Why a command cannot be carried out.
+/// Why there is no session to look at, as far as no other error says it.
 #[derive(Debug, thiserror::Error)]
-pub enum OnlineError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The roster.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
-    /// The key.
-    #[error(transparent)]
-    Identity(#[from] SigningKeyError),
-    /// The key is nobody's.
+enum OnlineError {
     #[error(
-        "the signing key {} belongs to no member of the roster {}\n\
-         help: compare the output of `svdr-agent key show` with the roster",
-        key.display(), roster.display()
-    )]
-    Stranger {
-        /// The key's file.
-        key: PathBuf,
-        /// The roster's file.
-        roster: PathBuf,
-    },
-    /// The store.
-    #[error(transparent)]
-    Store(Box<StoreError>),
-    /// The coordinators.
-    #[error(transparent)]
-    Coordinators(#[from] CoordinatorsError),
-    /// A call to one of them.
-    #[error(transparent)]
-    Call(Box<CallError>),
-    /// What it sent, or the replica on disk.
-    #[error(transparent)]
-    Replica(Box<ReplicaError>),
-    /// It is not clear which session is meant.
-    #[error(transparent)]
-    Choice(#[from] ChoiceError),
-    /// There is none at all.
-    #[error(
-        "there is no session yet\nhelp: ask a convener to run `svdr-coordinator session open --reason \"…\"`"
+        "there is no session yet\nhelp: ask a convener to open one with `svdr-coordinator session open --reason \"…\"`"
     )]
     NoSession,
-    /// There is nobody to ask, and the store has not got it.
     #[error(
-        "no coordinator can be reached, and the state folder {} does not contain session {session}\n\
-         help: retry when a coordinator can be reached",
-        state.display()
+        "no coordinator can be reached, and the store {} does not contain session {session}\nhelp: try again when a \
+         coordinator can be reached", state.display()
     )]
-    NotStored {
-        /// The session.
-        session: SessionId,
-        /// The store's folder.
-        state: PathBuf,
-    },
-    /// The system gives no threads.
-    #[error("this process cannot start its network\nhelp: check the limits of the user that runs it")]
-    Runtime(#[source] std::io::Error),
-}
-
-impl From<StoreError> for OnlineError {
-    fn from(error: StoreError) -> OnlineError {
-        OnlineError::Store(Box::new(error))
-    }
-}
-
-impl From<CallError> for OnlineError {
-    fn from(error: CallError) -> OnlineError {
-        OnlineError::Call(Box::new(error))
-    }
-}
-
-impl From<ReplicaError> for OnlineError {
-    fn from(error: ReplicaError) -> OnlineError {
-        OnlineError::Replica(Box::new(error))
-    }
-}
-
-impl OnlineError {
-    /// Whether it is about what a coordinator said or did, so that another one may do better.
-    fn is_of_coordinator(&self) -> bool {
-        match self {
-            OnlineError::Call(_) => true,
-            OnlineError::Replica(error) => error.is_of_coordinator(),
-            _ => false,
-        }
-    }
+    NotStored { session: SessionId, state: PathBuf },
 }
 
 impl CommandError for OnlineError {
     fn exit(&self) -> Exit {
-        match self {
-            OnlineError::Config(error) => error.exit(),
-            OnlineError::Roster(error) => error.exit(),
-            OnlineError::Store(error) => error.exit(),
-            OnlineError::Coordinators(error) => error.exit(),
-            OnlineError::Call(error) => error.exit(),
-            OnlineError::Replica(error) => error.exit(),
-            OnlineError::Stranger { .. } => Exit::Refused,
-            OnlineError::Choice(_) => Exit::Usage,
-            OnlineError::Identity(_)
-            | OnlineError::NoSession
-            | OnlineError::NotStored { .. }
-            | OnlineError::Runtime(_) => Exit::Failed,
-        }
+        Exit::Failed
     }
+}
+
+/// Whether a failure is about what a coordinator said or did, so that another one may do better.
+fn is_of_coordinator(failure: &Failure) -> bool {
+    let error = failure.error();
+    error.is::<CallError>() || error.downcast_ref().is_some_and(ReplicaError::is_of_coordinator)
 }
 
 /// This member, with everything it needs to take part.
@@ -183,24 +100,22 @@ impl Online {
     ///
     /// # Errors
     /// Where anything of it is missing or wrong.
-    pub fn open(args: &OnlineArgs) -> Result<Online, OnlineError> {
+    pub fn open(args: &OnlineArgs) -> Result<Online, Failure> {
         let config = AgentConfig::load(args.config.as_deref())?;
         let roster_file = args.roster.clone().or_else(|| config.roster.clone());
         let key_file = args.signing_key.clone().or_else(|| config.signing_key.clone());
         let state = args.state.clone().or_else(|| config.state());
         let (Some(roster_file), Some(key_file), Some(state)) = (&roster_file, &key_file, &state) else {
-            let missing = missing(&config, [roster_file.is_none(), key_file.is_none(), state.is_none()]);
-            return Err(ConfigError::Missing { missing }.into());
+            let missing = [
+                roster_file.is_none().then(|| config.missing_roster()),
+                key_file.is_none().then(|| config.missing_signing_key()),
+                state.is_none().then(|| config.missing_output_dir("--state", "SVDR_STATE")),
+            ];
+            return Err(ConfigError::Missing { missing: missing.into_iter().flatten().collect() }.into());
         };
         let roster = Arc::new(roster_file::read(roster_file)?);
-        let key = signing_key::read(key_file)?;
-        let member = roster.member_by_key(&key.verifying_key().into());
-        let member = member
-            .map(|member| member.name.clone())
-            .ok_or_else(|| OnlineError::Stranger { key: key_file.clone(), roster: roster_file.clone() })?;
-        let coordinators = Coordinators::new(config.coordinators.clone(), &key)?;
-        let fingerprint = roster.fingerprint();
-        let signer = Signer { member, key, roster: fingerprint, software: SOFTWARE.to_owned() };
+        let signer = signer::read(key_file, &roster, roster_file)?;
+        let coordinators = Coordinators::new(config.coordinators.clone(), &signer.key)?;
         Ok(Online { config, roster, signer, store: Store::open(state)?, coordinators })
     }
 
@@ -215,7 +130,7 @@ impl Online {
     ///
     /// # Errors
     /// Where there is no such session, or it cannot be looked at.
-    pub async fn session(&self, prefix: Option<&str>) -> Result<Seen, OnlineError> {
+    pub async fn session(&self, prefix: Option<&str>) -> Result<Seen, Failure> {
         let mut failed = None;
         for coordinator in self.coordinators.configured() {
             let connection = match self.coordinators.connect_to(coordinator).await {
@@ -226,8 +141,8 @@ impl Online {
                 }
             };
             match self.session_at(Some(connection), prefix).await {
-                Err(error) if error.is_of_coordinator() => {
-                    tracing::warn!("{}", in_one_line(&error));
+                Err(error) if is_of_coordinator(&error) => {
+                    tracing::warn!("{}", error.in_one_line());
                     failed.get_or_insert(error);
                 }
                 other => return other,
@@ -249,7 +164,7 @@ impl Online {
         &self,
         mut connection: Option<Connection>,
         prefix: Option<&str>,
-    ) -> Result<Seen, OnlineError> {
+    ) -> Result<Seen, Failure> {
         let listed = match connection.as_mut() {
             Some(connection) => connection.sessions().await?,
             None => Vec::new(),
@@ -284,16 +199,17 @@ impl Online {
         &self,
         connection: Option<&mut Connection>,
         session: SessionId,
-    ) -> Result<Replica, OnlineError> {
+    ) -> Result<Replica, Failure> {
         if let Some(connection) = connection {
             return Ok(replica::fetch(connection, &self.store, &self.roster, self.me(), session).await?);
         }
         let stored = Replica::stored(&self.store, &self.roster, self.me(), session)?;
-        stored.ok_or_else(|| OnlineError::NotStored { session, state: self.store.folder().to_owned() })
+        let absent = || OnlineError::NotStored { session, state: self.store.folder().to_owned() };
+        Ok(stored.ok_or_else(absent)?)
     }
 
     /// Of the sessions that only the store tells about, those that have not ended.
-    fn stored_open(&self, known: &[SessionId]) -> Result<Vec<SessionId>, OnlineError> {
+    fn stored_open(&self, known: &[SessionId]) -> Result<Vec<SessionId>, Failure> {
         let mut open = Vec::new();
         for id in known {
             if let Some(view) = Replica::stored(&self.store, &self.roster, self.me(), *id)?
@@ -309,33 +225,7 @@ impl Online {
     }
 }
 
-/// Runs a command's future on a runtime of its own.
-///
-/// # Errors
-/// Where the system gives none, and those of the command.
-pub fn block_on<T, E: From<OnlineError>>(command: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(OnlineError::Runtime)?.block_on(command)
-}
-
 fn is_ended(state: svdr_proto::v1::SessionState) -> bool {
     use svdr_proto::v1::SessionState;
     matches!(state, SessionState::Completed | SessionState::Verified | SessionState::Aborted)
-}
-
-/// The settings that are nowhere, of roster, key and state.
-fn missing(config: &AgentConfig, [roster, key, state]: [bool; 3]) -> Vec<Missing> {
-    let setting =
-        |section, line, flag, variable| Missing { section, line, flag, variable, file: config.file.clone() };
-    let mut missing = Vec::new();
-    if roster {
-        missing.push(setting("", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER"));
-    }
-    if key {
-        missing.push(setting("signing", "key = \"signing.key\"", "--signing-key", "SVDR_SIGNING_KEY"));
-    }
-    if state {
-        missing.push(setting("output", "dir = \"/var/lib/svdr/dumps\"", "--state", "SVDR_STATE"));
-    }
-    missing
 }

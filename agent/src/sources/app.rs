@@ -30,6 +30,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::time::Timestamp;
 
 pub use base_url::{BaseUrl, UrlError};
@@ -113,6 +114,12 @@ pub enum SetupError {
         /// What it says.
         source: reqwest::Error,
     },
+}
+
+impl CommandError for SetupError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
 }
 
 /// A client for one SV app.

@@ -9,22 +9,21 @@ use std::time::Duration;
 use clap::Args;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
-use svdr_cli::output::{self, Output};
-use svdr_cli::roster_file::{self, RosterFileError};
-use svdr_cli::signing_key::{self, SigningKeyError};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
+use svdr_cli::{roster_file, runtime, signing_key};
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
+use crate::journal::Replayed;
 use crate::journal::embedded::SledJournal;
-use crate::journal::{JournalError, Replayed};
 use crate::metrics::Metrics;
-use crate::recover::{RecoverError, recover};
-use crate::server::{ServeError, Server};
+use crate::recover::recover;
+use crate::server::Server;
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -62,86 +61,25 @@ pub struct ServeArgs {
     pub grace: Duration,
 }
 
-/// Why the coordinator does not serve.
+/// Why the coordinator does not serve, as far as no other error says it.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeCommandError {
-    /// The roster cannot be used.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
-    /// The key cannot be used.
-    #[error(transparent)]
-    Identity(#[from] SigningKeyError),
-    /// The journal cannot be opened.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// What it holds cannot be used.
-    #[error(transparent)]
-    Recover(#[from] RecoverError),
-    /// The folder to publish in cannot be used.
+enum ServeCommandError {
     #[error(
         "the folder {} cannot be created or written to\n\
          help: check --publish and the permissions of the folder",
         path.display()
     )]
-    Publish {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// An address cannot be listened on.
+    Publish { path: PathBuf, source: io::Error },
     #[error(
         "the address {address} cannot be listened on\n\
          help: check that the address belongs to this machine and is free"
     )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The asynchronous runtime cannot be started.
-    #[error("the runtime cannot be started\nhelp: check the limits on threads and files")]
-    Runtime(#[source] io::Error),
-    /// Signals cannot be waited for.
-    #[error("the signals that stop the coordinator cannot be received\nhelp: report this as a bug in svdr")]
-    Signals(#[source] io::Error),
-    /// It had to stop.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// Stdout cannot be written.
-    #[error("the address cannot be printed")]
-    Print(#[source] io::Error),
+    Listen { address: SocketAddr, source: io::Error },
 }
 
 impl CommandError for ServeCommandError {
     fn exit(&self) -> Exit {
-        match self {
-            ServeCommandError::Roster(error) => error.exit(),
-            ServeCommandError::Identity(error) => error.exit(),
-            ServeCommandError::Journal(error) => journal_exit(error),
-            ServeCommandError::Recover(RecoverError::Journal(error)) => journal_exit(error),
-            ServeCommandError::Recover(_) => Exit::Refused,
-            ServeCommandError::Publish { .. }
-            | ServeCommandError::Listen { .. }
-            | ServeCommandError::Runtime(_)
-            | ServeCommandError::Signals(_)
-            | ServeCommandError::Serve(_)
-            | ServeCommandError::Print(_) => Exit::Failed,
-        }
-    }
-}
-
-fn journal_exit(error: &JournalError) -> Exit {
-    match error {
-        JournalError::File { .. } | JournalError::Store { .. } => Exit::Failed,
-        JournalError::Unreadable { .. }
-        | JournalError::OtherRoster { .. }
-        | JournalError::Damaged { .. }
-        | JournalError::Shortened { .. }
-        | JournalError::NoMark { .. } => Exit::Refused,
+        Exit::Failed
     }
 }
 
@@ -167,7 +105,7 @@ struct DocumentJournal {
 ///
 /// # Errors
 /// Why it does not, or not any more.
-pub fn run(args: &ServeArgs, output: Output) -> Result<(), ServeCommandError> {
+pub fn run(args: &ServeArgs, output: Output) -> Result<(), Failure> {
     let roster = Arc::new(roster_file::read(&args.roster)?);
     let key = Arc::new(signing_key::read(&args.signing_key)?);
     if let Some(folder) = &args.publish {
@@ -177,20 +115,16 @@ pub fn run(args: &ServeArgs, output: Output) -> Result<(), ServeCommandError> {
     let (sessions, replayed) = recover(&mut journal, &roster)?;
     report(&replayed);
     let metrics = Metrics::new();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(ServeCommandError::Runtime)?;
-    runtime.block_on(async {
+    runtime::on_threads(None, async {
         let listener = listen(args.listen).await?;
         let metrics_listener = match args.metrics {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let stop = stop()?;
+        let stop = runtime::stop_signal()?;
         let document = document(&listener, metrics_listener.as_ref(), &key, &roster, &replayed)
-            .map_err(ServeCommandError::Print)?;
-        print(&document, output).map_err(ServeCommandError::Print)?;
+            .map_err(|source| ServeCommandError::Listen { address: args.listen, source })?;
+        output.show(&document, || text(&document))?;
         let journal = Box::new(journal);
         let publish = args.publish.clone();
         let server = Server { roster, key, sessions, journal, grace: args.grace, metrics, publish };
@@ -200,13 +134,11 @@ pub fn run(args: &ServeArgs, output: Output) -> Result<(), ServeCommandError> {
 
 /// Makes the folder to publish in, and tries whether files can be made there: a mistake is told at the start, not when
 /// the first session is completed.
-fn usable(folder: &Path) -> Result<(), ServeCommandError> {
+fn usable(folder: &Path) -> Result<(), Failure> {
     let failed = |source| ServeCommandError::Publish { path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(failed)?;
-    PrivateFile::create(folder.join("try"), Replace::Force)
-        .map(drop)
-        .map_err(io::Error::other)
-        .map_err(failed)
+    let tried = PrivateFile::create(folder.join("try"), Replace::Force).map(drop);
+    Ok(tried.map_err(io::Error::other).map_err(failed)?)
 }
 
 fn report(replayed: &Replayed) {
@@ -218,20 +150,8 @@ fn report(replayed: &Replayed) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, ServeCommandError> {
-    TcpListener::bind(address).await.map_err(|source| ServeCommandError::Listen { address, source })
-}
-
-/// Ready when the process is told to end.
-fn stop() -> Result<impl Future<Output = ()> + Send + 'static, ServeCommandError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(ServeCommandError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeCommandError::Signals)?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    Ok(TcpListener::bind(address).await.map_err(|source| ServeCommandError::Listen { address, source })?)
 }
 
 fn document(
@@ -255,15 +175,8 @@ fn document(
     })
 }
 
-fn print(document: &Document, output: Output) -> io::Result<()> {
-    match output {
-        Output::Json => output::print_json(document),
-        Output::Table => {
-            let Document { address, public_key, roster, journal, .. } = document;
-            let statements = journal.statements;
-            output::print(&format!(
-                "listening on {address}\nkey     {public_key}\nroster  {roster}\njournal {statements} statements"
-            ))
-        }
-    }
+fn text(document: &Document) -> String {
+    let Document { address, public_key, roster, journal, .. } = document;
+    let statements = journal.statements;
+    format!("listening on {address}\nkey     {public_key}\nroster  {roster}\njournal {statements} statements")
 }

@@ -1,7 +1,6 @@
 //! `session`: open, follow, steer and end recovery sessions, as a convener or member.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use svdr_cli::failure::Failure;
-use svdr_cli::output::{self, Output};
+use svdr_cli::output::{self, Output, PrintError};
+use svdr_cli::runtime;
 use svdr_cli::screens::choice;
 use svdr_cli::screens::facts::SessionFacts;
 use svdr_cli::screens::heading::Style;
@@ -135,7 +135,7 @@ pub struct AbortArgs {
 
 /// Why a session command failed, as far as no other error says it.
 #[derive(Debug, thiserror::Error)]
-pub enum SessionCommandError {
+enum SessionCommandError {
     /// Nobody says which migration id the network will have.
     #[error("the new migration id is unknown\nhelp: give --migration-id, or set migration_id in [sv_app]")]
     NoMigrationId,
@@ -151,12 +151,6 @@ pub enum SessionCommandError {
         #[source]
         source: Box<NotProposable>,
     },
-    /// The runtime cannot be started.
-    #[error("the runtime cannot be started\nhelp: check the limits on threads and files")]
-    Runtime(#[source] io::Error),
-    /// Stdout cannot be written.
-    #[error("the result cannot be printed")]
-    Print(#[source] io::Error),
 }
 
 impl CommandError for SessionCommandError {
@@ -167,9 +161,7 @@ impl CommandError for SessionCommandError {
                 NotProposable::NoChoice(_) => Exit::Impossible,
                 _ => Exit::Refused,
             },
-            SessionCommandError::Randomness(_)
-            | SessionCommandError::Runtime(_)
-            | SessionCommandError::Print(_) => Exit::Failed,
+            SessionCommandError::Randomness(_) => Exit::Failed,
         }
     }
 }
@@ -181,11 +173,7 @@ impl CommandError for SessionCommandError {
 pub fn run(args: &SessionArgs, output: Output) -> Result<(), Failure> {
     let config = Config::read(&args.config)?;
     let signer = Signer::new(&config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(SessionCommandError::Runtime)?;
-    runtime.block_on(async {
+    runtime::block_on(async {
         let mut connection = signer.coordinators.connect(0).await?;
         match &args.command {
             SessionCommand::Open(args) => open(&signer, &mut connection, args, output).await,
@@ -259,18 +247,15 @@ struct Signed {
     head: String,
 }
 
-fn print_signed(receipt: &VerifiedReceipt, text: &str, output: Output) -> Result<(), SessionCommandError> {
+fn print_signed(receipt: &VerifiedReceipt, text: &str, output: Output) -> Result<(), PrintError> {
     let receipt = receipt.receipt();
-    let printed = match output {
-        Output::Table => output::print(text),
-        Output::Json => output::print_json(&Signed {
-            session: receipt.session.to_string(),
-            position: receipt.position,
-            statement: receipt.statement.to_string(),
-            head: receipt.head.to_string(),
-        }),
+    let signed = Signed {
+        session: receipt.session.to_string(),
+        position: receipt.position,
+        statement: receipt.statement.to_string(),
+        head: receipt.head.to_string(),
     };
-    printed.map_err(SessionCommandError::Print)
+    output.show(&signed, || text.to_owned())
 }
 
 #[derive(Serialize)]
@@ -313,7 +298,7 @@ async fn list(connection: &mut Connection, output: Output) -> Result<(), Failure
             output::print(&table.to_string())
         }
     };
-    Ok(printed.map_err(SessionCommandError::Print)?)
+    Ok(printed?)
 }
 
 fn listed(summary: svdr_proto::v1::SessionSummary) -> ListedSession {
@@ -336,7 +321,7 @@ fn show(session: &Session, output: Output) -> Result<(), Failure> {
         Output::Json => output::print_json(&facts),
         Output::Table => output::print(&screen(&facts, None, Style::of_stdout())),
     };
-    Ok(printed.map_err(SessionCommandError::Print)?)
+    Ok(printed?)
 }
 
 async fn propose(

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Command};
 pub use clap_complete::Shell;
 
+use crate::failure::Failure;
 use crate::output;
 use svdr_protocol::failure::{CommandError, Exit};
 
@@ -24,27 +25,15 @@ pub struct ManPagesArgs {
     pub folder: PathBuf,
 }
 
-/// Why they were not written.
+/// The folder of the man pages cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum CompletionsError {
-    /// Stdout cannot be written.
-    #[error("the completion script cannot be printed")]
-    Print(#[source] io::Error),
-    /// The folder cannot be written.
-    #[error(
-        "the man pages cannot be written into {}\nhelp: name a folder that exists and is writable",
-        folder.display()
-    )]
-    ManPages {
-        /// The folder.
-        folder: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
+#[error("the man pages cannot be written to {}\nhelp: name a folder that exists and that you can write to", folder.display())]
+struct ManPagesError {
+    folder: PathBuf,
+    source: io::Error,
 }
 
-impl CommandError for CompletionsError {
+impl CommandError for ManPagesError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
@@ -54,18 +43,18 @@ impl CommandError for CompletionsError {
 ///
 /// # Errors
 /// Where stdout cannot be written.
-pub fn run(args: &CompletionsArgs, mut command: Command) -> Result<(), CompletionsError> {
+pub fn run(args: &CompletionsArgs, mut command: Command) -> Result<(), Failure> {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    output::print(&String::from_utf8_lossy(&script)).map_err(CompletionsError::Print)
+    Ok(output::print(&String::from_utf8_lossy(&script))?)
 }
 
 /// Writes one man page for `command` and each of its commands.
 ///
 /// # Errors
 /// Where the folder cannot be written.
-pub fn run_man_pages(args: &ManPagesArgs, command: Command) -> Result<(), CompletionsError> {
-    let failed = |source| CompletionsError::ManPages { folder: args.folder.clone(), source };
-    clap_mangen::generate_to(command, &args.folder).map_err(failed)
+pub fn run_man_pages(args: &ManPagesArgs, command: Command) -> Result<(), Failure> {
+    let failed = |source| ManPagesError { folder: args.folder.clone(), source };
+    Ok(clap_mangen::generate_to(command, &args.folder).map_err(failed)?)
 }

@@ -8,5 +8,6 @@ pub mod output;
 pub mod progress;
 pub mod roster_command;
 pub mod roster_file;
+pub mod runtime;
 pub mod screens;
 pub mod signing_key;

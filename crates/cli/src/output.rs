@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 pub use comfy_table;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::text::shown_in_json;
 
 /// The form that facts are printed in.
@@ -17,27 +18,68 @@ pub enum Output {
     Json,
 }
 
-/// The widest that a table gets if the width of the terminal is not known.
+impl Output {
+    /// Prints a result: `document` for programs, or `text` for people.
+    ///
+    /// # Errors
+    /// As [`print`].
+    pub fn show(self, document: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), PrintError> {
+        match self {
+            Output::Json => print_json(document),
+            Output::Table => print(&text()),
+        }
+    }
+}
+
+/// Why a result is not on stdout.
+#[derive(Debug, thiserror::Error)]
+#[error("{}the result cannot be printed\nhelp: check where standard output goes", .done.map_or(String::new(), |done| format!("{done}, but ")))]
+pub struct PrintError {
+    /// What is done all the same.
+    done: Option<&'static str>,
+    source: io::Error,
+}
+
+impl PrintError {
+    /// Says that what the command was to do is done all the same, for example "the dump is complete".
+    pub fn after(self, done: &'static str) -> PrintError {
+        PrintError { done: Some(done), ..self }
+    }
+}
+
+impl From<io::Error> for PrintError {
+    fn from(source: io::Error) -> PrintError {
+        PrintError { done: None, source }
+    }
+}
+
+impl CommandError for PrintError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+}
+
+/// The widest that a table gets where the width of the terminal is not known.
 const DEFAULT_WIDTH: u16 = 120;
 
 /// Prints `text` on stdout, with a line end; white space at the ends of lines, which tables leave, is dropped.
 ///
 /// # Errors
-/// If stdout cannot be written, a closed pipe aside: a reader that has seen enough is no failure.
-pub fn print(text: &str) -> io::Result<()> {
+/// Where stdout cannot be written, a closed pipe aside: a reader that has seen enough is no failure.
+pub fn print(text: &str) -> Result<(), PrintError> {
     let lines: Vec<&str> = text.trim_end_matches('\n').lines().map(str::trim_end).collect();
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{}", lines.join("\n")).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => Ok(result?),
     }
 }
 
 /// Prints `document` on stdout as one JSON document, indented if a person is looking.
 ///
 /// # Errors
-/// If stdout cannot be written, a closed pipe aside.
-pub fn print_json(document: &impl Serialize) -> io::Result<()> {
+/// Where stdout cannot be written, a closed pipe aside.
+pub fn print_json(document: &impl Serialize) -> Result<(), PrintError> {
     let text = if io::stdout().is_terminal() {
         serde_json::to_string_pretty(document)
     } else {

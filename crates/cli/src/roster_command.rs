@@ -1,16 +1,15 @@
 //! `roster check`: is this roster usable, and is it the one that everybody has?
 
 use std::fmt::Write as _;
-use std::io;
 use std::path::PathBuf;
 
 use crate::output::{self, Output};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::{Roster, governance_threshold};
 
-use crate::roster_file::{self, RosterFileError};
+use crate::failure::Failure;
+use crate::roster_file;
 
 /// What can be done with a roster.
 #[derive(Debug, Subcommand)]
@@ -26,26 +25,6 @@ pub enum RosterCommand {
 pub struct RosterCheckArgs {
     /// The roster
     pub roster: PathBuf,
-}
-
-/// Why the roster was not shown.
-#[derive(Debug, thiserror::Error)]
-pub enum RosterCommandError {
-    /// It cannot be used.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
-    /// Stdout cannot be written.
-    #[error("the roster cannot be printed")]
-    Print(#[source] io::Error),
-}
-
-impl CommandError for RosterCommandError {
-    fn exit(&self) -> Exit {
-        match self {
-            RosterCommandError::Roster(error) => error.exit(),
-            RosterCommandError::Print(_) => Exit::Failed,
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -78,14 +57,10 @@ struct DocumentObserver {
 ///
 /// # Errors
 /// Every mistake in it.
-pub fn run(command: &RosterCommand, output: Output) -> Result<(), RosterCommandError> {
+pub fn run(command: &RosterCommand, output: Output) -> Result<(), Failure> {
     let RosterCommand::Check(args) = command;
     let roster = roster_file::read(&args.roster)?;
-    let printed = match output {
-        Output::Json => output::print_json(&document(&roster)),
-        Output::Table => output::print(&text(&roster)),
-    };
-    printed.map_err(RosterCommandError::Print)
+    Ok(output.show(&document(&roster), || text(&roster))?)
 }
 
 fn document(roster: &Roster) -> RosterDocument<'_> {

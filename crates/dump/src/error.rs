@@ -6,6 +6,7 @@
 
 use std::{fmt, io};
 
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::time::{Timestamp, TimestampError};
 
 use super::base64::Base64Defect;
@@ -432,6 +433,12 @@ pub enum MergeError {
         /// Why.
         reason: String,
     },
+}
+
+impl CommandError for MergeError {
+    fn exit(&self) -> Exit {
+        if self.is_refusal() { Exit::Refused } else { Exit::Failed }
+    }
 }
 
 impl MergeError {

@@ -128,6 +128,16 @@ impl PrivateFile {
         shared.map_err(|source| self.error(FileStep::Create, source))
     }
 
+    /// Writes `bytes`, and gives the file its name as [`PrivateFile::commit`] does.
+    ///
+    /// # Errors
+    /// [`FileError`]; the target is then as it was before, as with `commit`.
+    pub fn commit_with(mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|source| self.error(FileStep::Write, source))?;
+        self.commit()
+    }
+
     /// Flushes the file and gives it its name.
     ///
     /// # Errors
@@ -211,10 +221,7 @@ impl Drop for PrivateFile {
 /// # Errors
 /// As [`PrivateFile::create`] and [`PrivateFile::commit`], and if the bytes cannot be written.
 pub fn write_private(path: impl AsRef<Path>, bytes: &[u8], replace: Replace) -> Result<(), FileError> {
-    let mut file = PrivateFile::create(path, replace)?;
-    let written = file.file.write_all(bytes);
-    written.map_err(|source| file.error(FileStep::Write, source))?;
-    file.commit()
+    PrivateFile::create(path, replace)?.commit_with(bytes)
 }
 
 /// The last part of a path that can name a file.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::time::Timestamp;
@@ -88,6 +89,15 @@ pub enum LogsError {
     /// The literals that are searched for cannot be compiled.
     #[error("the search for commitment lines cannot be set up\nhelp: report this defect of svdr")]
     Search(#[source] aho_corasick::BuildError),
+}
+
+impl CommandError for LogsError {
+    fn exit(&self) -> Exit {
+        match self {
+            LogsError::NotAMember { .. } | LogsError::BackwardWindow { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
 }
 
 impl LogsError {

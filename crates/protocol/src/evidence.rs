@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::{CommandError, Exit};
 use crate::names::{MemberName, ParticipantId};
 use crate::roster::Roster;
 use crate::time::Timestamp;
@@ -156,6 +157,12 @@ pub enum EvidenceError {
         /// Its end.
         last: Timestamp,
     },
+}
+
+impl CommandError for EvidenceError {
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
 }
 
 impl Evidence {

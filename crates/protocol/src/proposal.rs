@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use crate::clique::{Budget, Exhausted, Graph};
 use crate::evidence::{Evidence, EvidenceError, MAX_TICKS};
-use crate::failure;
+use crate::failure::{self, CommandError, Exit};
 use crate::names::MemberName;
 use crate::roster::Roster;
 use crate::time::{Tick, Timestamp};
@@ -147,6 +147,15 @@ pub enum ProposalError {
         /// Who reports most, the most first.
         members: Vec<MemberName>,
     },
+}
+
+impl CommandError for ProposalError {
+    fn exit(&self) -> Exit {
+        match self {
+            ProposalError::Parameter(_) => Exit::Usage,
+            _ => Exit::Refused,
+        }
+    }
 }
 
 impl Outcome {

@@ -29,7 +29,7 @@ async fn members_and_observers_get_it_once_there_is_exactly_one() {
     }
     let refused = certificate(&mut observer, &id).await.unwrap_err();
     assert_eq!(refusal(&refused), (Code::FailedPrecondition, "NOT_COMPLETED".to_owned()));
-    assert!(refused.message().contains("once 3 members have attested"), "{}", refused.message());
+    assert!(refused.message().contains("when 3 members have attested"), "{}", refused.message());
 
     for attesting in [3, 4] {
         let before = completed.said.len();

@@ -89,7 +89,7 @@ async fn what_cannot_be_reached_or_is_not_known_is_said() {
     for command in [["show", unknown], ["watch", unknown]] {
         let (code, message) = failure(&session_command(&network, 1, &command));
         assert_eq!(code, Some(1), "{message}");
-        assert!(message.contains("has no session 0123456789abcdef"), "{message}");
+        assert!(message.contains("has no statement of session 0123456789abcdef"), "{message}");
     }
     let (code, message) =
         failure(&session_command(&network, 1, &["export", "beef", "--out", "session.jsonl"]));

@@ -1,22 +1,24 @@
-//! The flags that say how to reach the SV app, over what `agent.toml` says.
+//! The flags that say how to reach an app, over what `agent.toml` says. The SV app and the validator app have the same
+//! flags, each with variables and a section of its own ([`App`]).
 //!
 //! A flag wins over its environment variable (clap's rule), and both win over the file. A token file given by flag
 //! also wins over OAuth2 in the file, and the other way round: the token comes from one place.
 
+use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use svdr_protocol::span::{self, SpanError};
 
-use crate::config::{self, AgentConfig, ConfigError, Missing, OAuth2Section, SvAppSection};
-use crate::sources::app::{BaseUrl, Credentials, OAuth2, Settings, Timeouts};
+use crate::config::{self, AgentConfig, ConfigError, Missing, SvAppSection};
+use crate::sources::app::{BaseUrl, Credentials, OAuth2, Settings, SetupError, SvApp, Timeouts};
 use crate::sources::fetch::{Mode, Way};
 use crate::sources::volume::{self, Volume};
 
 /// How to reach the SV app, and for which migration.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "SV app (instead of agent.toml)")]
+#[command(next_help_heading = OfSv::NAMES.heading)]
 pub struct SvAppArgs {
     /// How to reach the SV app
     #[command(flatten)]
@@ -38,46 +40,124 @@ pub struct SvAppArgs {
     pub app_dump_dir: Option<String>,
 }
 
-/// How to reach the SV app.
+/// A kind of app, by what its settings are called.
+pub trait App: Clone + std::fmt::Debug + Default + Send + Sync + 'static {
+    /// The names.
+    const NAMES: Names;
+}
+
+/// What the settings of one kind of app are called; the flags are the same for both.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    pub(crate) heading: &'static str,
+    /// The section of the file, with the lines that give URL and token.
+    section: &'static str,
+    url_line: &'static str,
+    token_line: &'static str,
+    url_help: &'static str,
+    url: &'static str,
+    token_file: &'static str,
+    ca_file: &'static str,
+    token_url: &'static str,
+    client_id: &'static str,
+    client_secret_file: &'static str,
+    audience: &'static str,
+    scope: &'static str,
+    token_ca_file: &'static str,
+    connect_timeout: &'static str,
+    first_byte_timeout: &'static str,
+    idle_timeout: &'static str,
+}
+
+/// Names whose variables all begin with `$prefix`.
+macro_rules! names {
+    ($prefix:literal, $app:literal, $section:literal, $base:literal, $token:literal) => {
+        Names {
+            heading: concat!($app, " (instead of agent.toml)"),
+            section: $section,
+            url_line: concat!("url = \"", $base, "\""),
+            token_line: concat!("token_file = \"", $token, "\""),
+            url_help: concat!("Base of the app's API, like `", $base, "`"),
+            url: concat!($prefix, "_URL"),
+            token_file: concat!($prefix, "_TOKEN_FILE"),
+            ca_file: concat!($prefix, "_CA_FILE"),
+            token_url: concat!($prefix, "_TOKEN_URL"),
+            client_id: concat!($prefix, "_CLIENT_ID"),
+            client_secret_file: concat!($prefix, "_CLIENT_SECRET_FILE"),
+            audience: concat!($prefix, "_AUDIENCE"),
+            scope: concat!($prefix, "_SCOPE"),
+            token_ca_file: concat!($prefix, "_TOKEN_CA_FILE"),
+            connect_timeout: concat!($prefix, "_CONNECT_TIMEOUT"),
+            first_byte_timeout: concat!($prefix, "_FIRST_BYTE_TIMEOUT"),
+            idle_timeout: concat!($prefix, "_IDLE_TIMEOUT"),
+        }
+    };
+}
+
+/// The SV app.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OfSv;
+
+impl App for OfSv {
+    const NAMES: Names =
+        names!("SVDR_SV_APP", "SV app", "sv_app", "https://sv.sv.HOST/api/sv", "/run/secrets/sv-token");
+}
+
+/// The validator app.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OfValidator;
+
+impl App for OfValidator {
+    const NAMES: Names = names!(
+        "SVDR_VALIDATOR_APP",
+        "Validator app",
+        "validator_app",
+        "https://wallet.validator.HOST/api/validator",
+        "/run/secrets/validator-token"
+    );
+}
+
+/// How to reach the app.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "SV app (instead of agent.toml)")]
-pub struct AppArgs {
-    /// Base URL of the SV app's API, such as `https://sv.sv.HOST/api/sv`
-    #[arg(long, value_name = "URL", env = "SVDR_SV_APP_URL", hide_env_values = true)]
+#[command(next_help_heading = A::NAMES.heading)]
+pub struct AppArgs<A: App = OfSv> {
+    #[arg(long, value_name = "URL", env = A::NAMES.url, hide_env_values = true, help = A::NAMES.url_help)]
     pub url: Option<String>,
-    /// File with an administrator's token, read at each try
-    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_FILE", conflicts_with = "token_url")]
+    /// File that holds an administrator's token; read again at every try
+    #[arg(long, value_name = "FILE", env = A::NAMES.token_file, conflicts_with = "token_url")]
     pub token_file: Option<PathBuf>,
-    /// PEM file of the CA that signs the app's certificate [default: the CAs of the machine]
-    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CA_FILE")]
+    /// PEM file of the CA that signs the app's certificate; the machine's CAs otherwise
+    #[arg(long, value_name = "FILE", env = A::NAMES.ca_file)]
     pub ca_file: Option<PathBuf>,
     /// OAuth2 token endpoint
-    #[arg(long, value_name = "URL", env = "SVDR_SV_APP_TOKEN_URL", hide_env_values = true)]
+    #[arg(long, value_name = "URL", env = A::NAMES.token_url, hide_env_values = true)]
     pub token_url: Option<String>,
     /// OAuth2 client
-    #[arg(long, value_name = "ID", env = "SVDR_SV_APP_CLIENT_ID")]
+    #[arg(long, value_name = "ID", env = A::NAMES.client_id)]
     pub client_id: Option<String>,
-    /// File with the secret of the OAuth2 client
-    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_CLIENT_SECRET_FILE")]
+    /// File that holds the OAuth2 client's secret
+    #[arg(long, value_name = "FILE", env = A::NAMES.client_secret_file)]
     pub client_secret_file: Option<PathBuf>,
     /// OAuth2 audience
-    #[arg(long, value_name = "TEXT", env = "SVDR_SV_APP_AUDIENCE")]
+    #[arg(long, value_name = "TEXT", env = A::NAMES.audience)]
     pub audience: Option<String>,
     /// OAuth2 scope
-    #[arg(long, value_name = "TEXT", env = "SVDR_SV_APP_SCOPE")]
+    #[arg(long, value_name = "TEXT", env = A::NAMES.scope)]
     pub scope: Option<String>,
     /// PEM file of the CA that signs the OAuth2 server's certificate
-    #[arg(long, value_name = "FILE", env = "SVDR_SV_APP_TOKEN_CA_FILE")]
+    #[arg(long, value_name = "FILE", env = A::NAMES.token_ca_file)]
     pub token_ca_file: Option<PathBuf>,
-    /// Limit for connecting [default: 10s]
-    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_CONNECT_TIMEOUT", value_parser = limit)]
+    /// Limit for the connection [default: 10s]
+    #[arg(long, value_name = "SPAN", env = A::NAMES.connect_timeout, value_parser = limit)]
     pub connect_timeout: Option<Duration>,
-    /// Limit from the request to the first byte [default: 10m]
-    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_FIRST_BYTE_TIMEOUT", value_parser = limit)]
+    /// Limit for the wait from the request to the first byte [default: 10m]
+    #[arg(long, value_name = "SPAN", env = A::NAMES.first_byte_timeout, value_parser = limit)]
     pub first_byte_timeout: Option<Duration>,
-    /// Limit for silence within an answer [default: 60s]
-    #[arg(long, value_name = "SPAN", env = "SVDR_SV_APP_IDLE_TIMEOUT", value_parser = limit)]
+    /// Limit for silence in the middle of an answer [default: 60s]
+    #[arg(long, value_name = "SPAN", env = A::NAMES.idle_timeout, value_parser = limit)]
     pub idle_timeout: Option<Duration>,
+    #[arg(skip)]
+    app: PhantomData<A>,
 }
 
 /// How the app delivers its dump, as a flag.
@@ -100,38 +180,6 @@ impl From<ModeArg> for Mode {
         }
     }
 }
-
-/// What the settings of one kind of app are called; the flags are the same for both.
-#[derive(Clone, Copy, Debug)]
-pub struct Names {
-    /// The section of the file.
-    pub section: &'static str,
-    /// The line that gives the URL.
-    pub url_line: &'static str,
-    /// The line that names the token's file.
-    pub token_line: &'static str,
-    /// The flag of the URL, with its variable.
-    pub url_flag: &'static str,
-    /// The flag of the token endpoint, with its variable.
-    pub token_url_flag: &'static str,
-    /// The variables of URL, token file, token endpoint, OAuth2 client and its secret's file.
-    pub variables: [&'static str; 5],
-}
-
-const SV_APP: Names = Names {
-    section: "sv_app",
-    url_line: "url = \"https://sv.sv.HOST/api/sv\"",
-    token_line: "token_file = \"/run/secrets/sv-token\"",
-    url_flag: "--url (SVDR_SV_APP_URL)",
-    token_url_flag: "--token-url (SVDR_SV_APP_TOKEN_URL)",
-    variables: [
-        "SVDR_SV_APP_URL",
-        "SVDR_SV_APP_TOKEN_FILE",
-        "SVDR_SV_APP_TOKEN_URL",
-        "SVDR_SV_APP_CLIENT_ID",
-        "SVDR_SV_APP_CLIENT_SECRET_FILE",
-    ],
-};
 
 /// What flags and file say together: every setting that the SV app needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,17 +205,22 @@ impl SvAppArgs {
         config: &AgentConfig,
         missing: &mut Vec<Missing>,
     ) -> Result<Option<Resolved>, ConfigError> {
-        let section = &config.sv_app;
+        let (section, section_name) = (&config.sv_app, OfSv::NAMES.section);
         let migration_id = self.migration_id.or(section.migration_id);
         if migration_id.is_none() {
-            missing.push(lacking(config, "migration_id = N", "--migration-id", "SVDR_MIGRATION_ID"));
+            missing.push(config.missing(
+                section_name,
+                "migration_id = N",
+                "--migration-id",
+                "SVDR_MIGRATION_ID",
+            ));
         }
-        let settings = self.app.sv_app(config, missing)?;
+        let settings = self.app.resolve(section, config, missing)?;
         let request = self.request_migration_id || section.request_migration_id.unwrap_or(false);
         let (mode, volume) = (self.mode(config), self.volume(config));
         if mode == Mode::Trigger && volume.is_none() {
             let line = "dump_dir = \"/domain-upgrade-dump\"";
-            missing.push(lacking(config, line, "--dump-dir", "SVDR_DUMP_DIR"));
+            missing.push(config.missing(section_name, line, "--dump-dir", "SVDR_DUMP_DIR"));
             return Ok(None);
         }
         Ok(settings.zip(migration_id).map(|(settings, migration_id)| Resolved {
@@ -192,45 +245,25 @@ impl SvAppArgs {
     }
 }
 
-/// A setting of `[sv_app]` that is nowhere.
-fn lacking(config: &AgentConfig, line: &'static str, flag: &'static str, variable: &'static str) -> Missing {
-    Missing { section: SV_APP.section, line, flag, variable, file: config.file.clone() }
-}
-
-impl AppArgs {
-    /// How to reach the SV app, by flags and file. Settings that are nowhere are added to `missing`; then there is no
-    /// result.
+impl<A: App> AppArgs<A> {
+    /// How to reach the app, by flags and `section` of the file. Settings that are nowhere are added to `missing`; then
+    /// there is no result.
     ///
     /// # Errors
-    /// [`ConfigError::Flag`] where a flag's URL is none.
-    pub fn sv_app(
+    /// [`ConfigError::Flag`] if the URL of a flag is invalid.
+    pub fn resolve(
         &self,
+        section: &SvAppSection,
         config: &AgentConfig,
         missing: &mut Vec<Missing>,
     ) -> Result<Option<Settings>, ConfigError> {
-        self.settings(&config.sv_app, &SV_APP, |section, line, flag, variable| {
-            missing.push(Missing { section, line, flag, variable, file: config.file.clone() });
-        })
-    }
-
-    /// How to reach an app whose settings have those names, by these flags and that section. Settings that are nowhere
-    /// are told to `lacks` with section, line, flag and variable; then there is no result.
-    ///
-    /// # Errors
-    /// [`ConfigError::Flag`] where a flag's URL is none.
-    pub fn settings(
-        &self,
-        section: &SvAppSection,
-        names: &Names,
-        mut lacks: impl FnMut(&'static str, &'static str, &'static str, &'static str),
-    ) -> Result<Option<Settings>, ConfigError> {
-        let mut lacks = |line, flag, variable| lacks(names.section, line, flag, variable);
-        let [url_variable, ..] = names.variables;
-        let url = parsed(names.url_flag, self.url.as_deref())?.or_else(|| section.url.clone());
+        let mut lacks =
+            |line, flag, variable| missing.push(config.missing(A::NAMES.section, line, flag, variable));
+        let url = parsed("--url", A::NAMES.url, self.url.as_deref())?.or_else(|| section.url.clone());
         if url.is_none() {
-            lacks(names.url_line, "--url", url_variable);
+            lacks(A::NAMES.url_line, "--url", A::NAMES.url);
         }
-        let credentials = self.credentials(section, names, &mut lacks)?;
+        let credentials = self.credentials(section, &mut lacks)?;
         let defaults = Timeouts::default();
         let (Some(url), Some(credentials)) = (url, credentials) else { return Ok(None) };
         let timeouts = Timeouts {
@@ -245,7 +278,6 @@ impl AppArgs {
     fn credentials(
         &self,
         section: &SvAppSection,
-        names: &Names,
         lacks: &mut impl FnMut(&'static str, &'static str, &'static str),
     ) -> Result<Option<Credentials>, ConfigError> {
         let by_flag = self.token_file.clone();
@@ -254,32 +286,22 @@ impl AppArgs {
             return Ok(Some(Credentials::File(path)));
         }
         if section.oauth2.is_none() && self.token_url.is_none() {
-            let [_, token_file, ..] = names.variables;
-            lacks(names.token_line, "--token-file", token_file);
+            lacks(A::NAMES.token_line, "--token-file", A::NAMES.token_file);
             return Ok(None);
         }
         let file = section.oauth2.clone().unwrap_or_default();
-        self.oauth2(file, names, lacks)
-    }
-
-    fn oauth2(
-        &self,
-        file: OAuth2Section,
-        names: &Names,
-        lacks: &mut impl FnMut(&'static str, &'static str, &'static str),
-    ) -> Result<Option<Credentials>, ConfigError> {
-        let [_, _, token_url_variable, client_variable, secret_variable] = names.variables;
-        let token_url = parsed(names.token_url_flag, self.token_url.as_deref())?.or(file.token_url);
+        let token_url =
+            parsed("--token-url", A::NAMES.token_url, self.token_url.as_deref())?.or(file.token_url);
         if token_url.is_none() {
-            lacks("oauth2.token_url = \"https://…\"", "--token-url", token_url_variable);
+            lacks("oauth2.token_url = \"https://…\"", "--token-url", A::NAMES.token_url);
         }
         let client_id = self.client_id.clone().or(file.client_id);
         if client_id.is_none() {
-            lacks("oauth2.client_id = \"…\"", "--client-id", client_variable);
+            lacks("oauth2.client_id = \"…\"", "--client-id", A::NAMES.client_id);
         }
         let secret_file = self.client_secret_file.clone().or(file.client_secret_file);
         if secret_file.is_none() {
-            lacks("oauth2.client_secret_file = \"…\"", "--client-secret-file", secret_variable);
+            lacks("oauth2.client_secret_file = \"…\"", "--client-secret-file", A::NAMES.client_secret_file);
         }
         let (Some(token_url), Some(client_id), Some(client_secret_file)) =
             (token_url, client_id, secret_file)
@@ -297,20 +319,36 @@ impl AppArgs {
     }
 }
 
+/// Makes the client of an app; warns if what it sends can be read on its way.
+///
+/// # Errors
+/// As [`SvApp::new`].
+pub(crate) async fn connect(settings: Settings) -> Result<SvApp, SetupError> {
+    let url = settings.url.clone();
+    let app = SvApp::new(settings).await?;
+    if app.is_clear_text() {
+        tracing::warn!(
+            "{url} or the token endpoint is http: the token, and private keys in an answer, can be read on their way; use \
+             https outside a cluster"
+        );
+    }
+    Ok(app)
+}
+
 /// A folder as the app sees it.
 fn app_dir(text: &str) -> Result<String, String> {
     config::app_folder(text)
 }
 
 /// A span that something can happen in.
-pub(crate) fn limit(text: &str) -> Result<Duration, LimitError> {
+fn limit(text: &str) -> Result<Duration, LimitError> {
     let limit = span::parse(text)?;
     if limit.is_zero() { Err(LimitError::Zero) } else { Ok(limit) }
 }
 
 /// A text is no limit.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LimitError {
+enum LimitError {
     #[error(transparent)]
     Span(#[from] SpanError),
     #[error("a limit of 0 s allows no connection\nhelp: give a limit such as 10s")]
@@ -318,8 +356,12 @@ pub(crate) enum LimitError {
 }
 
 /// Reads a flag's URL here and not in clap, whose own message would repeat a password in it.
-fn parsed(flag: &'static str, text: Option<&str>) -> Result<Option<BaseUrl>, ConfigError> {
-    text.map(str::parse).transpose().map_err(|source| ConfigError::Flag { flag, source })
+fn parsed(
+    flag: &'static str,
+    variable: &'static str,
+    text: Option<&str>,
+) -> Result<Option<BaseUrl>, ConfigError> {
+    text.map(str::parse).transpose().map_err(|source| ConfigError::Flag { flag, variable, source })
 }
 
 #[cfg(test)]

@@ -1,22 +1,21 @@
 //! `key certificate`: what other programs than svdr show in this member's name.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use rustls::pki_types::UnixTime;
 use serde::Serialize;
+use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
-use svdr_files::{FileError, Replace};
-use svdr_proto::tls::{SERVER_NAME, TlsError, identity_certificate_pem};
-use svdr_protocol::failure::{CommandError, Exit};
+use svdr_cli::signing_key;
+use svdr_files::Replace;
+use svdr_proto::tls::{SERVER_NAME, identity_certificate_pem};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
 
 use super::client_folder::{ClientFolder, ClientFolderError};
-use svdr_cli::signing_key::{self, SigningKeyError};
 
 /// Arguments of `key certificate`.
 #[derive(Debug, Args)]
@@ -53,39 +52,6 @@ pub struct CertificateArgs {
     pub valid_for: Duration,
 }
 
-/// Why there is no certificate.
-#[derive(Debug, thiserror::Error)]
-pub enum CertificateCommandError {
-    /// The key cannot be read.
-    #[error(transparent)]
-    Identity(#[from] SigningKeyError),
-    /// The signing key's certificate cannot be made.
-    #[error(transparent)]
-    Certificate(#[from] TlsError),
-    /// The client's folder cannot be made.
-    #[error(transparent)]
-    Client(#[from] ClientFolderError),
-    /// The certificate cannot be written.
-    #[error(transparent)]
-    Write(#[from] FileError),
-    /// Stdout cannot be written.
-    #[error("the result cannot be printed")]
-    Print(#[source] io::Error),
-}
-
-impl CommandError for CertificateCommandError {
-    fn exit(&self) -> Exit {
-        match self {
-            CertificateCommandError::Identity(error) => error.exit(),
-            CertificateCommandError::Client(ClientFolderError::ValidFor { .. }) => Exit::Usage,
-            CertificateCommandError::Client(_)
-            | CertificateCommandError::Certificate(_)
-            | CertificateCommandError::Write(_)
-            | CertificateCommandError::Print(_) => Exit::Failed,
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct Document {
     key: String,
@@ -99,23 +65,22 @@ struct Document {
 ///
 /// # Errors
 /// Where the key cannot be read, or what is made cannot be written.
-pub(super) fn run(args: &CertificateArgs, output: Output) -> Result<(), CertificateCommandError> {
+pub(super) fn run(args: &CertificateArgs, output: Output) -> Result<(), Failure> {
     let key = signing_key::read(&args.key)?;
     if let Some(path) = &args.client {
         let folder = ClientFolder::create(path, &key, &args.coordinator, UnixTime::now(), args.valid_for)?;
-        return print(&folder, output).map_err(CertificateCommandError::Print);
+        return print(&folder, output);
     }
-    let certificate = identity_certificate_pem(&key)?;
+    let certificate = identity_certificate_pem(&key).map_err(ClientFolderError::Make)?;
     match &args.out {
-        None => output::print(&certificate).map_err(CertificateCommandError::Print),
+        None => Ok(output::print(&certificate)?),
         Some(out) => {
-            let replace = if args.force { Replace::Force } else { Replace::Never };
-            Ok(svdr_files::write_private(out, certificate.as_bytes(), replace)?)
+            Ok(svdr_files::write_private(out, certificate.as_bytes(), Replace::from_force(args.force))?)
         }
     }
 }
 
-fn print(folder: &ClientFolder, output: Output) -> io::Result<()> {
+fn print(folder: &ClientFolder, output: Output) -> Result<(), Failure> {
     let micros = i64::try_from(folder.valid_until.as_secs()).ok().and_then(|at| at.checked_mul(1_000_000));
     let until = micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX);
     let shown = |path: &Path| path.display().to_string();
@@ -126,11 +91,11 @@ fn print(folder: &ClientFolder, output: Output) -> io::Result<()> {
         server_name: SERVER_NAME,
         valid_until: until.to_string(),
     };
-    match output {
-        Output::Json => output::print_json(&document),
-        Output::Table => output::print(&format!(
-            "private key   {} (secret)\ncertificate   {}\ncoordinators  {}\nserver name   {}\nvalid until   {}",
-            document.key, document.certificate, document.coordinators, SERVER_NAME, document.valid_until
-        )),
-    }
+    let Document { key, certificate, coordinators, server_name, valid_until } = &document;
+    Ok(output.show(&document, || {
+        format!(
+            "private key   {key} (secret)\ncertificate   {certificate}\ncoordinators  {coordinators}\n\
+             server name   {server_name}\nvalid until   {valid_until}"
+        )
+    })?)
 }

@@ -13,30 +13,31 @@ use ed25519_dalek::SigningKey;
 use rustls::pki_types::UnixTime;
 use svdr_files::{FileError, Replace};
 use svdr_proto::tls::{ClientFiles, TlsError};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 
 /// The longest that a client's certificate may hold. Nobody can take its key back before that, short of a new
 /// signing key in everybody's roster; it is what web browsers allow: a year, and a month to renew in.
-pub const MAX_VALID_FOR: Duration = Duration::from_secs(398 * SECONDS_PER_DAY);
+const MAX_VALID_FOR: Duration = Duration::from_secs(398 * SECONDS_PER_DAY);
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The files of the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientFolder {
+pub(super) struct ClientFolder {
     /// The private key: secret.
-    pub key: PathBuf,
+    pub(super) key: PathBuf,
     /// The certificate of that key.
-    pub certificate: PathBuf,
+    pub(super) certificate: PathBuf,
     /// What to trust as a coordinator.
-    pub coordinators: PathBuf,
+    pub(super) coordinators: PathBuf,
     /// Until when the certificate holds.
-    pub valid_until: UnixTime,
+    pub(super) valid_until: UnixTime,
 }
 
 /// Why there is no such folder.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientFolderError {
+pub(super) enum ClientFolderError {
     /// It would hold for too long, or not at all.
     #[error(
         "a client's certificate cannot be valid for {} s\nhelp: give a time from 1s to {}d",
@@ -75,13 +76,23 @@ pub enum ClientFolderError {
     Write(#[from] FileError),
 }
 
+impl CommandError for ClientFolderError {
+    fn exit(&self) -> Exit {
+        match self {
+            ClientFolderError::ValidFor { .. } => Exit::Usage,
+            ClientFolderError::Write(error) => error.exit(),
+            _ => Exit::Failed,
+        }
+    }
+}
+
 impl ClientFolder {
     /// Makes the folder `path` for a client of the signing key `key`, whose certificate holds from `now` for `valid_for`
     /// and which talks to the coordinators with these keys.
     ///
     /// # Errors
     /// Where the time is out of bounds, the folder is there already, or it cannot be written.
-    pub fn create(
+    pub(super) fn create(
         path: &Path,
         key: &SigningKey,
         coordinators: &[PublicKey],

@@ -21,6 +21,7 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::evidence::document::{EvidenceDocument, MAX_DOCUMENT_LEN};
 use svdr_protocol::evidence::{Evidence, EvidenceError};
+use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError};
@@ -30,7 +31,7 @@ const MAX_FILE_LEN: u64 = 1 << 30;
 
 /// Where a document starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(super) struct Place {
     /// The file, or `-`.
     pub path: PathBuf,
     /// The line, from one.
@@ -39,7 +40,7 @@ pub struct Place {
 
 /// Why the evidence is not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum InputError {
+pub(super) enum InputError {
     /// A file cannot be read.
     #[error("{} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
@@ -187,9 +188,18 @@ pub enum InputError {
     },
 }
 
+impl CommandError for InputError {
+    fn exit(&self) -> Exit {
+        match self {
+            InputError::Read { .. } => Exit::Failed,
+            _ => Exit::Refused,
+        }
+    }
+}
+
 /// What a statement is signed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
+pub(super) struct Session {
     session: Option<SessionId>,
     drill: bool,
 }

@@ -2,6 +2,7 @@
 
 use svdr_protocol::proposal::{Beyond, Candidate, LeftBehind, Reason, Shortfall, Warning};
 
+use super::input::InputError;
 use super::*;
 
 fn named(name: &str) -> MemberName {
@@ -61,7 +62,7 @@ fn a_person_reads_the_answer_first_and_then_why() {
 ";
     assert!(text.contains(reasons), "{text}");
     assert!(text.ends_with(
-        "warning: no evidence of D and E; nobody can be covered without it, or being vouched for"
+        "warning: no evidence of D and E, who can be covered only with evidence or if they are vouched for"
     ));
     let rows: Vec<&str> = text.lines().filter(|line| line.contains("/5")).collect();
     assert!(rows[0].contains("17m") && !rows[0].contains("=>"), "{text}");
@@ -93,20 +94,18 @@ fn without_a_choice_the_obstacle_comes_first() {
     assert_eq!(
         shown(&outcome),
         "No recovery timestamp (threshold 3 of 5 members, margin 15m): no recovery timestamp within the bounds \
-         covers 3 members; without the bound on the latest, 2026-04-21T23:10:00Z would cover 4."
+         covers 3 members; without the latest bound, 2026-04-21T23:10:00Z would cover 4."
     );
 }
 
 #[test]
 fn exit_codes_say_whose_fault_it_is() {
-    let parameter = svdr_protocol::proposal::ParameterError::HighThreshold { found: 5, members: 4 };
-    let not_possible = ProposeError::NotPossible(Box::new(Shortfall::NoMatches));
-    let twice = ProposalError::TwoEvidences { member: named("A") };
-    assert_eq!(ProposeError::from(ProposalError::from(parameter)).exit(), Exit::Usage);
-    assert_eq!(ProposeError::from(twice).exit(), Exit::Refused);
-    assert_eq!(not_possible.exit(), Exit::Impossible);
-    let empty = InputError::Empty { path: PathBuf::new() };
-    assert_eq!(ProposeError::from(empty).exit(), Exit::Refused);
-    let unreadable = InputError::Read { path: PathBuf::new(), source: io::ErrorKind::NotFound.into() };
-    assert_eq!(ProposeError::from(unreadable).exit(), Exit::Failed);
+    use svdr_protocol::proposal::{ParameterError, ProposalError};
+    let parameter = ParameterError::HighThreshold { found: 5, members: 4 };
+    assert_eq!(ProposalError::from(parameter).exit(), Exit::Usage);
+    assert_eq!(ProposalError::TwoEvidences { member: named("A") }.exit(), Exit::Refused);
+    assert_eq!(NotPossible { reason: String::new() }.exit(), Exit::Impossible);
+    assert_eq!(InputError::Empty { path: PathBuf::new() }.exit(), Exit::Refused);
+    let unreadable = InputError::Read { path: PathBuf::new(), source: std::io::ErrorKind::NotFound.into() };
+    assert_eq!(unreadable.exit(), Exit::Failed);
 }

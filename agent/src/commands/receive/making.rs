@@ -3,40 +3,27 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use svdr_cli::failure::Failure;
+use svdr_cli::runtime;
 use svdr_files::PartialFile;
 use svdr_proto::tls::TlsIdentity;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::snapshot::Snapshot;
 use super::{Offered, ReceiveCommandError, Receiving};
-use crate::operator::decide::DecideError;
 use crate::run::jobs;
 use crate::sources::donor::{self, Partial, ReceiveError, Source, Stop, TransferError};
 use crate::store::DumpRecord;
+use svdr_client::CoordinatorsError;
 use svdr_client::retry::RetryPolicy;
 use svdr_dump::{Identities, MergeSummary};
 
 impl Receiving<'_> {
-    /// Makes the dump, until done or stopped by a signal.
-    pub(super) async fn stoppable(
+    /// Makes the dump.
+    pub(super) async fn make(
         &self,
         offered: &Offered,
         identities: Identities,
-    ) -> Result<DumpRecord, ReceiveCommandError> {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(ReceiveCommandError::Runtime)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(ReceiveCommandError::Runtime)?;
-        tokio::select! {
-            made = self.make(offered, identities) => made,
-            _ = interrupt.recv() => Err(ReceiveCommandError::Interrupted),
-            _ = terminate.recv() => Err(ReceiveCommandError::Interrupted),
-        }
-    }
-
-    async fn make(
-        &self,
-        offered: &Offered,
-        identities: Identities,
-    ) -> Result<DumpRecord, ReceiveCommandError> {
+    ) -> Result<DumpRecord, Failure> {
         let started = jobs::now();
         let out = match &self.args.out {
             Some(out) => std::path::absolute(out).unwrap_or_else(|_| out.clone()),
@@ -90,12 +77,12 @@ impl Receiving<'_> {
         identities: &Arc<Identities>,
         out: &Path,
         partial: Option<Partial>,
-    ) -> Result<(Option<Partial>, Result<MergeSummary, ReceiveError>), ReceiveCommandError> {
+    ) -> Result<(Option<Partial>, Result<MergeSummary, ReceiveError>), Failure> {
         let (from, donation) = (self.args.from.clone(), offered.donation.clone());
         let (given, identities, out) = (self.args.file.clone(), Arc::clone(identities), out.to_owned());
         let stop = Stop::default();
         let switch = stop.switch();
-        let merging = tokio::task::spawn_blocking(move || {
+        let merging = runtime::beside(move || {
             let snapshot = match (&partial, &given) {
                 (Some(partial), _) => Snapshot::Partial(partial),
                 (None, given) => Snapshot::Given(given.as_deref().unwrap_or(Path::new(""))),
@@ -107,18 +94,18 @@ impl Receiving<'_> {
     }
 
     /// Writes the record down, unless this member has made and attested a dump of its own meanwhile.
-    fn keep(&self, offered: &Offered, record: &DumpRecord) -> Result<(), ReceiveCommandError> {
-        let locked = self.online.store.lock().map_err(DecideError::from)?;
-        let known = self.online.store.dump(offered.session, offered.round).map_err(DecideError::from)?;
+    fn keep(&self, offered: &Offered, record: &DumpRecord) -> Result<(), Failure> {
+        let locked = self.online.store.lock()?;
+        let known = self.online.store.dump(offered.session, offered.round)?;
         let own = known.filter(|known| known.received.is_none() && known.proposal == offered.proposal);
         if let Some(own) = own.filter(|own| own.path.exists()) {
-            return Err(ReceiveCommandError::OwnDump { path: own.path, round: offered.round });
+            return Err(ReceiveCommandError::OwnDump { path: own.path, round: offered.round }.into());
         }
-        locked.keep_dump(offered.session, record).map_err(DecideError::from)?;
+        locked.keep_dump(offered.session, record)?;
         Ok(())
     }
 
-    async fn transfer(&self, offered: &Offered) -> Result<Partial, ReceiveCommandError> {
+    async fn transfer(&self, offered: &Offered) -> Result<Partial, Failure> {
         let (from, donation) = (&self.args.from, &offered.donation);
         let no_url = || ReceiveCommandError::NoUrl { from: from.clone(), session: offered.session };
         let member = self.online.roster.member(from);
@@ -133,7 +120,7 @@ impl Receiving<'_> {
         };
         let name = donor::partial_name(offered.session, &donation.snapshot.digest);
         let file = PartialFile::open(self.settings.folder.join(name)).map_err(ReceiveError::File)?;
-        let identity = TlsIdentity::new(&self.online.signer.key).map_err(ReceiveCommandError::Tls)?;
+        let identity = TlsIdentity::new(&self.online.signer.key).map_err(CoordinatorsError::Tls)?;
         let policy = RetryPolicy::lasting(self.args.retry_for);
         Ok(donor::transfer(source, identity, file, policy).await.map_err(ReceiveError::Transfer)?)
     }

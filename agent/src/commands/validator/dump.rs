@@ -6,24 +6,27 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use svdr_cli::output::{self, Output};
+use svdr_cli::failure::Failure;
+use svdr_cli::output::Output;
+use svdr_cli::runtime;
+use svdr_dump::{MergeSummary, Parts};
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::span;
-use tokio::signal::unix::{SignalKind, signal};
+use svdr_protocol::text::shown;
 
-use super::app_args::{VALIDATOR_APP, ValidatorAppArgs};
-use super::deliver::{DeliverWay, WayArgs};
+use super::delivery::DeliverWay;
 use super::error::ValidatorError;
 use super::proof::{Proof, ProofArgs};
-use crate::commands::merge;
-use crate::config::{AgentConfig, ConfigError, Missing};
+use crate::commands::args::delivery::DeliveryArgs;
+use crate::commands::args::sv_app::{self, App as _, AppArgs, OfValidator};
+use crate::config::{AgentConfig, ConfigError};
 use crate::deliver::DeliverError;
-use crate::sources::app::{Settings, SvApp};
+use crate::operator::dump_summary;
+use crate::sources::app::Settings;
 use crate::sources::fetch::{self, App, Order};
 use crate::validator::Recovery;
 use svdr_client::retry::RetryPolicy;
-use svdr_dump::{Expectations, MergeSummary, Parts};
 
 /// Threads that run the network: one download, and what watches for signals. Writing has a thread of its own.
 const NETWORK_THREADS: usize = 2;
@@ -67,10 +70,13 @@ pub struct ValidatorDumpArgs {
     pub deliver: bool,
     /// Target of the delivery
     #[command(flatten)]
-    pub way: WayArgs,
+    pub delivery: DeliveryArgs,
     /// How to reach the validator app
     #[command(flatten)]
-    pub app: ValidatorAppArgs,
+    pub app: AppArgs<OfValidator>,
+    /// Ask the app for the certificate's migration id, instead of only checking that it is its own + 1
+    #[arg(long, env = "SVDR_REQUEST_MIGRATION_ID", help_heading = OfValidator::NAMES.heading)]
+    pub request_migration_id: bool,
 }
 
 /// What is printed.
@@ -90,16 +96,16 @@ struct Report<'a> {
 /// Makes the dump, delivers it where that is asked for, and prints what came out.
 ///
 /// # Errors
-/// [`ValidatorError`]; the output is then as it was before, unless it is the delivery that failed.
-pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), ValidatorError> {
+/// If there is no dump, or it is not delivered; the output is then as it was before, unless it is the delivery that failed.
+pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), Failure> {
     let config = AgentConfig::load(args.proof.config.as_deref())?;
     let settings = settings(args, &config)?;
     let proof = args.proof.proof(&config, args.drill)?;
     if args.drill && args.deliver {
         return Err(DeliverError::Drill { session: proof.recovery.round().session }.into());
     }
-    if !args.deliver && (args.way.to.is_some() || !args.way.set.is_empty()) {
-        tracing::warn!("the dump is not delivered without --deliver. --to and --set have no effect");
+    if !args.deliver && (args.delivery.to.is_some() || !args.delivery.set.is_empty()) {
+        tracing::warn!("the dump is not delivered without --deliver; --to and --set are for that");
     }
     let replace = Replace::from_force(args.force);
     let out = std::path::absolute(&args.out)
@@ -107,10 +113,10 @@ pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), Valida
     // Everything on this machine is looked at before the first question: what is wrong with it is known at once.
     drop(PrivateFile::create(&args.out, replace)?);
     let way = match args.deliver {
-        true => Some(args.way.way(&config, &proof.recovery, &out)?),
+        true => Some(DeliverWay::of(&args.delivery, &config, &proof.recovery, &out)?),
         false => None,
     };
-    proof.confirm(way.as_ref().map(DeliverWay::words).as_deref(), args.way.yes)?;
+    proof.confirm(way.as_ref().map(DeliverWay::words).as_deref(), args.delivery.yes)?;
     let summary = fetched(args, settings, &proof, replace)?;
     if let Some(way) = &way {
         way.deliver(&proof.recovery, out, &summary, replace)?;
@@ -126,24 +132,17 @@ pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), Valida
         delivered_to: path,
         delivered_by: command,
     };
-    let printed = match output {
-        Output::Json => output::print_json(&report),
-        Output::Table => merge::print(&args.out, &summary, output).and_then(|()| {
-            output::print(&svdr_protocol::text::shown(&next(args, &proof.recovery, way.as_ref())))
-        }),
-    };
-    printed.map_err(ValidatorError::Print)
+    let printed = output.show(&report, || {
+        let next = next(args, &proof.recovery, way.as_ref());
+        format!("{}\n{}", dump_summary::text(&args.out, &summary), shown(&next))
+    });
+    Ok(printed.map_err(|error| error.after("the dump is complete"))?)
 }
 
 /// How to reach the app.
 fn settings(args: &ValidatorDumpArgs, config: &AgentConfig) -> Result<Settings, ConfigError> {
     let mut missing = Vec::new();
-    let file = config.file.clone();
-    let flags = args.app.as_sv_app();
-    let settings =
-        flags.settings(&config.validator.app, &VALIDATOR_APP, |section, line, flag, variable| {
-            missing.push(Missing { section, line, flag, variable, file: file.clone() });
-        })?;
+    let settings = args.app.resolve(&config.validator.app, config, &mut missing)?;
     settings.ok_or(ConfigError::Missing { missing })
 }
 
@@ -152,58 +151,24 @@ fn fetched(
     settings: Settings,
     proof: &Proof,
     replace: Replace,
-) -> Result<MergeSummary, ValidatorError> {
+) -> Result<MergeSummary, Failure> {
     let recovery = &proof.recovery;
-    let request = args.app.request_migration_id.then(|| recovery.migration_id());
+    let request = args.request_migration_id.then(|| recovery.migration_id());
     let order = Order {
         app: App::Validator,
-        expectations: expectations(recovery),
+        expectations: recovery.expectations(),
         request_migration_id: request,
         parts: Parts::Skip,
         out: args.out.clone(),
         replace,
         received: Arc::default(),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(NETWORK_THREADS)
-        .enable_all()
-        .build()
-        .map_err(ValidatorError::Runtime)?;
-    let taken = runtime.block_on(take(settings, &order, RetryPolicy::lasting(args.retry_for), recovery));
-    // Waits for the writing thread, which removes its temporary file.
-    drop(runtime);
-    taken
-}
-
-/// What the dump of a recovery has to be.
-pub(super) const fn expectations(recovery: &Recovery) -> Expectations {
-    Expectations { timestamp: recovery.recovery_timestamp(), migration_id: Some(recovery.migration_id()) }
-}
-
-/// Fetches until done or stopped.
-async fn take(
-    settings: Settings,
-    order: &Order,
-    policy: RetryPolicy,
-    recovery: &Recovery,
-) -> Result<MergeSummary, ValidatorError> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ValidatorError::Runtime)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(ValidatorError::Runtime)?;
-    let url = settings.url.clone();
-    let app = SvApp::new(settings).await?;
-    if app.is_clear_text() {
-        tracing::warn!(
-            "{url} or the token endpoint is http: others can read the token and the private keys on the \
-             network. Use https outside a cluster"
-        );
-    }
-    tokio::select! {
-        fetched = fetch::fetch(&app, order, policy) => {
-            fetched.map_err(|error| ValidatorError::of_fetch(error, recovery))
-        }
-        _ = interrupt.recv() => Err(ValidatorError::Interrupted),
-        _ = terminate.recv() => Err(ValidatorError::Interrupted),
-    }
+    let policy = RetryPolicy::lasting(args.retry_for);
+    let left = "no dump was made, and nothing was left behind";
+    runtime::until_stopped(NETWORK_THREADS, left, async {
+        let app = sv_app::connect(settings).await?;
+        fetch::fetch(&app, &order, policy).await.map_err(|error| ValidatorError::of_fetch(error, recovery))
+    })
 }
 
 /// What the operator does now.

@@ -3,33 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 
-use svdr_cli::confirm::ConfirmError;
-use svdr_cli::screens::choice::ChoiceError;
-use svdr_client::{CoordinatorsError, SessionError};
-use svdr_files::FileError;
+use svdr_cli::failure::Failure;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionIdError;
 use svdr_protocol::time::Timestamp;
 
-use crate::config::ConfigError;
-use crate::deliver::DeliverError;
-use crate::roster_file::RosterFileError;
-use crate::sources::app::{Failure, SetupError, Words};
+use crate::sources::app::{self, Words};
 use crate::sources::fetch::FetchError;
-use crate::validator::{Recovery, RecoveryError};
-use svdr_cli::signing_key::SigningKeyError;
-use svdr_dump::MergeError;
+use crate::validator::Recovery;
 
 /// Why there is no dump, or why it is not delivered.
 #[derive(Debug, thiserror::Error)]
-pub enum ValidatorError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The roster.
-    #[error(transparent)]
-    Roster(#[from] RosterFileError),
+pub(super) enum ValidatorError {
     /// The roster is not the one whose fingerprint was given.
     #[error(
         "the roster {} has the fingerprint {found}, but --fingerprint expects {expected}\n\
@@ -63,18 +49,6 @@ pub enum ValidatorError {
          help: if the words differ, get the roster from the SVs again"
     )]
     Declined,
-    /// The question cannot be asked.
-    #[error(transparent)]
-    Confirm(#[from] ConfirmError),
-    /// The observer's key.
-    #[error(transparent)]
-    Identity(#[from] SigningKeyError),
-    /// The coordinators of the configuration.
-    #[error(transparent)]
-    Coordinators(#[from] CoordinatorsError),
-    /// A coordinator.
-    #[error(transparent)]
-    Session(Box<SessionError>),
     /// None can be reached.
     #[error(
         "none of the {tried} coordinators can be reached with the key of this observer\n\
@@ -84,9 +58,6 @@ pub enum ValidatorError {
         /// How many.
         tried: usize,
     },
-    /// It is not clear which session is meant.
-    #[error(transparent)]
-    Choice(#[from] ChoiceError),
     /// It is not a whole id.
     #[error(
         "{given:?} is not a whole session id, but a certificate in a file is compared with the whole id\n\
@@ -99,12 +70,6 @@ pub enum ValidatorError {
         #[source]
         source: SessionIdError,
     },
-    /// The certificate.
-    #[error(transparent)]
-    Recovery(#[from] RecoveryError),
-    /// The client.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
     /// The app answers 400.
     #[error(
         "{url} answered 400 Bad Request{words}. This validator's participant is pruned beyond {timestamp}, \
@@ -151,40 +116,6 @@ pub enum ValidatorError {
         /// The snapshot's.
         found: u64,
     },
-    /// The app, the network, or what came from it.
-    #[error(transparent)]
-    Fetch(FetchError),
-    /// The output.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The dump to be delivered cannot be opened.
-    #[error("the dump {} cannot be opened\nhelp: check its path and its permissions", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The dump to be delivered is not one of this recovery.
-    #[error("the dump {} cannot be used", path.display())]
-    Dump {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: MergeError,
-    },
-    /// The delivery.
-    #[error(transparent)]
-    Deliver(#[from] DeliverError),
-    /// Stopped by a signal.
-    #[error(
-        "stopped by a signal before the dump was complete, and no file was left\nhelp: run the command again"
-    )]
-    Interrupted,
-    /// The system gives no threads or signals.
-    #[error("this process cannot start its threads\nhelp: check the limits of the user that runs it")]
-    Runtime(#[source] io::Error),
     /// The current folder is unknown.
     #[error(
         "the path {} cannot be made absolute\nhelp: run the command in a folder that exists",
@@ -197,9 +128,6 @@ pub enum ValidatorError {
         #[source]
         source: io::Error,
     },
-    /// Stdout cannot be written; everything else is done.
-    #[error("everything is done, but the result cannot be printed")]
-    Print(#[source] io::Error),
 }
 
 /// The way out for a validator without a dump: Splice's own, for both ways to deploy it.
@@ -221,59 +149,34 @@ fn reonboard(migration_id: u64) -> String {
 
 impl ValidatorError {
     /// What a failed fetch means for a validator that follows `recovery`.
-    pub(super) fn of_fetch(error: FetchError, recovery: &Recovery) -> ValidatorError {
+    pub(super) fn of_fetch(error: FetchError, recovery: &Recovery) -> Failure {
         let (timestamp, migration_id) = (recovery.recovery_timestamp(), recovery.migration_id());
         match error {
-            FetchError::SvApp(Failure::Pruned { url, words }) => {
-                ValidatorError::Pruned { url, words, timestamp, migration_id }
+            FetchError::SvApp(app::Failure::Pruned { url, words }) => {
+                ValidatorError::Pruned { url, words, timestamp, migration_id }.into()
             }
-            FetchError::SvApp(Failure::Behind { url, words }) => {
-                ValidatorError::Behind { url, words, timestamp, migration_id }
+            FetchError::SvApp(app::Failure::Behind { url, words }) => {
+                ValidatorError::Behind { url, words, timestamp, migration_id }.into()
             }
             FetchError::OtherMigrationId { url, expected, found } => {
-                ValidatorError::OtherMigrationId { url, expected, found }
+                ValidatorError::OtherMigrationId { url, expected, found }.into()
             }
-            other => ValidatorError::Fetch(other),
+            other => other.into(),
         }
-    }
-}
-
-impl From<SessionError> for ValidatorError {
-    fn from(error: SessionError) -> ValidatorError {
-        ValidatorError::Session(Box::new(error))
     }
 }
 
 impl CommandError for ValidatorError {
     fn exit(&self) -> Exit {
         match self {
-            ValidatorError::Config(error) => error.exit(),
-            ValidatorError::Roster(error) => error.exit(),
-            ValidatorError::Confirm(error) => error.exit(),
-            ValidatorError::Coordinators(error) => error.exit(),
-            ValidatorError::Session(error) => error.exit(),
-            ValidatorError::Recovery(error) => error.exit(),
-            ValidatorError::Fetch(error) => error.exit(),
-            ValidatorError::File(error) => error.exit(),
-            ValidatorError::Deliver(error) => error.exit(),
-            ValidatorError::Dump { source, .. } if source.is_refusal() => Exit::Refused,
             ValidatorError::OtherFingerprint { .. }
             | ValidatorError::Declined
             | ValidatorError::OtherMigrationId { .. } => Exit::Refused,
             ValidatorError::NobodyToAsk
             | ValidatorError::NobodyToAskToDeliver
-            | ValidatorError::Choice(_)
             | ValidatorError::SessionId { .. } => Exit::Usage,
             ValidatorError::Pruned { .. } | ValidatorError::Behind { .. } => Exit::Impossible,
-            ValidatorError::Identity(_)
-            | ValidatorError::NoCoordinator { .. }
-            | ValidatorError::Setup(_)
-            | ValidatorError::Open { .. }
-            | ValidatorError::Dump { .. }
-            | ValidatorError::Interrupted
-            | ValidatorError::Runtime(_)
-            | ValidatorError::Absolute { .. }
-            | ValidatorError::Print(_) => Exit::Failed,
+            ValidatorError::NoCoordinator { .. } | ValidatorError::Absolute { .. } => Exit::Failed,
         }
     }
 }
@@ -282,11 +185,11 @@ impl CommandError for ValidatorError {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use svdr_cli::failure::explain;
     use svdr_protocol::session::Phase;
     use svdr_protocol::statement::SessionId;
 
     use super::*;
+    use crate::validator::RecoveryError;
 
     /// Those that no golden case of the command line shows.
     #[test]
@@ -318,14 +221,13 @@ mod tests {
                 given: "4f3a".to_owned(),
                 source: "4f3a".parse::<SessionId>().unwrap_err(),
             },
-            ValidatorError::Interrupted,
             ValidatorError::Absolute { path: path(), source: io::ErrorKind::NotFound.into() },
-            ValidatorError::Print(io::ErrorKind::BrokenPipe.into()),
         ];
         let told: Vec<String> = errors
             .into_iter()
-            .chain(recovery.into_iter().map(ValidatorError::from))
-            .map(|error| format!("{} {}", error.exit().code(), explain(&error)))
+            .map(Failure::from)
+            .chain(recovery.into_iter().map(Failure::from))
+            .map(|error| format!("{} {}", error.exit().code(), error.explain()))
             .collect();
         svdr_snapshot::assert_snapshot!("failures", told.join("\n\n"));
     }

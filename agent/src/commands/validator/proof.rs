@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 use svdr_cli::confirm::{self, Beforehand, ConfirmError};
+use svdr_cli::failure::Failure;
+use svdr_cli::runtime;
 use svdr_cli::screens::choice;
 use svdr_client::{Connection, Coordinator, Coordinators, SessionError, completion_certificate};
 use svdr_protocol::digest::Digest;
@@ -20,7 +22,7 @@ use svdr_protocol::statement::SessionId;
 use svdr_protocol::text::shown;
 
 use super::error::ValidatorError;
-use crate::config::{AgentConfig, ConfigError, Missing};
+use crate::config::{AgentConfig, ConfigError};
 use crate::roster_file;
 use crate::sources::fetch::in_one_line;
 use crate::validator::{Recovery, Wanted};
@@ -75,19 +77,18 @@ pub(super) enum Fingerprint {
 
 impl ProofArgs {
     /// Reads the roster, and gets and checks the certificate.
-    pub(super) fn proof(&self, config: &AgentConfig, drill: bool) -> Result<Proof, ValidatorError> {
+    pub(super) fn proof(&self, config: &AgentConfig, drill: bool) -> Result<Proof, Failure> {
         let path = self.roster.clone().or_else(|| config.roster.clone());
-        let path =
-            path.ok_or_else(|| missing(config, "", "roster = \"roster.toml\"", "--roster", "SVDR_ROSTER"))?;
+        let path = path.ok_or_else(|| ConfigError::Missing { missing: vec![config.missing_roster()] })?;
         let roster = Arc::new(roster_file::read(&path)?);
         let fingerprint = match self.fingerprint {
             Some(expected) if expected != roster.fingerprint() => {
                 let found = roster.fingerprint();
-                return Err(ValidatorError::OtherFingerprint { path, expected, found });
+                return Err(ValidatorError::OtherFingerprint { path, expected, found }.into());
             }
             Some(_) => Fingerprint::Given,
             // Before anything is asked of anybody: who cannot be asked has to be told so at once.
-            None if !std::io::stdin().is_terminal() => return Err(ValidatorError::NobodyToAsk),
+            None if !std::io::stdin().is_terminal() => return Err(ValidatorError::NobodyToAsk.into()),
             None => Fingerprint::Ask,
         };
         let recovery = match &self.certificate {
@@ -101,30 +102,24 @@ impl ProofArgs {
     }
 
     /// Fetches the certificate from the first coordinator that has one that holds.
-    fn fetched(
-        &self,
-        config: &AgentConfig,
-        roster: &Roster,
-        drill: bool,
-    ) -> Result<Recovery, ValidatorError> {
+    fn fetched(&self, config: &AgentConfig, roster: &Roster, drill: bool) -> Result<Recovery, Failure> {
         let configured = match (&self.coordinator, self.coordinator_key) {
             (Some(url), Some(key)) => vec![Coordinator { url: url.clone(), key }],
             _ => config.coordinators.clone(),
         };
         let key = self.signing_key.clone().or_else(|| config.signing_key.clone());
-        let lacks =
-            || missing(config, "signing", "key = \"signing.key\"", "--signing-key", "SVDR_SIGNING_KEY");
+        let lacks = || ConfigError::Missing { missing: vec![config.missing_signing_key()] };
         let key = signing_key::read(&key.ok_or_else(lacks)?)?;
         let coordinators = Coordinators::new(configured, &key)?;
         let session = self.session.as_deref().unwrap_or_default();
-        super::block_on(async {
+        runtime::block_on(async {
             let mut failed = None;
             for coordinator in coordinators.configured() {
                 match coordinators.connect_to(coordinator).await {
                     Ok(connection) => match recovery_at(connection, session, roster, drill).await {
                         Ok(recovery) => return Ok(recovery),
                         Err(error) => {
-                            tracing::warn!("{}", in_one_line(&error));
+                            tracing::warn!("{}", error.in_one_line());
                             failed = Some(error);
                         }
                     },
@@ -133,7 +128,7 @@ impl ProofArgs {
             }
             match failed {
                 Some(error) => Err(error),
-                None => Err(ValidatorError::NoCoordinator { tried: coordinators.configured().len() }),
+                None => Err(ValidatorError::NoCoordinator { tried: coordinators.configured().len() }.into()),
             }
         })
     }
@@ -145,7 +140,7 @@ async fn recovery_at(
     session: &str,
     roster: &Roster,
     drill: bool,
-) -> Result<Recovery, ValidatorError> {
+) -> Result<Recovery, Failure> {
     let session: SessionId = match session.parse() {
         Ok(session) => session,
         Err(_prefix) => {
@@ -159,27 +154,14 @@ async fn recovery_at(
 }
 
 /// A session's id that is compared with a file's, of which there is no list to find a beginning in.
-fn whole_id(text: &str) -> Result<SessionId, ValidatorError> {
-    text.parse().map_err(|source| ValidatorError::SessionId { given: text.to_owned(), source })
-}
-
-/// What is missing, and how to give it.
-pub(super) fn missing(
-    config: &AgentConfig,
-    section: &'static str,
-    line: &'static str,
-    flag: &'static str,
-    variable: &'static str,
-) -> ConfigError {
-    ConfigError::Missing {
-        missing: vec![Missing { section, line, flag, variable, file: config.file.clone() }],
-    }
+fn whole_id(text: &str) -> Result<SessionId, Failure> {
+    Ok(text.parse().map_err(|source| ValidatorError::SessionId { given: text.to_owned(), source })?)
 }
 
 impl Proof {
     /// Shows what was completed, and asks what has still to be answered: whether the roster is the SVs', and whether the
     /// dump is to be delivered, where `deliver` says what is meant by that.
-    pub(super) fn confirm(&self, deliver: Option<&str>, deliver_yes: bool) -> Result<(), ValidatorError> {
+    pub(super) fn confirm(&self, deliver: Option<&str>, deliver_yes: bool) -> Result<(), Failure> {
         let mut questions = Vec::new();
         if self.fingerprint == Fingerprint::Ask {
             questions.push("Are these the twelve words that the SVs announced?");
@@ -191,10 +173,10 @@ impl Proof {
         match confirm::confirm(&self.words(deliver), &questions, beforehand) {
             Ok(()) => Ok(()),
             Err(ConfirmError::NobodyToAsk) if self.fingerprint == Fingerprint::Given => {
-                Err(ValidatorError::NobodyToAskToDeliver)
+                Err(ValidatorError::NobodyToAskToDeliver.into())
             }
-            Err(ConfirmError::NobodyToAsk) => Err(ValidatorError::NobodyToAsk),
-            Err(ConfirmError::Declined) => Err(ValidatorError::Declined),
+            Err(ConfirmError::NobodyToAsk) => Err(ValidatorError::NobodyToAsk.into()),
+            Err(ConfirmError::Declined) => Err(ValidatorError::Declined.into()),
             Err(error) => Err(error.into()),
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use svdr_cli::failure::Failure;
-use svdr_cli::output::{self, Output};
+use svdr_cli::output::Output;
 use svdr_cli::screens::facts::phase_name;
 use svdr_client::{Connection, ReceivedEntry, completion_certificate};
 use svdr_files::{FileError, FileStep, PrivateFile, Replace};
@@ -14,7 +14,7 @@ use svdr_protocol::time::Timestamp;
 use svdr_protocol::transcript;
 
 use super::signer::Signer;
-use super::{SessionCommandError, choose, read};
+use super::{choose, read};
 
 /// Arguments of `session export`.
 #[derive(Debug, Args)]
@@ -79,14 +79,10 @@ pub(super) async fn transcript(
         state: phase_name(session.phase()),
         path: args.out.display().to_string(),
     };
-    let printed = match output {
-        Output::Json => output::print_json(&exported),
-        Output::Table => output::print(&format!(
-            "{} statements of session {} ({}) are in {}",
-            exported.statements, exported.session, exported.state, exported.path
-        )),
-    };
-    Ok(printed.map_err(SessionCommandError::Print)?)
+    let Exported { session, statements, state, path } = &exported;
+    Ok(output.show(&exported, || {
+        format!("{statements} statements of session {session} ({state}) are in {path}")
+    })?)
 }
 
 /// A statement and its receipt, each on a line.
@@ -141,11 +137,7 @@ pub(super) async fn certificate(
         attested_by: certificate.attestations().keys().map(ToString::to_string).collect(),
         path: args.out.display().to_string(),
     };
-    let printed = match output {
-        Output::Json => output::print_json(&certified),
-        Output::Table => output::print(&summary(&certified)),
-    };
-    Ok(printed.map_err(SessionCommandError::Print)?)
+    Ok(output.show(&certified, || summary(&certified))?)
 }
 
 fn summary(certified: &Certified) -> String {

@@ -3,12 +3,11 @@
 //! A broken stream is resumed where it ended, through whichever coordinator of the configuration can be reached;
 //! everything is verified as in `session show`.
 
-use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
 use svdr_cli::failure::Failure;
-use svdr_cli::output::{self, Output};
+use svdr_cli::output::{self, Output, PrintError};
 use svdr_cli::screens::facts::{SessionFacts, phase_name};
 use svdr_cli::screens::heading::Style;
 use svdr_cli::screens::live::{self, Live};
@@ -19,7 +18,6 @@ use svdr_protocol::failure::in_one_line;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{SessionId, Verified};
 
-use super::SessionCommandError;
 use super::signer::Signer;
 
 /// What shows a watched session.
@@ -96,7 +94,7 @@ async fn follow(
             None | Some(Verdict::Unreadable | Verdict::Invalid) => continue,
         };
         let Some(session) = reader.session() else { continue };
-        sink.show(session, entry.position, statement.as_deref()).map_err(SessionCommandError::Print)?;
+        sink.show(session, entry.position, statement.as_deref())?;
         if matches!(session.phase(), Phase::Completed(_) | Phase::Verified(_) | Phase::Aborted) {
             return Ok(Ended::Done);
         }
@@ -126,11 +124,16 @@ struct Line<'a> {
 
 impl Sink {
     /// Shows the statement at `position`, or the session with it; `None` is one of an unknown kind.
-    fn show(&mut self, session: &Session, position: u64, statement: Option<&Verified>) -> io::Result<()> {
+    fn show(
+        &mut self,
+        session: &Session,
+        position: u64,
+        statement: Option<&Verified>,
+    ) -> Result<(), PrintError> {
         match self {
             Sink::Live(live) => {
                 let style = Style { width: live.width(), ..Style::of_stdout() };
-                live.draw(&screen(&SessionFacts::of(session), None, style))
+                Ok(live.draw(&screen(&SessionFacts::of(session), None, style))?)
             }
             Sink::Lines => {
                 let line = statement.map_or_else(|| "of an unknown kind".to_owned(), live::line);

@@ -132,11 +132,11 @@ fn an_altered_a_missing_and_a_moved_record_are_each_reported_with_their_place() 
     let mut altered = second.to_vec();
     *altered.last_mut().unwrap() ^= 1;
     journal.records.insert(key(2, 0), altered).unwrap();
-    assert!(replay_error(&mut journal).contains("record 2: it does not follow"));
+    assert!(replay_error(&mut journal).contains("record 2: the record does not follow"));
     journal.records.insert(key(2, 0), journal.records.get(key(3, 0)).unwrap().unwrap()).unwrap();
-    assert!(replay_error(&mut journal).contains("record 2: it does not follow"));
+    assert!(replay_error(&mut journal).contains("record 2: the record does not follow"));
     journal.records.remove(key(2, 0)).unwrap();
-    assert!(replay_error(&mut journal).contains("record 2: a part of it is missing"));
+    assert!(replay_error(&mut journal).contains("record 2: a part of the record is missing"));
     journal.records.insert(key(2, 0), second).unwrap();
     assert_eq!(replay(&mut journal).unwrap().1.records, 5);
 }
@@ -150,7 +150,7 @@ fn a_history_written_anew_does_not_pass_for_the_acknowledged_one() {
         head = next_head(&head, position, b"another");
         journal.records.insert(key(position, 0), frame(&head, b"another")).unwrap();
     }
-    assert!(replay_error(&mut journal).contains("record 1: another one was acknowledged in its place"));
+    assert!(replay_error(&mut journal).contains("record 1: another record was acknowledged in its place"));
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::certificate::CompletionCertificate;
 use crate::clique::{Budget, Graph, VertexSet};
 use crate::digest::Digest;
 use crate::evidence::{Evidence, Observations, Ticks};
+use crate::failure::{CommandError, Exit};
 use crate::names::MemberName;
 use crate::statement::{Body, Confirmation, RoundOf, SessionId, Verified};
 use crate::time::{Tick, Timestamp};
@@ -91,6 +92,15 @@ pub enum NotConfirmable {
         /// The newest tick that they do report.
         newest: Option<Tick>,
     },
+}
+
+impl CommandError for NotConfirmable {
+    fn exit(&self) -> Exit {
+        match self {
+            NotConfirmable::NotCompleted { .. } => Exit::Refused,
+            NotConfirmable::Nothing { .. } => Exit::Impossible,
+        }
+    }
 }
 
 /// The last result, with the confirmations that it was computed from: it is needed again at every decision, and hostile

@@ -3,6 +3,7 @@
 use crate::digest::Digest;
 use crate::dsse::{EnvelopeError, MAX_PAYLOAD_LEN};
 use crate::evidence::{EvidenceError, TickRunError};
+use crate::failure::{CommandError, Exit};
 use crate::names::{MemberName, NameError};
 
 use super::proof::ProofError;
@@ -161,4 +162,10 @@ pub enum StatementError {
         /// Its size.
         found: usize,
     },
+}
+
+impl CommandError for StatementError {
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
 }

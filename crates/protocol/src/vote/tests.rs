@@ -188,7 +188,7 @@ fn attesting_takes_the_certificate_the_own_agreement_and_the_right_dump() {
             open: [net.name(2), net.name(3)].into()
         }
     );
-    assert_eq!(wait.to_string(), "2 of 3 members have agreed to round 1; waiting for 1 more of SV-2, SV-3");
+    assert_eq!(wait.to_string(), "2 of 3 members have agreed to round 1: waiting for 1 more of SV-2, SV-3");
     assert_eq!(
         decide!(net, 2, session, |voter| voter.dump(1)),
         Decision::Refuse(VoteRefusal::NotAgreed { round: 1 })

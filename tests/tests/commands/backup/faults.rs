@@ -69,7 +69,7 @@ fn what_is_cut_or_broken_off_passes() {
     passes(Fault::Garbage, &[damaged]);
     passes(Fault::Answer(200, "application/json".to_owned(), String::new()), &[damaged]);
     // A reset may overtake what was sent before it, the head too.
-    passes(Fault::ResetAt(1_000), &["broke", "off"]);
+    passes(Fault::ResetAt(1_000), &["closed the connection after"]);
     passes(Fault::ResetBeforeHead, &["closed the connection before it answered"]);
 }
 
@@ -87,7 +87,7 @@ fn other_identities_than_this_members_are_refused() {
     stays(
         json(&identities(2)),
         3,
-        &["PAR::Example-SV-2::1220", "for Example-SV-1", "use the SV app and the backup of"],
+        &["PAR::Example-SV-2::1220", "the participant of Example-SV-1", "use the SV app and the backup of"],
     );
     let mut unnamed = identities(1);
     unnamed["identities"]["participant"].as_object_mut().unwrap().remove("id");

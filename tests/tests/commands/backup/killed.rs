@@ -95,9 +95,7 @@ fn a_full_disk_is_said_to_be_full_and_leaves_nothing() {
             .current_dir(bench.path(""))
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped());
-        bench
-            .finish(command.spawn().unwrap())
-            .says(1, &["out/backup could not be written", "room on the disk"]);
+        bench.finish(command.spawn().unwrap()).says(1, &["out/backup could not be written", "free space"]);
         assert_eq!(bench.left(), [""; 0]);
     }
 }

@@ -109,9 +109,10 @@ fn the_member_is_known_by_its_key_or_by_its_name() {
     assert_eq!(bench.stand_in.log().identities_asked(), 1);
     // The right app for the wrong member.
     for arguments in [["--member", "Example-SV-2"], ["--signing-key", "member-2.key"]] {
-        bench
-            .backup(&arguments)
-            .says(3, &["PAR::Example-SV-1::1220", "PAR::Example-SV-2::1220", "for Example-SV-2"]);
+        bench.backup(&arguments).says(
+            3,
+            &["PAR::Example-SV-1::1220", "PAR::Example-SV-2::1220", "the participant of Example-SV-2"],
+        );
     }
     assert_eq!(bench.left(), [""; 0]);
 }
@@ -125,7 +126,7 @@ fn what_is_wrong_on_this_machine_is_found_before_the_first_request() {
     bench.backup(&["--recipients-file", "age.key"]).says(2, &["age.key, line 2 is an age identity"]);
     bench.backup(&["--recipients-file", "nowhere"]).says(1, &["the recipients file nowhere cannot be read"]);
     bench.backup(&["--recipient", "age1qqqq"]).says(2, &["--recipient number 1 is not an age recipient"]);
-    bench.backup(&["--armor"]).says(2, &["--armor needs an encrypted backup"]);
+    bench.backup(&["--armor"]).says(2, &["--armor is for an encrypted backup"]);
     bench.backup(&["--token-file", "absent"]).says(1, &["absent cannot be read"]);
     bench.write("agent.toml", "");
     bench.backup(&[]).says(

@@ -47,7 +47,7 @@ fn without_an_age_identity_it_is_said_how_to_give_one() {
     let texts = [
         "is encrypted with age",
         "--age-identity",
-        "SVDR_AGE_IDENTITY",
+        "age_identity under [node_identities]",
         "age_identity under [node_identities]",
     ];
     bench.refuses(2, &["--node-identities", "backup"], &texts);

@@ -98,7 +98,7 @@ fn check_says_in_which_form_whose_and_how_old_it_is() {
     let (verdict, text) = found(&bench);
     assert_eq!(verdict, "passed", "{text}");
     assert!(text.starts_with("complete, of PAR::Example-SV-1::1220"), "{text}");
-    assert!(text.contains(", plaintext, ") && text.ends_with(" old"), "{text}");
+    assert!(text.contains("; not encrypted, ") && text.ends_with(" old"), "{text}");
     bench.backup(&["--force", "--recipient", &bench.recipient()]).says(0, &[]);
     fs::set_permissions(bench.path("out/backup"), fs::Permissions::from_mode(0o644)).unwrap();
     let (verdict, text) = found(&bench);

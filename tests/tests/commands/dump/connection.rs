@@ -36,17 +36,12 @@ fn http_works_and_warns_where_it_leaves_the_machine() {
     let bench = Bench::new(Options { tls: false, ..Options::default() });
     let ended = bench.dump(&[]);
     ended.says(0, &[]);
-    assert!(!ended.stderr.contains("others can read the token on the network"), "{ended:#?}");
+    assert!(!ended.stderr.contains("can be read on their way"), "{ended:#?}");
     bench.assert_dump(TIMESTAMP, 6);
     let ended = bench.dump(&["--force", "--url", "http://sv-app.invalid/api/sv", "--retry-for", "0s"]);
     ended.says(
         1,
-        &[
-            "others can read the token on the network",
-            "http://sv-app.invalid/api/sv",
-            "cannot be reached",
-            "name resolution",
-        ],
+        &["can be read on their way", "http://sv-app.invalid/api/sv", "cannot be reached", "name resolution"],
     );
 }
 

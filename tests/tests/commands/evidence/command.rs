@@ -106,7 +106,7 @@ fn signs_what_verify_accepts_and_never_replaces_a_file() {
 fn failures_have_their_codes() {
     let folder = folder();
     for (arguments, code, about) in [
-        (&["participant.log", "absent.log"][..], 1, "absent.log cannot be looked at"),
+        (&["participant.log", "absent.log"][..], 1, "absent.log cannot be accessed"),
         (&["*.zst"], 1, "fits no file"),
         (&["--sign", "2.key", "participant.log"], 3, "give the signing key of"),
         (&["--since", "yesterday", "participant.log"], 2, "neither a time nor a duration"),

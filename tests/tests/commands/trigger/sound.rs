@@ -76,7 +76,7 @@ fn an_existing_set_is_replaced_only_with_force_and_nothing_else_ever() {
     fs::create_dir(bench.path("out/set")).unwrap();
     bench.write("out/set/precious", "x");
     bench.dump(&[]).says(1, &["out/set already exists"]);
-    bench.dump(&["--force"]).says(2, &["holds other things"]);
+    bench.dump(&["--force"]).says(2, &["is a folder that this program did not make"]);
     assert_eq!(bench.stand_in.log().requests, [], "nothing is asked for that could not be kept");
     assert_eq!(bench.names("out/set"), ["precious"]);
     fs::remove_dir_all(bench.path("out/set")).unwrap();

@@ -65,7 +65,7 @@ fn too_few_attestations_and_an_agreement_alone() {
         let lines: Vec<String> =
             agreement.statements().chain(attestations).map(|one| one.envelope().to_json()).collect();
         bench.write_lines("certificate.jsonl", &lines);
-        let count = format!("{attested} members signed a statement of kind attestation, but 3 have to");
+        let count = format!("a statement of kind attestation by {attested} of the 3 members");
         refused(&bench, &[], 3, &["contains no completion certificate", &count]);
         // Its transcript says the same.
         let lines: Vec<String> = completed.said.iter().map(|one| one.to_json()).collect();
@@ -85,7 +85,7 @@ fn repeated_signatures_are_counted_once() {
     let lines: Vec<String> =
         agreement.statements().chain(repeated).map(|one| one.envelope().to_json()).collect();
     bench.write_lines("certificate.jsonl", &lines);
-    refused(&bench, &[], 3, &["contains no completion certificate", "count once"]);
+    refused(&bench, &[], 3, &["contains no completion certificate", "a member counts once"]);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn several_certificates_in_one_file_and_another_session_than_asked_for() {
     refused(&bench, &["--session", &drill], 3, &["but --session names"]);
     refused(&bench, &["--session", "4f3a"], 2, &["\"4f3a\" is not a whole session id"]);
     bench.write_lines("certificate.jsonl", &both);
-    refused(&bench, &[], 3, &["exactly one statement of kind open, but there are 2"]);
+    refused(&bench, &[], 3, &["exactly one statement of kind open, but this one has 2"]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn nonsense_is_said_to_be_that() {
     let bench = Bench::empty(Options::default());
     refused(&bench, &[], 1, &["certificate.jsonl cannot be read"]);
     for (text, said) in [
-        ("", "holds no statement"),
+        ("", "contains no statement"),
         ("<html>502</html>", "line 1, is invalid"),
         ("{\"payload\":1}\n", "line 1, is invalid"),
         ("\u{1b}[2J\n", "line 1, is invalid"),

@@ -20,7 +20,7 @@ fn a_dump_is_delivered_at_once_where_that_is_asked_for() {
     let bench = Bench::new(Options::default());
     bench.configure("token_file = \"token\"", DELIVER);
     let ended = bench.dump(&["--deliver", "--yes", "--set", "pod=validator-app", "--output", "json"]);
-    ended.says(0, &["passed to the command [\"cp\"", "validator-app-6.json"]);
+    ended.says(0, &["handed to the command [\"cp\"", "validator-app-6.json"]);
     bench.assert_dump();
     bench.assert_is_dump(&bench.path("validator-app-6.json"));
     let command = &ended.json()["delivered_by"];
@@ -46,7 +46,7 @@ fn what_is_missing_for_the_delivery_is_said_before_anything_is_fetched() {
 fn a_command_that_fails_leaves_the_dump_to_be_delivered_later() {
     let bench = Bench::new(Options::default());
     bench.configure("token_file = \"token\"", "[validator_app.deliver]\ncommand = [\"false\", \"{dump}\"]");
-    bench.dump(&["--deliver", "--yes"]).says(1, &["\"false\" failed with", "run this again"]);
+    bench.dump(&["--deliver", "--yes"]).says(1, &["\"false\" failed with", "and run"]);
     bench.assert_dump();
     bench.configure("token_file = \"token\"", "[validator_app.deliver]\npath = \"volume.json\"");
     let ended = deliver(&bench, &["--yes", "--output", "json"]);
@@ -80,7 +80,7 @@ fn what_is_not_the_certificates_dump_is_not_delivered() {
     ] {
         assert!(good.contains(from), "{from}");
         bench.write("out/dump.json", &good.replacen(from, into, 1));
-        deliver(&bench, &to).says(3, &["the dump out/dump.json cannot be used", said]);
+        deliver(&bench, &to).says(3, &["out/dump.json cannot be used", said]);
     }
     bench.write("out/dump.json", &good[..good.len() / 2]);
     deliver(&bench, &to).says(3, &["it ends here, in the middle"]);

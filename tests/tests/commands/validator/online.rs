@@ -121,7 +121,7 @@ fn an_observer_reads_everything_and_writes_nothing() {
         let (code, _, stderr) = run(&[command, &session[..8], "--out", out]);
         assert_eq!(code, Some(0), "{command}: {stderr}");
         let (code, _, stderr) = run(&[command, &session, "--out", out]);
-        assert!(code == Some(1) && stderr.contains("exists already"), "{stderr}");
+        assert!(code == Some(1) && stderr.contains("already exists"), "{stderr}");
         let mut verify = Command::new(binaries::agent());
         verify.args(["verify", "--roster", "roster.toml", "--completed", out]).current_dir(network.path());
         let verified = verify.output().unwrap();
@@ -176,7 +176,7 @@ fn a_coordinator_that_lies_is_not_followed() {
     repeated.extend_from_slice(&[good[good.len() - 3].clone(), good[good.len() - 3].clone()]);
     for (given, said) in [
         (Vec::new(), "sent no completion certificate"),
-        (good[..good.len() - 1].to_vec(), "2 members signed a statement of kind attestation"),
+        (good[..good.len() - 1].to_vec(), "a statement of kind attestation by 2 of the 3 members"),
         (repeated, "count once"),
         (envelopes(&foreign), "statement 1 of the certificate"),
         (envelopes(&drill), "sent the certificate of session"),

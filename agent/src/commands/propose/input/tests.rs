@@ -146,7 +146,10 @@ fn sessions_and_drills_do_not_mix() {
 fn a_statement_that_does_not_hold_is_not_used() {
     let forged = signed(&evidence('A', 'B', 1), |header| header.signer = "B".parse().unwrap());
     let error = read(&[&forged]).unwrap_err();
-    assert!(error.starts_with("error: 0:1 is invalid\n  because: the statement says it is by B"), "{error}");
+    assert!(
+        error.starts_with("error: 0:1 is invalid\n  because: the statement says that it is by B"),
+        "{error}"
+    );
     let altered = signed(&evidence('A', 'B', 1), |_| {}).replace("evidence+", "evidencf+");
     assert!(read(&[&altered]).unwrap_err().contains("the signature by"));
 }
