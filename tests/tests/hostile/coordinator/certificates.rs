@@ -32,7 +32,7 @@ fn only_the_signatures_of_enough_members_count() {
         stage.liar.show(stage.session, &foreign);
     }
     stage.seen(&agent);
-    assert!(agent.logs("2 of 3 members have agreed to round 1; waiting for 1 more of"), "{}", agent.log());
+    assert!(agent.logs("2 of 3 members have agreed to round 1: waiting for 1 more of"), "{}", agent.log());
     assert!(!agent.log().contains("making the dump"), "{}", agent.log());
     assert_eq!(stage.signed(), ["evidence", "agreement"]);
 

@@ -29,7 +29,7 @@ const LIES: [(Change, &str); 9] = [
             let Plan::Dump { migration_id, .. } = &mut proposal.plan;
             *migration_id += 1;
         },
-        "the proposal's migration id is 7, but from its evidence follows 6",
+        "the proposal's migration id is 7, but 6 follows from its evidence",
     ),
     (|proposal| proposal.candidate.tick = Tick(later(proposal.candidate.tick.0)), "the proposal's tick is"),
     (
