@@ -2,7 +2,7 @@
 //!
 //! The question goes to stderr, because stdout is for results, and the answer comes from stdin. Only `y` and `yes`
 //! mean yes. `n`, `no`, an empty line and the end of the input mean no. Any other answer repeats the question, up to
-//! [`MAX_TRIES`] times, and then means no. If stdin is not a terminal, nobody can read the question: it is refused, and
+//! `MAX_TRIES` times, and then means no. If stdin is not a terminal, nobody can read the question: it is refused, and
 //! `--yes` answers in advance.
 
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write};

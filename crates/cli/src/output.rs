@@ -22,7 +22,7 @@ impl Output {
     /// Prints a result: `document` for programs, or `text` for people.
     ///
     /// # Errors
-    /// As [`print`].
+    /// As [`print()`].
     pub fn show(self, document: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), PrintError> {
         match self {
             Output::Json => print_json(document),

@@ -58,7 +58,7 @@ fn the_threshold_that_agrees_on_the_new_synchronizer_verifies_the_session() {
         assert_eq!(status(&town, member, session)["phase"], "completed");
         let output = confirm(&town, session, member, |_, _| Outcome::Match);
         assert!(output.status.success(), "{}", text(&output));
-        assert!(text(&output).contains("about to sign what its logs say about the NEW synchronizer"));
+        assert!(text(&output).contains("about to sign what its logs report about the NEW synchronizer"));
     }
     let document = status(&town, 4, session);
     assert_eq!(document["phase"], "verified");
@@ -191,7 +191,7 @@ fn a_misspelt_step_is_not_signed() {
     let id = session.to_string();
     let output = town.agents.command(1, &["done", &id, "deliverd", "--yes"]).unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
-    assert!(text(&output).contains("the steps are stopped, backed-up"), "{}", text(&output));
+    assert!(text(&output).contains("whose steps are stopped, backed-up"), "{}", text(&output));
     let output = town.agents.command(1, &["done", &id, "--unlisted", "pager handed over", "--yes"]).unwrap();
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(status(&town, 2, session)["members"][0]["milestones"][0]["name"], "pager handed over");

@@ -137,7 +137,7 @@ fn too_few_or_too_many_do_not_make_a_roster() {
         );
     }
     let huge = "#".repeat(MAX_ROSTER_LEN + 1);
-    assert!(mistakes(&huge).contains("more than any roster needs"));
+    assert!(mistakes(&huge).contains("expected at most 4194304"));
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn check_says_in_which_form_whose_and_how_old_it_is() {
     fs::set_permissions(bench.path("out/backup"), fs::Permissions::from_mode(0o644)).unwrap();
     let (verdict, text) = found(&bench);
     assert_eq!(verdict, "passed", "{text}");
-    assert!(text.contains(", encrypted, and ") && text.contains("age.key decrypts it, "), "{text}");
+    assert!(text.contains("; encrypted, and decrypted with ") && text.contains("age.key, "), "{text}");
     fs::set_permissions(bench.path("age.key"), fs::Permissions::from_mode(0o644)).unwrap();
     let (verdict, text) = found(&bench);
     assert!(verdict == "failed" && text.contains("age.key") && text.contains("chmod 600"), "{text}");

@@ -107,9 +107,9 @@ fn failures_have_their_codes() {
     let folder = folder();
     for (arguments, code, about) in [
         (&["participant.log", "absent.log"][..], 1, "absent.log cannot be accessed"),
-        (&["*.zst"], 1, "fits no file"),
-        (&["--sign", "2.key", "participant.log"], 3, "give the signing key of"),
-        (&["--since", "yesterday", "participant.log"], 2, "neither a time nor a duration"),
+        (&["*.zst"], 1, "matches no file"),
+        (&["--sign", "2.key", "participant.log"], 3, "give the key of"),
+        (&["--since", "yesterday", "participant.log"], 2, "neither a point in time nor a duration"),
         (
             &["--since", "2026-04-22T00:00:00Z", "--until", "2026-04-21T00:00:00Z", "participant.log"],
             2,

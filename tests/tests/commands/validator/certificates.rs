@@ -70,7 +70,7 @@ fn too_few_attestations_and_an_agreement_alone() {
         // Its transcript says the same.
         let lines: Vec<String> = completed.said.iter().map(|one| one.to_json()).collect();
         bench.write_lines("certificate.jsonl", &lines);
-        refused(&bench, &[], 3, &["is not completed", "before 3 members have attested"]);
+        refused(&bench, &[], 3, &["is not completed", "until 3 members have attested"]);
     }
 }
 

@@ -133,7 +133,7 @@ fn an_observer_reads_everything_and_writes_nothing() {
     let told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, &told["recovery_timestamp"]), (Some(0), &"2026-04-22T00:44:00Z".into()));
     let (code, _, stderr) = run(&["abort", &session, "--reason", "x"]);
-    assert!(code == Some(3) && stderr.contains("which no member of the roster has"), "{stderr}");
+    assert!(code == Some(3) && stderr.contains("no member of the roster has the key"), "{stderr}");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_coordinator_that_lies_is_not_followed() {
     for (given, said) in [
         (Vec::new(), "sent no completion certificate"),
         (good[..good.len() - 1].to_vec(), "a statement of kind attestation by 2 of the 3 members"),
-        (repeated, "count once"),
+        (repeated, "a member counts once"),
         (envelopes(&foreign), "statement 1 of the certificate"),
         (envelopes(&drill), "sent the certificate of session"),
         (vec![good[0].clone(), good[1].clone()], "sent no completion certificate"),

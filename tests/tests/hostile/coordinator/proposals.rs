@@ -106,7 +106,7 @@ fn only_the_proposal_that_follows_is_agreed_to() {
     let without_margin = with(|proposal| proposal.parameters.margin = Duration::ZERO);
     stage.say(1, Body::Proposal(without_margin));
     stage.liar.show(stage.session, &stage.sign(3, Body::Proposal(honest.clone())));
-    assert!(agent.logs("is no convener in the roster"), "{}", agent.log());
+    assert!(agent.logs("is not a convener in the roster"), "{}", agent.log());
     stage.seen(&agent);
     assert_eq!(stage.signed(), ["evidence"], "{}", agent.log());
 

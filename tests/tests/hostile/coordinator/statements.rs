@@ -12,22 +12,24 @@ fn statements_that_do_not_hold_are_left_out_and_the_session_goes_on() {
     let agent = stage.run();
     let elsewhere = SessionId::from_bytes([9; 16]);
     let genuine = stage.mark(3, "synchronizer-stopped");
-    let payload = genuine.verify().unwrap().payload().to_vec();
+    // Another one: a transcript that shows one statement twice contradicts itself, which ends the run.
+    let other = stage.mark(3, "backed-up");
+    let payload = other.verify().unwrap().payload().to_vec();
     let in_anothers_name =
-        svdr_protocol::dsse::Envelope::sign(genuine.payload_type().to_owned(), payload, network.key(4));
+        svdr_protocol::dsse::Envelope::sign(other.payload_type().to_owned(), payload, network.key(4));
     let by_no_convener = stage.sign(3, Body::Abort(Abort { reason: "all is well".to_owned() }));
     let wrong = [
-        (altered(&genuine), "the statement has been altered, or was signed by another key"),
-        (stage.by_stranger(&genuine), "belongs to no member of the roster"),
+        (altered(&genuine), "the statement was altered, or another key signed it"),
+        (stage.by_stranger(&genuine), "is not the key of a member of the roster"),
         (in_anothers_name, "says"),
-        (by_no_convener, "is no convener in the roster"),
+        (by_no_convener, "is not a convener in the roster"),
         (
             network.sign(3, Some(elsewhere), 1, milestone("there")).unwrap(),
             "belongs to session 09090909090909090909090909090909",
         ),
         (
             network.sign_drill(3, Some(stage.session), 1, milestone("rehearsed")).unwrap(),
-            "is a drill, but it is no drill",
+            "is a drill, but the session is not a drill",
         ),
         (network.sign(1, None, 7, opening(9)).unwrap(), "belongs to session"),
         (network.sign(3, None, 8, network.evidence(3)).unwrap(), "belongs to no session"),

@@ -87,7 +87,7 @@ fn a_partial_file_that_is_not_what_was_signed_is_begun_anew() {
     fs::write(&path, vec![0; len]).unwrap();
     let finished = stage.receive(&[]).finish().unwrap();
     assert!(finished.status.success(), "{}", finished.log);
-    assert!(finished.log.contains("beginning again"), "{}", finished.log);
+    assert!(finished.log.contains("Starting again"), "{}", finished.log);
     stage.assert_received(&serde_json::from_str(&finished.stdout).unwrap());
 }
 

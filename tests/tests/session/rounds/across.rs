@@ -44,7 +44,10 @@ fn what_was_attested_in_one_session_binds_in_another() {
 
     // Who has left the first session is told that it is over there.
     let said = operate(&town, 2, &["status", &first.to_string()]);
-    assert!(said.contains("is completed, and this session was not opened as following it"), "{said}");
+    assert!(
+        said.contains("is completed, and this session does not name that session as a predecessor"),
+        "{said}"
+    );
     for session in [first, second] {
         let report = town.transcript(session);
         assert!(report.holds() && report.equivocations.is_empty(), "{report:?}");
@@ -65,7 +68,7 @@ fn after_a_completed_session_only_one_that_follows_it_is_joined() {
     let agents: Vec<_> =
         (1..=4).map(|member| town.agents.run(member, &["--session", &stranger], &[]).unwrap()).collect();
     for agent in &agents {
-        assert!(agent.logs("this session was not opened as following it"), "{}", agent.log());
+        assert!(agent.logs("this session does not name that session as a predecessor"), "{}", agent.log());
         assert!(!agent.log().contains("signed agreement"), "{}", agent.log());
     }
     for agent in agents {

@@ -37,7 +37,7 @@ fn a_locked_round_is_released_by_its_operators_and_the_next_one_completes() {
     let unasked = town.agents.command(1, &release).unwrap();
     assert!(!unasked.status.success());
     let said = operate(&town, 1, &[&release[..], &["--yes"]].concat());
-    assert!(said.contains("RISK.") && said.contains("it is split"), "{said}");
+    assert!(said.contains("This can split the network.") && said.contains("Do this first:"), "{said}");
 
     // With that release the second member has its proof as well: nobody else has to take anything back.
     for agent in &agents[..2] {
