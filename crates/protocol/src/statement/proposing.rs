@@ -9,7 +9,7 @@ use super::fields::Fields;
 use super::{Content, StatementError};
 use crate::digest::Digest;
 use crate::names::MemberName;
-use crate::proposal::{Candidate, Parameters};
+use crate::plan::dump::{Candidate, Parameters};
 use crate::roster::MAX_MEMBERS;
 use crate::time::{Tick, Timestamp};
 
@@ -29,7 +29,7 @@ pub struct Proposal {
     pub parameters: Parameters,
     /// Digests of the evidence it was computed from.
     pub evidence: BTreeSet<Digest>,
-    /// Version of the rule ([`RULE_VERSION`](crate::proposal::RULE_VERSION)).
+    /// Version of the rule ([`RULE_VERSION`](crate::plan::dump::RULE_VERSION)).
     pub rule: u32,
 }
 
