@@ -175,7 +175,7 @@ fn insert(session: &mut Session, statement: Arc<Verified>) {
 /// Logs that a statement with this member's own signature was not in the store.
 fn log_adopted(statement: &Verified, store: &Store) {
     let (kind, digest) = (statement.body().kind(), statement.digest());
-    if matches!(statement.body(), Body::Open(_) | Body::Proposal(_) | Body::Abort(_)) {
+    if matches!(statement.body(), Body::Open(_) | Body::Appointment(_) | Body::Proposal(_) | Body::Abort(_)) {
         // An agent signs none of these; conveners' commands do, with the same key and without the store.
         tracing::info!(
             "added this member's {kind} ({digest}), signed with a convener's command, to the store"

@@ -67,6 +67,7 @@ impl Net {
             migration_id: 6,
             predecessors: Default::default(),
             nonce: [nonce; 16],
+            coordinators: Vec::new(),
         };
         self.envelope(convener, None, Body::Open(open))
     }

@@ -39,6 +39,7 @@ impl CallRefusal {
             CallRefusal::NotAccepted(error) => match error {
                 NotAccepted::Drill { .. } => (Code::FailedPrecondition, "DRILL"),
                 NotAccepted::OtherRoster { .. } => (Code::FailedPrecondition, "OTHER_ROSTER"),
+                NotAccepted::UnknownCoordinator { .. } => (Code::PermissionDenied, "UNKNOWN_COORDINATOR"),
                 NotAccepted::ConvenersToPropose { .. } => (Code::PermissionDenied, "NOT_A_CONVENER"),
                 NotAccepted::OtherSession { .. } | NotAccepted::NotOpened => {
                     (Code::FailedPrecondition, "OTHER_SESSION")

@@ -164,6 +164,7 @@ pub fn opening(nonce: u8) -> Body {
         migration_id: 6,
         predecessors: Default::default(),
         nonce: [nonce; 16],
+        coordinators: Vec::new(),
     })
 }
 

@@ -115,10 +115,10 @@ fn what_a_member_signed_and_nobody_can_read_is_not_the_coordinators_fault() {
 }
 
 #[test]
-fn proposals_that_nobody_signed_are_kept_up_to_a_number() {
+fn proposals_of_coordinators_are_kept_up_to_a_number() {
     let (_folder, store, meeting, mut replica) = seen();
     let proposal = replica.session().next_proposal(&replica.session().parameters()).unwrap();
-    let nobody = SigningKey::from_bytes(&[90; 32]);
+    let coordinator = svdr_cli::screens::fixture::coordinator_key();
     let foreign = |sequence: u64| {
         let header = Header {
             session: Some(meeting.session.id()),
@@ -129,7 +129,7 @@ fn proposals_that_nobody_signed_are_kept_up_to_a_number() {
             software: "test".to_owned(),
         };
         Statement { header, body: svdr_protocol::statement::Body::Proposal(proposal.clone()) }
-            .sign(&nobody)
+            .sign(&coordinator)
             .unwrap()
     };
     let most = TranscriptLimits::of(&meeting.roster).foreign_proposals;

@@ -48,6 +48,7 @@ impl World {
             migration_id: 6,
             predecessors: BTreeSet::new(),
             nonce: [7; 16],
+            coordinators: Vec::new(),
         };
         let header = Header {
             session: None,

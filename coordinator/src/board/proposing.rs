@@ -2,16 +2,21 @@
 //!
 //! The rule may take a minute on hostile evidence. So it runs on a blocking thread, over a copy of the session, and the
 //! board continues. A session has one computation at a time, and none is repeated on the same evidence.
+//!
+//! The coordinator proposes only in sessions whose opening lists its key, or lists none, or in which a convener appointed
+//! it. Everybody refuses any other proposal of its own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use svdr_protocol::dsse::Envelope;
 use svdr_protocol::failure::Told;
+use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::session::{NotProposable, Session};
+use svdr_protocol::session::{Mandate, NotProposable, Session};
 use svdr_protocol::statement::{Body, Header, Proposal, SessionId, Statement};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -57,19 +62,36 @@ impl Proposing {
             if decide(&slot.session, reached, self.grace) != ProposeWhen::Propose {
                 continue;
             }
+            let key = PublicKey::from(self.key.verifying_key());
+            let Some(mandate) = slot.session.mandate(&key) else {
+                if !std::mem::replace(&mut slot.is_without_mandate, true) {
+                    tracing::warn!(
+                        target: "svdr", session = %id,
+                        "this coordinator does not propose: the opening does not list its key {key}. A convener can \
+                         run `svdr-coordinator session appoint {id} --coordinator {key}`"
+                    );
+                }
+                continue;
+            };
+            let appointment = match mandate {
+                Mandate::Anybody | Mandate::Listed(_) => None,
+                Mandate::Appointed(one) => Some(Box::new(one.envelope().clone())),
+            };
             let evidence: BTreeSet<_> = slot.session.evidence().values().map(|one| one.digest()).collect();
             if slot.tried.as_ref() != Some(&evidence) {
                 slot.tried = Some(evidence);
-                self.start(slot.session.clone());
+                self.start(slot.session.clone(), appointment);
             }
         }
     }
 
-    fn start(&mut self, session: Session) {
+    fn start(&mut self, session: Session, appointment: Option<Box<Envelope>>) {
         self.running.spawn_blocking(move || Proposed {
             session: session.id(),
             drill: session.drill(),
-            result: session.next_proposal(&session.parameters()),
+            result: session
+                .next_proposal(&session.parameters())
+                .map(|proposal| Proposal { appointment, ..proposal }),
         });
     }
 

@@ -76,6 +76,8 @@ pub(super) struct Slot {
     pub(super) reached: Option<Instant>,
     /// The evidence of the latest try to propose.
     pub(super) tried: Option<BTreeSet<Digest>>,
+    /// Whether the log says that this coordinator may not propose here.
+    pub(super) is_without_mandate: bool,
 }
 
 impl Slot {
@@ -90,6 +92,7 @@ impl Slot {
             used: BTreeMap::new(),
             reached: None,
             tried: None,
+            is_without_mandate: false,
         }
     }
 

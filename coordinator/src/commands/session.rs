@@ -7,21 +7,24 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use svdr_cli::confirm::{Beforehand, confirm};
 use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output, PrintError};
 use svdr_cli::runtime;
 use svdr_cli::screens::choice;
 use svdr_cli::screens::facts::SessionFacts;
 use svdr_cli::screens::heading::Style;
+use svdr_cli::screens::operator::signing;
 use svdr_cli::screens::screen;
 use svdr_client::{Connection, ReceivedEntry, SessionReader};
 use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::plan::dump::DEFAULT_MARGIN;
 use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::session::{NotProposable, Session};
 use svdr_protocol::span;
-use svdr_protocol::statement::{Abort, Body, Open, Proposal, SessionId};
+use svdr_protocol::statement::{Abort, Appointment, Body, Open, Proposal, SessionId};
 use svdr_protocol::text::shown_in_line;
 use svdr_protocol::time::Timestamp;
 
@@ -57,6 +60,8 @@ pub enum SessionCommand {
     Watch(OneSession),
     /// Propose the next round, with the same or other parameters (conveners only)
     Propose(ProposeArgs),
+    /// Let one more coordinator propose, for example one that replaces a lost one (conveners only)
+    Appoint(AppointArgs),
     /// Abort a session (conveners only)
     Abort(AbortArgs),
     /// Write a session's verified transcript: DSSE envelopes in JSON, one a line
@@ -123,6 +128,22 @@ pub struct ProposeArgs {
     pub vouch: Vec<MemberName>,
 }
 
+/// Arguments of `session appoint`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: svdr-coordinator session appoint 0123… --coordinator ed25519:6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw="
+)]
+pub struct AppointArgs {
+    /// The session's id, or at least its first 4 digits
+    pub session: String,
+    /// The public key of the coordinator, as `svdr-coordinator serve` prints it
+    #[arg(long, value_name = "KEY")]
+    pub coordinator: PublicKey,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// Arguments of `session abort`.
 #[derive(Debug, Args)]
 pub struct AbortArgs {
@@ -142,6 +163,17 @@ enum SessionCommandError {
     /// There is no randomness.
     #[error("the operating system has no randomness for the id of the session\nhelp: run the command again")]
     Randomness(#[source] getrandom::Error),
+    /// The coordinator needs no appointment.
+    #[error(
+        "the coordinator with the key {key} may already propose in session {session}\n\
+         help: start that coordinator, which then proposes when enough members have reported"
+    )]
+    MayPropose {
+        /// Its key.
+        key: PublicKey,
+        /// The session.
+        session: SessionId,
+    },
     /// There is nothing to propose.
     #[error("no proposal follows from the evidence in session {session}")]
     NotProposable {
@@ -156,7 +188,7 @@ enum SessionCommandError {
 impl CommandError for SessionCommandError {
     fn exit(&self) -> Exit {
         match self {
-            SessionCommandError::NoMigrationId => Exit::Usage,
+            SessionCommandError::NoMigrationId | SessionCommandError::MayPropose { .. } => Exit::Usage,
             SessionCommandError::NotProposable { source, .. } => match **source {
                 NotProposable::NoChoice(_) => Exit::Impossible,
                 _ => Exit::Refused,
@@ -186,6 +218,7 @@ pub fn run(args: &SessionArgs, output: Output) -> Result<(), Failure> {
                 watch::run(&signer, connection, session, output).await
             }
             SessionCommand::Propose(args) => propose(&signer, &mut connection, args, output).await,
+            SessionCommand::Appoint(args) => appoint(&signer, &mut connection, args, output).await,
             SessionCommand::Abort(args) => abort(&signer, &mut connection, args, output).await,
             SessionCommand::Export(args) => export::transcript(&signer, &mut connection, args, output).await,
             SessionCommand::Certificate(args) => {
@@ -232,6 +265,7 @@ async fn open(
         migration_id,
         predecessors: args.follows.iter().copied().collect(),
         nonce,
+        coordinators: signer.coordinator_keys.clone(),
     };
     let receipt = signer.sign_and_submit(connection, None, args.drill, Body::Open(opening)).await?;
     let drill = if args.drill { "drill session" } else { "session" };
@@ -359,6 +393,25 @@ fn proposed(proposal: &Proposal) -> String {
         text += &format!("; left behind: {}", names(&proposal.candidate.left_behind));
     }
     text
+}
+
+async fn appoint(
+    signer: &Signer,
+    connection: &mut Connection,
+    args: &AppointArgs,
+    output: Output,
+) -> Result<(), Failure> {
+    let (key, session) = (args.coordinator, read(signer, connection, &args.session, |_| Ok(())).await?);
+    if session.mandate(&key).is_some() {
+        return Err(SessionCommandError::MayPropose { key, session: session.id() }.into());
+    }
+    let appointment = Appointment { coordinator: key };
+    let what = signing::appointment(&session, &signer.member()?, &appointment);
+    confirm(&what, &["Sign and submit this appointment?"], Beforehand::from_yes(args.yes))?;
+    let body = Body::Appointment(appointment);
+    let receipt = signer.sign_and_submit(connection, Some(&session), session.drill(), body).await?;
+    let text = format!("the coordinator with the key {key} may propose in session {}", session.id());
+    Ok(print_signed(&receipt, &text, output)?)
 }
 
 async fn abort(

@@ -138,11 +138,14 @@ const fn is_invalid_for_all(error: &StatementError) -> bool {
         | StatementError::NotTheMember { .. }
         | StatementError::OtherRoster { .. }
         | StatementError::NotAConvener { .. }
+        | StatementError::MembersKey { .. }
+        | StatementError::Appointment { .. }
         | StatementError::Session { .. } => true,
         StatementError::UnknownKind { .. }
         | StatementError::Decode { .. }
         | StatementError::Field { .. }
         | StatementError::Name { .. }
+        | StatementError::Key { .. }
         | StatementError::Runs { .. }
         | StatementError::Evidence(_)
         | StatementError::Proof { .. }

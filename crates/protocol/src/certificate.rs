@@ -140,12 +140,12 @@ impl AgreementCertificate {
         let (mut opened, mut proposals, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for one in statements {
             match one.body() {
-                Body::Open(open) => opened.push((open.predecessors.clone(), one)),
+                Body::Open(open) => opened.push((open.clone(), one)),
                 Body::Proposal(proposal) => proposals.push((proposal.round, proposal.plan, one)),
                 _ => others.push(one),
             }
         }
-        let (predecessors, opened) = only("open", opened)?;
+        let (opening, opened) = only("open", opened)?;
         let (round, plan, proposal) = only("proposal", proposals)?;
         let [expected, found] = [roster.fingerprint(), opened.header().roster];
         if expected != found {
@@ -153,12 +153,12 @@ impl AgreementCertificate {
         }
         let session = SessionId::of_open(&opened.digest());
         // Only this ties the proposal to the session.
-        belongs_to(&opened, &proposal, &proposal, true)?;
+        belongs_to(&opened, &proposal, &proposal, proposal.may_sign(&opening))?;
         let mut agreements = BTreeMap::new();
         for one in others {
             let fits = match one.body() {
                 Body::Agreement(agreement) => {
-                    if let Some(round) = unfollowed(agreement, &predecessors) {
+                    if let Some(round) = unfollowed(agreement, &opening.predecessors) {
                         return Err(CertificateError::NoPredecessor { signer: one.signer().clone(), round });
                     }
                     agreement.round == round && agreement.proposal == proposal.digest()

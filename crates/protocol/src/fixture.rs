@@ -15,7 +15,8 @@ use crate::names::MemberName;
 use crate::roster::Roster;
 use crate::session::Session;
 use crate::statement::{
-    Abandonment, Agreement, Attestation, Body, Header, Open, Part, Release, SessionId, Statement, Verified,
+    Abandonment, Agreement, Attestation, Body, Header, Open, Part, Proposal, Release, SessionId, Statement,
+    Verified,
 };
 use crate::time::{Tick, Timestamp};
 use crate::vote::{Dump, Record, Voter};
@@ -97,6 +98,16 @@ impl Net {
     }
 
     pub(crate) fn open_after(&self, predecessors: BTreeSet<SessionId>, drill: bool) -> Session {
+        self.open_with(predecessors, drill, Vec::new())
+    }
+
+    /// A session whose opening lists these coordinators.
+    pub(crate) fn open_with(
+        &self,
+        predecessors: BTreeSet<SessionId>,
+        drill: bool,
+        coordinators: Vec<PublicKey>,
+    ) -> Session {
         self.nonce.set(self.nonce.get() + 1);
         let open = Open {
             reason: "CometBFT forked".to_owned(),
@@ -104,6 +115,7 @@ impl Net {
             migration_id: 6,
             predecessors,
             nonce: [self.nonce.get(); 16],
+            coordinators,
         };
         let mut statement = self.statement(0, None, Body::Open(open));
         statement.header.drill = drill;
@@ -133,6 +145,19 @@ impl Net {
             about,
             unattributed_mismatches: 0,
         })
+    }
+
+    /// A proposal as a coordinator with this key signs it.
+    pub(crate) fn by_coordinator(
+        &self,
+        key: &SigningKey,
+        session: &Session,
+        proposal: Proposal,
+    ) -> Arc<Verified> {
+        let mut statement = self.statement(0, Some(session.id()), Body::Proposal(proposal));
+        statement.header.signer = "coordinator".parse().unwrap();
+        statement.header.drill = session.drill();
+        Arc::new(Verified::read(statement.sign(key).unwrap(), &self.roster).unwrap())
     }
 
     /// A session in which everybody has reported.

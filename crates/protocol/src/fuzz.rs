@@ -26,7 +26,7 @@ pub fn roster(bytes: &[u8]) {
 }
 
 /// Every kind of statement there is.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 15] = [
     "open",
     "evidence",
     "proposal",
@@ -39,6 +39,9 @@ const KINDS: [&str; 12] = [
     "milestone",
     "readiness",
     "abort",
+    "donation",
+    "confirmation",
+    "appointment",
 ];
 
 /// Bytes as an envelope, and as the content of a statement that a member signed; the first byte says of which

@@ -20,7 +20,7 @@ const EXCERPT_LEN: usize = 20;
 ///
 /// Kept as its 32 bytes: the point that verifying needs is six times as large, and every statement and error has
 /// keys.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; KEY_LEN]);
 
 /// Why a text is not a public key.

@@ -12,7 +12,8 @@
 //!   that somebody may have acted on.
 //! * An attestation counts if it is of the agreed proposal and its signer agreed, until it is released.
 //! * Rounds follow each other without gaps: a proposal for a round counts once there is one for each before it.
-//! * A coordinator's own proposal, which no member signed, is of the first round and has the session's own parameters.
+//! * A coordinator's own proposal, which no member signed, is valid only under a key that the opening lists or that a
+//!   convener appointed. The proposal is of the first round and has the session's own parameters.
 //!   Only a convener decides whom to exclude, how much history to lose, and when to give up a round. Otherwise any member
 //!   could steer the others with a key that nobody knows.
 //! * A completion certificate wins over an abort, whichever came first.
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::equivocation::{Contradiction, Contradictions, Equivocation};
+use crate::keys::PublicKey;
 use crate::names::MemberName;
 use crate::roster::Roster;
 use crate::statement::{Body, Open, Proposal, RoundOf, SessionId, Verified};
@@ -54,6 +56,8 @@ pub struct Session {
     evidence: BTreeMap<MemberName, BTreeMap<u64, Arc<Verified>>>,
     rounds: BTreeMap<u32, Round>,
     aborts: BTreeMap<Digest, Arc<Verified>>,
+    /// Of each coordinator's key, the appointment with the smallest digest.
+    appointments: BTreeMap<PublicKey, Arc<Verified>>,
     readiness: BTreeMap<MemberName, Arc<Verified>>,
     milestones: BTreeMap<(MemberName, String), Arc<Verified>>,
     confirmations: BTreeMap<MemberName, Arc<Verified>>,
@@ -64,6 +68,17 @@ pub struct Session {
     computed: Computed,
     /// The restoration that was computed last.
     restored: LastAnswer,
+}
+
+/// What lets a coordinator propose round 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mandate<'a> {
+    /// The opening lists no coordinators, so any key may propose.
+    Anybody,
+    /// The opening lists its key at this place, from 0.
+    Listed(usize),
+    /// A convener appointed its key. The proposal carries this statement.
+    Appointed(&'a Arc<Verified>),
 }
 
 /// Why a statement is not of this session.
@@ -115,6 +130,20 @@ pub enum NotAccepted {
         /// The statement's.
         found: Digest,
     },
+    /// A proposal is signed with a key that may not propose.
+    #[error(
+        "the proposal of {signer} is signed with {key}, which is neither a member's key nor one that the opening of \
+         session {session} lists\n\
+         help: ask a convener to appoint that coordinator with `svdr-coordinator session appoint`"
+    )]
+    UnknownCoordinator {
+        /// The session.
+        session: SessionId,
+        /// The name that its signer gives itself.
+        signer: MemberName,
+        /// The key.
+        key: PublicKey,
+    },
     /// No convener signed a proposal that is a convener's to make.
     #[error(
         "the proposal for round {round} of session {session} by {signer}, who is not a member, does not count: {why}\n\
@@ -156,6 +185,7 @@ impl Session {
             evidence: BTreeMap::new(),
             rounds: BTreeMap::new(),
             aborts: BTreeMap::new(),
+            appointments: BTreeMap::new(),
             readiness: BTreeMap::new(),
             milestones: BTreeMap::new(),
             confirmations: BTreeMap::new(),
@@ -201,6 +231,10 @@ impl Session {
         let drill = statement.header().drill;
         if drill != self.drill() {
             return Err(NotAccepted::Drill { kind, signer: signer(), session: self.id, drill });
+        }
+        if !statement.may_sign(&self.opening) {
+            let (session, signer, key) = (self.id, signer(), statement.key());
+            return Err(NotAccepted::UnknownCoordinator { session, signer, key });
         }
         match statement.body() {
             Body::Proposal(proposal) if !statement.by_member() => {
@@ -251,6 +285,7 @@ impl Session {
         let rounds = &mut self.rounds;
         match one.body() {
             Body::Open(_) => {}
+            Body::Appointment(appointment) => smallest(&mut self.appointments, appointment.coordinator, one),
             Body::Evidence(_) => {
                 let own = self.evidence.entry(signer).or_default();
                 smallest(own, one.header().sequence, one);
@@ -335,6 +370,21 @@ impl Session {
     /// The statement with that digest.
     pub fn statement(&self, digest: &Digest) -> Option<&Arc<Verified>> {
         self.statements.get(digest)
+    }
+
+    /// What lets the coordinator with this key propose round 1; `None` if nothing does.
+    pub fn mandate(&self, key: &PublicKey) -> Option<Mandate<'_>> {
+        let listed = &self.opening.coordinators;
+        if listed.is_empty() {
+            return Some(Mandate::Anybody);
+        }
+        let place = listed.iter().position(|one| one == key);
+        place.map(Mandate::Listed).or_else(|| self.appointments.get(key).map(Mandate::Appointed))
+    }
+
+    /// The keys that conveners appointed after the opening, each with its appointment.
+    pub const fn appointments(&self) -> &BTreeMap<PublicKey, Arc<Verified>> {
+        &self.appointments
     }
 
     /// The evidence of each member that counts.

@@ -7,10 +7,12 @@
 //!
 //! * A statement is identified by its digest, which covers type and payload but not the signature: signed twice, it
 //!   is one statement.
-//! * `open` and `abort` are signed by conveners alone, all other kinds by any member.
-//! * A `proposal` is signed by a convener, or by a coordinator with a key that is in no roster, under a name that
-//!   no member has. That needs no trust: an agent agrees only to a proposal that it has computed again, and agreements
-//!   name the proposal's digest, so that several proposals in one round do no harm.
+//! * `open`, `appointment` and `abort` are signed by conveners alone, all other kinds by any member.
+//! * A `proposal` is signed by a convener, or by a coordinator under a name that no member has. The opening lists the
+//!   keys of the coordinators that may propose. A proposal under another key carries a convener's `appointment` of that
+//!   key. So whether a statement is valid follows from the statement, the opening and the roster alone. A coordinator
+//!   needs no trust: an agent agrees only to a proposal that it has computed again, and agreements name the proposal's
+//!   digest, so that several proposals in one round do no harm.
 //! * A session's id is made of the digest of the statement that opens it, so that two statements cannot open
 //!   the same session.
 
@@ -25,6 +27,7 @@ use crate::keys::PublicKey;
 use crate::names::MemberName;
 use crate::roster::Roster;
 
+mod appointing;
 mod attesting;
 mod error;
 mod evidence;
@@ -37,11 +40,14 @@ mod restoring;
 mod summary;
 mod voting;
 
+pub use appointing::AppointmentError;
 pub use attesting::{Attestation, MAX_PARTS, Obstacle, ObstacleKind, Part, Received};
 pub use error::StatementError;
 pub use fields::{MAX_REASON_LEN, MAX_ROUND, MAX_SHORT_TEXT_LEN, shortened};
 pub use header::{Header, RoundOf, SessionId, SessionIdError};
-pub use opening::{Abort, Check, MAX_CHECKS, MAX_PREDECESSORS, Milestone, Open, Readiness};
+pub use opening::{
+    Abort, Appointment, Check, MAX_CHECKS, MAX_COORDINATORS, MAX_PREDECESSORS, Milestone, Open, Readiness,
+};
 pub(crate) use proof::abandons;
 pub use proof::{ProofError, abandonments_needed};
 pub use proposing::{CandidateSummary, MAX_EVIDENCE, Plan, Proposal};
@@ -67,6 +73,8 @@ pub struct Statement {
 pub enum Body {
     /// Kind `open`: a convener opens a session.
     Open(Open),
+    /// Kind `appointment`: a convener lets one more coordinator propose.
+    Appointment(Appointment),
     /// Kind `evidence`: what a participant's logs say.
     Evidence(Evidence),
     /// Kind `proposal`: a plan for a round.
@@ -159,6 +167,7 @@ macro_rules! kinds {
 
 kinds! {
     "open" => Open,
+    "appointment" => Appointment,
     "evidence" => Evidence,
     "proposal" => Proposal,
     "agreement" => Agreement,
@@ -217,8 +226,10 @@ impl Statement {
     pub fn read(envelope: &Envelope, roster: &Roster) -> Result<Statement, StatementError> {
         let statement = Statement::read_shallow(envelope, roster)?;
         // Not in `read_shallow`: an agreement within a proof has no proof of its own.
-        if let Body::Agreement(agreement) = &statement.body {
-            proof::check(agreement, &statement.header, roster)?;
+        match &statement.body {
+            Body::Agreement(agreement) => proof::check(agreement, &statement.header, roster)?,
+            Body::Proposal(proposal) => appointing::check(proposal, &statement.header, envelope, roster)?,
+            _ => {}
         }
         Ok(statement)
     }
@@ -257,7 +268,8 @@ impl Statement {
     /// Checks what the content says against the roster.
     fn check(&self, roster: &Roster) -> Result<(), StatementError> {
         let signer = || self.header.signer.clone();
-        let for_conveners = matches!(self.body, Body::Open(_) | Body::Proposal(_) | Body::Abort(_));
+        let for_conveners =
+            matches!(self.body, Body::Open(_) | Body::Appointment(_) | Body::Proposal(_) | Body::Abort(_));
         if for_conveners && roster.member(&self.header.signer).is_some_and(|member| !member.convener) {
             return Err(StatementError::NotAConvener { signer: signer(), kind: self.body.kind() });
         }
@@ -265,6 +277,8 @@ impl Statement {
             Body::Evidence(evidence) | Body::Confirmation(Confirmation { evidence, .. }) => {
                 Ok(evidence.check(roster)?)
             }
+            Body::Open(open) => open.coordinators.iter().try_for_each(|key| self.no_members_key(key, roster)),
+            Body::Appointment(appointment) => self.no_members_key(&appointment.coordinator, roster),
             Body::Attestation(Attestation { received: Some(Received { from, .. }), .. })
                 if roster.member(from).is_none() =>
             {
@@ -278,6 +292,13 @@ impl Statement {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks that a coordinator's key is no member's: whoever has it would sign as the member.
+    fn no_members_key(&self, key: &PublicKey, roster: &Roster) -> Result<(), StatementError> {
+        let Some(member) = roster.member_by_key(key) else { return Ok(()) };
+        let (signer, member) = (self.header.signer.clone(), member.name.clone());
+        Err(StatementError::MembersKey { signer, key: *key, member })
     }
 
     /// An `open` names no session, evidence may, and every other kind does.
@@ -331,6 +352,17 @@ impl Verified {
     /// Whether a member signed it. If not, it is a coordinator's own proposal.
     pub const fn by_member(&self) -> bool {
         self.by_member
+    }
+
+    /// Whether it may be signed with its key in a session with this opening. A member's key always may; whether the
+    /// member may sign that kind is checked before. Another key may if the opening lists it, or lists none, or a convener
+    /// appointed it.
+    pub(crate) fn may_sign(&self, opening: &Open) -> bool {
+        let appointed = matches!(self.body(), Body::Proposal(proposal) if proposal.appointment.is_some());
+        self.by_member
+            || appointed
+            || opening.coordinators.is_empty()
+            || opening.coordinators.contains(&self.key)
     }
 
     /// The key that signed it.

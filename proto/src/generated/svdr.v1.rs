@@ -121,6 +121,20 @@ pub struct Open {
     /// 16 random bytes, so that no two sessions are alike.
     #[prost(bytes = "vec", tag = "6")]
     pub nonce: ::prost::alloc::vec::Vec<u8>,
+    /// Public keys of the coordinators that may propose round 1, in the order in which they do, none twice and none a
+    /// member's: "ed25519:" and base64. Empty in a session that an earlier version opened: any key may propose then.
+    #[prost(string, repeated, tag = "7")]
+    pub coordinators: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Kind "appointment", by a convener: one more coordinator may propose round 1, as if the opening listed it last. For
+/// a coordinator that replaces a lost one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Appointment {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    /// The coordinator's public key, no member's: "ed25519:" and base64.
+    #[prost(string, tag = "2")]
+    pub coordinator: ::prost::alloc::string::String,
 }
 /// Kind "abort", by a convener: ends the session, unless it is completed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -161,7 +175,7 @@ pub struct Milestone {
 /// Kind "proposal", by a convener, or by a coordinator with its own key. Its authority does not matter: every
 /// agent computes it again from the evidence it names. What members agree to is its digest, so that a round may
 /// hold several proposals without harm.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Proposal {
     #[prost(message, optional, tag = "1")]
     pub header: ::core::option::Option<Header>,
@@ -178,6 +192,10 @@ pub struct Proposal {
     /// Version of the proposal rule.
     #[prost(uint32, tag = "13")]
     pub rule: u32,
+    /// The appointment of the coordinator whose key signs this proposal, if the opening does not list that key. A
+    /// statement carries all that decides whether it is valid, so that every order of arrival gives the same answer.
+    #[prost(message, optional, tag = "14")]
+    pub appointment: ::core::option::Option<Envelope>,
     #[prost(oneof = "proposal::Plan", tags = "3")]
     pub plan: ::core::option::Option<proposal::Plan>,
 }

@@ -76,6 +76,66 @@ async fn a_convener_opens_follows_steers_ends_and_exports_a_session() {
     assert!(report.holds(), "{report:?}");
 }
 
+/// The coordinator that a session was opened with is lost. Its replacement has another key, and proposes once a convener
+/// has appointed it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_proposes_once_it_is_appointed() {
+    let network = Network::new(4).unwrap();
+    let lost = Coordinator::start(network.path(), &[]).unwrap();
+    for member in 1..=2 {
+        network.write_config(member, &lost.url(), &lost.started.public_key).unwrap();
+    }
+    let opened = json(&session_command(&network, 1, &["open", "--reason", "no quorum"]));
+    let id = opened["session"].as_str().unwrap().to_owned();
+    let session: SessionId = id.parse().unwrap();
+    let shown = json(&session_command(&network, 2, &["show", &id]));
+    assert_eq!(shown["coordinators"], serde_json::json!([lost.started.public_key]));
+    let mut client = connect(&lost, network.key(1)).await;
+    let entries = transcript(&mut client, &lost, session, 0).await;
+    lost.kill().unwrap();
+    std::fs::remove_file(network.path().join("coordinator.key")).unwrap();
+    svdr_cli::signing_key::create(&network.path().join("coordinator.key")).unwrap();
+    std::fs::rename(network.path().join("data"), network.path().join("data-of-the-lost")).unwrap();
+    let replacement = Coordinator::start(network.path(), &[]).unwrap();
+    let key = replacement.started.public_key.clone();
+    for member in 1..=2 {
+        network.write_config(member, &replacement.url(), &key).unwrap();
+    }
+    let mut client = connect(&replacement, network.key(1)).await;
+    submit(&mut client, &entries[0].0).await.unwrap();
+    for member in 1..=4 {
+        let envelope = network.sign(member, Some(session), 2, network.evidence(member)).unwrap();
+        submit(&mut client, &envelope).await.unwrap();
+    }
+    let appoint = |member: usize, key: &str, yes: &[&str]| {
+        let arguments = [&["appoint", &id, "--coordinator", key], yes].concat();
+        session_command(&network, member, &arguments)
+    };
+    let (code, message) = failure(&appoint(1, &key, &[]));
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("APPOINTMENT of a coordinator") && message.contains(&key), "{message}");
+    let (code, message) = failure(&appoint(2, &key, &["--yes"]));
+    assert_eq!(code, Some(3), "{message}");
+    // Nobody signed anything, so nothing was proposed since.
+    assert_eq!(transcript(&mut client, &replacement, session, 0).await.len(), 5);
+    let appointed = json(&appoint(1, &key, &["--yes"]));
+    assert_eq!(appointed["position"], 5);
+    let request = v1::WatchRequest { session: id.clone(), from: 6 };
+    let mut stream = client.watch(request).await.unwrap().into_inner();
+    let proposal = loop {
+        if let Event::Entry(entry) = stream.message().await.unwrap().unwrap().event.unwrap() {
+            break entry.statement.unwrap();
+        }
+    };
+    assert_eq!(proposal.payload_type, "application/vnd.svdr.v1.proposal+protobuf");
+    let shown = json(&session_command(&network, 2, &["show", &id]));
+    assert_eq!(shown["coordinators"][1], key.as_str());
+    assert_eq!((&shown["phase"], &shown["proposal"]["key"]), (&"proposed".into(), &key.as_str().into()));
+    let (code, message) = failure(&appoint(1, &key, &["--yes"]));
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("may already propose"), "{message}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_reached_or_is_not_known_is_said() {
     let network = Network::new(4).unwrap();

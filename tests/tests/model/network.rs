@@ -159,6 +159,7 @@ impl Network {
             migration_id: 6,
             predecessors: BTreeSet::new(),
             nonce: [nonce; 16],
+            coordinators: Vec::new(),
         };
         let opened = self.signed(0, None, Body::Open(open));
         let mut session = Session::open(opened, Arc::clone(&self.roster)).unwrap();

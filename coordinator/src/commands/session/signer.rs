@@ -45,6 +45,8 @@ impl CommandError for SignerError {
 pub(super) struct Signer {
     pub(super) roster: Arc<Roster>,
     pub(super) coordinators: Coordinators,
+    /// The keys of the configured coordinators, in the order of the configuration.
+    pub(super) coordinator_keys: Vec<PublicKey>,
     /// The migration id of the configuration.
     pub(super) migration_id: Option<u64>,
     key: SigningKey,
@@ -55,7 +57,14 @@ impl Signer {
         let roster = Arc::new(roster_file::read(&config.roster)?);
         let key = signing_key::read(&config.signing.key)?;
         let coordinators = Coordinators::new(config.coordinators(), &key)?;
-        Ok(Signer { roster, coordinators, migration_id: config.sv_app.migration_id, key })
+        let mut coordinator_keys = Vec::new();
+        for one in &config.coordinators {
+            // One coordinator may have several addresses.
+            if !coordinator_keys.contains(&one.key) {
+                coordinator_keys.push(one.key);
+            }
+        }
+        Ok(Signer { roster, coordinators, coordinator_keys, migration_id: config.sv_app.migration_id, key })
     }
 
     /// Signs a statement as this member, submits it, and returns the coordinator's receipt.
@@ -87,7 +96,8 @@ impl Signer {
         Ok(receipt)
     }
 
-    fn member(&self) -> Result<MemberName, SignerError> {
+    /// The member that signs.
+    pub(super) fn member(&self) -> Result<MemberName, SignerError> {
         let key = PublicKey::from(self.key.verifying_key());
         let member = self.roster.member_by_key(&key).map(|member| member.name.clone());
         member.ok_or(SignerError::NotAMember { key })

@@ -5,6 +5,7 @@
 use serde::Serialize;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::evidence::Evidence;
+use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Phase;
 use svdr_protocol::time::{Tick, Timestamp};
@@ -31,6 +32,9 @@ pub struct SessionFacts {
     pub reason: String,
     /// The migration id that the network will have afterwards.
     pub migration_id: u64,
+    /// The keys of the coordinators that may propose round 1: those that the opening lists, in their order, then those
+    /// that conveners appointed. Empty if the opening lists none, so that any key may propose.
+    pub coordinators: Vec<PublicKey>,
     /// `gathering`, `proposed`, `agreed`, `recovering`, `completed`, `verified` or `aborted`.
     pub phase: &'static str,
     /// The round that the rest is about; `null` before the first proposal.
@@ -77,6 +81,8 @@ pub struct ProposalFacts {
     pub by: MemberName,
     /// Whether a member of the roster did.
     pub by_member: bool,
+    /// The key that signed it.
+    pub key: PublicKey,
     /// The tick.
     pub tick: Tick,
     /// The time that the network goes back to.

@@ -39,6 +39,11 @@ pub fn key(at: usize) -> SigningKey {
     SigningKey::from_bytes(&[u8::try_from(at + 1).unwrap(); 32])
 }
 
+/// The key of the coordinator that the opening lists.
+pub fn coordinator_key() -> SigningKey {
+    SigningKey::from_bytes(&[200; 32])
+}
+
 /// The name of the member at `at`.
 pub fn name(at: usize) -> MemberName {
     MEMBERS[at].parse().unwrap()
@@ -75,6 +80,7 @@ impl Meeting {
             migration_id: 6,
             predecessors: Default::default(),
             nonce: [7; 16],
+            coordinators: vec![coordinator_key().verifying_key().into()],
         };
         let header = Header {
             session: None,

@@ -42,6 +42,10 @@ impl Style {
 /// The line that every screen of a drill begins with.
 pub const DRILL: &str = "DRILL: this is a rehearsal. Nothing in it is valid for a real recovery.";
 
+/// What a screen says of a session whose opening lists no coordinators.
+const ANYBODY_PROPOSES: &str = "Any key may propose round 1: an earlier version of svdr opened the session and lists no \
+                                coordinators. Compare who proposed.";
+
 /// The top of a screen: the drill, the session and its state, then the alarms.
 pub fn heading(facts: &SessionFacts, style: Style) -> String {
     let mut lines = Vec::new();
@@ -53,6 +57,9 @@ pub fn heading(facts: &SessionFacts, style: Style) -> String {
         "opened by {} for migration {}: {}",
         facts.opened_by, facts.migration_id, facts.reason
     )));
+    if facts.coordinators.is_empty() {
+        lines.push(ANYBODY_PROPOSES.to_owned());
+    }
     lines.extend(alarms(facts).iter().map(|alarm| style.alarm(alarm)));
     lines.join("\n")
 }

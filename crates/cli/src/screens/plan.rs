@@ -9,7 +9,11 @@ use svdr_protocol::text::shown;
 pub fn plan(facts: &SessionFacts) -> Option<String> {
     let proposal = facts.proposal.as_ref()?;
     let ProposalFacts { digest, by, covered, left_behind, .. } = proposal;
-    let by = if proposal.by_member { by.to_string() } else { format!("the coordinator, as {by}") };
+    let by = if proposal.by_member {
+        by.to_string()
+    } else {
+        format!("the coordinator {}, as {by}", proposal.key)
+    };
     let round = facts.round.unwrap_or_default();
     let mut text = format!(
         "Recover to {} as migration {}, losing {} of history.\n\

@@ -29,6 +29,14 @@ fn gathering() {
 }
 
 #[test]
+fn a_session_that_lists_no_coordinators_says_so() {
+    let mut facts = SessionFacts::of(&Meeting::open(false).session);
+    assert!(!heading(&facts, PLAIN).contains("Any key may propose"));
+    facts.coordinators.clear();
+    assert!(heading(&facts, PLAIN).contains("Any key may propose round 1"));
+}
+
+#[test]
 fn proposed_with_a_vote_for_and_a_vote_against() {
     let mut meeting = Meeting::open(false);
     meeting.report_all();

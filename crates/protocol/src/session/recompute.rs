@@ -163,6 +163,7 @@ impl Session {
             parameters: parameters.clone(),
             evidence: counted.values().map(|one| one.digest()).collect(),
             rule: RULE_VERSION,
+            appointment: None,
         })
     }
 

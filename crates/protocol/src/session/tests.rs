@@ -268,12 +268,106 @@ fn newer_evidence_replaces_older_and_no_proposal_made_before() {
     assert_ne!(session.next_proposal(&session.parameters()).unwrap().candidate.left_behind.len(), 0);
 }
 
-/// A proposal as a coordinator signs it, with a key that is in no roster.
-fn by_coordinator(net: &Net, session: &Session, proposal: Proposal) -> Arc<Verified> {
-    let mut statement = net.statement(0, Some(session.id()), Body::Proposal(proposal));
+fn coordinator(seed: u8) -> ed25519_dalek::SigningKey {
+    ed25519_dalek::SigningKey::from_bytes(&[seed; 32])
+}
+
+fn appointment(key: &ed25519_dalek::SigningKey) -> Body {
+    Body::Appointment(crate::statement::Appointment { coordinator: key.verifying_key().into() })
+}
+
+/// What a coordinator computes in a session in which everybody has reported.
+fn proposed(session: &Session, appointment: Option<&Verified>) -> Proposal {
+    let appointment = appointment.map(|one| Box::new(one.envelope().clone()));
+    Proposal { appointment, ..session.next_proposal(&session.parameters()).unwrap() }
+}
+
+/// A session whose opening lists a coordinator.
+fn with_coordinator(net: &Net, listed: &ed25519_dalek::SigningKey) -> Session {
+    net.gather(net.open_with(BTreeSet::new(), false, vec![listed.verifying_key().into()]))
+}
+
+#[test]
+fn only_a_listed_or_appointed_coordinator_proposes() {
+    let net = Net::new(4);
+    let [listed, appointed, stranger] = [200, 201, 202].map(coordinator);
+    let session = with_coordinator(&net, &listed);
+    let appoint = net.sign(1, session.id(), appointment(&appointed));
+    session.accepts(&net.by_coordinator(&listed, &session, proposed(&session, None))).unwrap();
+    for key in [&appointed, &stranger] {
+        let refused = session.accepts(&net.by_coordinator(key, &session, proposed(&session, None)));
+        let key = key.verifying_key().into();
+        assert!(matches!(refused, Err(NotAccepted::UnknownCoordinator { key: found, .. }) if found == key));
+    }
+    // The proposal carries its appointment, so that nobody must have received that before.
+    let proposal = net.by_coordinator(&appointed, &session, proposed(&session, Some(&appoint)));
+    session.accepts(&proposal).unwrap();
+    // An opening without a list is an earlier version's.
+    let unlisted = net.gathered();
+    unlisted.accepts(&net.by_coordinator(&stranger, &unlisted, proposed(&unlisted, None))).unwrap();
+}
+
+#[test]
+fn an_appointment_lets_its_key_propose_in_its_session_and_nothing_else() {
+    let net = Net::new(4);
+    let [listed, appointed, stranger] = [200, 201, 202].map(coordinator);
+    let session = with_coordinator(&net, &listed);
+    let other = with_coordinator(&net, &listed);
+    let here = net.sign(0, session.id(), appointment(&appointed));
+    let elsewhere = net.sign(0, other.id(), appointment(&appointed));
+    let mut drill = net.statement(0, Some(session.id()), appointment(&appointed));
+    drill.header.drill = true;
+    let drill = net.verified(&drill, 0);
+    let milestone =
+        net.sign(0, session.id(), Body::Milestone(Milestone { name: "a".to_owned(), note: String::new() }));
+    for (key, carried) in
+        [(&stranger, &here), (&appointed, &elsewhere), (&appointed, &drill), (&appointed, &milestone)]
+    {
+        let mut statement =
+            net.statement(0, Some(session.id()), Body::Proposal(proposed(&session, Some(carried))));
+        statement.header.signer = "coordinator".parse().unwrap();
+        let read = Verified::read(statement.sign(key).unwrap(), &net.roster);
+        assert!(matches!(read, Err(crate::statement::StatementError::Appointment { .. })), "{read:?}");
+    }
+    // Members that are no conveners appoint nobody.
+    let mut by_member = net.statement(3, Some(session.id()), appointment(&appointed));
+    by_member.header.signer = net.name(3);
+    let unentitled = by_member.sign(&crate::fixture::key(3)).unwrap();
+    let mut statement = net.statement(
+        0,
+        Some(session.id()),
+        Body::Proposal(Proposal { appointment: Some(Box::new(unentitled)), ..proposed(&session, None) }),
+    );
     statement.header.signer = "coordinator".parse().unwrap();
-    let key = ed25519_dalek::SigningKey::from_bytes(&[200; 32]);
-    Arc::new(Verified::read(statement.sign(&key).unwrap(), &net.roster).unwrap())
+    let read = Verified::read(statement.sign(&appointed).unwrap(), &net.roster);
+    assert!(matches!(read, Err(crate::statement::StatementError::Appointment { .. })), "{read:?}");
+}
+
+#[test]
+fn a_mandate_is_the_place_in_the_list_or_the_appointment() {
+    let net = Net::new(4);
+    let [first, second, appointed] = [200, 201, 202].map(coordinator);
+    let key = |key: &ed25519_dalek::SigningKey| PublicKey::from(key.verifying_key());
+    let mut session = net.open_with(BTreeSet::new(), false, vec![key(&first), key(&second)]);
+    assert_eq!(session.mandate(&key(&second)), Some(Mandate::Listed(1)));
+    assert_eq!(session.mandate(&key(&appointed)), None);
+    let appoint = net.say(1, &mut session, appointment(&appointed));
+    assert_eq!(session.mandate(&key(&appointed)), Some(Mandate::Appointed(&appoint)));
+    assert_eq!(net.open().mandate(&key(&appointed)), Some(Mandate::Anybody));
+}
+
+#[test]
+fn a_certificate_of_a_strangers_proposal_is_refused() {
+    let net = Net::new(4);
+    let [listed, stranger] = [200, 201].map(coordinator);
+    for (key, is_valid) in [(&listed, true), (&stranger, false)] {
+        let session = with_coordinator(&net, &listed);
+        let proposal = net.by_coordinator(key, &session, proposed(&session, None));
+        let agreements = (0..3).map(|member| net.sign(member, session.id(), agreement(1, proposal.digest())));
+        let statements = [Arc::clone(session.opened()), Arc::clone(&proposal)].into_iter().chain(agreements);
+        let checked = crate::certificate::AgreementCertificate::check(&net.roster, statements);
+        assert_eq!(checked.is_ok(), is_valid, "{checked:?}");
+    }
 }
 
 #[test]
@@ -297,13 +391,14 @@ fn what_a_convener_decides_no_coordinator_proposes() {
     ];
     let before = session.len();
     for proposal in wrong {
-        let by_coordinator = by_coordinator(&net, &session, proposal.clone());
+        let by_coordinator = net.by_coordinator(&coordinator(200), &session, proposal.clone());
         let error = session.insert(by_coordinator).unwrap_err();
         assert!(matches!(error, NotAccepted::ConvenersToPropose { .. }), "{error}");
         session.accepts(&net.sign(0, session.id(), Body::Proposal(proposal))).unwrap();
     }
     assert_eq!((session.len(), session.latest_round()), (before, 0));
-    assert_eq!(session.insert(by_coordinator(&net, &session, proposal)), Ok(true));
+    let by_coordinator = net.by_coordinator(&coordinator(200), &session, proposal);
+    assert_eq!(session.insert(by_coordinator), Ok(true));
     assert_eq!(session.latest_round(), 1);
 }
 

@@ -4,8 +4,10 @@ use crate::digest::Digest;
 use crate::dsse::{EnvelopeError, MAX_PAYLOAD_LEN};
 use crate::evidence::{EvidenceError, TickRunError};
 use crate::failure::{CommandError, Exit};
+use crate::keys::{PublicKey, PublicKeyError};
 use crate::names::{MemberName, NameError};
 
+use super::appointing::AppointmentError;
 use super::proof::ProofError;
 use super::{RoundOf, TYPE_PREFIX, TYPE_SUFFIX};
 
@@ -102,6 +104,39 @@ pub enum StatementError {
         /// What is wrong with it.
         #[source]
         source: NameError,
+    },
+    /// A public key in it is malformed.
+    #[error("the field {field} of {signer}'s statement is not a public key")]
+    Key {
+        /// Who signed.
+        signer: MemberName,
+        /// The field's name in the schema.
+        field: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: PublicKeyError,
+    },
+    /// A coordinator's key in it is a member's.
+    #[error(
+        "{signer} lists the key {key} as a coordinator's, but {member} signs with that key\n\
+         help: give every coordinator a key of its own"
+    )]
+    MembersKey {
+        /// Who signed.
+        signer: MemberName,
+        /// The key.
+        key: PublicKey,
+        /// Whose it is.
+        member: MemberName,
+    },
+    /// The appointment that a proposal carries does not let its signer propose.
+    #[error("the appointment in the proposal of {signer} does not let its signer propose")]
+    Appointment {
+        /// Who signed.
+        signer: MemberName,
+        /// What is wrong with it.
+        #[source]
+        source: Box<AppointmentError>,
     },
     /// Its ticks are malformed.
     #[error("the ticks in {signer}'s evidence about {counterparty} are malformed")]

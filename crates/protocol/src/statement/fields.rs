@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{SessionId, StatementError};
 use crate::digest::Digest;
+use crate::keys::PublicKey;
 use crate::names::{MemberName, NameError};
 use crate::text;
 use crate::time::Timestamp;
@@ -70,6 +71,12 @@ impl<'a> Fields<'a> {
     pub(super) fn digest(&self, field: &'static str, bytes: &[u8]) -> Result<Digest, StatementError> {
         let digest = bytes.try_into().map(Digest::from_bytes).ok();
         digest.ok_or_else(|| self.error(field, format!("{} bytes", bytes.len()), "32 bytes"))
+    }
+
+    /// A public key in its one text form.
+    pub(super) fn key(&self, field: &'static str, text: &str) -> Result<PublicKey, StatementError> {
+        let key = text.parse::<PublicKey>();
+        key.map_err(|source| StatementError::Key { signer: self.signer.clone(), field, source })
     }
 
     pub(super) fn session(&self, field: &'static str, bytes: &[u8]) -> Result<SessionId, StatementError> {

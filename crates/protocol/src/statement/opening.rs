@@ -1,4 +1,4 @@
-//! What frames a session: `open`, `abort`, `readiness`, `milestone`.
+//! What frames a session: `open`, `appointment`, `abort`, `readiness`, `milestone`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,9 +7,12 @@ use svdr_proto::v1;
 
 use super::fields::Fields;
 use super::{Content, SessionId, StatementError};
+use crate::keys::PublicKey;
 
 /// Sessions that one may follow: one, and a few that failed to be named before.
 pub const MAX_PREDECESSORS: usize = 16;
+/// Coordinators that an opening may list. A network has one in each of a few regions.
+pub const MAX_COORDINATORS: usize = 16;
 /// Checks that a readiness may list; an agent makes about a dozen.
 pub const MAX_CHECKS: usize = 64;
 
@@ -26,6 +29,16 @@ pub struct Open {
     pub predecessors: BTreeSet<SessionId>,
     /// Random, so that no two sessions are alike.
     pub nonce: [u8; 16],
+    /// The keys of the coordinators that may propose round 1, in the order in which they do. If there are none, as in
+    /// a session that an earlier version opened, any key may.
+    pub coordinators: Vec<PublicKey>,
+}
+
+/// A convener lets one more coordinator propose round 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appointment {
+    /// The coordinator's key.
+    pub coordinator: PublicKey,
 }
 
 /// A convener ends a session.
@@ -73,6 +86,7 @@ impl Content for Open {
             migration_id: self.migration_id,
             predecessors: self.predecessors.iter().map(|session| session.as_bytes().to_vec()).collect(),
             nonce: self.nonce.to_vec(),
+            coordinators: self.coordinators.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -93,7 +107,38 @@ impl Content for Open {
             nonce: nonce.ok_or_else(|| {
                 fields.error("nonce", format!("{} bytes", message.nonce.len()), "16 random bytes")
             })?,
+            coordinators: coordinators(&message.coordinators, fields)?,
         })
+    }
+}
+
+fn coordinators(texts: &[String], fields: &Fields<'_>) -> Result<Vec<PublicKey>, StatementError> {
+    let field = "coordinators";
+    fields.count(field, texts.len(), MAX_COORDINATORS, "at most 16 keys")?;
+    let mut keys = Vec::new();
+    for text in texts {
+        let key = fields.key(field, text)?;
+        if keys.contains(&key) {
+            return Err(fields.error(field, format!("{key} twice"), "each key once"));
+        }
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+impl Content for Appointment {
+    type Message = v1::Appointment;
+
+    fn to_message(&self, header: v1::Header) -> v1::Appointment {
+        v1::Appointment { header: Some(header), coordinator: self.coordinator.to_string() }
+    }
+
+    fn take_header(message: &mut v1::Appointment) -> Option<v1::Header> {
+        message.header.take()
+    }
+
+    fn from_message(message: v1::Appointment, fields: &Fields<'_>) -> Result<Appointment, StatementError> {
+        Ok(Appointment { coordinator: fields.key("coordinator", &message.coordinator)? })
     }
 }
 

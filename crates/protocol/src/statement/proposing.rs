@@ -8,6 +8,7 @@ use svdr_proto::v1;
 use super::fields::Fields;
 use super::{Content, StatementError};
 use crate::digest::Digest;
+use crate::dsse::Envelope;
 use crate::names::MemberName;
 use crate::plan::dump::{Candidate, Parameters};
 use crate::roster::MAX_MEMBERS;
@@ -31,6 +32,8 @@ pub struct Proposal {
     pub evidence: BTreeSet<Digest>,
     /// Version of the rule ([`RULE_VERSION`](crate::plan::dump::RULE_VERSION)).
     pub rule: u32,
+    /// The appointment of the coordinator that signs the proposal, if the opening does not list its key.
+    pub appointment: Option<Box<Envelope>>,
 }
 
 /// What the members agree to do.
@@ -128,6 +131,7 @@ impl Content for Proposal {
             }),
             evidence: self.evidence.iter().map(|digest| digest.as_bytes().to_vec()).collect(),
             rule: self.rule,
+            appointment: self.appointment.as_ref().map(|envelope| envelope.to_message()),
         }
     }
 
@@ -172,6 +176,7 @@ impl Content for Proposal {
             },
             evidence: fields.ascending(field, evidence)?,
             rule: message.rule,
+            appointment: message.appointment.map(Envelope::from_message).transpose()?.map(Box::new),
         })
     }
 }

@@ -60,6 +60,9 @@ impl fmt::Display for Body {
                 let passed = readiness.checks.iter().filter(|check| check.passed).count();
                 write!(f, "{passed} of {} checks passed", readiness.checks.len())
             }
+            Body::Appointment(appointment) => {
+                write!(f, "lets the coordinator with the key {} propose", appointment.coordinator)
+            }
             Body::Abort(abort) => write!(f, "ends the session: {}", abort.reason),
             Body::Donation(donation) => {
                 let (round, at, party) = (donation.round, donation.recovery_timestamp, &donation.party);

@@ -7,6 +7,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::fixture::{Net, abandonment, agreement, at, attestation, key, part, release};
 
+/// A key of nobody in the roster.
+fn outside(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
 /// One of every kind, full of everything that a kind can carry, each by a member that may sign it.
 fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
     let mut session = net.gathered();
@@ -51,7 +56,14 @@ fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
         text: text("the participant has not caught up"),
     };
     let bodies = [
-        (0, Body::Open(Open { predecessors: [session.id()].into(), ..session.opening().clone() })),
+        (
+            0,
+            Body::Open(Open {
+                predecessors: [session.id()].into(),
+                coordinators: [200, 199].map(outside).map(|key| key.verifying_key().into()).to_vec(),
+                ..session.opening().clone()
+            }),
+        ),
         (1, net.evidence(1, &[0, 60, 180])),
         (0, Body::Proposal(proposal)),
         (2, agreement(1, digest)),
@@ -64,6 +76,12 @@ fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
         (1, release(1, digest)),
         (3, Body::Milestone(Milestone { name: text("CometBFT stopped"), note: text("all replicas") })),
         (3, Body::Readiness(Readiness { checks: vec![check("roster", true), check("disk", false)] })),
+        (
+            0,
+            Body::Appointment(Appointment {
+                coordinator: crate::fixture::coordinator_key().verifying_key().into(),
+            }),
+        ),
         (1, Body::Abort(Abort { reason: text("false alarm") })),
         (0, Body::Donation(donation)),
         (2, Body::Confirmation(confirmation)),
@@ -85,7 +103,7 @@ fn every_kind_is_read_as_it_was_signed() {
         kinds.push(statement.body.kind());
     }
     kinds.dedup();
-    assert_eq!(kinds.len(), 14);
+    assert_eq!(kinds.len(), 15);
 }
 
 #[test]
@@ -144,7 +162,7 @@ fn conveners_alone_open_propose_and_abort() {
         let envelope = statement.sign(&key(3));
         let read = envelope.and_then(|envelope| Statement::read(&envelope, &net.roster));
         let refused = matches!(read, Err(StatementError::NotAConvener { .. }));
-        assert_eq!(refused, ["open", "proposal", "abort"].contains(&statement.body.kind()));
+        assert_eq!(refused, ["open", "appointment", "proposal", "abort"].contains(&statement.body.kind()));
     }
 }
 
@@ -168,6 +186,28 @@ fn a_coordinator_proposes_under_a_name_of_its_own_and_signs_nothing_else() {
             assert!(matches!(read, Err(StatementError::NotTheMember { .. })));
         }
     }
+}
+
+#[test]
+fn coordinators_keys_are_their_own_and_listed_once() {
+    let net = Net::new(4);
+    let session = net.open();
+    let listed = PublicKey::from(outside(200).verifying_key());
+    let members = PublicKey::from(key(3).verifying_key());
+    let open = |coordinators: Vec<PublicKey>| {
+        let body = Body::Open(Open { coordinators, ..session.opening().clone() });
+        let envelope = net.statement(0, None, body).sign(&key(0))?;
+        Statement::read(&envelope, &net.roster)
+    };
+    let many = (0..=MAX_COORDINATORS).map(|at| outside(100 + at as u8).verifying_key().into());
+    assert!(open(vec![listed]).is_ok());
+    assert!(matches!(open(vec![listed, listed]), Err(StatementError::Field { field: "coordinators", .. })));
+    assert!(matches!(open(many.collect()), Err(StatementError::Field { field: "coordinators", .. })));
+    assert!(matches!(open(vec![listed, members]), Err(StatementError::MembersKey { .. })));
+    let appoint = Body::Appointment(Appointment { coordinator: members });
+    let appoint = net.statement(0, Some(session.id()), appoint).sign(&key(0)).unwrap();
+    let error = Statement::read(&appoint, &net.roster).unwrap_err();
+    assert!(error.to_string().contains("SV-3 signs with that key"), "{error}");
 }
 
 #[test]
@@ -227,7 +267,7 @@ proptest! {
         payload in prop::collection::vec(any::<u8>(), 0..300),
         kind in prop::sample::select(vec![
             "open", "evidence", "proposal", "agreement", "rejection", "attestation", "obstacle", "abandonment",
-            "release", "milestone", "readiness", "abort",
+            "release", "milestone", "readiness", "abort", "appointment",
         ]),
     ) {
         let net = Net::new(2);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use svdr_protocol::digest::Digest;
 use svdr_protocol::equivocation::{self, Equivocation};
+use svdr_protocol::keys::PublicKey;
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::plan::dump::Parameters;
@@ -34,6 +35,7 @@ impl SessionFacts {
             opened_by: session.opened().signer().clone(),
             reason: session.opening().reason.clone(),
             migration_id: session.opening().migration_id,
+            coordinators: coordinators(session),
             phase: phase_name(session.phase()),
             round,
             threshold: roster.threshold(),
@@ -73,6 +75,13 @@ impl SessionFacts {
     pub fn member(&self, name: &MemberName) -> Option<&MemberFacts> {
         self.members.iter().find(|one| one.member == *name)
     }
+}
+
+/// The keys that may propose round 1; none if any key may.
+fn coordinators(session: &Session) -> Vec<PublicKey> {
+    let listed = &session.opening().coordinators;
+    let appointed = session.appointments().keys().filter(|key| !listed.contains(*key));
+    if listed.is_empty() { Vec::new() } else { listed.iter().chain(appointed).copied().collect() }
 }
 
 fn equivocation(one: &Equivocation) -> EquivocationFacts {
@@ -249,6 +258,7 @@ impl<'a> Shown<'a> {
             digest: verified.digest(),
             by: verified.signer().clone(),
             by_member: verified.by_member(),
+            key: verified.key(),
             tick: candidate.tick,
             recovery_timestamp: content.plan.recovery_timestamp(),
             migration_id: content.plan.migration_id(),

@@ -8,8 +8,8 @@ use svdr_protocol::certificate::AgreementCertificate;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{
-    Abandonment, Agreement, Body, Confirmation, Milestone, Proposal, Readiness, Rejection, Release,
-    abandonments_needed,
+    Abandonment, Agreement, Appointment, Body, Confirmation, Milestone, Proposal, Readiness, Rejection,
+    Release, abandonments_needed,
 };
 use svdr_protocol::text::shown;
 use svdr_protocol::time::Tick;
@@ -153,6 +153,21 @@ pub fn release_questions(round: u32, me: &MemberName) -> [String; 2] {
         ),
         format!("Withdraw the attestation of round {round} by {me}?"),
     ]
+}
+
+/// Before the appointment of a coordinator.
+pub fn appointment(session: &Session, me: &MemberName, appointment: &Appointment) -> String {
+    let text = opening(session, me, "the APPOINTMENT of a coordinator");
+    let listed: String = session.opening().coordinators.iter().map(|key| format!("\n  {key}")).collect();
+    let appointed: String = session.appointments().keys().map(|key| format!("\n  {key}")).collect();
+    shown(&format!(
+        "{text}\nThe coordinator with the key {} may propose round 1 from then on. Compare the key with the operator of \
+         that coordinator.\n\
+         Coordinators that the opening lists:{listed}{}{appointed}\n\n\
+         {me} cannot withdraw an appointment. Every SV recomputes a proposal before it agrees.",
+        appointment.coordinator,
+        if appointed.is_empty() { "" } else { "\nCoordinators that conveners appointed:" },
+    ))
 }
 
 /// Before a milestone.
