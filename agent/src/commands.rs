@@ -31,9 +31,6 @@ pub mod validator;
 pub mod verify;
 pub mod votes;
 
-/// Name and version of this program, as statements and pages name it.
-pub const SOFTWARE: &str = concat!("svdr-agent ", env!("CARGO_PKG_VERSION"));
-
 /// One super validator's side of a network-wide recovery.
 ///
 /// Reads the participant's logs, computes the recovery timestamp from the evidence of all SVs, makes this node's

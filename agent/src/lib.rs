@@ -3,6 +3,9 @@
 //! `commands` is the command line, one module a command; everything else is what they call. Rules are not
 //! here: they live in `svdr-protocol`.
 
+// A program, not a library for others: an item has documentation where its name does not say everything.
+#![allow(missing_docs)]
+
 pub mod check;
 pub mod commands;
 pub mod config;
@@ -17,5 +20,6 @@ pub mod runbook;
 pub mod sources;
 pub mod store;
 pub mod validator;
+pub mod version;
 
 pub use svdr_cli::roster_file;

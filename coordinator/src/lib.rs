@@ -4,6 +4,9 @@
 //! check everything that it says against each other's signatures. `server` and `service` are the wire, `board` owns the
 //! sessions, `journal` keeps them, `commands` is the command line.
 
+// A program, not a library for others: an item has documentation where its name does not say everything.
+#![allow(missing_docs)]
+
 pub mod board;
 pub mod clients;
 pub mod commands;

@@ -19,8 +19,8 @@ use svdr_protocol::span::{self, SpanError};
 use svdr_protocol::statement::{Body, Header, Statement};
 use svdr_protocol::time::{Tick, Timestamp};
 
-use super::SOFTWARE;
 use crate::roster_file;
+use crate::version::SOFTWARE;
 use svdr_logs::Effort;
 use svdr_logs::{Bound, LogsError, LogsRequest};
 

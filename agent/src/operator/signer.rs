@@ -8,8 +8,8 @@ use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
 
-use crate::commands::SOFTWARE;
 use crate::store::Signer;
+use crate::version::SOFTWARE;
 
 /// The key is no member's.
 #[derive(Debug, thiserror::Error)]

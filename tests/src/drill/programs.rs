@@ -33,7 +33,7 @@ pub(super) fn choose(options: &Options, folder: &Path) -> Result<(), DrillError>
         say!("    {name:<18}{}", chosen.says);
         Ok(chosen.path)
     };
-    let agent = choose(AGENT, options.agent.as_ref(), svdr_agent::commands::SOFTWARE)?;
+    let agent = choose(AGENT, options.agent.as_ref(), svdr_agent::version::SOFTWARE)?;
     let coordinator = choose(COORDINATOR, options.coordinator.as_ref(), svdr_coordinator::version::SOFTWARE)?;
     binaries::link(&folder.join(FOLDER), &agent, &coordinator).map_err(DrillError::Start)
 }
