@@ -7,13 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use sha2::{Digest as _, Sha256};
 use svdr_cli::progress::Progress;
-use svdr_files::{PrivateFile, Replace};
+use svdr_files::{FileError, FileIoError, PrivateFile, Replace, read_in_chunks};
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
@@ -23,7 +23,7 @@ use svdr_protocol::time::Timestamp;
 
 use crate::store::DumpRecord;
 use crate::validator::Recovery;
-use svdr_dump::{MergeSummary, PayloadFileError, Shared, copy_payload_file, read_payload_file};
+use svdr_dump::{MergeSummary, PayloadFileError, copy_payload_file, read_payload_file};
 
 mod error;
 
@@ -222,15 +222,14 @@ impl Permit {
             tracing::info!("{} already exists and is the attested file", target.display());
             return Ok(());
         }
-        let unreadable = |source| DeliverError::Read { path: path.clone(), source };
+        let unreadable = FileIoError::read("the payload file", &path);
         let source = File::open(&path).map_err(unreadable)?;
         let mut out = PrivateFile::create(&target, replace)?;
-        let copy = out.as_file().try_clone().map_err(unreadable)?;
         let progress =
             Progress::bytes("delivering a payload", source.metadata().ok().map(|found| found.len()));
-        let copied = copy_payload_file(&source, &copy, |bytes, shared| {
-            progress.advance(bytes.len() as u64);
-            if shared == Shared::Yes { Ok(()) } else { out.write_all(bytes) }
+        let copied = copy_payload_file(&source, &mut out, |bytes| {
+            progress.advance(bytes);
+            Ok(())
         });
         check_file(file, &path, copied)?;
         Ok(out.commit()?)
@@ -247,7 +246,7 @@ impl Permit {
         self.read_into(&mut io::sink(), &self.path)?;
         for file in &self.files {
             let path = folder_of(&self.path).join(&file.name);
-            let unreadable = |source| DeliverError::Read { path: path.clone(), source };
+            let unreadable = FileIoError::read("the payload file", &path);
             check_file(file, &path, read_payload_file(File::open(&path).map_err(unreadable)?, |_| Ok(())))?;
         }
         let mut child = Command::new(program);
@@ -273,23 +272,17 @@ impl Permit {
 
     /// Reads the whole dump into `out`, and checks that it is the one attested.
     fn read_into(&self, out: &mut impl Write, target: &Path) -> Result<(), DeliverError> {
-        let unreadable = |source| DeliverError::Read { path: self.path.clone(), source };
-        let mut file = File::open(&self.path).map_err(unreadable)?;
+        let unreadable = FileIoError::read("the dump", &self.path);
+        let file = File::open(&self.path).map_err(&unreadable)?;
         let progress = Progress::bytes("delivering the dump", Some(self.size));
-        let (mut hash, mut size) = (Sha256::new(), 0);
-        let mut buffer = vec![0; BUFFER_LEN];
-        loop {
-            let read = match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => &buffer[..read],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(unreadable(source)),
-            };
-            hash.update(read);
-            size += read.len() as u64;
-            out.write_all(read).map_err(|source| DeliverError::Copy { path: target.to_owned(), source })?;
-            progress.advance(read.len() as u64);
-        }
+        let mut hash = Sha256::new();
+        let failed = |_, source| DeliverError::from(unreadable(source));
+        let size = read_in_chunks(file, &mut vec![0; BUFFER_LEN], failed, |chunk| {
+            hash.update(chunk);
+            out.write_all(chunk).map_err(|error| FileError::of_write(target, error))?;
+            progress.advance(chunk.len() as u64);
+            Ok(())
+        })?;
         let found = Digest::from_bytes(hash.finalize().into());
         if (found, size) == (self.dump, self.size) {
             return Ok(());

@@ -38,22 +38,18 @@ use service::Service;
 /// Why an endpoint stopped, other than by being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The gRPC server failed.
     #[error(
         "the donation is no longer served, because the gRPC server stopped\n\
          help: see the log above, and run `svdr-agent donate` again"
     )]
     Grpc(#[source] tonic::transport::Error),
-    /// Its task was lost.
     #[error(
         "the donation is no longer served, because its task stopped unexpectedly\n\
          help: run `svdr-agent donate` again"
     )]
     Task(#[source] tokio::task::JoinError),
-    /// The listener is of no use.
     #[error("the address in donor.listen can no longer be listened on\nhelp: check the address")]
     Listener(#[source] io::Error),
 }

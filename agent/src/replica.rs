@@ -20,8 +20,8 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId, StatementError, Verified};
 
-use crate::sources::fetch::in_one_line;
 use crate::store::{Store, StoreError};
+use svdr_protocol::failure::in_one_line;
 
 mod error;
 mod ledger;

@@ -31,8 +31,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::config::Approval;
 use crate::replica::{self, Replica, ReplicaError};
-use crate::sources::fetch::in_one_line;
 use crate::store::{DumpRecord, Signer, Store};
+use svdr_protocol::failure::in_one_line;
 
 mod act;
 mod choose;

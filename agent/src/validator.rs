@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use svdr_dump::Expectations;
+use svdr_files::FileIoError;
 use svdr_protocol::certificate::{AgreementCertificate, CompletionCertificate};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
@@ -49,7 +50,8 @@ impl Recovery {
     pub fn of_file(path: &Path, roster: &Arc<Roster>, wanted: Wanted) -> Result<Recovery, RecoveryError> {
         let mut verifier = Verifier::new(Arc::clone(roster));
         let mut lines = 0;
-        let failed = |source| RecoveryError::Read { path: path.to_owned(), source };
+        let unreadable = FileIoError::read("the certificate", path);
+        let failed = |source| unreadable(source).into();
         for_each_line(path, failed, |number, bytes| {
             lines += 1;
             if lines > MAX_LINES {

@@ -10,7 +10,7 @@ use svdr_cli::output::{self, Output, PrintError};
 use svdr_cli::runtime;
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::digest::Digest;
-use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit, in_one_line};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::{Member, Roster};
 use svdr_protocol::span;
@@ -22,7 +22,6 @@ use crate::identities::{self, AgeIdentity, Recipients, Sealed, Sealing};
 use crate::operator::signer;
 use crate::roster_file;
 use crate::sources::app::Settings;
-use crate::sources::fetch::in_one_line;
 use svdr_client::retry::RetryPolicy;
 
 /// Threads that run the network: one small answer.

@@ -33,11 +33,11 @@ use crate::donate::{self, Offer, ServeError};
 use crate::operator::decide::{self, DecideError, Wish, any};
 use crate::operator::online::{Online, OnlineArgs, Seen};
 use crate::sources::app;
-use crate::sources::fetch::{self, KeepOrder};
+use crate::sources::fetch::{self, Content, Request};
 use crate::store::DonationRecord;
 use svdr_cli::screens::operator::signing;
 use svdr_client::retry::RetryPolicy;
-use svdr_dump::Expectations;
+use svdr_dump::Parts;
 
 /// Threads that run the network: with one, what is sent is never handed from processor to processor, and the others are
 /// left to this node's own recovery. Reading the disk has threads of its own.
@@ -262,19 +262,20 @@ impl Donating<'_> {
             None => (folder.join(file_name(session, agreed.round)), Replace::Force),
         };
         let app = sv_app::connect(settings.clone()).await?;
-        let migration_id = agreed.plan.migration_id();
-        let order = KeepOrder {
-            expectations: Expectations { timestamp, migration_id: Some(migration_id) },
-            request_migration_id: request_migration_id.then_some(migration_id),
-            party: donor.dso_party.clone(),
-            out: out.clone(),
+        let request = Request {
+            content: Content::Donation { party: donor.dso_party.clone() },
+            timestamp,
+            migration_id: agreed.plan.migration_id(),
+            request_migration_id: *request_migration_id,
+            parts: Parts::Digest,
+            out,
             replace,
             received: Arc::default(),
         };
         tracing::info!("taking the snapshot of {} at {timestamp} from the SV app", donor.dso_party);
-        let summary = fetch::fetch(&app, &order, RetryPolicy::lasting(self.args.retry_for)).await?;
+        let made = fetch::fetch(&app, &request, RetryPolicy::lasting(self.args.retry_for)).await?;
         let of = (agreed.round, agreed.proposal);
-        let record = DonationRecord::new(of, out, donor.dso_party.clone(), &summary);
+        let record = DonationRecord::new(of, made.path, donor.dso_party.clone(), &made.summary);
         self.online.store.lock()?.keep_donation(session, &record)?;
         Ok(record)
     }

@@ -9,7 +9,7 @@ use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::runtime;
 use svdr_cli::signing_key;
-use svdr_dump::{Expectations, Identities, Parts};
+use svdr_dump::{Identities, Parts};
 use svdr_files::{PrivateFile, PrivateFolder, Replace};
 use svdr_protocol::span;
 use svdr_protocol::time::Timestamp;
@@ -19,7 +19,7 @@ use super::args::sv_app::{self, Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError};
 use crate::operator::dump_summary;
 use crate::roster_file;
-use crate::sources::fetch::{self, App, Mode, Order, Way};
+use crate::sources::fetch::{self, Content, Handover, Mode, Request, SvDump};
 use crate::sources::volume::{DUMP_FILE, set_folder};
 use svdr_client::retry::RetryPolicy;
 
@@ -76,24 +76,26 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), Failure> {
     let age_identity = args.node_identities.age_identity(&config);
     let read = |path: &PathBuf| node_identities::read(path, age_identity, Some(&args.out));
     let identities = identities.as_ref().map(read).transpose()?;
-    if resolved.way.mode != Mode::Trigger {
+    let handover = resolved.handover;
+    let volume_only = matches!(handover, Handover::Volume(_));
+    if !volume_only {
         drop(PrivateFile::create(&args.out, replace)?);
     }
-    if resolved.way.volume.is_some() && resolved.way.mode != Mode::Http {
+    if handover.volume().is_some() {
         drop(PrivateFolder::create(set_folder(&args.out), replace, DUMP_FILE)?);
     }
     let participant = participant(&config, identities.as_ref());
-    if participant.is_none() && resolved.way.mode == Mode::Trigger {
+    if participant.is_none() && volume_only {
         tracing::warn!(
             "the participant of this SV is unknown, because there is no roster with a signing key and no \
              backup of the node identities. The owner of the identities in the dump is not checked"
         );
     }
-    let way = Way { participant, ..resolved.way.clone() };
-    let order = Order {
-        app: App::Sv { identities: identities.map(Arc::new) },
-        expectations: Expectations { timestamp: args.timestamp, migration_id: Some(resolved.migration_id) },
-        request_migration_id: resolved.request_migration_id.then_some(resolved.migration_id),
+    let request = Request {
+        content: Content::SvDump(SvDump { identities: identities.map(Arc::new), handover, participant }),
+        timestamp: args.timestamp,
+        migration_id: resolved.migration_id,
+        request_migration_id: resolved.request_migration_id,
         parts: if args.part_digests { Parts::Digest } else { Parts::Skip },
         out: args.out.clone(),
         replace,
@@ -103,7 +105,7 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), Failure> {
     let left = "no dump was made, and nothing was left behind";
     let made = runtime::until_stopped(NETWORK_THREADS, left, async {
         let app = sv_app::connect(resolved.settings).await?;
-        Ok(fetch::fetch_dump(&app, &order, &way, policy).await?)
+        Ok(fetch::fetch(&app, &request, policy).await?)
     })?;
     Ok(dump_summary::print(&made.path, &made.summary, output)?)
 }

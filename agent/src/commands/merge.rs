@@ -10,8 +10,8 @@ use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::progress::Progress;
 use svdr_dump::{
-    self, CheckedFile, Document, Expectations, MergeError, MergeSummary, Parts, Payload, PayloadFileError,
-    PayloadPart,
+    CheckedFile, Document, DumpWriter, Expectations, MergeError, MergeSummary, Parts, Payload,
+    PayloadFileError, PayloadPart,
 };
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::failure::{CommandError, Exit};
@@ -102,9 +102,9 @@ pub fn run(args: &MergeArgs, output: Output) -> Result<(), Failure> {
     let expectations = Expectations { timestamp: args.timestamp, migration_id: args.migration_id };
     let parts = if args.part_digests { Parts::Digest } else { Parts::Skip };
     let progress = Progress::bytes("merging", len);
-    let mut summary =
-        svdr_dump::merge(&identities, source, expectations, parts, &mut out, |bytes| progress.advance(bytes))
-            .map_err(|source| with_path(source, args))?;
+    let mut summary = DumpWriter::merge(&identities, expectations, parts, &mut out)
+        .and_then(|writer| writer.read(source, |bytes| progress.advance(bytes)))
+        .map_err(|source| with_path(source, args))?;
     drop(progress);
     if let Some(folder) = &args.payload_files {
         check_payload_files(&mut summary, folder, &args.data)?;

@@ -21,7 +21,6 @@ use crate::config::{AgentConfig, Approval, ConfigError, Missing};
 use crate::operator::signer;
 use crate::roster_file;
 use crate::run::{self, DumpOrder, End, Ended, LogsOrder, Settings};
-use crate::sources::fetch::Way;
 use crate::store::Store;
 
 /// Threads that run the network: a stream, a download, and what watches for signals. Reading logs and merging have
@@ -146,7 +145,8 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
             sv_app: paths.sv_app.settings,
             migration_id: paths.sv_app.migration_id,
             request_migration_id: paths.sv_app.request_migration_id,
-            way: Way { participant, ..paths.sv_app.way },
+            handover: paths.sv_app.handover,
+            participant,
             identities: Arc::new(identities),
             folder: paths.output_dir,
         },

@@ -95,6 +95,8 @@ fn a_validator_delivers_the_dump_of_the_certificate_and_no_other() {
         dars: Vec::new(),
         synchronizer_was_paused: None,
         separate_payload_files: false,
+        participant: None,
+        exported_files: Vec::new(),
     };
     let permit = Permit::of_validator(&real, path.clone(), &dump).unwrap();
     let target = folder.path().join("volume.json");

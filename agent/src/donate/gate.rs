@@ -74,6 +74,6 @@ impl accept::Gate for Members {
     }
 
     fn cannot_accept(&self, error: &io::Error) {
-        tracing::warn!("a connection cannot be accepted for the moment: {error}");
+        tracing::warn!("a connection cannot be accepted now: {error}");
     }
 }

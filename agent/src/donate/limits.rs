@@ -8,7 +8,7 @@ use std::time::Duration;
 /// recovery to do.
 pub const MAX_TRANSFERS: usize = 8;
 
-/// Of those, one member's: the one that it needs, and one that it has given up and that has not been noticed yet.
+/// Of those, one member's: the one that it needs, and one that it has stopped and that has not been noticed yet.
 pub const MAX_TRANSFERS_PER_MEMBER: usize = 2;
 
 /// Connections of one member at once: one for each of its transfers, and as many that are about to end.
@@ -23,9 +23,9 @@ pub const MAX_REQUEST_LEN: usize = 1024;
 /// Chunks that have been read from the disk and wait for the network: enough to even out the two.
 pub const CHUNKS_IN_FLIGHT: usize = 4;
 
-/// How long a receiver may take for one chunk of 240 KiB before its transfer is given up: a line of 64 kbit/s takes half
+/// How long a receiver may take for one chunk of 240 KiB before its transfer is stopped: a line of 64 kbit/s takes half
 /// of that, and a snapshot over it a month.
 pub const SLOW_READER: Duration = Duration::from_secs(60);
 
-/// How long open transfers may take to end when the donor is told to stop: their receivers go on later, where they were.
+/// How long open transfers may take to end when the donor is stopped: their receivers continue later, where they were.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);

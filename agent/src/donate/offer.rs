@@ -43,40 +43,22 @@ struct Seen {
 /// Why a file is not what was signed.
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {
-    /// It cannot be read.
     #[error(
         "the donated snapshot {} cannot be read\n\
          help: restore the file, or donate another snapshot with --again", path.display()
     )]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// It is another one.
+    Read { path: PathBuf, source: io::Error },
     #[error(
         "{} is no longer the signed snapshot and is not served: expected {expected}, found {found}\n\
          help: restore the file, or donate another snapshot with --again", path.display()
     )]
-    Changed {
-        /// The file.
-        path: PathBuf,
-        /// What was signed.
-        expected: String,
-        /// What is there.
-        found: String,
-    },
-    /// It was written to since it was checked.
+    Changed { path: PathBuf, expected: String, found: String },
     #[error(
         "{} was changed while it was served, and is no longer served\n\
          help: run `svdr-agent donate` again, which checks the file",
         path.display()
     )]
-    Touched {
-        /// The file.
-        path: PathBuf,
-    },
+    Touched { path: PathBuf },
 }
 
 impl CommandError for OfferError {

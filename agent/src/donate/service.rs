@@ -10,6 +10,7 @@ use bytes::Bytes;
 use svdr_proto::limits::SNAPSHOT_CHUNK_LEN;
 use svdr_proto::v1::donor_service_server::DonorService;
 use svdr_proto::v1::{FetchSnapshotRequest, FetchSnapshotResponse};
+use svdr_protocol::failure::in_one_line;
 use svdr_protocol::names::MemberName;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Sender};
@@ -20,7 +21,6 @@ use tonic::{Request, Response, Status};
 use super::Offer;
 use super::gate::Member;
 use super::limits::{CHUNKS_IN_FLIGHT, MAX_TRANSFERS, SLOW_READER};
-use crate::sources::fetch::in_one_line;
 
 /// What is on offer.
 pub(super) struct Service {

@@ -5,11 +5,12 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use age::x25519::Identity;
+use svdr_files::FileIoError;
 use svdr_protocol::failure::{CommandError, Exit};
 use zeroize::Zeroizing;
 
@@ -35,72 +36,43 @@ impl fmt::Debug for AgeIdentity {
 /// Why there is no age identity. Nothing of the file ever stands in one of these.
 #[derive(Debug, thiserror::Error)]
 pub enum AgeIdentityError {
-    /// The file cannot be read.
-    #[error("the age identity {} cannot be read\nhelp: check its path and its permissions", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The file is longer than any age identity.
+    #[error(transparent)]
+    Io(#[from] FileIoError),
     #[error(
         "{} is longer than {MAX_KEYS_FILE_LEN} bytes, so it is not an age identity\n\
          help: name the file that `age-keygen -o` wrote",
         path.display()
     )]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is itself encrypted.
+    TooLong { path: PathBuf },
     #[error(
         "the age identity {} is encrypted with a passphrase, which svdr does not ask for\n\
          help: decrypt it with `age -d` into a file that only its owner can read, and name that file", path.display()
     )]
-    Encrypted {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A line is no X25519 identity.
+    Encrypted { path: PathBuf },
     #[error(
         "{}, line {line}, is not an age identity: expected AGE-SECRET-KEY-1…, and no identity of a plugin or \
          of SSH\n\
          help: name the file that `age-keygen -o` wrote", path.display()
     )]
-    NotAnIdentity {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-    },
-    /// There is none in the file.
+    NotAnIdentity { path: PathBuf, line: usize },
     #[error(
         "{} contains no age identity: expected AGE-SECRET-KEY-1…\n\
          help: name the file that `age-keygen -o` wrote",
         path.display()
     )]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// There are more than anybody needs.
+    Empty { path: PathBuf },
     #[error(
         "{} contains more than {MAX_AGE_IDENTITIES} age identities\n\
          help: name a file with the needed age identities only",
         path.display()
     )]
-    TooMany {
-        /// The file.
-        path: PathBuf,
-    },
+    TooMany { path: PathBuf },
 }
 
 impl CommandError for AgeIdentityError {
     fn exit(&self) -> Exit {
         match self {
-            AgeIdentityError::Read { .. } => Exit::Failed,
+            AgeIdentityError::Io(error) => error.exit(),
             AgeIdentityError::TooLong { .. }
             | AgeIdentityError::Encrypted { .. }
             | AgeIdentityError::NotAnIdentity { .. }
@@ -116,9 +88,9 @@ impl AgeIdentity {
     /// # Errors
     /// [`AgeIdentityError`] where it cannot be read, or is no file of X25519 identities.
     pub fn read(path: &Path) -> Result<AgeIdentity, AgeIdentityError> {
-        let failed = |source| AgeIdentityError::Read { path: path.to_owned(), source };
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
+        let failed = FileIoError::read("the age identity", path);
+        let file = File::open(path).map_err(&failed)?;
+        let metadata = file.metadata().map_err(&failed)?;
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_KEYS_FILE_LEN as usize + 1));
         file.take(MAX_KEYS_FILE_LEN + 1).read_to_end(&mut text).map_err(failed)?;
         let identity = AgeIdentity::parse(&text, path)?;

@@ -43,75 +43,40 @@ impl fmt::Display for Damage {
 /// Why a backup cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The document is refused, or cannot be read to its end.
     #[error("the backup of the node identities {} cannot be used", path.display())]
-    Document {
-        /// The file.
-        path: PathBuf,
-        /// Whether it was found in an encrypted file.
-        encrypted: bool,
-        /// Why.
-        source: MergeError,
-    },
-    /// It is encrypted, and nothing says what to decrypt it with.
+    Document { path: PathBuf, encrypted: bool, source: MergeError },
     #[error(
         "{} is encrypted with age, but no age identity is configured\n\
          help: name the file that `age-keygen -o` wrote with --age-identity, or as age_identity under \
          [node_identities] in agent.toml",
         path.display()
     )]
-    NoAgeIdentity {
-        /// The backup.
-        path: PathBuf,
-    },
-    /// The age identity cannot be used.
+    NoAgeIdentity { path: PathBuf },
     #[error(transparent)]
     AgeIdentity(#[from] AgeIdentityError),
-    /// It is encrypted to others.
     #[error(
         "{} cannot be decrypted with {}, because it is encrypted to other recipients\n\
          help: give the age identity of one of its recipients, or make the backup again with `svdr-agent \
          backup identities`",
         path.display(), identity.display()
     )]
-    OtherRecipients {
-        /// The backup.
-        path: PathBuf,
-        /// The age identity.
-        identity: PathBuf,
-    },
-    /// It is encrypted with a passphrase.
+    OtherRecipients { path: PathBuf, identity: PathBuf },
     #[error(
         "{} is encrypted with a passphrase, which svdr does not ask for\n\
          help: make the backup again with `svdr-agent backup identities --recipient age1…`", path.display()
     )]
-    Passphrase {
-        /// The backup.
-        path: PathBuf,
-    },
-    /// It is of another version of the format.
+    Passphrase { path: PathBuf },
     #[error(
         "{} is an age file of another version than v1, which svdr does not know\n\
          help: make the backup again with `svdr-agent backup identities`", path.display()
     )]
-    Version {
-        /// The backup.
-        path: PathBuf,
-    },
-    /// It is no age file any more.
+    Version { path: PathBuf },
     #[error(
         "{} is corrupt: {damage}\n\
          help: use another copy of the backup, or make it again with `svdr-agent backup identities`",
         path.display()
     )]
-    Damaged {
-        /// The backup.
-        path: PathBuf,
-        /// What is wrong.
-        damage: Damage,
-        /// What was found, where more is known.
-        source: Option<io::Error>,
-    },
+    Damaged { path: PathBuf, damage: Damage, source: Option<io::Error> },
 }
 
 impl BackupError {

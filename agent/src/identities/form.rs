@@ -1,6 +1,6 @@
-//! How a backup file begins, which tells its form.
+//! The form of a backup file, detected by how it begins.
 
-/// The most that has to be seen of a file: the longest beginning below, with some white space before it.
+/// The most that must be seen of a file: the longest beginning below, with some white space before it.
 pub(super) const MAX_START_LEN: usize = 128;
 
 /// The first line of an age file up to its version.

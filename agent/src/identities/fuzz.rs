@@ -20,7 +20,7 @@ const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6
 /// Takes `HOW AT AT BYTES` and panics where a law is broken:
 ///
 /// * any bytes are read as a backup or refused, without a panic;
-/// * a document that is accepted in the clear is the same after it was encrypted and read again, with armor or without;
+/// * a plaintext document that is accepted is the same after it was encrypted and read again, with armor or without;
 /// * an encrypted one that was cut, or of which a bit was changed, is refused.
 pub fn any_backup(input: &[u8]) {
     let Some((&[how, at_high, at_low], bytes)) = input.split_first_chunk() else { return };
@@ -40,8 +40,8 @@ pub(super) fn check(identities: &Identities, armor: bool, cut: bool, damage: (us
     };
     let mut sealed = Vec::new();
     let sealing = Sealing::Encrypted { recipients, armor };
-    let Ok(told) = write(identities, &sealing, &mut sealed) else { panic!("writing to memory failed") };
-    assert_eq!(told.size, sealed.len() as u64);
+    let Ok(written) = write(identities, &sealing, &mut sealed) else { panic!("writing to memory failed") };
+    assert_eq!(written.size, sealed.len() as u64);
     match read(&sealed) {
         Ok(read) => {
             assert!(read.encrypted);

@@ -6,7 +6,7 @@
 /// The most recipients of a backup: one for every member that a roster can have.
 pub const MAX_RECIPIENTS: usize = 128;
 
-/// The longest header of an encrypted file, in bytes: [`MAX_RECIPIENTS`] recipients of 98 bytes each, and what stands
+/// The longest header of an encrypted file, in bytes: [`MAX_RECIPIENTS`] recipients of 98 bytes each, and the lines
 /// around them. The crate `age` reads a header anew with each of its lines, so a hostile one costs the square of
 /// this.
 pub const MAX_HEADER_LEN: usize = 16 << 10;

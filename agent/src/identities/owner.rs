@@ -10,7 +10,6 @@ use svdr_dump::Identities;
 /// The identities are not those of this member.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotOurs {
-    /// They do not say whose they are.
     #[error(
         "the node identities name no participant (identities.participant.id): expected {expected}, the \
          participant of {member}\n\
@@ -22,7 +21,6 @@ pub enum NotOurs {
         /// The member.
         member: MemberName,
     },
-    /// They are somebody else's.
     #[error(
         "the node identities belong to participant {found:?}, but the participant of {member} in the roster \
          is {expected}\n\

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use age::x25519::Recipient;
+use svdr_files::FileIoError;
 use svdr_protocol::failure::{CommandError, Exit};
 use zeroize::Zeroizing;
 
@@ -40,67 +41,36 @@ impl fmt::Display for Place {
 /// Why there are no recipients. What was given is not repeated: it may be a secret in the wrong place.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipientError {
-    /// The file cannot be read.
-    #[error(
-        "the recipients file {} cannot be read\nhelp: check its path and its permissions",
-        path.display()
-    )]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The file is longer than any list of recipients.
+    #[error(transparent)]
+    Io(#[from] FileIoError),
     #[error(
         "{} is longer than {MAX_KEYS_FILE_LEN} bytes\nhelp: give a file of age recipients, one a line",
         path.display()
     )]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file holds none.
+    TooLong { path: PathBuf },
     #[error(
         "{} contains no recipient\nhelp: give a file of age recipients (age1…), one a line",
         path.display()
     )]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is no X25519 recipient.
+    Empty { path: PathBuf },
     #[error(
         "{place} is not an age recipient: expected age1 and 58 more characters, and no recipient of a \
          plugin, of a tag or of SSH\n\
          help: give the recipient that `age-keygen -y` prints"
     )]
-    NotARecipient {
-        /// Where it was given.
-        place: Place,
-    },
-    /// It is an age identity: the secret half.
+    NotARecipient { place: Place },
     #[error(
         "{place} is an age identity, which is secret, instead of a recipient; if it was typed into a command \
          line, the history of the shell now contains it\n\
          help: make another age identity, and give the recipient that `age-keygen -y` prints"
     )]
-    Secret {
-        /// Where it was given.
-        place: Place,
-    },
-    /// Everybody could decrypt what is encrypted to it.
+    Secret { place: Place },
     #[error(
         "{place} is a recipient without an age identity, and anybody can decrypt a file that is encrypted to \
          it\n\
          help: ask the sender for the recipient that `age-keygen -y` prints"
     )]
-    LowOrder {
-        /// Where it was given.
-        place: Place,
-    },
-    /// There are more than a header can name.
+    LowOrder { place: Place },
     #[error("there are more than {MAX_RECIPIENTS} recipients\nhelp: give fewer recipients")]
     TooMany,
 }
@@ -108,7 +78,7 @@ pub enum RecipientError {
 impl CommandError for RecipientError {
     fn exit(&self) -> Exit {
         match self {
-            RecipientError::Read { .. } => Exit::Failed,
+            RecipientError::Io(error) => error.exit(),
             RecipientError::LowOrder { .. } => Exit::Refused,
             RecipientError::TooLong { .. }
             | RecipientError::Empty { .. }
@@ -136,7 +106,7 @@ impl Recipients {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), RecipientError> {
-        let failed = |source| RecipientError::Read { path: path.to_owned(), source };
+        let failed = FileIoError::read("the recipients file", path);
         // Wiped, should it be a file of identities by mistake.
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_KEYS_FILE_LEN as usize + 1));
         File::open(path)
@@ -237,7 +207,7 @@ mod tests {
         assert!(matches!(in_file(b"\xff"), Err(RecipientError::NotARecipient { .. })));
         assert!(matches!(in_file("# nobody\n"), Err(RecipientError::Empty { .. })));
         assert!(matches!(in_file("#".repeat(70_000)), Err(RecipientError::TooLong { .. })));
-        assert!(matches!(Recipients::gather(&[], &["/nowhere".into()]), Err(RecipientError::Read { .. })));
+        assert!(matches!(Recipients::gather(&[], &["/nowhere".into()]), Err(RecipientError::Io(_))));
     }
 
     #[test]

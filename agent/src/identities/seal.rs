@@ -6,7 +6,7 @@ use std::path::Path;
 use age::Encryptor;
 use age::armor::{ArmoredWriter, Format};
 use sha2::{Digest as _, Sha256};
-use svdr_files::{FileError, FileStep, PrivateFile, Replace};
+use svdr_files::{FileError, PrivateFile, Replace};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
 
@@ -39,10 +39,8 @@ pub struct Sealed {
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// The file cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The crate `age` refuses the recipients.
     #[error("the backup cannot be encrypted to these recipients\nhelp: report this as a bug in svdr")]
     Encrypt(#[source] age::EncryptError),
 }
@@ -69,14 +67,7 @@ pub fn seal(
     let mut file = PrivateFile::create(out, replace)?;
     let sealed = write(identities, sealing, &mut file).map_err(|error| match error {
         WriteError::Encrypt(error) => SealError::Encrypt(error),
-        // The file's own error names it and the way out.
-        WriteError::Io(error) => {
-            SealError::File(error.downcast::<FileError>().unwrap_or_else(|source| FileError::Io {
-                path: out.to_owned(),
-                step: FileStep::Write,
-                source,
-            }))
-        }
+        WriteError::Io(error) => SealError::File(FileError::of_write(out, error)),
     })?;
     file.commit()?;
     Ok(sealed)

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod laws;
+mod messages;
 mod refusals;
-mod said;
 
 use age::x25519::Identity;
 use age::{Encryptor, Recipient};

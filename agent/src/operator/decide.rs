@@ -13,7 +13,7 @@ use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
-use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit, in_one_line};
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
@@ -23,7 +23,6 @@ use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 
 use super::online::{Online, Seen};
 use crate::replica::{Ledger, Replica};
-use crate::sources::fetch::in_one_line;
 
 /// Why nothing was signed, as far as no other error says it.
 #[derive(Debug, thiserror::Error)]

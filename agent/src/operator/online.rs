@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::Args;
 use svdr_cli::failure::Failure;
 use svdr_cli::screens::choice;
-use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::failure::{CommandError, Exit, in_one_line};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Phase;
@@ -20,7 +20,6 @@ use super::signer;
 use crate::config::{AgentConfig, ConfigError};
 use crate::replica::{self, Replica, ReplicaError};
 use crate::roster_file;
-use crate::sources::fetch::in_one_line;
 use crate::store::{Signer, Store};
 use svdr_client::{CallError, Connection, Coordinators};
 

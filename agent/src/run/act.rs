@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use svdr_protocol::digest::Digest;
 use svdr_protocol::evidence::Evidence;
+use svdr_protocol::failure::in_one_line;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, MAX_REASON_LEN, Milestone, Obstacle, ObstacleKind, shortened};
 use svdr_protocol::vote::{Decision, Record, Voter};
@@ -14,7 +15,7 @@ use super::jobs::{self, JobError};
 use super::{Driver, FIRST_PROGRESS, RunError, Wanted};
 use crate::replica::Replica;
 use crate::sources::app::Class;
-use crate::sources::fetch::{FetchError, in_one_line};
+use crate::sources::fetch::FetchError;
 
 /// The milestone under which a dump's progress is shown to the others.
 const DUMP_MILESTONE: &str = "dump";

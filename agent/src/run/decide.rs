@@ -12,13 +12,12 @@
 use std::fmt;
 
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::in_one_line;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{Body, Plan, Proposal};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote::{Decision, Voter};
-
-use crate::sources::fetch::in_one_line;
 
 use crate::config::Approval;
 

@@ -20,10 +20,10 @@ use tokio::time::Instant;
 
 use super::Wanted;
 use crate::sources::app::{Settings, SetupError, SvApp};
-use crate::sources::fetch::{self, App, FetchError, Order, Way};
+use crate::sources::fetch::{self, Content, FetchError, Handover, Request, SvDump};
 use crate::store::{DumpRecord, Store, StoreError};
 use svdr_client::retry::{Backoff, DEFAULT_RETRY_FOR, RetryPolicy};
-use svdr_dump::{Expectations, Identities, Parts};
+use svdr_dump::{Identities, Parts};
 use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
 
 /// Which logs to read.
@@ -45,7 +45,9 @@ pub struct DumpOrder {
     /// Whether to ask the app for it.
     pub request_migration_id: bool,
     /// By which way the app gives its dump.
-    pub way: Way,
+    pub handover: Handover,
+    /// This SV's participant, if it is known.
+    pub participant: Option<String>,
     /// The backup of the node identities.
     pub identities: Arc<Identities>,
     /// The folder that dumps are made in.
@@ -219,14 +221,15 @@ pub(super) async fn make_dump(
     }
     let path = order.folder.join(file_name(session, wanted.round));
     let app = SvApp::new(order.sv_app).await?;
-    let way = order.way;
-    let fetch_order = Order {
-        app: App::Sv { identities: Some(order.identities) },
-        expectations: Expectations {
-            timestamp: wanted.recovery_timestamp,
-            migration_id: Some(wanted.migration_id),
-        },
-        request_migration_id: order.request_migration_id.then_some(wanted.migration_id),
+    let request = Request {
+        content: Content::SvDump(SvDump {
+            identities: Some(order.identities),
+            handover: order.handover,
+            participant: order.participant,
+        }),
+        timestamp: wanted.recovery_timestamp,
+        migration_id: wanted.migration_id,
+        request_migration_id: order.request_migration_id,
         parts: Parts::Digest,
         out: path,
         // Only this member's earlier tries for the same round can be there.
@@ -235,7 +238,7 @@ pub(super) async fn make_dump(
     };
     received.store(0, Ordering::Relaxed);
     let started = now();
-    let made = fetch::fetch_dump(&app, &fetch_order, &way, RetryPolicy::lasting(DEFAULT_RETRY_FOR)).await?;
+    let made = fetch::fetch(&app, &request, RetryPolicy::lasting(DEFAULT_RETRY_FOR)).await?;
     let record = DumpRecord::new((wanted.round, wanted.proposal), made.path, &made.summary, (started, now()));
     let locked = store.lock()?;
     // A person has received one meanwhile: that is the one that is attested, and it stays.

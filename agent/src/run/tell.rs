@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use svdr_cli::screens::facts::SessionFacts;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::in_one_line;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
 
 use super::courier::Event;
 use super::decide::AskReason;
-use crate::sources::fetch::in_one_line;
 
 /// Remembers what was said.
 #[derive(Debug, Default)]

@@ -12,6 +12,7 @@
 //!   token can be read on the way.
 //! * A body that ends before its `Content-Length`, its last chunk or the end of its gzip stream is a failure.
 
+mod answer_text;
 mod base_url;
 mod body;
 mod failure;
@@ -20,7 +21,6 @@ pub mod fuzz;
 mod secret;
 mod tls;
 mod token;
-mod words;
 
 use std::error::Error;
 use std::io;
@@ -33,17 +33,17 @@ use reqwest::{Client, Response, StatusCode, Url, redirect};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::time::Timestamp;
 
+pub use answer_text::{AnswerText, MAX_SHOWN};
 pub use base_url::{BaseUrl, UrlError};
 pub use failure::{Class, Failure};
 pub use secret::Secret;
 pub use tls::TrustError;
 pub use token::{Credentials, MAX_SECRET_LEN, OAuth2, TOKEN_TIMEOUT, TokenError};
-pub use words::{MAX_SHOWN, Words};
 
+use answer_text::ReadText;
 use body::read_limited;
 use failure::Refusal;
 use token::Tokens;
-use words::ReadWords;
 
 /// A TCP and TLS connection that is not there after this long will not come: three lost SYN packets.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The app answers this from memory.
 pub const AUTHORIZATION_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How much of a refusal's body is read, in bytes. The app's own words are a line.
+/// How much of a refusal's body is read, in bytes. The app's own answer are a line.
 const MAX_REFUSAL: usize = 64 * 1024;
 
 /// How long each part of a call may take.
@@ -97,23 +97,15 @@ pub struct Settings {
 /// Why the client cannot be made from its settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// It is not clear whom to trust.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// There is no secret to begin with.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The HTTP library refuses.
     #[error(
         "the HTTP client for {url} cannot be set up\n\
          help: check the proxy variables (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)"
     )]
-    Client {
-        /// The address it is for.
-        url: BaseUrl,
-        /// What it says.
-        source: reqwest::Error,
-    },
+    Client { url: BaseUrl, source: reqwest::Error },
 }
 
 impl CommandError for SetupError {
@@ -158,8 +150,8 @@ impl SvApp {
         self.url.is_clear_text() || token_url.is_some_and(BaseUrl::is_clear_text)
     }
 
-    /// Asks once for the data snapshot of `timestamp`; `migration_id` only where the app is to be told which one to
-    /// write instead of its own + 1, `party` only where one party's contracts are wanted and no others. The snapshot is still to be received, with [`Snapshot::chunk`].
+    /// Asks once for the data snapshot of `timestamp`, for `migration_id` instead of the app's own + 1 if given, and with
+    /// the contracts of `party` alone if given. The snapshot must still be received, with [`Snapshot::chunk`].
     ///
     /// # Errors
     /// [`Failure`] where the answer is not the beginning of a snapshot.
@@ -170,7 +162,7 @@ impl SvApp {
         party: Option<&str>,
     ) -> Result<Snapshot, Failure> {
         let url = self.url.data_snapshot(timestamp, migration_id, party);
-        self.document(&url, Words::read, Refusal::meaning).await
+        self.document(&url, AnswerText::read, Refusal::meaning).await
     }
 
     /// Asks a validator app once for its data snapshot of `timestamp`, in which its identities are; otherwise as
@@ -184,7 +176,7 @@ impl SvApp {
         migration_id: Option<u64>,
     ) -> Result<Snapshot, Failure> {
         let url = self.url.validator_snapshot(timestamp, migration_id);
-        self.document(&url, Words::read, Refusal::meaning).await
+        self.document(&url, AnswerText::read, Refusal::meaning).await
     }
 
     /// Asks once for the identities of this SV's nodes: private keys. They are still to be received, with
@@ -194,26 +186,22 @@ impl SvApp {
     /// [`Failure`] where the answer is not the beginning of a document. It quotes nothing that could be part of one.
     pub async fn identities_dump(&self) -> Result<Snapshot, Failure> {
         let url = self.url.identities_dump();
-        self.document(&url, Words::read_private, Refusal::meaning_without_timestamp).await
+        self.document(&url, AnswerText::read_private, Refusal::meaning_without_timestamp).await
     }
 
-    /// Asks once for a document; `read` takes the words out of another answer, `meaning` says what it means.
+    /// Asks once for a document; `read` reads the text of another answer, `meaning` says what that means.
     async fn document(
         &self,
         url: &Url,
-        read: ReadWords,
+        read: ReadText,
         meaning: fn(Refusal) -> Failure,
     ) -> Result<Snapshot, Failure> {
-        let (mut response, token) = self.get(url, self.timeouts.first_byte).await?;
-        let url = url.to_string();
-        if response.status() == StatusCode::OK && !is_page(&response) {
-            return Ok(Snapshot { response, url, token, idle: self.timeouts.idle, received: 0 });
+        let (mut response, token) = self.send(url, None, Some(self.timeouts.first_byte)).await?;
+        if is_answer(&response) {
+            let (url, idle) = (url.to_string(), self.timeouts.idle);
+            return Ok(Snapshot { response, url, token, idle, received: 0 });
         }
-        let failure = meaning(self.refusal(url, &mut response, &token, read).await);
-        if failure.class() == Class::Unauthorized {
-            self.tokens.forget().await;
-        }
-        Err(failure)
+        Err(self.failure(url, &mut response, &token, read, meaning).await)
     }
 
     /// Asks once whether the token is an administrator's.
@@ -222,47 +210,27 @@ impl SvApp {
     /// [`Failure`] where it is not, or where the app does not answer.
     pub async fn check_authorization(&self) -> Result<(), Failure> {
         let url = self.url.authorization();
-        let (mut response, token) = self.get(&url, AUTHORIZATION_TIMEOUT).await?;
-        if response.status() == StatusCode::OK && !is_page(&response) {
+        let (mut response, token) = self.send(&url, None, Some(AUTHORIZATION_TIMEOUT)).await?;
+        if is_answer(&response) {
             return Ok(());
         }
-        let refusal = self.refusal(url.to_string(), &mut response, &token, Words::read).await;
-        Err(match refusal.status {
-            StatusCode::OK => {
-                let Refusal { url, status, words, .. } = refusal;
-                Failure::Unexpected { url, status, words }
-            }
-            _ => refusal.meaning_without_timestamp(),
-        })
+        Err(self.failure(&url, &mut response, &token, AnswerText::read, Refusal::meaning_of_check).await)
     }
 
     /// Has the app write its whole dump of `timestamp` for the migration `migration_id` into its own volume, and waits
-    /// for it to be done, however long that takes: only the connection and its life have limits.
+    /// until that is done, however long it takes: only the connection and its life have limits.
     ///
     /// # Errors
-    /// [`Failure`] where the app does not say that it is done. It may be at work nevertheless, see
+    /// [`Failure`] where the app does not say that it is done. It may still be at work, see
     /// [`Failure::leaves_app_at_work`].
     pub async fn migration_dump(&self, timestamp: Timestamp, migration_id: u64) -> Result<(), Failure> {
         let url = self.url.migration_dump();
-        let token = self.tokens.token().await?;
         let body = serde_json::json!({"migration_id": migration_id, "timestamp": timestamp}).to_string();
-        let mut response = match self.post(&url, &token, body).send().await {
-            Ok(response) => response,
-            Err(source) => return Err(unreachable(url.to_string(), source)),
-        };
-        if response.status() == StatusCode::OK && !is_page(&response) {
+        let (mut response, token) = self.send(&url, Some(body), None).await?;
+        if is_answer(&response) {
             return Ok(());
         }
-        let refusal = self.refusal(url.to_string(), &mut response, &token, Words::read).await;
-        if response.status() == StatusCode::OK {
-            let Refusal { url, status, words, .. } = refusal;
-            return Err(Failure::Page { url, status, words });
-        }
-        let failure = refusal.meaning();
-        if failure.class() == Class::Unauthorized {
-            self.tokens.forget().await;
-        }
-        Err(failure)
+        Err(self.failure(&url, &mut response, &token, AnswerText::read, Refusal::meaning).await)
     }
 
     /// Asks whether the app has the call of [`SvApp::migration_dump`], without having it do anything: the request has
@@ -272,16 +240,7 @@ impl SvApp {
     /// [`Failure`] where the app does not answer, or answers otherwise than that.
     pub async fn knows_migration_dump(&self) -> Result<bool, Failure> {
         let url = self.url.migration_dump();
-        let token = self.tokens.token().await?;
-        let sent = self.post(&url, &token, String::new()).send();
-        let limit = self.timeouts.connect.saturating_add(AUTHORIZATION_TIMEOUT);
-        let mut response = match tokio::time::timeout(limit, sent).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(source)) => return Err(unreachable(url.to_string(), source)),
-            Err(_elapsed) => {
-                return Err(Failure::NoAnswer { url: url.to_string(), after: AUTHORIZATION_TIMEOUT });
-            }
-        };
+        let (mut response, token) = self.send(&url, Some(String::new()), Some(AUTHORIZATION_TIMEOUT)).await?;
         match response.status() {
             _ if is_page(&response) => {}
             StatusCode::BAD_REQUEST
@@ -292,20 +251,7 @@ impl SvApp {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Ok(false),
             _ => {}
         }
-        let refusal = self.refusal(url.to_string(), &mut response, &token, Words::read).await;
-        Err(match refusal.status {
-            status if status.is_success() => {
-                let Refusal { url, words, .. } = refusal;
-                Failure::Unexpected { url, status, words }
-            }
-            _ => refusal.meaning(),
-        })
-    }
-
-    fn post(&self, url: &Url, token: &Secret, body: String) -> reqwest::RequestBuilder {
-        let request = self.http.post(url.clone()).header(ACCEPT, "application/json");
-        let request = request.header(CONTENT_TYPE, "application/json");
-        request.header(AUTHORIZATION, authorization(token)).body(body)
+        Err(self.failure(&url, &mut response, &token, AnswerText::read, Refusal::meaning_of_check).await)
     }
 
     /// How long each part of a call may take.
@@ -313,27 +259,52 @@ impl SvApp {
         self.timeouts
     }
 
-    /// Sends a request with the token, and waits at most so long for the head of the answer.
-    async fn get(&self, url: &Url, first_byte: Duration) -> Result<(Response, Secret), Failure> {
+    /// Sends a request with the token, a POST where it has a body, and waits for the head of the answer: at most
+    /// `first_byte` after the connection, where that is limited.
+    async fn send(
+        &self,
+        url: &Url,
+        body: Option<String>,
+        first_byte: Option<Duration>,
+    ) -> Result<(Response, Secret), Failure> {
         let token = self.tokens.token().await?;
-        let request = self.http.get(url.clone()).header(ACCEPT, "application/json");
-        let request = request.header(AUTHORIZATION, authorization(&token));
-        let limit = self.timeouts.connect.saturating_add(first_byte);
-        match tokio::time::timeout(limit, request.send()).await {
-            Ok(Ok(response)) => Ok((response, token)),
-            Ok(Err(source)) => Err(unreachable(url.to_string(), source)),
-            Err(_elapsed) => Err(Failure::NoAnswer { url: url.to_string(), after: first_byte }),
+        let request = match body {
+            None => self.http.get(url.clone()),
+            Some(body) => self.http.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body),
+        };
+        let request = request.header(ACCEPT, "application/json").header(AUTHORIZATION, authorization(&token));
+        let sent = match first_byte {
+            None => request.send().await,
+            Some(after) => {
+                let limit = self.timeouts.connect.saturating_add(after);
+                let sent = tokio::time::timeout(limit, request.send()).await;
+                sent.map_err(|_elapsed| Failure::NoAnswer { url: url.to_string(), after })?
+            }
+        };
+        match sent {
+            Ok(response) => Ok((response, token)),
+            Err(source) => Err(unreachable(url.to_string(), source)),
         }
     }
 
-    /// Reads what a refusal says. One whose body breaks off still has its status.
-    async fn refusal(
+    /// The failure that another answer than the one asked for is. The token is forgotten where it was refused.
+    async fn failure(
         &self,
-        url: String,
+        url: &Url,
         response: &mut Response,
         token: &Secret,
-        read: ReadWords,
-    ) -> Refusal {
+        read: ReadText,
+        meaning: fn(Refusal) -> Failure,
+    ) -> Failure {
+        let failure = meaning(self.refusal(url.to_string(), response, token, read).await);
+        if failure.class() == Class::Unauthorized {
+            self.tokens.forget().await;
+        }
+        failure
+    }
+
+    /// Reads what a refusal says. One whose body breaks off still has its status.
+    async fn refusal(&self, url: String, response: &mut Response, token: &Secret, read: ReadText) -> Refusal {
         let body = tokio::time::timeout(self.timeouts.idle, read_limited(response, MAX_REFUSAL)).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let headers = response.headers();
@@ -341,8 +312,8 @@ impl SvApp {
         Refusal {
             url,
             status: response.status(),
-            words: read(text(headers, CONTENT_TYPE.as_str()), &body, &[token]),
-            location: location.map(|location| words::shown(&location, &[token])),
+            answer: read(text(headers, CONTENT_TYPE.as_str()), &body, &[token]),
+            location: location.map(|location| answer_text::shown(&location, &[token])),
             retry_after: text(headers, RETRY_AFTER.as_str())
                 .and_then(|seconds| seconds.trim().parse().ok())
                 .map(Duration::from_secs),
@@ -404,8 +375,8 @@ impl Snapshot {
 
     /// The failure that this snapshot is none: `start` is how it begins.
     pub fn not_a_snapshot(&self, start: &[u8]) -> Failure {
-        let words = Words::read(None, start, &[&self.token]);
-        Failure::Page { url: self.url.clone(), status: self.response.status(), words }
+        let answer = AnswerText::read(None, start, &[&self.token]);
+        Failure::Page { url: self.url.clone(), status: self.response.status(), answer }
     }
 }
 
@@ -463,9 +434,14 @@ fn is_untrusted(error: &reqwest::Error) -> bool {
     false
 }
 
+/// Whether it is what was asked for.
+fn is_answer(response: &Response) -> bool {
+    response.status() == StatusCode::OK && !is_page(response)
+}
+
 fn is_page(response: &Response) -> bool {
     let named = text(response.headers(), CONTENT_TYPE.as_str());
-    named.is_some_and(|named| words::is_html(Some(named), b""))
+    named.is_some_and(|named| answer_text::is_html(Some(named), b""))
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -11,20 +11,18 @@
 //! ```
 //!
 //! Nothing there is written atomically, and the app answers only when all of it is done; but an answer can get lost.
-//! So a complete export is told from one that is being written, or was left half-written by a crash, by itself:
+//! So the export itself must show that it is complete, and neither being written nor left half-written by a crash:
 //!
 //! * the document is whole JSON, every file that it names is there, and each is whole;
 //! * no payload file was written after the document, or a further export is under way;
 //! * nothing has changed while it was read.
 //!
-//! What is there is read once, into private copies, and checked as it was copied: nobody can exchange it between
-//! check and use. Links are not followed; all of it has to belong to one user and be writable by no stranger, because
-//! whoever else writes into a shared volume could lay a dump of his own there.
+//! The export is read once, into private copies, and checked as it was copied: nobody can exchange it between check and
+//! use. Links are not followed. All files must belong to one user and must not be world-writable, because others who
+//! write into a shared volume could put a dump of their own there.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
-use svdr_files::Replace;
 use svdr_protocol::time::Timestamp;
 
 use svdr_dump::{Expectations, Parts, Relocation};
@@ -32,13 +30,13 @@ use svdr_dump::{Expectations, Parts, Relocation};
 mod copy;
 mod error;
 mod folder;
-mod sight;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use copy::take;
 pub use error::ExportError;
-pub use sight::Sight;
+pub use state::FolderState;
 
 /// The name of the dump in the app's volume, which every release of Splice's Helm charts sets (`sv-app`'s
 /// `domainMigrationDumpPath`).
@@ -68,23 +66,17 @@ impl Volume {
     }
 }
 
-/// What to take, and where to.
+/// An export that is to be taken, and what it must be.
 #[derive(Clone, Copy, Debug)]
-pub struct TakeOrder<'a> {
+pub struct Export<'a> {
     /// Where it is.
     pub volume: &'a Volume,
-    /// What it has to be.
-    pub expectations: Expectations,
-    /// The participant whose identities it has to hold, where that is known.
+    /// Its time and migration.
+    pub expected: Expectations,
+    /// The participant whose identities it must contain, if that is known.
     pub participant: Option<&'a str>,
     /// Whether the DARs are digested one by one; payload files always are.
     pub parts: Parts,
-    /// The folder that the set is to be.
-    pub out: &'a Path,
-    /// Whether that may exist.
-    pub replace: Replace,
-    /// Set where nobody wants it any more: gigabytes take a while.
-    pub given_up: &'a AtomicBool,
 }
 
 /// The folder of a set that is asked for as `out`: a dump in several files cannot be called like a single one.

@@ -164,5 +164,5 @@ fn nothing_and_nonsense_are_said_to_be_that() {
         assert!(matches!(error, RecoveryError::Line { line: 1, .. }), "{nonsense}: {error}");
     }
     let absent = Recovery::of_file(Path::new("/nowhere/c.jsonl"), &meeting.roster, Wanted::default());
-    assert!(matches!(absent, Err(RecoveryError::Read { .. })));
+    assert!(matches!(absent, Err(RecoveryError::Io(_))));
 }

@@ -51,7 +51,7 @@ pub(super) fn alphabet_prefix(bytes: &[u8]) -> usize {
     whole + rest.iter().take_while(|&&byte| in_alphabet(byte)).count()
 }
 
-/// Six bits that a character of the alphabet stands for.
+/// The six bits that a character of the alphabet encodes.
 const fn sextet(byte: u8) -> u8 {
     match byte {
         b'A'..=b'Z' => byte - b'A',

@@ -2,8 +2,8 @@
 //!
 //! Splice's `DomainMigrationEncoding.scala` writes it (`DataOutputStream.writeInt`, then the bytes), one chunk for
 //! each message that the participant streamed. Its reader takes the end of the file, wherever it comes, for the end
-//! of the payload: an ACS without its last chunk would be imported without a word. So everything that is not whole
-//! is refused here.
+//! of the payload: an ACS without its last chunk would be imported silently. So everything that is truncated is
+//! refused here.
 //!
 //! Rules: at least one chunk; every length from 1 to [`MAX_CHUNK_LEN`]; the file ends with the last byte of a chunk.
 //! A chunk of no bytes is refused although the app's reader would skip it: the participant streams none, and a
@@ -18,30 +18,28 @@ const LENGTH: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChunkDefect {
     /// There is nothing in it.
-    #[error("there is no chunk in it; expected at least one")]
+    #[error("the file is empty; expected at least one chunk")]
     Empty,
     /// A length is none.
-    #[error("the chunk at byte {offset} says that it has {found} bytes; expected 1 to {MAX_CHUNK_LEN}")]
+    #[error("the chunk at byte {offset} has the length {found}; expected 1 to {MAX_CHUNK_LEN}")]
     Length {
-        /// Where the length stands.
+        /// Where the length is.
         offset: u64,
         /// What it says.
         found: i32,
     },
     /// The file ends inside a length.
-    #[error(
-        "it ends {found} bytes into the length of the chunk at byte {offset}; expected 4, or the end before it"
-    )]
-    TornLength {
+    #[error("the file ends {found} bytes into the length of the chunk at byte {offset}; expected 4 bytes")]
+    TruncatedLength {
         /// Where the length begins.
         offset: u64,
         /// Bytes of it that are there.
         found: usize,
     },
     /// The file ends inside a chunk.
-    #[error("the chunk at byte {offset} is torn: expected {expected} bytes, found {found} before the end")]
-    Torn {
-        /// Where its length stands.
+    #[error("the chunk at byte {offset} is truncated: expected {expected} bytes, found {found}")]
+    Truncated {
+        /// Where its length is.
         offset: u64,
         /// The length.
         expected: u32,
@@ -52,14 +50,14 @@ pub enum ChunkDefect {
 
 /// Checks a payload file that is pushed piece by piece, cut anywhere, in constant memory.
 #[derive(Clone, Debug, Default)]
-pub struct ChunkCheck {
+pub(super) struct ChunkCheck {
     /// The length being read.
     length: [u8; LENGTH],
     length_read: usize,
     /// The current chunk: its length, and what is missing of it.
     expected: u32,
     left: u32,
-    /// Where the current chunk's length stands.
+    /// Where the current chunk's length is.
     start: u64,
     /// Bytes of the file so far.
     offset: u64,
@@ -69,7 +67,7 @@ pub struct ChunkCheck {
 
 impl ChunkCheck {
     /// A file of which nothing has been read.
-    pub fn new() -> ChunkCheck {
+    pub(super) fn new() -> ChunkCheck {
         ChunkCheck::default()
     }
 
@@ -77,7 +75,11 @@ impl ChunkCheck {
     ///
     /// # Errors
     /// [`ChunkDefect::Length`]. After an error the check is over.
-    pub fn push(&mut self, mut bytes: &[u8], mut content: impl FnMut(&[u8])) -> Result<(), ChunkDefect> {
+    pub(super) fn push(
+        &mut self,
+        mut bytes: &[u8],
+        mut content: impl FnMut(&[u8]),
+    ) -> Result<(), ChunkDefect> {
         while !bytes.is_empty() {
             let wanted = if self.left == 0 { LENGTH - self.length_read } else { self.left as usize };
             let (now, later) = bytes.split_at(wanted.min(bytes.len()));
@@ -118,12 +120,12 @@ impl ChunkCheck {
     ///
     /// # Errors
     /// [`ChunkDefect`] where it ends inside a chunk, or before the first.
-    pub fn finish(&self) -> Result<u64, ChunkDefect> {
+    pub(super) fn finish(&self) -> Result<u64, ChunkDefect> {
         match (self.left, self.length_read) {
             (0, 0) if self.offset == 0 => Err(ChunkDefect::Empty),
             (0, 0) => Ok(self.size),
-            (0, found) => Err(ChunkDefect::TornLength { offset: self.start, found }),
-            (left, _) => Err(ChunkDefect::Torn {
+            (0, found) => Err(ChunkDefect::TruncatedLength { offset: self.start, found }),
+            (left, _) => Err(ChunkDefect::Truncated {
                 offset: self.start,
                 expected: self.expected,
                 found: self.expected - left,
@@ -157,9 +159,9 @@ mod tests {
     fn each_defect_says_where() {
         for (file, expected) in [
             (&b""[..], ChunkDefect::Empty),
-            (b"\0\0\0\x01", ChunkDefect::Torn { offset: 0, expected: 1, found: 0 }),
-            (b"\0\0\0\x01a\0\0\0\x03bc", ChunkDefect::Torn { offset: 5, expected: 3, found: 2 }),
-            (b"\0\0\0\x01a\0", ChunkDefect::TornLength { offset: 5, found: 1 }),
+            (b"\0\0\0\x01", ChunkDefect::Truncated { offset: 0, expected: 1, found: 0 }),
+            (b"\0\0\0\x01a\0\0\0\x03bc", ChunkDefect::Truncated { offset: 5, expected: 3, found: 2 }),
+            (b"\0\0\0\x01a\0", ChunkDefect::TruncatedLength { offset: 5, found: 1 }),
             (b"\0\0\0\x01a\0\0\0\0", ChunkDefect::Length { offset: 5, found: 0 }),
             (b"\xff\xff\xff\xff", ChunkDefect::Length { offset: 0, found: -1 }),
             (b"\x7f\xff\xff\xf8", ChunkDefect::Length { offset: 0, found: i32::MAX - 7 }),
@@ -168,7 +170,7 @@ mod tests {
                 assert_eq!(read(file, piece), Err(expected), "{file:x?} in pieces of {piece}");
             }
         }
-        let longest = ChunkDefect::Torn { offset: 0, expected: MAX_CHUNK_LEN, found: 0 };
+        let longest = ChunkDefect::Truncated { offset: 0, expected: MAX_CHUNK_LEN, found: 0 };
         assert_eq!(read(b"\x7f\xff\xff\xf7", 4), Err(longest));
     }
 

@@ -1,13 +1,13 @@
-//! Why there is no dump: whose document, where in it, what was expected, what was found, and the way out.
+//! Why there is no dump: whose document, where in it, what was expected, what was found, and what to do.
 //!
-//! The identities document holds private keys, and so does a validator's data snapshot. So an error never carries
+//! The identities document contains private keys, and so does a validator's data snapshot. So an error never has
 //! anything of their values, not even a single character: [`Found`] is built for a document, and for those it keeps
 //! only the kind of thing.
 
 use std::{fmt, io};
 
 use svdr_protocol::failure::{CommandError, Exit};
-use svdr_protocol::time::{Timestamp, TimestampError};
+use svdr_protocol::time::Timestamp;
 
 use super::base64::Base64Defect;
 use super::limits::{
@@ -24,7 +24,7 @@ pub enum Document {
     Snapshot,
     /// The whole dump that the SV app has exported: private keys too.
     Dump,
-    /// The answer of a validator app, which has the dump in its field `data_snapshot`: private keys.
+    /// The answer of a validator app, with the dump in its field `data_snapshot`: private keys.
     Validator,
     /// A validator's migration dump, as it was taken out of that: private keys.
     ValidatorDump,
@@ -43,13 +43,13 @@ impl fmt::Display for Document {
 }
 
 impl Document {
-    /// Whether it holds private keys.
+    /// Whether it contains private keys.
     pub(super) const fn is_private(self) -> bool {
         !matches!(self, Document::Snapshot)
     }
 
-    /// Adds a key to a path. Of a document with private keys only names are told: a document that is damaged may have
-    /// something else where a key should be.
+    /// Adds a key to a path. Of a document with private keys only names are shown: a corrupt document may have something
+    /// else where a key should be.
     pub(super) fn push_key(self, path: &mut String, key: &str) {
         let is_name = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         match (self, is_name) {
@@ -80,6 +80,9 @@ pub struct Position {
 }
 
 impl Position {
+    /// The first byte of a document.
+    pub(super) const START: Position = Position { offset: 0, line: 1, column: 1 };
+
     /// The place `bytes` before, on the same line.
     pub(super) const fn back(self, bytes: usize) -> Position {
         Position { offset: self.offset - bytes as u64, line: self.line, column: self.column - bytes as u64 }
@@ -98,12 +101,12 @@ pub enum Found {
     Byte(u8),
     /// A short text of the data snapshot, cut.
     Text(String),
-    /// A kind of thing: all that is said of a document with private keys.
+    /// A kind of thing: all that is shown of a document with private keys.
     Kind(&'static str),
 }
 
 impl Found {
-    /// A byte of `document`. Of one with private keys only JSON's own punctuation and control characters are told.
+    /// A byte of `document`. Of one with private keys only JSON's own punctuation and control characters are shown.
     pub(super) fn byte(document: Document, byte: u8) -> Found {
         if document.is_private() && byte > b' ' && !b"{}[]:,\"".contains(&byte) {
             return Found::Kind("another character");
@@ -119,17 +122,17 @@ impl Found {
 
 /// `text`, cut to what a message can carry.
 pub(super) fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(MAX_SHOWN_LEN).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    shown
+    cut(text, MAX_SHOWN_LEN)
 }
 
 /// A path, cut to what a message can carry; longer than other values, because its end says most.
 pub(super) fn shown_path(path: &str) -> String {
-    let mut shown: String = path.chars().take(MAX_SHOWN_PATH_LEN).collect();
-    if shown.len() < path.len() {
+    cut(path, MAX_SHOWN_PATH_LEN)
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    let mut shown: String = text.chars().take(characters).collect();
+    if shown.len() < text.len() {
         shown.push('…');
     }
     shown
@@ -150,19 +153,19 @@ impl fmt::Display for Found {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
     /// Nothing but white space.
-    #[error("there is nothing in it; expected one JSON object")]
+    #[error("the document is empty; expected one JSON object")]
     Empty,
     /// It ends before the object does.
-    #[error("it ends here, in the middle; expected {expected}")]
+    #[error("the document ends here; expected {expected}")]
     Truncated {
         /// What JSON needs next.
         expected: &'static str,
     },
     /// It starts with a byte order mark.
-    #[error("it starts with a byte order mark, which JSON does not have; expected `{{`")]
+    #[error("expected `{{`, found a byte order mark, which JSON does not have")]
     ByteOrderMark,
     /// After the object there is something else.
-    #[error("the object has ended; expected the end of the document, found {found}")]
+    #[error("expected the end of the document, found {found}")]
     Trailing {
         /// The first byte of it.
         found: Found,
@@ -172,36 +175,32 @@ pub enum Defect {
     Unexpected {
         /// What JSON allows here.
         expected: &'static str,
-        /// What stood there.
+        /// The byte.
         found: Found,
     },
-    /// A string holds a control character that is not escaped.
-    #[error("expected the end of a string, or an escape where it holds a control character; found {found}")]
+    /// A string contains a control character that is not escaped.
+    #[error("a string contains a control character that is not escaped: {found}")]
     ControlCharacter {
         /// The character.
         found: Found,
     },
-    /// A string holds bytes that are not UTF-8.
-    #[error("a string holds bytes that are not UTF-8; expected UTF-8, the only encoding of JSON")]
+    /// A string contains bytes that are not UTF-8.
+    #[error("a string contains bytes that are not UTF-8, the only encoding of JSON")]
     NotUtf8,
     /// A `\u` escape of one half of a surrogate pair. RFC 8259 leaves its meaning open, and tools differ.
-    #[error("a \\u escape stands for one half of a surrogate pair; expected both halves, or none")]
+    #[error("a \\u escape is one half of a surrogate pair; expected both halves")]
     LoneSurrogate,
     /// Too many containers inside each other.
-    #[error(
-        "objects and arrays are nested deeper than {MAX_DEPTH}; expected a dump, which has fewer than ten"
-    )]
+    #[error("objects and arrays are nested more than {MAX_DEPTH} deep; a dump has fewer than 10 levels")]
     TooDeep,
     /// A key is too long.
     #[error("a key is longer than {MAX_KEY_LEN} bytes; expected the name of a field or a party")]
     KeyTooLong,
     /// One object has more keys than can be kept.
-    #[error(
-        "an object has more than {MAX_UNIQUE_KEYS} keys; expected the fields of a dump, of which there are few"
-    )]
+    #[error("an object has more than {MAX_UNIQUE_KEYS} keys; those of a dump have fewer than 20")]
     TooManyKeys,
     /// `dars` has too many entries.
-    #[error("there are more than {MAX_DARS} DARs; expected the few hundred that a network uses")]
+    #[error("there are more than {MAX_DARS} DARs; a network uses a few hundred")]
     TooManyDars,
     /// A value that is read is too long.
     #[error("the value is longer than {MAX_SHORT_LEN} bytes; expected {expected}")]
@@ -209,14 +208,16 @@ pub enum Defect {
         /// What belongs there.
         expected: &'static str,
     },
-    /// A key stands twice where readers would silently drop one of the two.
-    #[error("the key {key:?} stands here for the second time; expected every key once")]
+    /// A key occurs twice where readers would silently drop one of the two values.
+    #[error("the key {key:?} occurs for the second time in this object; expected every key once")]
     DuplicateKey {
         /// The key.
         key: String,
     },
     /// Both documents have this key: the merge would silently drop the identities document's value.
-    #[error("both documents have the key {key:?}; a merge keeps only one of the two, silently")]
+    #[error(
+        "the identities document has the key {key:?} too; a merge would silently drop one of the two values"
+    )]
     InBoth {
         /// The key.
         key: String,
@@ -229,42 +230,42 @@ pub enum Defect {
         /// What belongs there.
         expected: &'static str,
     },
-    /// A field holds another kind of value.
+    /// A field has another kind of value.
     #[error("expected {expected}, found {found}")]
     WrongKind {
         /// What belongs there.
         expected: &'static str,
-        /// What stood there.
+        /// The value.
         found: Found,
     },
-    /// A field that must hold something is empty.
+    /// A field that must have a value is empty.
     #[error("the value is empty; expected {expected}")]
     EmptyValue {
         /// What belongs there.
         expected: &'static str,
     },
-    /// A field that must hold a timestamp does not.
-    #[error("{0}")]
-    NotATimestamp(TimestampError),
-    /// The same, in a document of which no value is told.
-    #[error("expected an RFC 3339 timestamp with Z, found another text")]
-    NoTimestamp,
+    /// A field that must be a timestamp is not one.
+    #[error("expected an existing time in RFC 3339 with Z, to the microsecond at most; found {found}")]
+    NotATimestamp {
+        /// The value.
+        found: Found,
+    },
     /// The snapshot was taken at another time than the one asked for.
-    #[error("expected the timestamp asked for, {expected}; found {found}")]
+    #[error("expected the timestamp {expected}, found {found}")]
     OtherTimestamp {
         /// The one asked for.
         expected: Timestamp,
         /// The document's.
         found: Timestamp,
     },
-    /// The migration id is no whole number that fits.
+    /// The migration id is not a whole number that fits.
     #[error("expected a migration id, a whole number from 0 to 9223372036854775807, found {found}")]
     NotAMigrationId {
-        /// What stood there.
+        /// The value.
         found: Found,
     },
     /// The snapshot is made for another migration.
-    #[error("expected the migration id asked for, {expected}; found {found}")]
+    #[error("expected the migration id {expected}, found {found}")]
     OtherMigrationId {
         /// The one asked for.
         expected: u64,
@@ -272,36 +273,51 @@ pub enum Defect {
         found: u64,
     },
     /// A payload is not base64, and cannot be the path of a separate file.
-    #[error("the payload is not base64: found {0}; expected strict base64 with padding")]
+    #[error("expected strict base64 with padding, found {0}")]
     NotBase64(Base64Defect),
     /// `separate_payload_files` is true, but this is too long for a path.
-    #[error("the path of a separate payload file is longer than {MAX_PATH_LEN} bytes; expected a path")]
+    #[error("the path of a payload file is longer than {MAX_PATH_LEN} bytes")]
     PathTooLong,
-    /// An export whose payloads stand in the document.
-    #[error("the payload is in the dump itself; expected one that names a file (separate_payload_files)")]
+    /// The payloads of an exported dump are in the document.
+    #[error("the payload is in the dump itself; expected the path of its file (separate_payload_files)")]
     NotSeparate,
-    /// An export that names a file elsewhere.
-    #[error("expected the path of a file in {expected}; found {found:?}")]
+    /// An exported dump names a file elsewhere.
+    #[error("expected the path of a file in {expected}, found {found:?}")]
     OtherPath {
         /// The folder of the export, as the app sees it.
         expected: String,
         /// The path.
         found: String,
     },
-    /// An export that names one file twice.
-    #[error("expected a file for each payload; found {found:?} for both")]
+    /// An exported dump names one file twice.
+    #[error("expected one file for each payload, found {found:?} for both")]
     SamePath {
         /// The path.
         found: String,
     },
-    /// A snapshot that is to be passed on holds identities.
-    #[error("identities stand in it, and they hold private keys; expected a data snapshot alone")]
+    /// A snapshot for other nodes contains identities.
+    #[error("the snapshot contains identities, and so private keys; expected a data snapshot alone")]
     Identities,
-    /// A snapshot that is to be passed on has its payloads in files of their own.
+    /// A snapshot for other nodes has its payloads in separate files.
     #[error(
-        "its payloads are in files of their own; expected them in the document, which is all that is passed on"
+        "the payloads are in separate files, which the receiver does not have; expected them in the document"
     )]
     SeparateFiles,
+}
+
+impl Defect {
+    /// Whether the text is not JSON, as a document is that was cut, or not written to its end.
+    pub const fn is_not_json(&self) -> bool {
+        matches!(
+            self,
+            Defect::Empty
+                | Defect::Truncated { .. }
+                | Defect::Trailing { .. }
+                | Defect::Unexpected { .. }
+                | Defect::ControlCharacter { .. }
+                | Defect::NotUtf8
+        )
+    }
 }
 
 /// A document is refused.
@@ -319,59 +335,50 @@ pub struct Refusal {
 
 impl Refusal {
     /// What to do now.
-    fn way_out(&self) -> &'static str {
+    fn help(&self) -> &'static str {
         match (self.document, &self.defect) {
             (_, Defect::InBoth { .. }) => {
-                "Give the identities dump and the data snapshot as the SV app answered them; one of the two looks \
-                 like a dump that is already merged"
+                "give identities dump and data snapshot as the SV app answered them, neither of them merged already"
             }
+            (Document::ValidatorDump, _) => "make the dump again with `svdr-agent validator dump`",
             (Document::Dump, Defect::OtherTimestamp { .. } | Defect::OtherMigrationId { .. }) => {
-                "Move the export's folder away, and have the SV app export it again as it was asked for"
+                "move the export's folder away, and have the SV app export again"
             }
             (_, Defect::OtherTimestamp { .. }) => {
-                "Take the data snapshot again at the timestamp agreed on, or give the timestamp that this one was \
-                 taken for"
+                "take the data snapshot again at the agreed timestamp, or correct the timestamp that you gave"
             }
             (_, Defect::OtherMigrationId { .. }) => {
-                "Take the data snapshot again with this migration id, or correct the id that was asked for"
+                "take the data snapshot again with the agreed migration id, or correct the id that you gave"
             }
             (Document::Dump, Defect::OtherPath { .. }) => {
-                "If the SV app sees its dump volume elsewhere, say where with app_dump_dir; otherwise do not import \
-                 this dump"
+                "set app_dump_dir to the path at which the SV app sees its dump volume, or do not import this dump"
             }
             (Document::Dump, Defect::NotSeparate) => {
-                "The release of the SV app writes its payloads into the dump; use mode = \"http\""
+                "set mode = \"http\", because this release of the SV app writes payloads into the dump"
             }
-            (_, Defect::ByteOrderMark) => "Save the document again as UTF-8 without a byte order mark",
-            (_, Defect::Trailing { .. }) => "Give exactly one document a file, as the SV app answered it",
+            (_, Defect::ByteOrderMark) => "save the document as UTF-8 without a byte order mark",
+            (_, Defect::Trailing { .. }) => {
+                "give a file with exactly one document, as the SV app answered it"
+            }
             (Document::Identities, Defect::Missing { key: "identities", .. }) => {
-                "Give the answer of the SV app's identities-dump here; are the two files exchanged?"
+                "give the answer of the SV app's identities-dump here, not its data snapshot"
             }
             (Document::Snapshot, Defect::Missing { key: "data_snapshot", .. }) => {
-                "Give the answer of the SV app's data-snapshot here; are the two files exchanged?"
+                "give the answer of the SV app's data-snapshot here, not its identities"
             }
             (Document::Validator, Defect::Missing { key: "data_snapshot" | "participant", .. }) => {
-                "This is not what a validator app answers; check that url is the base of the validator app's API, and \
-                 not of an SV app's"
+                "set url to the base of the validator app's API, not of an SV app's"
             }
-            (Document::Validator, _) => {
-                "Take the data snapshot again from the validator app, and check that all of it arrived"
-            }
-            (Document::ValidatorDump, _) => {
-                "Make the dump again with svdr-agent validator dump, and leave it as it is"
-            }
+            (Document::Validator, _) => "take the data snapshot again from the validator app",
             (Document::Identities, _) => {
-                "Use another copy of the backup of the node identities, or take it again from the SV app's identities-dump"
+                "use another copy of the backup of the node identities, or take it again from the SV app's identities-dump"
             }
             (_, Defect::Identities) => {
-                "Give it to nobody; take the data snapshot alone from the SV app, and find out how the identities came \
-                 into it"
+                "give this snapshot to nobody, and find out how identities came into the SV app's data-snapshot"
             }
-            (Document::Snapshot, _) => {
-                "Take the data snapshot again from the SV app, and check that all of it arrived"
-            }
+            (Document::Snapshot, _) => "take the data snapshot again from the SV app",
             (Document::Dump, _) => {
-                "Have the SV app export it again, and look at its log and at the room on its volume"
+                "check the SV app's log and the room on its volume, then have the app export again"
             }
         }
     }
@@ -384,28 +391,28 @@ impl fmt::Display for Refusal {
         if !self.path.is_empty() {
             write!(f, ", at {}", self.path)?;
         }
-        write!(f, ": {}. {}", self.defect, self.way_out())
+        write!(f, ": {}\nhelp: {}", self.defect, self.help())
     }
 }
 
-// The defect stands in the message, so it is not a source besides.
+// The defect is part of the text, so it is not a source besides.
 impl std::error::Error for Refusal {}
 
 /// Why there is no dump.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
     /// A document is not what it should be.
-    #[error("{0}")]
+    #[error(transparent)]
     Refused(Box<Refusal>),
     /// The identities document is larger than anything the SV app writes.
     #[error(
-        "the identities document has more than {MAX_IDENTITIES_LEN} bytes. Give the answer of the SV app's \
-         identities-dump; are the two files exchanged?"
+        "the identities document has more than {MAX_IDENTITIES_LEN} bytes\nhelp: use the answer of the SV app's \
+         identities-dump"
     )]
     IdentitiesTooLarge,
     /// A document could not be read to its end.
     #[error(
-        "the {document} could not be read after {offset} bytes. Check the file and its disk, and try again"
+        "the {document} could not be read after {offset} bytes\nhelp: check the file and its disk, then retry"
     )]
     Read {
         /// Which document.
@@ -416,7 +423,9 @@ pub enum MergeError {
         source: io::Error,
     },
     /// The result could not be written.
-    #[error("the dump could not be written after {offset} bytes. Make room on the disk, or write elsewhere")]
+    #[error(
+        "the dump could not be written after {offset} bytes\nhelp: make room on the disk, or write elsewhere"
+    )]
     Write {
         /// Bytes written before.
         offset: u64,
@@ -425,7 +434,7 @@ pub enum MergeError {
     },
     /// A thread that computes digests could not be started or has died.
     #[error(
-        "the digest of the {of} could not be computed: {reason}. Try again; if it happens again, report it"
+        "the digest of the {of} could not be computed: {reason}\nhelp: retry, and report it if it happens again"
     )]
     Digest {
         /// Of what.
@@ -433,12 +442,6 @@ pub enum MergeError {
         /// Why.
         reason: String,
     },
-}
-
-impl CommandError for MergeError {
-    fn exit(&self) -> Exit {
-        if self.is_refusal() { Exit::Refused } else { Exit::Failed }
-    }
 }
 
 impl MergeError {
@@ -461,5 +464,11 @@ impl MergeError {
 impl From<Refusal> for MergeError {
     fn from(refusal: Refusal) -> MergeError {
         MergeError::Refused(Box::new(refusal))
+    }
+}
+
+impl CommandError for MergeError {
+    fn exit(&self) -> Exit {
+        if self.is_refusal() { Exit::Refused } else { Exit::Failed }
     }
 }

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Value};
+use svdr_protocol::digest::Digest;
+use svdr_protocol::time::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{
-    ChunkCheck, DumpCopy, Expectations, Extractor, Identities, MergeError, Merger, Parts, Relocation,
-    check_validator_dump,
-};
+use super::chunks::ChunkCheck;
+use super::{DumpWriter, Expectations, Identities, MergeError, MergeSummary, Parts, Relocation};
 
 /// Separates the documents in the input: a byte that no JSON document holds.
 const SEPARATOR: u8 = 0xff;
@@ -29,18 +29,13 @@ pub fn merges_as_promised(input: &[u8]) {
 #[expect(clippy::panic, reason = "a broken law is reported by a panic, which the fuzzer looks for")]
 pub(super) fn check(identities: &[u8], snapshot: &[u8], chunk_len: usize) -> bool {
     let Ok(checked) = Identities::parse(Zeroizing::new(identities.to_vec())) else { return false };
-    let whole = run(&checked, snapshot, snapshot.len().max(1));
-    let cut = run(&checked, snapshot, chunk_len);
-    match (&whole, &cut) {
-        (Ok(whole), Ok(cut)) => assert_eq!(whole, cut),
-        (Err(whole), Err(cut)) => assert_eq!(whole.to_string(), cut.to_string()),
-        _ => panic!("accepted or refused depending on the chunks"),
-    }
-    let Ok(merged) = whole else { return false };
+    let expected = Expectations { migration_id: None, ..expectations() };
+    let merged = written(snapshot, chunk_len, |out| DumpWriter::merge(&checked, expected, Parts::Skip, out));
+    let Ok((merged, _)) = merged else { return false };
     let [merged_members, identities_members, snapshot_members] =
         [&merged, identities, snapshot].map(|text| members(text).unwrap_or_else(|| panic!("not JSON")));
     let keys: HashSet<&str> = merged_members.iter().map(|(key, _)| key.as_str()).collect();
-    assert_eq!(keys.len(), merged_members.len(), "a key stands twice");
+    assert_eq!(keys.len(), merged_members.len(), "a key occurs twice");
     assert!(identities_members.iter().chain(&snapshot_members).eq(&merged_members), "not the union");
     // Where serde_json can hold the numbers.
     if let [Ok(Value::Object(merged)), Ok(Value::Object(mut union)), Ok(Value::Object(snapshot))] =
@@ -60,53 +55,48 @@ pub(super) fn check(identities: &[u8], snapshot: &[u8], chunk_len: usize) -> boo
 #[expect(clippy::panic, reason = "a broken law is reported by a panic, which the fuzzer looks for")]
 pub fn takes_the_value(input: &[u8]) -> bool {
     let Some((&chunk_len, answer)) = input.split_first() else { return false };
-    let whole = extract(answer, answer.len().max(1));
-    let cut = extract(answer, usize::from(chunk_len).max(1));
-    match (&whole, &cut) {
-        (Ok(whole), Ok(cut)) => assert_eq!(whole, cut),
-        (Err(whole), Err(cut)) => assert_eq!(whole.to_string(), cut.to_string()),
-        _ => panic!("accepted or refused depending on the chunks"),
-    }
-    let Ok(dump) = whole else { return false };
+    let extracted =
+        written(answer, usize::from(chunk_len), |out| DumpWriter::extract(expectations(), Parts::Skip, out));
+    let Ok((dump, _)) = extracted else { return false };
     let members = members(answer).unwrap_or_else(|| panic!("not JSON"));
     let Some((_, value)) = members.into_iter().find(|(key, _)| key == "data_snapshot") else {
         panic!("there is no data_snapshot in it");
     };
     assert_eq!(dump.strip_suffix(b"\n"), Some(value.as_bytes()), "not the value");
-    assert!(check_validator_dump(dump.as_slice(), expectations(), |_| ()).is_ok(), "not a dump");
+    let checked = written(&dump, usize::from(chunk_len), |out| DumpWriter::check(expectations(), out));
+    assert!(checked.is_ok_and(|(checked, _)| checked == dump), "not a dump");
     true
 }
 
-fn extract(answer: &[u8], chunk_len: usize) -> Result<Vec<u8>, MergeError> {
-    let mut out = Vec::new();
-    let mut extractor = Extractor::new(expectations(), Parts::Skip, &mut out)?;
-    for chunk in answer.chunks(chunk_len) {
-        extractor.push(chunk)?;
+/// What is made of a document: the same in one piece and in chunks of that length.
+#[expect(clippy::panic, reason = "a broken law is reported by a panic, which the fuzzer looks for")]
+fn written(
+    document: &[u8],
+    chunk_len: usize,
+    start: impl for<'o> Fn(&'o mut Vec<u8>) -> Result<DumpWriter<&'o mut Vec<u8>>, MergeError>,
+) -> Result<(Vec<u8>, MergeSummary), MergeError> {
+    let push = |chunk_len: usize| {
+        let mut out = Vec::new();
+        let mut writer = start(&mut out)?;
+        document.chunks(chunk_len.max(1)).try_for_each(|chunk| writer.push(chunk))?;
+        let summary = writer.finish()?;
+        assert_eq!(summary.size, out.len() as u64);
+        assert_eq!(summary.sha256, Digest::of(&out));
+        Ok((out, summary))
+    };
+    let (whole, cut) = (push(document.len()), push(chunk_len));
+    match (&whole, &cut) {
+        (Ok(whole), Ok(cut)) => assert_eq!(whole, cut),
+        (Err::<_, MergeError>(whole), Err(cut)) => assert_eq!(whole.to_string(), cut.to_string()),
+        _ => panic!("accepted or refused depending on the chunks"),
     }
-    let summary = extractor.finish()?;
-    assert_eq!(summary.size, out.len() as u64);
-    assert_eq!(summary.sha256, svdr_protocol::digest::Digest::of(&out));
-    Ok(out)
+    whole
 }
 
 fn expectations() -> Expectations {
-    let timestamp =
-        svdr_protocol::time::Timestamp::from_micros(0).unwrap_or(svdr_protocol::time::Timestamp::MIN);
+    let timestamp = Timestamp::from_micros(0).unwrap_or(Timestamp::MIN);
     // A migration id that is not in the text is taken from here.
     Expectations { timestamp, migration_id: Some(6) }
-}
-
-fn run(identities: &Identities, snapshot: &[u8], chunk_len: usize) -> Result<Vec<u8>, MergeError> {
-    let mut out = Vec::new();
-    let expectations = Expectations { migration_id: None, ..expectations() };
-    let mut merger = Merger::new(identities, expectations, Parts::Skip, &mut out)?;
-    for chunk in snapshot.chunks(chunk_len) {
-        merger.push(chunk)?;
-    }
-    let summary = merger.finish()?;
-    assert_eq!(summary.size, out.len() as u64);
-    assert_eq!(summary.sha256, svdr_protocol::digest::Digest::of(&out));
-    Ok(out)
 }
 
 /// The keys of an object and the texts of their values, read by serde_json, which does not look into them.
@@ -169,20 +159,18 @@ pub fn chunks_are_chunks(input: &[u8]) {
 /// Takes `PIECE_LEN DUMP`, copies the dump of an export at the start of 1970, and panics where a law is broken:
 ///
 /// * where it is cut into pieces does not matter;
-/// * what is accepted is JSON, and the copy is the same JSON but for the paths of the payload files, which all lay in
+/// * what is accepted is JSON, and the copy is the same JSON but for the paths of the payload files, which all were in
 ///   the export's folder and are new ones beside the dump.
-#[expect(clippy::panic, reason = "a broken law is reported by a panic, which the fuzzer looks for")]
 pub fn exports_are_copied(input: &[u8]) {
     let Some((&piece, dump)) = input.split_first() else { return };
-    let whole = copied(dump, dump.len().max(1));
-    match (&whole, copied(dump, usize::from(piece).max(1))) {
-        (Ok(whole), Ok(cut)) => assert_eq!(*whole, cut),
-        (Err(whole), Err(cut)) => assert_eq!(whole.to_string(), cut.to_string()),
-        _ => panic!("accepted or refused depending on the pieces"),
-    }
-    let Ok((copy, files)) = whole else { return };
-    assert!(!files.is_empty() && files.iter().all(|file| !file.contains('/') && file != ".."));
-    // Where serde_json can hold the numbers, and what it does with keys that stand twice is the same in both.
+    let expected = Expectations { migration_id: None, ..expectations() };
+    let copied = written(dump, usize::from(piece), |out| {
+        DumpWriter::relocate(expected, Relocation::new("/dump", expected.timestamp), Parts::Skip, out)
+    });
+    let Ok((copy, summary)) = copied else { return };
+    let files = summary.exported_files;
+    assert!(!files.is_empty() && files.iter().all(|named| !named.file.contains('/') && named.file != ".."));
+    // Where serde_json can hold the numbers, and what it does with keys that occur twice is the same in both.
     if let [Ok(mut before), Ok(mut after)] = [dump, copy.as_slice()].map(serde_json::from_slice::<Value>) {
         for part in ["acs_snapshot", "genesis_state"] {
             let [old, new] = [&mut before, &mut after].map(|dump| dump["data_snapshot"][part].take());
@@ -193,16 +181,4 @@ pub fn exports_are_copied(input: &[u8]) {
         }
         assert_eq!(before, after);
     }
-}
-
-fn copied(dump: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<String>), MergeError> {
-    let mut out = Vec::new();
-    let timestamp =
-        svdr_protocol::time::Timestamp::from_micros(0).unwrap_or(svdr_protocol::time::Timestamp::MIN);
-    let expectations = Expectations { timestamp, migration_id: None };
-    let mut copy = DumpCopy::new(expectations, Relocation::new("/dump", timestamp), Parts::Skip, &mut out)?;
-    dump.chunks(piece).try_for_each(|piece| copy.push(piece))?;
-    let read = copy.finish()?;
-    assert_eq!(read.summary.sha256, svdr_protocol::digest::Digest::of(&out));
-    Ok((out, read.files.into_iter().map(|named| named.file).collect()))
 }

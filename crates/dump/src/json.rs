@@ -1,6 +1,6 @@
 //! A strict JSON reader (RFC 8259) that is pushed chunks, cut anywhere, and remembers only where it is.
 //!
-//! It tells a [`Visitor`] what it sees, and stops at the first byte that JSON does not allow. Strings are handed
+//! It reports what it sees to a [`Visitor`], and stops at the first byte that JSON does not allow. Strings are handed
 //! on unescaped, in pieces, so a string of gigabytes takes no memory; numbers are never converted. Stricter than
 //! the RFC in one point: a `\u` escape of half a surrogate pair is refused, because what it means differs from
 //! tool to tool (jq writes U+FFFD instead, others fail), and so would the result.
@@ -41,9 +41,6 @@ struct Frame {
     index: u64,
 }
 
-/// The first byte of a document.
-const START: Position = Position { offset: 0, line: 1, column: 1 };
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -61,10 +58,6 @@ pub(super) struct Reader {
     line: u64,
     line_start: u64,
     value_start: Position,
-    /// Where the first byte after the document's opening brace is.
-    body_start: Option<u64>,
-    /// Where its closing brace is.
-    body_end: Option<u64>,
 }
 
 impl Reader {
@@ -74,15 +67,13 @@ impl Reader {
             state: State::Value,
             frames: Vec::new(),
             keys: Vec::new(),
-            text: Text::new(false, START, Content::Text),
+            text: Text::new(false, Position::START, Content::Text),
             number: Vec::with_capacity(MAX_SHORT_LEN),
             number_len: 0,
             base: 0,
             line: 1,
             line_start: 0,
-            value_start: START,
-            body_start: None,
-            body_end: None,
+            value_start: Position::START,
         }
     }
 
@@ -91,14 +82,9 @@ impl Reader {
         self.base
     }
 
-    /// The offset after the opening brace, once it was seen.
-    pub(super) const fn body_start(&self) -> Option<u64> {
-        self.body_start
-    }
-
-    /// The offset of the closing brace, once it was seen.
-    pub(super) const fn body_end(&self) -> Option<u64> {
-        self.body_end
+    /// What is read.
+    pub(super) const fn document(&self) -> Document {
+        self.document
     }
 
     /// Reads the next chunk.
@@ -143,7 +129,7 @@ impl Reader {
     }
 
     fn refusal(&self, fault: Fault) -> Refusal {
-        let path = fault.path.map_or_else(|| self.path(), str::to_owned);
+        let path = fault.path.unwrap_or_else(|| self.path());
         Refusal { document: self.document, position: fault.position, path, defect: fault.defect }
     }
 
@@ -260,9 +246,6 @@ impl Reader {
                 if self.frames.len() >= MAX_DEPTH {
                     return Err(Fault::at(self.value_start, Defect::TooDeep));
                 }
-                if self.frames.is_empty() {
-                    self.body_start = Some(self.value_start.offset + 1);
-                }
                 let key_start = self.keys.len();
                 self.frames.push(Frame { object: kind == Kind::Object, key_start, index: 0 });
             }
@@ -285,12 +268,7 @@ impl Reader {
         }
         visitor.close(self.position(at))?;
         self.frames.pop();
-        if self.frames.is_empty() {
-            self.body_end = Some(self.base + at as u64);
-            self.state = State::Done;
-        } else {
-            self.state = State::Next;
-        }
+        self.state = if self.frames.is_empty() { State::Done } else { State::Next };
         Ok(())
     }
 
@@ -313,7 +291,7 @@ impl Reader {
         visitor.scalar(self.value_start, Some(name))
     }
 
-    /// One byte of a number, or the first one behind it, which is left to be read again.
+    /// One byte of a number, or the first one after it, which is read again.
     fn number(
         &mut self,
         number: Number,

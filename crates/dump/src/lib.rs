@@ -7,50 +7,44 @@
 //!
 //! Rules:
 //! * Both documents are valid JSON (RFC 8259) in UTF-8 from the first byte to the last, without byte order mark;
-//!   `\u` escapes of half a surrogate pair are refused, as are keys that stand twice in the documents themselves,
+//!   `\u` escapes of half a surrogate pair are refused, as are keys that occur twice in the documents themselves,
 //!   in `identities` and its `participant`, in `data_snapshot` and in the entries of `dars`.
-//! * What the SV app's import needs is there, of the right kind; the snapshot was taken at the time asked for.
-//! * Payloads are strict base64, or, where `separate_payload_files` is true, paths. That flag may follow them.
-//! * What the SV app exports itself is a whole dump with its payloads in files (`whole.rs`, `chunks.rs`).
-//! * A validator's dump is a part of what its app answers ([`Extractor`]), under the same rules; but `created_at` in it
-//!   is when the app made it, so that only `acs_timestamp` has to be the time asked for.
+//! * Everything that the SV app's import needs is in them, of the right kind; the snapshot was taken at the time asked for.
+//! * Payloads are strict base64, or, if `separate_payload_files` is true, paths. That flag may follow them.
+//! * What the SV app exports itself is a whole dump with its payloads in files (`relocation.rs`, `chunks.rs`).
+//! * A validator's dump is a part of what its app answers, under the same rules; but `created_at` in it is when the app
+//!   made it, so that only `acs_timestamp` must be the time asked for.
 //! * The snapshot takes constant memory, however long it or anything in it is. The identities document is held in
 //!   memory, which is wiped; nothing of its values is ever in an error, a log or a `Debug`.
+//!
+//! A document's bytes go through [`DumpWriter`], whatever becomes of them: `json.rs` reads them, `shape.rs` knows which
+//! fields there are, `document.rs` checks them and says which bytes belong to the dump.
 
 mod base64;
 mod chunks;
 mod digest;
+mod document;
 mod error;
-mod extractor;
 #[doc(hidden)]
 pub mod fuzz;
-mod held;
 mod identities;
-mod inspector;
 mod json;
 pub mod limits;
-mod merger;
-mod passage;
 mod payload;
 mod payload_file;
 mod relocation;
 mod shape;
-mod snapshot;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
-mod whole;
+mod writer;
 
 pub use base64::Base64Defect;
-pub use chunks::{ChunkCheck, ChunkDefect};
+pub use chunks::ChunkDefect;
 pub use error::{Defect, Document, Found, MergeError, Position, Refusal};
-pub use extractor::{Extractor, check_validator_dump};
-pub use held::HeldText;
-pub use identities::Identities;
-pub use inspector::{Inspector, inspect};
-pub use merger::{Expectations, Merger, Parts, merge};
-pub use payload_file::{PayloadFileError, Shared, copy_payload_file, read_payload_file};
+pub use identities::{Identities, IdentitiesText};
+pub use payload_file::{PayloadFileError, copy_payload_file, read_payload_file};
 pub use relocation::{PayloadPart, Relocation};
-pub use summary::{CheckedFile, Dar, MergeSummary, Payload};
-pub use whole::{DumpCopy, NamedFile, ReadDump};
+pub use summary::{CheckedFile, Dar, ExportedFile, MergeSummary, Payload};
+pub use writer::{DumpWriter, Expectations, Parts};

@@ -4,7 +4,7 @@
 //! amount that decides how much memory or time they can take has its bound here. The snapshot as a whole has none:
 //! it is streamed.
 
-/// The longest identities document, in bytes. It is held in memory, and the whole process has to stay below
+/// The longest identities document, in bytes. It is held in memory, and the whole process must stay below
 /// 64 MiB; a real one, keys and topology of three nodes, has less than a tenth of this.
 pub const MAX_IDENTITIES_LEN: usize = 32 << 20;
 
@@ -28,7 +28,7 @@ pub const MAX_DARS: usize = 16_384;
 pub const MAX_SHORT_LEN: usize = 512;
 
 /// The longest path of a separate payload file, in bytes: Linux's `PATH_MAX`. A payload longer than this cannot
-/// be a path and has to be base64.
+/// be a path and must be base64.
 pub const MAX_PATH_LEN: usize = 4096;
 
 /// The longest chunk of a separate payload file, in bytes: the longest array of a Java machine, in which the SV app

@@ -2,7 +2,7 @@
 //!
 //! `separate_payload_files` may follow the payloads in the document. So a defect in the base64 is remembered
 //! until the flag is known, and the text kept as far as it may be a path. What is too long for a path is refused
-//! at its first defect: nobody has to wait for the end of gigabytes that are already known to be broken.
+//! at its first defect: nobody waits for the end of gigabytes that are already known to be wrong.
 
 use super::base64::{Base64Check, Base64Defect};
 use super::error::{Defect, Position};
@@ -92,18 +92,18 @@ impl ReadPayload {
         self.path.as_deref()
     }
 
-    /// The bytes it encodes, now that it is known to be base64 or nothing.
-    pub(super) fn into_size(self, path: &'static str) -> Result<u64, Fault> {
+    /// The bytes it encodes, now that it is known to be base64 or nothing. `at` is where it is, for an error.
+    pub(super) fn into_size(self, at: impl FnOnce() -> String) -> Result<u64, Fault> {
         self.base64.map_err(|(position, defect)| Fault {
             position,
-            path: Some(path),
+            path: Some(at()),
             defect: Defect::NotBase64(defect),
         })
     }
 
-    /// The path of its file, now that it is known to be in one.
-    pub(super) fn into_path(self, path: &'static str) -> Result<String, Fault> {
-        let fault = |defect| Fault { position: self.start, path: Some(path), defect };
+    /// The path of its file, now that it is known to be in one. `at` is where it is, for an error.
+    pub(super) fn into_path(self, at: impl FnOnce() -> String) -> Result<String, Fault> {
+        let fault = |defect| Fault { position: self.start, path: Some(at()), defect };
         match self.path {
             None => Err(fault(Defect::PathTooLong)),
             Some(empty) if empty.is_empty() => {

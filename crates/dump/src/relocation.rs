@@ -2,7 +2,7 @@
 //!
 //! The SV app writes an export into `export_at_MILLIS` beside the place of its migration dump, and into the dump the
 //! absolute paths of the payload files there, as the app itself sees them. On import it opens exactly those paths.
-//! The dump that is delivered lies one folder higher, with its payload files beside it, so the two paths are
+//! The dump that is delivered is one folder higher, with its payload files beside it, so the two paths are
 //! rewritten. Nothing but one file right in the export's own folder is accepted: no other folder, no `..`.
 
 use svdr_protocol::text::hidden_in;

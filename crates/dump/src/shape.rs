@@ -1,6 +1,6 @@
 //! The shape of every document: which fields there are, what they hold, and which must be there.
 //!
-//! One table for all, because the same checks run on all: kinds, required fields, and keys that may stand only
+//! One table for all, because the same checks run on all: kinds, required fields, and keys that may occur only
 //! once. Whatever the table does not name is passed through unseen. An optional field may be `null`: some
 //! encoders write that for one that is absent.
 

@@ -1,4 +1,4 @@
-//! What a merge says about its result: for the screen, and for the member's attestation.
+//! What is known of a dump that was made: for the screen, and for the member's attestation.
 
 use serde::Serialize;
 use svdr_protocol::digest::Digest;
@@ -6,12 +6,12 @@ use svdr_protocol::time::Timestamp;
 
 use super::relocation::PayloadPart;
 
-/// A merged dump. As JSON its keys are those of the fields below.
+/// A dump that was made. As JSON its keys are those of the fields below.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MergeSummary {
-    /// Bytes of the merged dump.
+    /// Bytes of the dump.
     pub size: u64,
-    /// SHA-256 of the merged dump.
+    /// SHA-256 of the dump.
     pub sha256: Digest,
     /// The time of the snapshot, which is the one asked for.
     pub timestamp: Timestamp,
@@ -27,13 +27,28 @@ pub struct MergeSummary {
     pub synchronizer_was_paused: Option<bool>,
     /// Whether the payloads are in files of their own.
     pub separate_payload_files: bool,
+    /// `identities.participant.id` of an exported dump, if it says so.
+    #[serde(skip)]
+    pub participant: Option<String>,
+    /// The payload files of an exported dump, in its order.
+    #[serde(skip)]
+    pub exported_files: Vec<ExportedFile>,
+}
+
+/// A payload file that an exported dump names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedFile {
+    /// The payload in it.
+    pub part: PayloadPart,
+    /// Its name in the export's folder.
+    pub file: String,
 }
 
 /// A payload of the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Payload {
-    /// It stands in the document.
+    /// It is in the document.
     Inline {
         /// Bytes of it, decoded.
         size: u64,
@@ -44,7 +59,7 @@ pub enum Payload {
     File {
         /// The path, as the dump has it: as the SV app sees it.
         path: String,
-        /// The file that was found there and is whole; `None` where it was not looked for.
+        /// The file that was found there and is complete; `None` where it was not looked for.
         #[serde(flatten)]
         checked: Option<CheckedFile>,
     },
@@ -70,7 +85,7 @@ impl MergeSummary {
         }
     }
 
-    /// Notes that the file of a payload is whole.
+    /// Notes that the file of a payload is complete.
     pub fn set_checked(&mut self, part: PayloadPart, found: CheckedFile) {
         if let Some(Payload::File { checked, .. }) = self.payload_mut(part) {
             *checked = Some(found);
@@ -79,7 +94,7 @@ impl MergeSummary {
 }
 
 /// A DAR of the snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Dar {
     /// Its hash as the snapshot names it: Canton's own, not the digest of the bytes.
     pub hash: String,

@@ -1,15 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod keep;
 mod laws;
 mod refusals;
+mod relocate;
 mod results;
 mod validator;
-mod whole;
 
 use svdr_protocol::time::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{Expectations, Identities, MergeError, MergeSummary, Merger, Parts};
+use super::{DumpWriter, Expectations, Identities, MergeError, MergeSummary, Parts};
 
 const AT: &str = "1970-01-01T00:00:00Z";
 /// Stands in the identities document where private keys do.
@@ -42,7 +43,7 @@ fn expectations() -> Expectations {
 
 fn merge(identities: &Identities, snapshot: &[u8]) -> Result<(String, MergeSummary), MergeError> {
     let mut out = Vec::new();
-    let mut merger = Merger::new(identities, expectations(), Parts::Digest, &mut out)?;
+    let mut merger = DumpWriter::merge(identities, expectations(), Parts::Digest, &mut out)?;
     merger.push(snapshot)?;
     let summary = merger.finish()?;
     Ok((String::from_utf8(out).unwrap(), summary))

@@ -1,14 +1,16 @@
-//! Why a private file could not be made.
+//! Why something could not be done with a file.
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use svdr_protocol::failure::{CommandError, Exit};
 
 /// What was being done when the system reported an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileStep {
+    /// Opening it, or reading it to its end.
+    Read,
     /// Looking whether the target exists.
     Look,
     /// Creating the temporary file beside it.
@@ -26,6 +28,7 @@ pub enum FileStep {
 impl FileStep {
     const fn help(self) -> &'static str {
         match self {
+            FileStep::Read => "check its path and its permissions",
             FileStep::Look | FileStep::Create => "check that its folder exists and can be written",
             FileStep::Write | FileStep::Flush => "check the free space and the health of the disk",
             FileStep::Name => "check that its folder can still be written, then retry",
@@ -37,6 +40,7 @@ impl FileStep {
 impl fmt::Display for FileStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            FileStep::Read => "cannot be read",
             FileStep::Look => "could not be read",
             FileStep::Create => "could not be created",
             FileStep::Write => "could not be written",
@@ -44,6 +48,39 @@ impl fmt::Display for FileStep {
             FileStep::Name => "could not be given its name, so nothing was changed",
             FileStep::FlushFolder => "is complete, but its name could not be flushed to the disk",
         })
+    }
+}
+
+/// The system reported an error for a file or folder.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}{}{} {step}\nhelp: {}", if what.is_empty() { "" } else { " " }, path.display(), step.help())]
+pub struct FileIoError {
+    /// What the file is to the operator, for example "the age identity"; empty if its path says enough.
+    pub what: &'static str,
+    /// The path.
+    pub path: PathBuf,
+    /// What was being done.
+    pub step: FileStep,
+    /// What the system reported.
+    pub source: io::Error,
+}
+
+impl FileIoError {
+    /// For `map_err`: the error if `what` at `path` cannot be read.
+    pub fn read(what: &'static str, path: &Path) -> impl Fn(io::Error) -> FileIoError + use<> {
+        FileIoError::at(what, path, FileStep::Read)
+    }
+
+    /// For `map_err`: the error if the system refuses `step` with `what` at `path`.
+    pub fn at(what: &'static str, path: &Path, step: FileStep) -> impl Fn(io::Error) -> FileIoError + use<> {
+        let path = path.to_owned();
+        move |source| FileIoError { what, path: path.clone(), step, source }
+    }
+}
+
+impl CommandError for FileIoError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
     }
 }
 
@@ -106,21 +143,28 @@ pub enum FileError {
         path: PathBuf,
     },
     /// The system reported an error.
-    #[error("{} {step}\nhelp: {}", path.display(), step.help())]
-    Io {
-        /// The target's path.
-        path: PathBuf,
-        /// What was being done.
-        step: FileStep,
-        /// What the system reported.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileIoError),
+}
+
+impl FileError {
+    /// The error that a private file at `path` has put into an error of its [`Write`](io::Write), or else that one.
+    pub fn of_write(path: &Path, error: io::Error) -> FileError {
+        error.downcast().unwrap_or_else(FileError::at(path, FileStep::Write))
+    }
+
+    /// For `map_err`: the error if the system refuses `step` with `path`.
+    pub(crate) fn at(path: &Path, step: FileStep) -> impl Fn(io::Error) -> FileError + use<> {
+        let failed = FileIoError::at("", path, step);
+        move |source| failed(source).into()
+    }
 }
 
 impl CommandError for FileError {
     fn exit(&self) -> Exit {
         match self {
-            FileError::Exists { .. } | FileError::Busy { .. } | FileError::Io { .. } => Exit::Failed,
+            FileError::Exists { .. } | FileError::Busy { .. } => Exit::Failed,
+            FileError::Io(error) => error.exit(),
             FileError::NoName { .. }
             | FileError::Folder { .. }
             | FileError::NotAFolder { .. }

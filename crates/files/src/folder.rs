@@ -17,6 +17,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,7 @@ impl PrivateFolder {
         let parent = parent_of(target);
         check_target(target, replace, mark)?;
         stale::remove_in(&parent);
-        let error = |source| FileError::Io { path: target.to_owned(), step: FileStep::Create, source };
+        let error = FileError::at(target, FileStep::Create);
         for _ in 0..MAX_TRIES {
             let random = getrandom::u64().map_err(|source| error(io::Error::other(source)))?;
             let temporary = parent.join(temporary_name(name, std::process::id(), random));
@@ -115,7 +116,7 @@ impl PrivateFolder {
         });
         match file {
             Ok(file) => Ok(FolderFile { path, flusher: Flusher::new(), file }),
-            Err(source) => Err(FileError::Io { path, step: FileStep::Create, source }),
+            Err(source) => Err(FileError::at(&path, FileStep::Create)(source)),
         }
     }
 
@@ -181,7 +182,7 @@ impl PrivateFolder {
     }
 
     fn error(&self, step: FileStep, source: io::Error) -> FileError {
-        FileError::Io { path: self.target.clone(), step, source }
+        FileError::at(&self.target, step)(source)
     }
 }
 
@@ -210,18 +211,13 @@ impl FolderFile {
         &self.path
     }
 
-    /// The open file, to read back what was written, or to have the file system share another one's content.
-    pub fn as_file(&self) -> &File {
-        &self.file
-    }
-
     /// Flushes it to the disk.
     ///
     /// # Errors
     /// [`FileError`] if the disk says no.
     pub fn finish(mut self) -> Result<(), FileError> {
         let flushed = around_flush(|| self.flusher.finish().and_then(|()| self.file.sync_all()));
-        flushed.map_err(|source| FileError::Io { path: self.path, step: FileStep::Flush, source })
+        flushed.map_err(FileError::at(&self.path, FileStep::Flush))
     }
 }
 
@@ -235,13 +231,20 @@ impl Write for FolderFile {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(source) => {
                 let path = self.path.clone();
-                Err(io::Error::new(source.kind(), FileError::Io { path, step: FileStep::Write, source }))
+                Err(io::Error::new(source.kind(), FileError::at(&path, FileStep::Write)(source)))
             }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// To read back what was written, or to have the file system share another file's blocks.
+impl AsFd for FolderFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
@@ -261,14 +264,14 @@ fn opened(temporary: &Path) -> io::Result<Option<File>> {
 
 fn check_target(target: &Path, replace: Replace, mark: &'static str) -> Result<(), FileError> {
     let path = || target.to_owned();
-    let look = |source| FileError::Io { path: target.to_owned(), step: FileStep::Look, source };
+    let look = FileError::at(target, FileStep::Look);
     let kind = match fs::symlink_metadata(target) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(look(source)),
     };
     if kind.is_symlink() {
-        return Err(FileError::SymbolicLink { path: path(), to: fs::read_link(target).map_err(look)? });
+        return Err(FileError::SymbolicLink { path: path(), to: fs::read_link(target).map_err(&look)? });
     }
     if replace == Replace::Never {
         return Err(FileError::Exists { path: path() });
@@ -277,9 +280,9 @@ fn check_target(target: &Path, replace: Replace, mark: &'static str) -> Result<(
         return Err(FileError::NotAFolder { path: path() });
     }
     let mut is_marked = false;
-    for entry in fs::read_dir(target).map_err(look)? {
-        let entry = entry.map_err(look)?;
-        if !entry.file_type().map_err(look)?.is_file() {
+    for entry in fs::read_dir(target).map_err(&look)? {
+        let entry = entry.map_err(&look)?;
+        if !entry.file_type().map_err(&look)?.is_file() {
             return Err(FileError::ForeignFolder { path: path(), mark });
         }
         is_marked |= entry.file_name() == mark;

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use sha2::{Digest as _, Sha256};
 use svdr_protocol::digest::Digest;
 
+use super::read_in_chunks;
+
 /// Bytes read at once.
 const READ_LEN: usize = 256 << 10;
 
@@ -12,21 +14,19 @@ const READ_LEN: usize = 256 << 10;
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn size_and_digest(mut source: impl Read, mut advance: impl FnMut(u64)) -> io::Result<(u64, Digest)> {
-    let (mut size, mut hash, mut buffer) = (0, Sha256::new(), vec![0; READ_LEN]);
-    loop {
-        match source.read(&mut buffer) {
-            Ok(0) => return Ok((size, Digest::from_bytes(hash.finalize().into()))),
-            Ok(read) => {
-                // A reader never reports more than the buffer that it was given.
-                hash.update(&buffer[..read]);
-                size += read as u64;
-                advance(read as u64);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+pub fn size_and_digest(source: impl Read, mut advance: impl FnMut(u64)) -> io::Result<(u64, Digest)> {
+    let mut hash = Sha256::new();
+    let size = read_in_chunks(
+        source,
+        &mut vec![0; READ_LEN],
+        |_, error| error,
+        |chunk| {
+            hash.update(chunk);
+            advance(chunk.len() as u64);
+            Ok(())
+        },
+    )?;
+    Ok((size, Digest::from_bytes(hash.finalize().into())))
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@
 //! `rename` then replaces: nobody else's file is ever replaced, but a stop just there leaves an empty file, which
 //! the next run refuses to replace without force.
 //!
+//! The crate `tempfile` would give steps 3 and 7: mode 0600 before the first byte, the same folder, and a name that
+//! replaces nothing. It flushes neither file nor folder, locks nothing, and never finds what a killed process has left,
+//! which here contains private keys. That is nearly all of this crate, so `tempfile` would not make it simpler.
+//!
 //! Targets that are not regular files are refused, also with force. A folder cannot be replaced. A device or pipe
 //! (`/dev/stdout`, `/dev/null`) can be neither private nor atomic. A symbolic link, dangling or not, would either be
 //! replaced itself, or put the file into another folder than the one that was named.
@@ -28,10 +32,12 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+mod chunks;
 pub mod crash;
 mod error;
 mod flush;
@@ -40,7 +46,8 @@ pub mod hashing;
 mod partial;
 mod stale;
 
-pub use error::{FileError, FileStep};
+pub use chunks::read_in_chunks;
+pub use error::{FileError, FileIoError, FileStep};
 use flush::Flusher;
 pub use folder::{FolderFile, PrivateFolder};
 pub use partial::{PartialFile, PartialReader};
@@ -114,11 +121,6 @@ impl PrivateFile {
         &self.target
     }
 
-    /// The open file, to read back what was written, or to have the file system share another one's content.
-    pub fn as_file(&self) -> &File {
-        &self.file
-    }
-
     /// Lets everybody read the file, if it has no secret: from now on its mode is 0644.
     ///
     /// # Errors
@@ -185,7 +187,7 @@ impl PrivateFile {
     }
 
     fn error(&self, step: FileStep, source: io::Error) -> FileError {
-        FileError::Io { path: self.target.clone(), step, source }
+        FileError::at(&self.target, step)(source)
     }
 }
 
@@ -204,6 +206,13 @@ impl Write for PrivateFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// To read back what was written, or to have the file system share another file's blocks.
+impl AsFd for PrivateFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
@@ -244,13 +253,13 @@ fn check_target(target: &Path, replace: Replace) -> Result<(), FileError> {
     let kind = match fs::symlink_metadata(target) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(FileError::Io { path: path(), step: FileStep::Look, source }),
+        Err(source) => return Err(FileError::at(target, FileStep::Look)(source)),
     };
     if kind.is_dir() {
         Err(FileError::Folder { path: path() })
     } else if kind.is_symlink() {
-        let look = |source| FileError::Io { path: path(), step: FileStep::Look, source };
-        Err(FileError::SymbolicLink { path: path(), to: fs::read_link(target).map_err(look)? })
+        let look = FileError::at(target, FileStep::Look);
+        Err(FileError::SymbolicLink { path: path(), to: fs::read_link(target).map_err(&look)? })
     } else if !kind.is_file() {
         Err(FileError::Special { path: path() })
     } else if replace == Replace::Never {
@@ -262,7 +271,7 @@ fn check_target(target: &Path, replace: Replace) -> Result<(), FileError> {
 
 /// Steps 3 and 4.
 fn create_temporary(target: &Path, folder: &Path, name: &OsStr) -> Result<(PathBuf, File), FileError> {
-    let error = |source| FileError::Io { path: target.to_owned(), step: FileStep::Create, source };
+    let error = FileError::at(target, FileStep::Create);
     for _ in 0..MAX_TRIES {
         let random = getrandom::u64().map_err(|source| error(io::Error::other(source)))?;
         let path = folder.join(temporary_name(name, std::process::id(), random));
@@ -330,7 +339,7 @@ fn claim(target: &Path) -> Result<(), FileError> {
     let claimed = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(target);
     claimed.map(drop).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => FileError::Exists { path: target.to_owned() },
-        _ => FileError::Io { path: target.to_owned(), step: FileStep::Name, source },
+        _ => FileError::at(target, FileStep::Name)(source),
     })
 }
 

@@ -40,11 +40,11 @@ impl PartialFile {
         let path = path.as_ref();
         file_name(path)?;
         check_target(path, Replace::Force)?;
-        let error = |source| FileError::Io { path: path.to_owned(), step: FileStep::Create, source };
+        let error = FileError::at(path, FileStep::Create);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
         // Neither follows a link nor waits for a pipe, if the file has been exchanged by now.
-        let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(error)?;
+        let file = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(&error)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(FileError::Busy { path: path.to_owned() }),
@@ -53,8 +53,8 @@ impl PartialFile {
                 tracing::debug!(%error, path = %path.display(), "the file system has no locks");
             }
         }
-        file.set_permissions(fs::Permissions::from_mode(PRIVATE)).map_err(error)?;
-        let len = file.metadata().map_err(error)?.len();
+        file.set_permissions(fs::Permissions::from_mode(PRIVATE)).map_err(&error)?;
+        let len = file.metadata().map_err(&error)?.len();
         Ok(PartialFile { path: path.to_owned(), len, file })
     }
 
@@ -125,7 +125,7 @@ impl PartialFile {
     }
 
     fn error(&self, step: FileStep, source: io::Error) -> FileError {
-        FileError::Io { path: self.path.clone(), step, source }
+        FileError::at(&self.path, step)(source)
     }
 }
 

@@ -168,7 +168,7 @@ fn what_is_not_a_regular_file_is_refused_also_with_force() {
         }
         assert!(matches!(error(at("new/")), FileError::NoName { .. }));
         let missing = error(at("missing/a"));
-        assert!(matches!(missing, FileError::Io { step: FileStep::Create, .. }), "{missing}");
+        assert!(matches!(missing, FileError::Io(FileIoError { step: FileStep::Create, .. })), "{missing}");
     }
     assert_eq!(names(&folder), before);
 }
@@ -209,7 +209,7 @@ fn a_long_file_is_flushed_on_the_way_and_stays_whole() {
 #[test]
 fn messages_name_the_file_and_the_way_out() {
     let path = || PathBuf::from("/dumps/a.json");
-    let io = |step| FileError::Io { path: path(), step, source: io::ErrorKind::StorageFull.into() };
+    let io = |step| FileError::at(&path(), step)(io::ErrorKind::StorageFull.into());
     let messages = [
         FileError::NoName { path: path() },
         FileError::Exists { path: path() },

@@ -13,7 +13,7 @@ use svdr_protocol::span::{self, SpanError};
 
 use crate::config::{self, AgentConfig, ConfigError, Missing, SvAppSection};
 use crate::sources::app::{BaseUrl, Credentials, OAuth2, Settings, SetupError, SvApp, Timeouts};
-use crate::sources::fetch::{Mode, Way};
+use crate::sources::fetch::{Handover, Mode};
 use crate::sources::volume::{self, Volume};
 
 /// How to reach the SV app, and for which migration.
@@ -192,7 +192,7 @@ pub struct Resolved {
     pub request_migration_id: bool,
     /// By which way the app gives its dump; with a volume always where that is [`Mode::Trigger`]. The participant is
     /// not among these settings.
-    pub way: Way,
+    pub handover: Handover,
 }
 
 impl SvAppArgs {
@@ -217,17 +217,16 @@ impl SvAppArgs {
         }
         let settings = self.app.resolve(section, config, missing)?;
         let request = self.request_migration_id || section.request_migration_id.unwrap_or(false);
-        let (mode, volume) = (self.mode(config), self.volume(config));
-        if mode == Mode::Trigger && volume.is_none() {
+        let Some(handover) = Handover::new(self.mode(config), self.volume(config)) else {
             let line = "dump_dir = \"/domain-upgrade-dump\"";
             missing.push(config.missing(section_name, line, "--dump-dir", "SVDR_DUMP_DIR"));
             return Ok(None);
-        }
+        };
         Ok(settings.zip(migration_id).map(|(settings, migration_id)| Resolved {
             settings,
             migration_id,
             request_migration_id: request,
-            way: Way { mode, volume, participant: None },
+            handover,
         }))
     }
 
@@ -431,20 +430,17 @@ mod tests {
     #[test]
     fn the_volume_is_needed_only_where_it_is_the_only_way() {
         let resolved = resolve(&SvAppArgs::default(), FILE).unwrap();
-        assert_eq!((resolved.way.mode, resolved.way.volume), (Mode::Auto, None));
+        assert_eq!(resolved.handover, Handover::AnswerOrVolume(None));
         let volume = format!("{FILE}\ndump_dir = \"volume\"\napp_dump_dir = \"/dump/\"");
         let resolved = resolve(&SvAppArgs::default(), &volume).unwrap();
         let expected = Volume { dir: "/etc/svdr/volume".into(), app_dir: "/dump".to_owned() };
-        assert_eq!(resolved.way.volume, Some(expected));
+        assert_eq!(resolved.handover, Handover::AnswerOrVolume(Some(expected)));
         let trigger = SvAppArgs { mode: Some(ModeArg::Trigger), ..SvAppArgs::default() };
         assert_eq!(resolve(&trigger, FILE).unwrap_err(), ["--dump-dir dump_dir = \"/domain-upgrade-dump\""]);
         let named = SvAppArgs { dump_dir: Some("/mnt".into()), ..trigger };
         let resolved = resolve(&named, FILE).unwrap();
-        assert_eq!(resolved.way.mode, Mode::Trigger);
-        assert_eq!(
-            resolved.way.volume,
-            Some(Volume { dir: "/mnt".into(), app_dir: volume::APP_DIR.to_owned() })
-        );
+        let expected = Volume { dir: "/mnt".into(), app_dir: volume::APP_DIR.to_owned() };
+        assert_eq!(resolved.handover, Handover::Volume(expected));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use svdr_proto::tls::TlsIdentity;
 use super::snapshot::Snapshot;
 use super::{Offered, ReceiveCommandError, Receiving};
 use crate::run::jobs;
-use crate::sources::donor::{self, Partial, ReceiveError, Source, Stop, TransferError};
+use crate::sources::cancel::CancelOnDrop;
+use crate::sources::donor::{self, Partial, ReceiveError, Source, TransferError};
 use crate::store::DumpRecord;
 use svdr_client::CoordinatorsError;
 use svdr_client::retry::RetryPolicy;
@@ -80,14 +81,14 @@ impl Receiving<'_> {
     ) -> Result<(Option<Partial>, Result<MergeSummary, ReceiveError>), Failure> {
         let (from, donation) = (self.args.from.clone(), offered.donation.clone());
         let (given, identities, out) = (self.args.file.clone(), Arc::clone(identities), out.to_owned());
-        let stop = Stop::default();
-        let switch = stop.switch();
+        let waiting = CancelOnDrop::default();
+        let cancelled = waiting.cancelled();
         let merging = runtime::beside(move || {
             let snapshot = match (&partial, &given) {
                 (Some(partial), _) => Snapshot::Partial(partial),
                 (None, given) => Snapshot::Given(given.as_deref().unwrap_or(Path::new(""))),
             };
-            let made = snapshot.merged(&identities, (&from, &donation), &out, &switch);
+            let made = snapshot.merged(&identities, (&from, &donation), &out, &cancelled);
             (partial, made)
         });
         Ok(merging.await?)

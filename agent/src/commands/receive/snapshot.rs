@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
+use svdr_files::FileIoError;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::Donation;
 
-use crate::sources::donor::{self, Lie, Partial, ReceiveError, Stoppable, TransferError};
+use crate::sources::cancel::Cancelled;
+use crate::sources::donor::{self, Lie, Partial, ReceiveError, TransferError};
 use svdr_dump::{Identities, MergeSummary};
 
 /// What has arrived.
@@ -27,10 +27,10 @@ impl Snapshot<'_> {
         identities: &Identities,
         (from, donation): (&MemberName, &Donation),
         out: &Path,
-        switch: &Arc<AtomicBool>,
+        cancelled: &Cancelled,
     ) -> Result<MergeSummary, ReceiveError> {
         let lied = |lie| self.lied(from, lie);
-        let open = || Ok(Stoppable::new(self.open()?, switch));
+        let open = || Ok(cancelled.reader(self.open()?));
         donor::inspect(open, from, donation, lied)?;
         donor::merge(open()?, identities, (from, donation), out, lied)
     }
@@ -38,10 +38,9 @@ impl Snapshot<'_> {
     fn open(&self) -> Result<Box<dyn Read>, ReceiveError> {
         match self {
             Snapshot::Partial(partial) => Ok(Box::new(partial.file().reader()?)),
-            Snapshot::Given(path) => match File::open(path) {
-                Ok(file) => Ok(Box::new(file)),
-                Err(source) => Err(ReceiveError::Open { path: (*path).to_owned(), source }),
-            },
+            Snapshot::Given(path) => {
+                Ok(Box::new(File::open(path).map_err(FileIoError::read("the snapshot", path))?))
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::progress::Progress;
-use svdr_dump::{Document, MergeSummary, check_validator_dump};
+use svdr_dump::{Document, DumpWriter, MergeSummary};
 use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::text::shown;
@@ -96,6 +96,7 @@ pub(super) fn run(args: &ValidatorDeliverArgs, output: Output) -> Result<(), Fai
 fn checked(path: &Path, recovery: &Recovery) -> Result<MergeSummary, InputError> {
     let (file, metadata) = input::open(Document::ValidatorDump, path, None)?;
     let progress = Progress::bytes("checking the dump", Some(metadata.len()));
-    let checked = check_validator_dump(file, recovery.expectations(), |bytes| progress.advance(bytes));
+    let checked = DumpWriter::check(recovery.expectations(), std::io::sink())
+        .and_then(|writer| writer.read(file, |bytes| progress.advance(bytes)));
     checked.map_err(|source| InputError::Content { path: path.to_owned(), source })
 }

@@ -24,7 +24,7 @@ use crate::config::{AgentConfig, ConfigError};
 use crate::deliver::DeliverError;
 use crate::operator::dump_summary;
 use crate::sources::app::Settings;
-use crate::sources::fetch::{self, App, Order};
+use crate::sources::fetch::{self, Content, Request};
 use crate::validator::Recovery;
 use svdr_client::retry::RetryPolicy;
 
@@ -153,11 +153,11 @@ fn fetched(
     replace: Replace,
 ) -> Result<MergeSummary, Failure> {
     let recovery = &proof.recovery;
-    let request = args.request_migration_id.then(|| recovery.migration_id());
-    let order = Order {
-        app: App::Validator,
-        expectations: recovery.expectations(),
-        request_migration_id: request,
+    let request = Request {
+        content: Content::ValidatorDump,
+        timestamp: recovery.recovery_timestamp(),
+        migration_id: recovery.migration_id(),
+        request_migration_id: args.request_migration_id,
         parts: Parts::Skip,
         out: args.out.clone(),
         replace,
@@ -167,7 +167,8 @@ fn fetched(
     let left = "no dump was made, and nothing was left behind";
     runtime::until_stopped(NETWORK_THREADS, left, async {
         let app = sv_app::connect(settings).await?;
-        fetch::fetch(&app, &order, policy).await.map_err(|error| ValidatorError::of_fetch(error, recovery))
+        let fetched = fetch::fetch(&app, &request, policy).await;
+        fetched.map(|dump| dump.summary).map_err(|error| ValidatorError::of_fetch(error, recovery))
     })
 }
 

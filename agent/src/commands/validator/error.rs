@@ -9,7 +9,7 @@ use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionIdError;
 use svdr_protocol::time::Timestamp;
 
-use crate::sources::app::{self, Words};
+use crate::sources::app::{self, AnswerText};
 use crate::sources::fetch::FetchError;
 use crate::validator::Recovery;
 
@@ -72,14 +72,14 @@ pub(super) enum ValidatorError {
     },
     /// The app answers 400.
     #[error(
-        "{url} answered 400 Bad Request{words}. This validator's participant is pruned beyond {timestamp}, \
+        "{url} answered 400 Bad Request{answer}. This validator's participant is pruned beyond {timestamp}, \
          the time that the network goes back to, so it cannot make a dump{}", reonboard(*migration_id)
     )]
     Pruned {
         /// What was asked for.
         url: String,
-        /// The app's words.
-        words: Words,
+        /// What the app said.
+        answer: AnswerText,
         /// The recovery timestamp.
         timestamp: Timestamp,
         /// The migration id of the recovered network.
@@ -87,7 +87,7 @@ pub(super) enum ValidatorError {
     },
     /// The app answers 429.
     #[error(
-        "{url} answered 429 Too Many Requests{words}. This validator's participant had not caught up to \
+        "{url} answered 429 Too Many Requests{answer}. This validator's participant had not caught up to \
          {timestamp}, the time that the network goes back to, when the synchronizer was lost. It can no \
          longer catch up, so it cannot make a dump{}",
         reonboard(*migration_id)
@@ -95,8 +95,8 @@ pub(super) enum ValidatorError {
     Behind {
         /// What was asked for.
         url: String,
-        /// The app's words.
-        words: Words,
+        /// What the app said.
+        answer: AnswerText,
         /// The recovery timestamp.
         timestamp: Timestamp,
         /// The migration id of the recovered network.
@@ -152,11 +152,11 @@ impl ValidatorError {
     pub(super) fn of_fetch(error: FetchError, recovery: &Recovery) -> Failure {
         let (timestamp, migration_id) = (recovery.recovery_timestamp(), recovery.migration_id());
         match error {
-            FetchError::SvApp(app::Failure::Pruned { url, words }) => {
-                ValidatorError::Pruned { url, words, timestamp, migration_id }.into()
+            FetchError::SvApp(app::Failure::Pruned { url, answer }) => {
+                ValidatorError::Pruned { url, answer, timestamp, migration_id }.into()
             }
-            FetchError::SvApp(app::Failure::Behind { url, words }) => {
-                ValidatorError::Behind { url, words, timestamp, migration_id }.into()
+            FetchError::SvApp(app::Failure::Behind { url, answer }) => {
+                ValidatorError::Behind { url, answer, timestamp, migration_id }.into()
             }
             FetchError::OtherMigrationId { url, expected, found } => {
                 ValidatorError::OtherMigrationId { url, expected, found }.into()
@@ -199,7 +199,7 @@ mod tests {
                 .to_owned()
         };
         let timestamp: Timestamp = "2026-04-21T23:10:00Z".parse().unwrap();
-        let words = || Words::App("participant has been pruned up to 2026-04-21T23:15:00Z".to_owned());
+        let answer = || AnswerText::App("participant has been pruned up to 2026-04-21T23:15:00Z".to_owned());
         let (path, session) = (|| PathBuf::from("dump.json"), SessionId::from_bytes([0xab; 16]));
         let from = || "transcript.jsonl".to_owned();
         let recovery = [
@@ -211,8 +211,8 @@ mod tests {
             RecoveryError::NotCompleted { session, phase: Phase::Proposed(2), needed: 9 },
         ];
         let errors = [
-            ValidatorError::Pruned { url: url(), words: words(), timestamp, migration_id: 6 },
-            ValidatorError::Behind { url: url(), words: Words::None, timestamp, migration_id: 6 },
+            ValidatorError::Pruned { url: url(), answer: answer(), timestamp, migration_id: 6 },
+            ValidatorError::Behind { url: url(), answer: AnswerText::None, timestamp, migration_id: 6 },
             ValidatorError::OtherMigrationId { url: url(), expected: 6, found: 7 },
             ValidatorError::Declined,
             ValidatorError::NobodyToAskToDeliver,

@@ -16,6 +16,7 @@ use svdr_cli::runtime;
 use svdr_cli::screens::choice;
 use svdr_client::{Connection, Coordinator, Coordinators, SessionError, completion_certificate};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::in_one_line;
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::SessionId;
@@ -24,7 +25,6 @@ use svdr_protocol::text::shown;
 use super::error::ValidatorError;
 use crate::config::{AgentConfig, ConfigError};
 use crate::roster_file;
-use crate::sources::fetch::in_one_line;
 use crate::validator::{Recovery, Wanted};
 use svdr_cli::signing_key;
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::super::fuzz::{any_backup, check, read};
 use super::*;
-use svdr_dump::{Expectations, Identities, Parts, merge};
+use svdr_dump::{DumpWriter, Expectations, Identities, Parts};
 
 const SNAPSHOT: &str = r#"{"created_at":"2026-04-21T23:10:00Z","migration_id":6,"data_snapshot":{"acs_snapshot":"AAEC","acs_timestamp":"2026-04-21T23:10:00Z","dars":[]}}"#;
 
@@ -13,7 +13,8 @@ fn merged(identities: &Identities) -> Vec<u8> {
     let expectations =
         Expectations { timestamp: "2026-04-21T23:10:00Z".parse().unwrap(), migration_id: Some(6) };
     let mut out = Vec::new();
-    merge(identities, SNAPSHOT.as_bytes(), expectations, Parts::Skip, &mut out, |_| {}).unwrap();
+    let writer = DumpWriter::merge(identities, expectations, Parts::Skip, &mut out).unwrap();
+    writer.read(SNAPSHOT.as_bytes(), |_| {}).unwrap();
     out
 }
 

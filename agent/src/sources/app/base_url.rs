@@ -16,27 +16,15 @@ pub struct BaseUrl(Arc<Url>);
 /// Why a text is not an address for requests that carry a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It is no URL, or one of another scheme.
     #[error("{found:?} is not an http or https URL\nhelp: give a URL such as https://sv.sv.HOST/api/sv")]
-    Malformed {
-        /// The text as given.
-        found: String,
-    },
-    /// It carries a user name or a password. They are not repeated here.
+    Malformed { found: String },
     #[error(
         "the URL for {host} contains a user name or password\n\
          help: remove them, and give the token with token_file or oauth2"
     )]
-    Credentials {
-        /// The host of the URL.
-        host: String,
-    },
-    /// It carries a query or a fragment.
+    Credentials { host: String },
     #[error("{found:?} has a query or fragment\nhelp: give the address up to the path")]
-    Query {
-        /// The text as given.
-        found: String,
-    },
+    Query { found: String },
 }
 
 impl FromStr for BaseUrl {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use super::answer_text::AnswerText;
 use super::token::TokenError;
-use super::words::Words;
 
 /// What follows from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,185 +31,82 @@ pub enum Class {
 /// Why a try brought no snapshot. Every message names the URL and the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// 400: pruned beyond the timestamp.
     #[error(
-        "{url} answered 400 Bad Request{words}. This SV's participant is pruned beyond that timestamp, and \
+        "{url} answered 400 Bad Request{answer}. This SV's participant is pruned beyond that timestamp, and \
          needs a later one\n\
          help: tell the others, and ask a convener to propose again with --not-before"
     )]
-    Pruned {
-        /// What was asked for.
-        url: String,
-        /// The app's words.
-        words: Words,
-    },
-    /// 429: not caught up to the timestamp.
+    Pruned { url: String, answer: AnswerText },
     #[error(
-        "{url} answered 429 Too Many Requests{words}. This SV's participant has not caught up to that \
+        "{url} answered 429 Too Many Requests{answer}. This SV's participant has not caught up to that \
          timestamp\n\
          help: run the command again when the participant has caught up, or ask a convener to propose again \
          with --not-after"
     )]
-    Behind {
-        /// What was asked for.
-        url: String,
-        /// The app's words.
-        words: Words,
-    },
-    /// 401 or 403.
+    Behind { url: String, answer: AnswerText },
     #[error(
-        "{url} answered {status}{words}\n\
+        "{url} answered {status}{answer}\n\
          help: renew {credentials}, which must be that of an administrator of the app"
     )]
-    Unauthorized {
-        /// What was asked for.
-        url: String,
-        /// 401 or 403.
-        status: StatusCode,
-        /// Whose words they are is part of them.
-        words: Words,
-        /// Where the token came from.
-        credentials: String,
-    },
-    /// There was no token to send.
+    Unauthorized { url: String, status: StatusCode, answer: AnswerText, credentials: String },
     #[error("there is no token for the app")]
     Token(#[from] TokenError),
-    /// A status that comes and goes: 5xx, 408, a rate limit, a success that is not 200.
     #[error(
-        "{url} answered {status}{words}\nhelp: check the log of the app and its ingress if this persists"
+        "{url} answered {status}{answer}\nhelp: check the log of the app and its ingress if this persists"
     )]
-    Server {
-        /// What was asked for.
-        url: String,
-        /// The status.
-        status: StatusCode,
-        /// The words.
-        words: Words,
-        /// What `Retry-After` asked for.
-        retry_after: Option<Duration>,
-    },
-    /// A web page where the snapshot should be.
+    Server { url: String, status: StatusCode, answer: AnswerText, retry_after: Option<Duration> },
     #[error(
-        "{url} answered {status}{words}. A proxy answered instead of the app\n\
+        "{url} answered {status}{answer}. A proxy answered instead of the app\n\
          help: check that url is the API of the app and needs no login page"
     )]
-    Page {
-        /// What was asked for.
-        url: String,
-        /// The status.
-        status: StatusCode,
-        /// The text of the page.
-        words: Words,
-    },
-    /// No connection.
+    Page { url: String, status: StatusCode, answer: AnswerText },
     #[error(
         "{url} cannot be reached\n\
          help: check the URL, the name resolution, the proxy variables and the firewall"
     )]
-    Unreachable {
-        /// What was asked for.
-        url: String,
-        /// What went wrong.
-        source: reqwest::Error,
-    },
-    /// A connection, but no answer on it.
+    Unreachable { url: String, source: reqwest::Error },
     #[error(
         "{url} closed the connection before it answered\n\
          help: check the log of the app and its ingress if this persists"
     )]
-    Dropped {
-        /// What was asked for.
-        url: String,
-        /// What went wrong.
-        source: reqwest::Error,
-    },
-    /// No first byte in time.
+    Dropped { url: String, source: reqwest::Error },
     #[error(
         "{url} has not begun to answer within {}\nhelp: raise first_byte_timeout if the app needs more time",
         humantime::format_duration(*after)
     )]
-    NoAnswer {
-        /// What was asked for.
-        url: String,
-        /// How long it was waited for.
-        after: Duration,
-    },
-    /// Nothing more came.
+    NoAnswer { url: String, after: Duration },
     #[error(
         "{url} has sent nothing for {} after {received} bytes of its answer\n\
          help: check the network and the load of the app, or raise idle_timeout",
         humantime::format_duration(*after)
     )]
-    Stalled {
-        /// What was asked for.
-        url: String,
-        /// How long it was waited for.
-        after: Duration,
-        /// Bytes received before.
-        received: u64,
-    },
-    /// The connection broke, the body ended early, or its encoding is damaged.
+    Stalled { url: String, after: Duration, received: u64 },
     #[error(
         "{url} closed the connection after {received} bytes of its answer\n\
          help: check the limits of the ingress if this persists"
     )]
-    Broken {
-        /// What was asked for.
-        url: String,
-        /// Bytes received before.
-        received: u64,
-        /// What went wrong.
-        source: reqwest::Error,
-    },
-    /// 404.
+    Broken { url: String, received: u64, source: reqwest::Error },
     #[error(
-        "{url} answered 404 Not Found{words}. The URL is not the base of the app's API, or the release of \
+        "{url} answered 404 Not Found{answer}. The URL is not the base of the app's API, or the release of \
          the app does not have this call\n\
          help: check that the URL ends in /api/sv for an SV app, or in /api/validator for a validator app"
     )]
-    NotFound {
-        /// What was asked for.
-        url: String,
-        /// The words.
-        words: Words,
-    },
-    /// A redirect.
+    NotFound { url: String, answer: AnswerText },
     #[error(
         "{url} answered {status}, a redirect to {location}, where the token is not sent\n\
          help: set the URL to the address of the app itself, past any login page"
     )]
-    Redirect {
-        /// What was asked for.
-        url: String,
-        /// The status.
-        status: StatusCode,
-        /// Where it leads, as shown text.
-        location: String,
-    },
-    /// The server's certificate is not trusted.
+    Redirect { url: String, status: StatusCode, location: String },
     #[error(
         "{url} shows a certificate that this machine does not trust\n\
          help: name the CA that signed it with ca_file, and use the host name in the certificate"
     )]
-    Untrusted {
-        /// What was asked for.
-        url: String,
-        /// What is wrong with it.
-        source: reqwest::Error,
-    },
-    /// Any other status.
+    Untrusted { url: String, source: reqwest::Error },
     #[error(
-        "{url} answered {status}{words}, which is not an answer of the app's API\n\
+        "{url} answered {status}{answer}, which is not an answer of the app's API\n\
          help: check that the URL is the base of the API, and that no proxy changes the request"
     )]
-    Unexpected {
-        /// What was asked for.
-        url: String,
-        /// The status.
-        status: StatusCode,
-        /// The words.
-        words: Words,
-    },
+    Unexpected { url: String, status: StatusCode, answer: AnswerText },
 }
 
 impl Failure {
@@ -238,8 +135,8 @@ impl Failure {
     pub fn leaves_app_at_work(&self) -> bool {
         match self {
             Failure::Dropped { .. } | Failure::NoAnswer { .. } | Failure::Page { .. } => true,
-            Failure::Server { status, words, .. } => {
-                !matches!(words, Words::App(_)) && *status != StatusCode::SERVICE_UNAVAILABLE
+            Failure::Server { status, answer, .. } => {
+                !matches!(answer, AnswerText::App(_)) && *status != StatusCode::SERVICE_UNAVAILABLE
             }
             _ => false,
         }
@@ -263,7 +160,7 @@ impl Failure {
 pub(super) struct Refusal {
     pub(super) url: String,
     pub(super) status: StatusCode,
-    pub(super) words: Words,
+    pub(super) answer: AnswerText,
     /// `Location`, as shown text.
     pub(super) location: Option<String>,
     /// `Retry-After`, where it is a number of seconds.
@@ -276,39 +173,49 @@ impl Refusal {
     pub(super) fn meaning_without_timestamp(self) -> Failure {
         let (status, retry_after) = (self.status, self.retry_after);
         match self.meaning() {
-            Failure::Pruned { url, words } => Failure::Unexpected { url, status, words },
-            Failure::Behind { url, words } => Failure::Server { url, status, words, retry_after },
+            Failure::Pruned { url, answer } => Failure::Unexpected { url, status, answer },
+            Failure::Behind { url, answer } => Failure::Server { url, status, answer, retry_after },
             failure => failure,
         }
     }
 
+    /// What it means for a call that only asks whether something is so: a success with another answer than that is not
+    /// the app's.
+    pub(super) fn meaning_of_check(self) -> Failure {
+        if self.status.is_success() {
+            let Refusal { url, status, answer, .. } = self;
+            return Failure::Unexpected { url, status, answer };
+        }
+        self.meaning_without_timestamp()
+    }
+
     /// What it means. Pure: all it looks at is in `self`.
     pub(super) fn meaning(self) -> Failure {
-        let Refusal { url, status, words, location, retry_after, credentials } = self;
-        let from_a_proxy = matches!(words, Words::Html(_));
+        let Refusal { url, status, answer, location, retry_after, credentials } = self;
+        let from_a_proxy = matches!(answer, AnswerText::Html(_));
         match status {
             // It was no document, or it would not have come to this.
-            StatusCode::OK => Failure::Page { url, status, words },
+            StatusCode::OK => Failure::Page { url, status, answer },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Failure::Unauthorized { url, status, words, credentials }
+                Failure::Unauthorized { url, status, answer, credentials }
             }
-            StatusCode::NOT_FOUND => Failure::NotFound { url, words },
+            StatusCode::NOT_FOUND => Failure::NotFound { url, answer },
             _ if status.is_redirection() => {
                 Failure::Redirect { url, status, location: location.unwrap_or_else(|| "nowhere".to_owned()) }
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::MISDIRECTED_REQUEST | StatusCode::TOO_EARLY => {
-                Failure::Server { url, status, words, retry_after }
+                Failure::Server { url, status, answer, retry_after }
             }
-            _ if from_a_proxy => Failure::Page { url, status, words },
-            StatusCode::BAD_REQUEST => Failure::Pruned { url, words },
-            StatusCode::TOO_MANY_REQUESTS if matches!(words, Words::Other(_) | Words::Unshown) => {
-                Failure::Server { url, status, words, retry_after }
+            _ if from_a_proxy => Failure::Page { url, status, answer },
+            StatusCode::BAD_REQUEST => Failure::Pruned { url, answer },
+            StatusCode::TOO_MANY_REQUESTS if matches!(answer, AnswerText::Other(_) | AnswerText::Unshown) => {
+                Failure::Server { url, status, answer, retry_after }
             }
-            StatusCode::TOO_MANY_REQUESTS => Failure::Behind { url, words },
+            StatusCode::TOO_MANY_REQUESTS => Failure::Behind { url, answer },
             _ if status.is_server_error() || status.is_success() => {
-                Failure::Server { url, status, words, retry_after }
+                Failure::Server { url, status, answer, retry_after }
             }
-            _ => Failure::Unexpected { url, status, words },
+            _ => Failure::Unexpected { url, status, answer },
         }
     }
 }
@@ -322,7 +229,7 @@ mod tests {
         Refusal {
             url: "https://sv.example.com/".to_owned(),
             status: StatusCode::from_u16(status).unwrap(),
-            words: Words::read(None, body.as_bytes(), &[]),
+            answer: AnswerText::read(None, body.as_bytes(), &[]),
             location: None,
             retry_after: None,
             credentials: "the token in token".to_owned(),

@@ -2,10 +2,10 @@
 
 use svdr_protocol::text::hidden_in;
 
+use super::answer_text::{AnswerText, MAX_SHOWN};
 use super::secret::Secret;
-use super::words::{MAX_SHOWN, Words};
 
-/// The longest form of one shown character, `\u{10ffff}`, and what stands around the words.
+/// The longest form of one shown character, `\u{10ffff}`, and what is around the answer.
 const MAX_ESCAPED: usize = 10;
 const MAX_FRAME: usize = 64;
 
@@ -17,9 +17,9 @@ pub fn any_body(body: &[u8]) {
     // None of its characters can come out of an escape, so that it is not put together from what was escaped.
     let secret = Secret::new("T0KEN".to_owned());
     for content_type in [None, Some("text/html")] {
-        let words = Words::read(content_type, body, &[&secret]).to_string();
-        assert!(words.chars().count() <= MAX_SHOWN * MAX_ESCAPED + MAX_FRAME);
-        assert_eq!(hidden_in(&words), None);
-        assert!(!words.contains(secret.expose()));
+        let answer = AnswerText::read(content_type, body, &[&secret]).to_string();
+        assert!(answer.chars().count() <= MAX_SHOWN * MAX_ESCAPED + MAX_FRAME);
+        assert_eq!(hidden_in(&answer), None);
+        assert!(!answer.contains(secret.expose()));
     }
 }

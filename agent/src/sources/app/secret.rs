@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
-/// What stands in an excerpt where a peer repeated a secret to us.
+/// Replaces a secret that a peer repeated to us.
 pub(super) const PLACEHOLDER: &str = "[secret]";
 
 impl Secret {

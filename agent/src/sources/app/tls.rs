@@ -12,60 +12,34 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 /// Why the client cannot tell whom to trust.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The CA file cannot be read, or is not PEM.
     #[error(
         "{} cannot be read as a PEM file of CA certificates\n\
          help: correct ca_file, or let this user read the file",
         path.display()
     )]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: rustls_pki_types::pem::Error,
-    },
-    /// The CA file is PEM, but holds no certificate.
+    CaFile { path: PathBuf, source: rustls_pki_types::pem::Error },
     #[error(
         "{} contains no certificate\n\
          help: set ca_file to a PEM file with the certificate of the CA (-----BEGIN CERTIFICATE-----)",
         path.display()
     )]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A certificate of the CA file is damaged, or none that can sign others.
+    NoCertificate { path: PathBuf },
     #[error(
         "certificate {number} of {} cannot be used as a CA\nhelp: export the certificate again, in PEM",
         path.display()
     )]
-    BadCertificate {
-        /// The file.
-        path: PathBuf,
-        /// Which of the file's certificates, from 1.
-        number: usize,
-        /// What is wrong with it.
-        source: rustls::Error,
-    },
-    /// The machine has no CA certificates at all.
+    BadCertificate { path: PathBuf, number: usize, source: rustls::Error },
     #[error(
         "this machine has no CA certificates{}\n\
          help: install the package ca-certificates, or name the CA of the server with ca_file",
         looked.as_deref().map(|looked| format!(" ({looked})")).unwrap_or_default()
     )]
-    NoSystemRoots {
-        /// What went wrong where they were looked for.
-        looked: Option<String>,
-    },
-    /// The TLS library refuses its own defaults.
+    NoSystemRoots { looked: Option<String> },
     #[error(
         "TLS cannot be set up on this machine\n\
          help: report this as a bug in svdr, with the kind of processor and system"
     )]
-    Unsupported {
-        /// What it says.
-        source: rustls::Error,
-    },
+    Unsupported { source: rustls::Error },
 }
 
 /// A TLS client that trusts the certificates of `ca_file`, or the machine's own where there is none.

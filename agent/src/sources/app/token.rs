@@ -14,10 +14,10 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::answer_text::AnswerText;
 use super::base_url::BaseUrl;
 use super::body::read_limited;
 use super::secret::Secret;
-use super::words::Words;
 
 /// The longest secret that is read from a file, in bytes: HTTP servers refuse longer headers.
 pub const MAX_SECRET_LEN: u64 = 16 * 1024;
@@ -71,61 +71,25 @@ impl fmt::Display for Credentials {
 /// Why there is no token to send.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The file cannot be read.
     #[error(
         "{} cannot be read\nhelp: write the secret to that file, or correct its name in the configuration",
         path.display()
     )]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The file holds something else than one secret.
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error(
         "{} contains {found}\nhelp: write only the secret to it, on one line, without \"Bearer\"",
         path.display()
     )]
-    NotASecret {
-        /// The file.
-        path: PathBuf,
-        /// What it holds, in words that give nothing away.
-        found: &'static str,
-    },
-    /// The OAuth2 server cannot be reached, or broke off.
+    NotASecret { path: PathBuf, found: &'static str },
     #[error("{url} returned no token\nhelp: check the address, and that this machine can reach it")]
-    Unreachable {
-        /// The token endpoint.
-        url: BaseUrl,
-        /// What went wrong.
-        source: reqwest::Error,
-    },
-    /// The OAuth2 server refused.
+    Unreachable { url: BaseUrl, source: reqwest::Error },
     #[error(
-        "{url} answered {status}{words}\n\
+        "{url} answered {status}{answer}\n\
          help: check client_id {client_id:?}, the secret in client_secret_file, audience and scope"
     )]
-    Refused {
-        /// The token endpoint.
-        url: BaseUrl,
-        /// Its answer.
-        status: StatusCode,
-        /// Its words.
-        words: Words,
-        /// Who asked.
-        client_id: String,
-    },
-    /// The OAuth2 server answered something that holds no bearer token.
+    Refused { url: BaseUrl, status: StatusCode, answer: AnswerText, client_id: String },
     #[error("{url} answered {status} with {found}\nhelp: check that token_url is the token endpoint")]
-    NotAToken {
-        /// The token endpoint.
-        url: BaseUrl,
-        /// Its answer.
-        status: StatusCode,
-        /// What it sent, in words that give nothing away.
-        found: &'static str,
-    },
+    NotAToken { url: BaseUrl, status: StatusCode, found: &'static str },
 }
 
 /// Gives out tokens, and remembers the one that an OAuth2 server gave.
@@ -254,8 +218,8 @@ async fn request_token(http: &Client, oauth2: &OAuth2) -> Result<Cached, TokenEr
         zeroize::Zeroizing::new(read_limited(&mut response, MAX_TOKEN_ANSWER).await.map_err(unreachable)?);
     if status != StatusCode::OK {
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|named| named.to_str().ok());
-        let words = oauth2_words(content_type, &body, &secret);
-        return Err(TokenError::Refused { url: url(), status, words, client_id: oauth2.client_id.clone() });
+        let answer = oauth2_text(content_type, &body, &secret);
+        return Err(TokenError::Refused { url: url(), status, answer, client_id: oauth2.client_id.clone() });
     }
     let not_a_token = |found| TokenError::NotAToken { url: url(), status, found };
     // The parser's own message could quote the token.
@@ -275,7 +239,7 @@ async fn request_token(http: &Client, oauth2: &OAuth2) -> Result<Cached, TokenEr
 }
 
 /// RFC 6749, section 5.2: `{"error": "invalid_client", "error_description": "…"}`.
-fn oauth2_words(content_type: Option<&str>, body: &[u8], secret: &Secret) -> Words {
+fn oauth2_text(content_type: Option<&str>, body: &[u8], secret: &Secret) -> AnswerText {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
@@ -283,9 +247,9 @@ fn oauth2_words(content_type: Option<&str>, body: &[u8], secret: &Secret) -> Wor
     }
     match serde_json::from_slice(body) {
         Ok(Refusal { error, error_description }) => {
-            Words::App(super::words::shown(&format!("{error}: {error_description}"), &[secret]))
+            AnswerText::App(super::answer_text::shown(&format!("{error}: {error_description}"), &[secret]))
         }
-        Err(_) => Words::read(content_type, body, &[secret]),
+        Err(_) => AnswerText::read(content_type, body, &[secret]),
     }
 }
 
@@ -345,12 +309,12 @@ mod tests {
         let secret = Secret::new("hunter2".to_owned());
         let body = br#"{"error":"invalid_client","error_description":"wrong secret hunter2"}"#;
         assert_eq!(
-            oauth2_words(None, body, &secret),
-            Words::App("invalid_client: wrong secret [secret]".to_owned())
+            oauth2_text(None, body, &secret),
+            AnswerText::App("invalid_client: wrong secret [secret]".to_owned())
         );
         assert_eq!(
-            oauth2_words(None, br#"{"error":"access_denied"}"#, &secret),
-            Words::App("access_denied".to_owned())
+            oauth2_text(None, br#"{"error":"access_denied"}"#, &secret),
+            AnswerText::App("access_denied".to_owned())
         );
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use svdr_files::FileError;
+use svdr_files::{FileError, FileIoError};
 use svdr_proto::channel::ConnectError;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
@@ -15,119 +15,56 @@ use svdr_dump::MergeError;
 /// How what arrived differs from what the donor signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lie {
-    /// More bytes.
     #[error("more than the {expected} bytes that it signed")]
-    More {
-        /// The signed size.
-        expected: u64,
-    },
-    /// Fewer.
+    More { expected: u64 },
     #[error("{found} bytes, but it signed {expected}")]
-    Fewer {
-        /// The signed size.
-        expected: u64,
-        /// What it has.
-        found: u64,
-    },
-    /// Other bytes.
+    Fewer { expected: u64, found: u64 },
     #[error("a snapshot with the digest {found}, but it signed {expected}")]
-    Digest {
-        /// The signed digest.
-        expected: Digest,
-        /// What arrived.
-        found: Digest,
-    },
-    /// A message without bytes, which an honest donor never sends.
+    Digest { expected: Digest, found: Digest },
     #[error("an empty message in the middle of the snapshot")]
     Empty,
-    /// A part of it is not the signed one.
     #[error("a snapshot whose part {part} is not the one that it signed")]
-    Part {
-        /// The part's name.
-        part: String,
-    },
+    Part { part: String },
 }
 
 /// Why a try to transfer ended.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// There is no connection.
-    #[error("the agent of {donor} cannot be asked: {source}")]
-    Connect {
-        /// The donor.
-        donor: MemberName,
-        /// Why.
-        source: Box<ConnectError>,
-    },
-    /// The donor's agent does not give the snapshot.
-    #[error("{donor}'s agent does not give its snapshot: {} ({})", status.message(), status.code())]
-    Status {
-        /// The donor.
-        donor: MemberName,
-        /// What it says.
-        status: Box<Status>,
-    },
-    /// It broke.
-    #[error("the transfer from {donor} broke at byte {at} of {size}: {} ({})", status.message(), status.code())]
-    Broken {
-        /// The donor.
-        donor: MemberName,
-        /// Bytes that are here.
-        at: u64,
-        /// Bytes that there are.
-        size: u64,
-        /// What was seen.
-        status: Box<Status>,
-    },
-    /// Nothing comes.
-    #[error("{donor}'s agent has sent nothing for {} s, at byte {at} of {size}", after.as_secs())]
-    Silent {
-        /// The donor.
-        donor: MemberName,
-        /// Bytes that are here.
-        at: u64,
-        /// Bytes that there are.
-        size: u64,
-        /// How long that was waited for.
-        after: Duration,
-    },
-    /// The donor sends something else than it signed.
+    #[error("the agent of {donor} cannot be reached")]
+    Connect { donor: MemberName, source: Box<ConnectError> },
+    #[error("the agent of {donor} refused to send its snapshot: {} ({})", status.message(), status.code())]
+    Status { donor: MemberName, status: Box<Status> },
     #[error(
-        "{donor} sends {lie}. Nothing of it is kept; tell everybody on the call, and take the snapshot of another donor"
+        "the transfer from {donor} broke at byte {at} of {size}: {} ({})",
+        status.message(), status.code()
     )]
-    Lied {
-        /// The donor.
-        donor: MemberName,
-        /// What is wrong.
-        lie: Lie,
-    },
-    /// The partial file cannot be written.
+    Broken { donor: MemberName, at: u64, size: u64, status: Box<Status> },
+    #[error("the agent of {donor} has sent nothing for {} s, at byte {at} of {size}", after.as_secs())]
+    Silent { donor: MemberName, at: u64, size: u64, after: Duration },
+    #[error(
+        "{donor} sends {lie}; nothing of it is kept\nhelp: tell everybody on the call, then receive from \
+         another donor"
+    )]
+    Lied { donor: MemberName, lie: Lie },
     #[error(transparent)]
     File(#[from] FileError),
-    /// The system gives no thread to transfer with.
-    #[error("this process cannot start another thread; look at the limits of the user it runs as")]
-    Runtime {
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// Nobody waits for it any more.
-    #[error("the transfer was stopped; what has arrived is kept, and the next `receive` goes on there")]
-    Stopped,
-    /// The thread is lost.
     #[error(
-        "the thread that transfers the snapshot has died; run this again, and report it if it happens again"
+        "no thread can be started for the transfer\nhelp: check the limits of the user that runs this program"
+    )]
+    Runtime { source: std::io::Error },
+    #[error(
+        "the transfer was cancelled, and the received bytes are kept\nhelp: run `receive` again to continue"
+    )]
+    Stopped,
+    #[error(
+        "the thread that transfers the snapshot has died\nhelp: run `receive` again, and report it if it \
+         happens again"
     )]
     Thread,
-    /// The last of several tries.
     #[error(
-        "gave up after {tries} tries; what has arrived is kept, and the next `receive` goes on there. The last: {source}"
+        "all {tries} tries failed, and the received bytes are kept\nhelp: run `receive` again to continue"
     )]
-    GaveUp {
-        /// How many.
-        tries: u32,
-        /// What the last one ended with.
-        source: Box<TransferError>,
-    },
+    GaveUp { tries: u32, source: Box<TransferError> },
 }
 
 impl TransferError {
@@ -192,47 +129,27 @@ impl CommandError for TransferError {
 /// Why there is no dump of what was received.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
-    /// The transfer.
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    /// The snapshot is not what a snapshot has to be, although it is what the donor signed.
     #[error(
-        "the snapshot that {donor} signed is refused: {source}. Tell everybody on the call, and take the snapshot of \
+        "the snapshot that {donor} signed is refused\nhelp: tell everybody on the call, then receive from \
          another donor"
     )]
-    Refused {
-        /// The donor.
-        donor: MemberName,
-        /// Why.
-        source: MergeError,
-    },
-    /// A file that was given is not what the donor signed.
-    #[error("{} is not the snapshot that {donor} signed: it is {lie}. Get the file from {donor} again", path.display())]
-    OtherFile {
-        /// The file.
-        path: PathBuf,
-        /// The donor.
-        donor: MemberName,
-        /// What is wrong.
-        lie: Lie,
-    },
-    /// A file that was given cannot be read.
-    #[error("the snapshot {} cannot be read; check its path and its permissions", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// It cannot be read a second time.
+    Refused { donor: MemberName, source: MergeError },
     #[error(
-        "the snapshot cannot be read again to be compared with what its donor signed; look at the disk, and receive again"
+        "{} is not the snapshot that {donor} signed: it is {lie}\nhelp: get the file from {donor} again",
+        path.display()
+    )]
+    OtherFile { path: PathBuf, donor: MemberName, lie: Lie },
+    #[error(transparent)]
+    Io(#[from] FileIoError),
+    #[error(
+        "the snapshot cannot be read again to compare it with what its donor signed\nhelp: check the disk, \
+         then run `receive` again"
     )]
     Again(#[source] std::io::Error),
-    /// Reading or merging failed on this machine.
     #[error(transparent)]
     Merge(MergeError),
-    /// The dump cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
 }
@@ -244,7 +161,7 @@ impl CommandError for ReceiveError {
             ReceiveError::Refused { .. } | ReceiveError::OtherFile { .. } => Exit::Refused,
             ReceiveError::Merge(error) if error.is_refusal() => Exit::Refused,
             ReceiveError::File(error) => error.exit(),
-            ReceiveError::Open { .. } | ReceiveError::Again(_) | ReceiveError::Merge(_) => Exit::Failed,
+            ReceiveError::Io(_) | ReceiveError::Again(_) | ReceiveError::Merge(_) => Exit::Failed,
         }
     }
 }

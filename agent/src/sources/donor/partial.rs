@@ -9,6 +9,7 @@ use std::path::Path;
 
 use svdr_files::{FileError, PartialFile};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::in_one_line;
 use svdr_protocol::statement::SessionId;
 
 /// Hexadecimal digits of the snapshot's digest in the file's name.
@@ -21,8 +22,8 @@ pub fn name(session: SessionId, snapshot: &Digest) -> String {
     format!(".snapshot-{}-{}.partial", short(&session, 8), short(&digest, DIGITS))
 }
 
-/// Removes what has arrived of other snapshots of a session, once none is needed any more. One that another process is at
-/// work on stays, and so does what cannot be removed: it holds no secrets, and somebody is told.
+/// Removes what has arrived of other snapshots of a session, once no other is needed. A file that another process writes
+/// stays, and so does one that cannot be removed: it contains no secrets, and the log says so.
 pub fn remove_others(folder: &Path, session: SessionId) {
     let prefix = name(session, &Digest::of(&[])).chars().take(".snapshot-".len() + 9).collect::<String>();
     let entries = std::fs::read_dir(folder).into_iter().flatten().map_while(Result::ok);
@@ -30,7 +31,7 @@ pub fn remove_others(folder: &Path, session: SessionId) {
     for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_one)) {
         let removed = PartialFile::open(entry.path()).and_then(PartialFile::remove);
         if let Err(error) = removed {
-            tracing::warn!("{}", crate::sources::fetch::in_one_line(&error));
+            tracing::warn!("{}", in_one_line(&error));
         }
     }
 }
@@ -57,7 +58,7 @@ impl Partial {
         file.reserve(size)?;
         let is_continued = !file.is_empty();
         if is_continued {
-            tracing::info!("going on at byte {} of {size}", file.len());
+            tracing::info!("continuing at byte {} of {size}", file.len());
         }
         Ok(Partial { file, size, is_continued })
     }

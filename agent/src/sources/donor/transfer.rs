@@ -15,6 +15,7 @@ use svdr_proto::channel;
 use svdr_proto::tls::{KeyBytes, TlsIdentity};
 use svdr_proto::v1::{FetchSnapshotRequest, FetchSnapshotResponse};
 use svdr_protocol::digest::Digest;
+use svdr_protocol::failure::in_one_line;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::oneshot;
@@ -22,11 +23,10 @@ use tonic::{Code, Status, Streaming};
 
 use super::limits::IDLE_TIMEOUT;
 use super::{Lie, Partial, TransferError, allocator};
-use crate::sources::fetch::in_one_line;
 use crate::sources::fetch::tries::rounded;
 use svdr_client::retry::{NextTry, Retries, RetryPolicy};
 
-/// Where a snapshot comes from, and what it has to be.
+/// Where a snapshot comes from, and what it must be.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// The session that it is donated in.
@@ -63,7 +63,7 @@ pub async fn transfer(
         runtime.block_on(async {
             tokio::select! {
                 arrived = bring(&source, &identity, file, policy) => arrived,
-                // Whoever waited for it does not any more.
+                // The future that waited for it was dropped.
                 _ = gone => Err(TransferError::Stopped),
             }
         })

@@ -1,166 +1,93 @@
-//! Why a fetch brought no dump, and whether another try can bring one.
+//! Why a fetch brought no dump, and whether a retry can bring one.
 
 use std::time::Duration;
 
+use svdr_dump::{Defect, MergeError};
 use svdr_files::FileError;
 use svdr_protocol::failure::{CommandError, Exit};
 use tokio::task::JoinError;
 
 use super::tries::TryError;
 use crate::sources::app::{Class, Failure};
-use crate::sources::volume::ExportError;
-use svdr_dump::{Defect, Document, MergeError};
-
-/// Why the writer stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The merge.
-    #[error(transparent)]
-    Merge(#[from] MergeError),
-    /// The file.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// There is nothing to merge the snapshot with.
-    #[error("no backup of the node identities is configured; only mode = \"trigger\" does without")]
-    NoIdentities,
-    /// The payloads are not in the snapshot.
-    #[error("the payloads are files on the SV app's own volume")]
-    SeparateFiles,
-}
+use crate::sources::volume::{APP_DIR, ExportError};
 
 /// Why there is no dump.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The SV app did not give a snapshot.
     #[error(transparent)]
     SvApp(#[from] Failure),
-    /// What arrived as complete is no JSON document: it was cut, damaged or replaced on its way.
     #[error(
-        "{url} answered 200, but what arrived is not a data snapshot: {source}. If this goes on, look at what stands \
-         between here and the app"
+        "{url} answered 200, but the answer is not valid\nhelp: if this happens again, check what is between this \
+         machine and the app"
     )]
-    Damaged {
-        /// What was asked for.
-        url: String,
-        /// Where it is wrong.
-        source: MergeError,
-    },
-    /// The snapshot is a document, but not the one asked for, or incomplete in a way that a transfer cannot cause.
-    #[error("{url} answered with a data snapshot that is refused: {source}")]
-    Refused {
-        /// What was asked for.
-        url: String,
-        /// Why.
-        source: MergeError,
-    },
-    /// The snapshot is made for another migration than the configured one.
+    Damaged { url: String, source: MergeError },
+    #[error("the answer of {url} is refused")]
+    Refused { url: String, source: MergeError },
     #[error(
-        "{url} answered with a data snapshot for migration id {found}, but migration_id is {expected}. If the others \
-         migrate to {found}, correct migration_id; if the network has agreed on {expected} although it is not the \
-         app's own + 1, ask for it with --request-migration-id"
+        "{url} answered with a data snapshot for migration id {found}, but migration_id is {expected}\nhelp: correct \
+         migration_id if the others migrate to {found}, or give --request-migration-id if the network has agreed on \
+         {expected}"
     )]
-    OtherMigrationId {
-        /// What was asked for.
-        url: String,
-        /// The configured one.
-        expected: u64,
-        /// The snapshot's.
-        found: u64,
-    },
-    /// The merge failed on this machine.
+    OtherMigrationId { url: String, expected: u64, found: u64 },
     #[error(transparent)]
     Merge(MergeError),
-    /// The file cannot be written.
     #[error(transparent)]
-    File(FileError),
-    /// What the SV app wrote into its volume was not taken.
+    File(#[from] FileError),
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// There is no backup of the node identities.
     #[error(
-        "the snapshot of the SV app has to be merged with the backup of the node identities, and none is configured; add \
+        "the SV app's snapshot must be merged with the backup of the node identities, but none is configured\nhelp: set \
          backup = \"/secure/identities.json\" under [node_identities], or have the app write the whole dump with mode = \
          \"trigger\""
     )]
     NoIdentities,
-    /// The answer names files of the app's volume.
     #[error(
-        "{url} answered with a data snapshot whose payloads are files on the SV app's own volume. Take the dump from \
-         there: set mode = \"trigger\" and dump_dir, the volume as this machine sees it, under [sv_app] (--mode, \
-         --dump-dir)"
+        "{url} answered with a data snapshot whose payloads are files on the SV app's own volume\nhelp: set mode = \
+         \"trigger\" and dump_dir, the volume on this machine, under [sv_app] (--mode, --dump-dir)"
     )]
-    SeparateFiles {
-        /// What was asked for.
-        url: String,
-    },
-    /// The snapshot does not fit into an answer, and there is no volume to take it from.
+    SeparateFiles { url: String },
     #[error(
-        "the data snapshot is too large for one answer of the SV app ({sign}). Have the app write it into its dump \
-         volume instead: mount that here, and say where with dump_dir = \"{}\" under [sv_app], or --dump-dir, or \
-         SVDR_DUMP_DIR",
-        crate::sources::volume::APP_DIR
+        "the data snapshot is too large for one answer of the SV app: {symptom}\nhelp: mount the SV app's dump volume on \
+         this machine, and name it with dump_dir = \"{APP_DIR}\" under [sv_app], --dump-dir or SVDR_DUMP_DIR"
     )]
-    TooLarge {
-        /// What shows it.
-        sign: &'static str,
-        /// What the try failed with.
-        source: Box<FetchError>,
-    },
-    /// The last of several tries.
-    #[error("gave up after {tries} tries; the last: {source}")]
-    GaveUp {
-        /// How many.
-        tries: u32,
-        /// What the last one failed with.
-        source: Box<FetchError>,
-    },
-    /// The thread that writes the dump has died.
-    #[error("the thread that writes the dump has died; run this again, and report it if it happens again")]
-    WriterDied(#[source] JoinError),
-    /// The thread that writes the dump has stopped before the snapshot was complete.
+    TooLarge { symptom: &'static str, source: Box<FetchError> },
+    #[error("all {tries} tries failed")]
+    GaveUp { tries: u32, source: Box<FetchError> },
+    #[error("the thread that writes the dump has died\nhelp: retry, and report it if it happens again")]
+    Thread(#[source] JoinError),
     #[error(
-        "the thread that writes the dump stopped without a reason; run this again, and report it if it happens again"
+        "the thread that writes the dump stopped without a reason\nhelp: retry, and report it if it happens again"
     )]
     WriterStopped,
 }
 
 impl FetchError {
-    /// What a merge's error means for a document that came from `url`.
-    pub(super) fn of_document(url: String, source: MergeError) -> FetchError {
-        let MergeError::Refused(refusal) = &source else { return FetchError::Merge(source) };
-        match refusal.defect {
-            _ if refusal.document == Document::Identities => FetchError::Merge(source),
-            Defect::OtherMigrationId { expected, found } => {
-                FetchError::OtherMigrationId { url, expected, found }
-            }
-            _ if is_damage(&refusal.defect) => FetchError::Damaged { url, source },
-            _ => FetchError::Refused { url, source },
-        }
-    }
-
-    /// Whether another try can bring a dump.
-    pub fn is_worth_retrying(&self) -> bool {
-        match self {
-            FetchError::SvApp(failure) => failure.is_worth_retrying(),
-            FetchError::Damaged { .. } => true,
-            FetchError::Export(error) => error.is_worth_retrying(),
-            FetchError::NoIdentities
-            | FetchError::SeparateFiles { .. }
-            | FetchError::TooLarge { .. }
-            | FetchError::Refused { .. }
-            | FetchError::OtherMigrationId { .. }
-            | FetchError::Merge(_)
-            | FetchError::File(_)
-            | FetchError::GaveUp { .. }
-            | FetchError::WriterDied(_)
-            | FetchError::WriterStopped => false,
+    /// What an error means for a document that came from `url`.
+    pub(crate) fn of_document(url: &str, source: MergeError) -> FetchError {
+        let url = url.to_owned();
+        match &source {
+            MergeError::Refused(refusal) => match refusal.defect {
+                Defect::OtherMigrationId { expected, found } => {
+                    FetchError::OtherMigrationId { url, expected, found }
+                }
+                Defect::ByteOrderMark | Defect::NotBase64(_) => FetchError::Damaged { url, source },
+                _ if refusal.defect.is_not_json() => FetchError::Damaged { url, source },
+                _ => FetchError::Refused { url, source },
+            },
+            MergeError::IdentitiesTooLarge => FetchError::Refused { url, source },
+            _ => FetchError::Merge(source),
         }
     }
 }
 
 impl TryError for FetchError {
     fn is_worth_retrying(&self) -> bool {
-        FetchError::is_worth_retrying(self)
+        match self {
+            FetchError::SvApp(failure) => failure.is_worth_retrying(),
+            FetchError::Damaged { .. } => true,
+            FetchError::Export(error) => error.is_worth_retrying(),
+            _ => false,
+        }
     }
 
     fn retry_after(&self) -> Option<Duration> {
@@ -175,22 +102,6 @@ impl TryError for FetchError {
     }
 }
 
-/// Whether the text is no JSON, as a cut, a proxy or a broken app causes it, rather than another document than the
-/// one asked for.
-pub(crate) fn is_damage(defect: &Defect) -> bool {
-    matches!(
-        defect,
-        Defect::Empty
-            | Defect::Truncated { .. }
-            | Defect::ByteOrderMark
-            | Defect::Trailing { .. }
-            | Defect::Unexpected { .. }
-            | Defect::ControlCharacter { .. }
-            | Defect::NotUtf8
-            | Defect::NotBase64(_)
-    )
-}
-
 impl CommandError for FetchError {
     fn exit(&self) -> Exit {
         match self {
@@ -203,13 +114,7 @@ impl CommandError for FetchError {
             FetchError::File(error) => error.exit(),
             FetchError::Export(error) => error.exit(),
             FetchError::GaveUp { source, .. } => source.exit(),
-            FetchError::Damaged { .. }
-            | FetchError::NoIdentities
-            | FetchError::SeparateFiles { .. }
-            | FetchError::TooLarge { .. }
-            | FetchError::Merge(_)
-            | FetchError::WriterDied(_)
-            | FetchError::WriterStopped => Exit::Failed,
+            _ => Exit::Failed,
         }
     }
 }

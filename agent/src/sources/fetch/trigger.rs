@@ -1,31 +1,30 @@
 //! Has the SV app write its dump into its own volume, and takes it from there.
 //!
 //! The app computes for minutes before the first byte appears, then writes for minutes, then answers. On the way an
-//! ingress may have lost its patience: the app goes on nevertheless. Asked again meanwhile, it would compute the same
-//! a second time and write it over the first. So:
+//! ingress may have lost its patience, but the app continues. Asked again meanwhile, it would compute the same a second
+//! time and write it over the first. So:
 //!
 //! 1. What is there already, whole and of this timestamp and migration, is taken without asking: an earlier run had
 //!    it made. What is not whole but still growing is waited for.
 //! 2. Ask, and watch the folder. There is no limit on the wait but the life of the connection.
-//! 3. Where the app says that it is done, take the export; its last bytes may become visible a moment later.
-//! 4. Where the answer is lost, or somebody answers in the app's place, the app may be at work: watch the folder as
-//!    long as an answer may take to begin, and ask again only then.
+//! 3. If the app says that it is done, take the export; its last bytes may become visible a moment later.
+//! 4. If the answer is lost, or a proxy answers instead of the app, the app may be at work: watch the folder as long as
+//!    an answer may take to begin, and ask again only then.
 //!
-//! The folder of no other timestamp is ever looked at. An export that was there before and was refused is not looked
-//! at again before it changes.
+//! The folder of no other timestamp is ever looked at. An export that was there before and was refused is looked at
+//! again only after it has changed.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use svdr_cli::progress::Progress;
-use svdr_protocol::time::Timestamp;
 
 use super::tries::{Tries, rounded};
-use super::{FetchError, Made, Order, Way};
+use super::{FetchError, FetchedDump, Request};
 use crate::sources::app::{Failure, SvApp, Timeouts};
-use crate::sources::volume::{self, DUMP_FILE, ExportError, Sight, TakeOrder, Volume, set_folder};
+use crate::sources::cancel::CancelOnDrop;
+use crate::sources::volume::{self, DUMP_FILE, Export, ExportError, FolderState, Volume, set_folder};
 use svdr_client::retry::RetryPolicy;
 use svdr_protocol::failure::in_one_line;
 
@@ -35,28 +34,23 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Tries until there is a dump, as [`super::fetch`].
 pub(super) async fn fetch(
     app: &SvApp,
-    order: &Order,
-    way: &Way,
+    request: &Request,
+    volume: &Volume,
     policy: RetryPolicy,
-) -> Result<Made, FetchError> {
-    let Some(volume) = way.volume.clone() else {
-        let path = PathBuf::from(volume::APP_DIR);
-        let source = std::io::Error::other("no dump_dir is configured");
-        return Err(ExportError::Volume { path, source }.into());
-    };
-    let watch = Watch { order, way, volume, timeouts: app.timeouts() };
+) -> Result<FetchedDump, FetchError> {
+    let watch = Watch { request, volume, timeouts: app.timeouts() };
     let mut tries = Tries::new(policy);
-    let mut known = Sight::default();
+    let mut known = FolderState::default();
     watch.check_volume().await?;
-    if let Some(made) = watch.take_earlier(&mut known).await? {
-        return Ok(made);
+    if let Some(dump) = watch.take_earlier(&mut known).await? {
+        return Ok(dump);
     }
     loop {
         let began = Instant::now();
-        let made = watch.attempt(app, &known).await;
+        let taken = watch.attempt(app, &known).await;
         tries.worked(began.elapsed());
-        match made {
-            Ok(made) => return Ok(made),
+        match taken {
+            Ok(dump) => return Ok(dump),
             Err(failure) => tries.pause_after(failure).await?,
         }
         known = watch.look().await?;
@@ -65,9 +59,8 @@ pub(super) async fn fetch(
 
 /// The export's folder, and what is wanted of it.
 struct Watch<'a> {
-    order: &'a Order,
-    way: &'a Way,
-    volume: Volume,
+    request: &'a Request,
+    volume: &'a Volume,
     timeouts: Timeouts,
 }
 
@@ -80,36 +73,35 @@ impl Watch<'_> {
     }
 
     /// What an earlier run has had made, or is having made. What is left there of it is noted in `known`.
-    async fn take_earlier(&self, known: &mut Sight) -> Result<Option<Made>, FetchError> {
+    async fn take_earlier(&self, known: &mut FolderState) -> Result<Option<FetchedDump>, FetchError> {
         *known = self.look().await?;
         if known.is_empty() {
             return Ok(None);
         }
-        let path = self.volume.export(self.timestamp());
-        tracing::info!("{} is there already; looking whether it is what is wanted", path.display());
-        let earlier = self.settle(&Sight::default(), self.timeouts.idle).await;
+        tracing::info!("{} exists already; checking whether it can be taken", self.folder().display());
+        let earlier = self.settle(&FolderState::default(), self.timeouts.idle).await;
         *known = self.look().await?;
         match earlier {
-            Ok(made) => Ok(Some(made)),
+            Ok(dump) => Ok(Some(dump)),
             // The output is not the app's to repair.
             Err(FetchError::Export(ExportError::File(error))) => Err(ExportError::File(error).into()),
             Err(error) => {
-                tracing::info!("it is not ({}); having the SV app write it anew", in_one_line(&error));
+                tracing::info!("it cannot ({}); asking the SV app to export again", in_one_line(&error));
                 Ok(None)
             }
         }
     }
 
     /// Asks once, and takes what comes of it. `known` is what is there already, and no use.
-    async fn attempt(&self, app: &SvApp, known: &Sight) -> Result<Made, FetchError> {
+    async fn attempt(&self, app: &SvApp, known: &FolderState) -> Result<FetchedDump, FetchError> {
         match self.ask(app, known).await {
-            Ok(()) => self.settle(&Sight::default(), self.timeouts.idle).await,
+            Ok(()) => self.settle(&FolderState::default(), self.timeouts.idle).await,
             Err(failure) if failure.leaves_app_at_work() => {
                 let limit = self.timeouts.first_byte;
                 tracing::warn!("{}", in_one_line(&failure));
                 tracing::warn!(
-                    "the SV app may be writing its dump nevertheless; watching {} for {}",
-                    self.volume.export(self.timestamp()).display(),
+                    "the SV app may still be writing its dump; watching {} for {}",
+                    self.folder().display(),
                     rounded(limit)
                 );
                 self.settle(known, limit).await.map_err(|error| match error {
@@ -123,10 +115,9 @@ impl Watch<'_> {
 
     /// Asks, and counts the bytes that appear meanwhile. Done too where the export is whole and quiet without an
     /// answer: a connection can lose it.
-    async fn ask(&self, app: &SvApp, known: &Sight) -> Result<(), Failure> {
+    async fn ask(&self, app: &SvApp, known: &FolderState) -> Result<(), Failure> {
         let progress = Progress::bytes("the SV app is writing its dump", None);
-        let migration_id = self.order.expectations.migration_id.unwrap_or_default();
-        let asked = app.migration_dump(self.timestamp(), migration_id);
+        let asked = app.migration_dump(self.request.timestamp, self.request.migration_id);
         tokio::pin!(asked);
         let mut quiet = Quiet::new(known.clone());
         let (mut look, mut shown) = (tokio::time::interval(LOOK), 0);
@@ -135,17 +126,17 @@ impl Watch<'_> {
                 answer = &mut asked => return answer,
                 _ = look.tick() => {}
             }
-            // What cannot be looked at now is complained about once there is an answer.
-            let Ok(sight) = self.look().await else { continue };
-            if sight != *known {
-                progress.advance(sight.bytes().saturating_sub(shown));
-                shown = shown.max(sight.bytes());
-                self.received().store(sight.bytes(), Ordering::Relaxed);
+            // What cannot be looked at now is an error once there is an answer.
+            let Ok(state) = self.look().await else { continue };
+            if state != *known {
+                progress.advance(state.bytes().saturating_sub(shown));
+                shown = shown.max(state.bytes());
+                self.request.received.store(state.bytes(), Ordering::Relaxed);
             }
-            let is_quiet = quiet.since(&sight) >= self.timeouts.idle;
-            if is_quiet && sight.has_dump() && sight != *known {
+            let is_quiet = quiet.since(&state) >= self.timeouts.idle;
+            if is_quiet && state.has_dump() && state != *known {
                 tracing::warn!(
-                    "the SV app has written its dump, and its answer has not arrived; going on without"
+                    "the SV app has written its dump, but has not answered; continuing without the answer"
                 );
                 return Ok(());
             }
@@ -154,98 +145,81 @@ impl Watch<'_> {
 
     /// Takes the export, once it is whole. While it changes it is waited for, and for at most `limit` more after
     /// that; as long as it is as in `known`, there is nothing new in it.
-    async fn settle(&self, known: &Sight, limit: Duration) -> Result<Made, FetchError> {
-        let mut quiet = Quiet::new(Sight::default());
-        let mut tried: Option<Sight> = None;
-        let mut lacks = ExportError::Absent { path: self.volume.export(self.timestamp()) };
+    async fn settle(&self, known: &FolderState, limit: Duration) -> Result<FetchedDump, FetchError> {
+        let mut quiet = Quiet::new(FolderState::default());
+        let mut tried: Option<FolderState> = None;
+        let mut lacks = ExportError::Absent { path: self.folder() };
         loop {
-            let sight = self.look().await?;
-            let unchanged = quiet.since(&sight);
+            let state = self.look().await?;
+            let unchanged = quiet.since(&state);
             // Not in the middle of a write: twice the same.
-            if unchanged >= LOOK && sight != *known && tried.as_ref() != Some(&sight) {
-                self.received().store(sight.bytes(), Ordering::Relaxed);
+            if unchanged >= LOOK && state != *known && tried.as_ref() != Some(&state) {
+                self.request.received.store(state.bytes(), Ordering::Relaxed);
                 match self.take().await? {
-                    Ok(made) => return Ok(made),
+                    Ok(dump) => return Ok(dump),
                     Err(error) if error.may_settle() => lacks = error,
                     Err(error) => return Err(error.into()),
                 }
-                tried = Some(sight);
+                tried = Some(state);
             }
             // Where something was written last decides how long it is waited for the next.
             let limit = if tried.is_some() { limit.min(self.timeouts.idle) } else { limit };
             if unchanged >= limit {
-                let path = self.volume.export(self.timestamp());
-                return Err(ExportError::Unfinished { path, waited: limit, source: Box::new(lacks) }.into());
+                let (path, source) = (self.folder(), Box::new(lacks));
+                return Err(ExportError::Unfinished { path, waited: limit, source }.into());
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
     /// Takes the export as it is now.
-    async fn take(&self) -> Result<Result<Made, ExportError>, FetchError> {
-        let (order, way, volume) = (self.order.clone(), self.way.clone(), self.volume.clone());
-        let awaited = Awaited::default();
-        let given_up = Arc::clone(&awaited.given_up);
+    async fn take(&self) -> Result<Result<FetchedDump, ExportError>, FetchError> {
+        let (request, volume) = (self.request.clone(), self.volume.clone());
+        let waiting = CancelOnDrop::default();
+        let cancelled = waiting.cancelled();
         let taken = tokio::task::spawn_blocking(move || {
-            let out = set_folder(&order.out);
-            let summary = volume::take(&TakeOrder {
+            let out = set_folder(&request.out);
+            let export = Export {
                 volume: &volume,
-                expectations: order.expectations,
-                participant: way.participant.as_deref(),
-                parts: order.parts,
-                out: &out,
-                replace: order.replace,
-                given_up: &given_up,
-            })?;
-            Ok(Made { path: out.join(DUMP_FILE), summary })
+                expected: request.expectations(),
+                participant: request.participant(),
+                parts: request.parts,
+            };
+            let summary = volume::take(&export, &out, request.replace, &cancelled)?;
+            Ok(FetchedDump { path: out.join(DUMP_FILE), summary })
         });
-        taken.await.map_err(FetchError::WriterDied)
+        taken.await.map_err(FetchError::Thread)
     }
 
-    async fn look(&self) -> Result<Sight, FetchError> {
-        let (volume, timestamp) = (self.volume.clone(), self.timestamp());
-        let path = volume.export(timestamp);
-        let looked = tokio::task::spawn_blocking(move || Sight::of(&volume, timestamp)).await;
-        let sight = looked.map_err(FetchError::WriterDied)?;
-        sight.map_err(|source| ExportError::Read { path, source }.into())
+    async fn look(&self) -> Result<FolderState, FetchError> {
+        let path = self.folder();
+        let folder = path.clone();
+        let looked = tokio::task::spawn_blocking(move || FolderState::of(&folder)).await;
+        let state = looked.map_err(FetchError::Thread)?;
+        state.map_err(|source| ExportError::Read { path, source }.into())
     }
 
-    fn timestamp(&self) -> Timestamp {
-        self.order.expectations.timestamp
-    }
-
-    fn received(&self) -> &Arc<AtomicU64> {
-        &self.order.received
-    }
-}
-
-/// As long as this is there, somebody waits for what a thread makes. Dropped with the future that waits.
-#[derive(Default)]
-struct Awaited {
-    given_up: Arc<AtomicBool>,
-}
-
-impl Drop for Awaited {
-    fn drop(&mut self) {
-        self.given_up.store(true, Ordering::Relaxed);
+    /// The folder of the export.
+    fn folder(&self) -> PathBuf {
+        self.volume.export(self.request.timestamp)
     }
 }
 
 /// For how long nothing has changed.
 struct Quiet {
-    last: Sight,
+    last: FolderState,
     since: Instant,
 }
 
 impl Quiet {
-    fn new(last: Sight) -> Quiet {
+    fn new(last: FolderState) -> Quiet {
         Quiet { last, since: Instant::now() }
     }
 
-    /// Notes what is seen now; how long it has been so.
-    fn since(&mut self, sight: &Sight) -> Duration {
-        if *sight != self.last {
-            *self = Quiet::new(sight.clone());
+    /// Notes the state now, and returns for how long it has been so.
+    fn since(&mut self, state: &FolderState) -> Duration {
+        if *state != self.last {
+            *self = Quiet::new(state.clone());
         }
         self.since.elapsed()
     }

@@ -7,147 +7,82 @@ use std::time::Duration;
 use svdr_files::FileError;
 use svdr_protocol::failure::{CommandError, Exit};
 
-use svdr_dump::{Defect, MergeError, PayloadFileError};
+use svdr_dump::{MergeError, PayloadFileError};
 
 /// Why an export was not taken. Every message names the file and the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The volume is not there.
     #[error(
-        "the SV app's dump volume {} cannot be opened; mount it on this machine, and say where with dump_dir",
+        "the SV app's dump volume {} cannot be opened\nhelp: mount it on this machine, and name it with \
+         dump_dir",
         path.display()
     )]
-    Volume {
-        /// Its folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// There is no export of that time.
+    Volume { path: PathBuf, source: io::Error },
     #[error(
-        "{} is not there; check that dump_dir is the volume that this SV app writes its dumps to (the folder of its \
-         domainMigrationDumpPath), and that the release of the app knows a timestamp in this call", path.display()
-    )]
-    Absent {
-        /// Where it should be.
-        path: PathBuf,
-    },
-    /// A file of it is not there.
-    #[error("{} is not there yet; the SV app writes it before it answers, see its log", path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Something else has its name.
-    #[error(
-        "{} is {found}, and not {expected} that the SV app wrote; find out who put it there, and remove it",
+        "{} does not exist: dump_dir is another volume, or this release of the SV app takes no timestamp in \
+         this call\nhelp: set dump_dir to the volume that this SV app writes its dumps to (the folder of its \
+         domainMigrationDumpPath)",
         path.display()
     )]
-    Foreign {
-        /// Its path.
-        path: PathBuf,
-        /// What belongs there.
-        expected: &'static str,
-        /// What is there.
-        found: &'static str,
-    },
-    /// A file belongs to somebody else than the folder.
+    Absent { path: PathBuf },
     #[error(
-        "{} belongs to user {found}, but the export's folder to user {expected}: the SV app writes both; find out who \
-         put it there, and remove it", path.display()
+        "{} does not exist yet\nhelp: check the log of the SV app, which writes this file before it answers",
+        path.display()
     )]
-    OtherOwner {
-        /// Its path.
-        path: PathBuf,
-        /// The folder's owner.
-        expected: u32,
-        /// Its own.
-        found: u32,
-    },
-    /// Anybody could have written it.
+    Missing { path: PathBuf },
     #[error(
-        "everybody on this machine may write {} (mode {mode:04o}), so that it may be anybody's; run chmod -R o-w on \
-         the export's folder, have the SV app export again, and run this again", path.display()
+        "{} is {found}, not {expected} that the SV app wrote\nhelp: find out who put it there, then remove it",
+        path.display()
     )]
-    Writable {
-        /// Its path.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// It cannot be read.
+    Foreign { path: PathBuf, expected: &'static str, found: &'static str },
     #[error(
-        "{} cannot be read; let the user of this program read the SV app's volume (the same user or group), and check \
-         the disk", path.display()
+        "{} belongs to user {found}, but the export's folder belongs to user {expected}\nhelp: find out who \
+         put the file there, then remove it",
+        path.display()
     )]
-    Read {
-        /// Its path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The document is refused, or could not be read or copied.
-    #[error("{}: {source}", path.display())]
-    Document {
-        /// Its path.
-        path: PathBuf,
-        /// Why.
-        source: MergeError,
-    },
-    /// A payload file is refused, or could not be read or copied.
-    #[error("{}: {source}", path.display())]
-    Payload {
-        /// Its path.
-        path: PathBuf,
-        /// Why.
-        source: PayloadFileError,
-    },
-    /// A payload file was written after the document.
+    OtherOwner { path: PathBuf, expected: u32, found: u32 },
     #[error(
-        "{} was written after the dump that names it: the SV app is exporting again, or was stopped while it did; wait \
-         until it is done, or have it export again", path.display()
+        "{} is world-writable (mode {mode:04o}), so its content cannot be trusted\nhelp: run `chmod -R o-w` \
+         on the export's folder, then have the SV app export again",
+        path.display()
     )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file has changed meanwhile.
-    #[error("{} has changed while it was read: the SV app is exporting again; run this again when it is done", path.display())]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is another node's.
+    Writable { path: PathBuf, mode: u32 },
     #[error(
-        "{} holds the identities of participant {found}, but this SV's is {expected}; dump_dir is the volume of \
-         another SV app, or the wrong roster or identities are configured", path.display()
+        "{} cannot be read\nhelp: let the user of this program read the SV app's volume, for example by a \
+         common group",
+        path.display()
     )]
-    OtherParticipant {
-        /// The document.
-        path: PathBuf,
-        /// The roster's.
-        expected: String,
-        /// The document's.
-        found: String,
-    },
-    /// The set cannot be written.
+    Read { path: PathBuf, source: io::Error },
+    #[error("the exported dump {} cannot be taken", path.display())]
+    Document { path: PathBuf, source: MergeError },
+    #[error("the payload file {} cannot be taken", path.display())]
+    Payload { path: PathBuf, source: PayloadFileError },
+    #[error(
+        "{} was written after the dump that names it, so the SV app is exporting again or was stopped\nhelp: \
+         wait until the export is complete, or have the app export again",
+        path.display()
+    )]
+    Newer { path: PathBuf },
+    #[error(
+        "{} has changed while it was read, so the SV app is exporting again\nhelp: run the command again \
+         when the export is complete",
+        path.display()
+    )]
+    Changed { path: PathBuf },
+    #[error(
+        "{} contains the identities of {found}, but this SV's participant is {expected}\nhelp: set dump_dir \
+         to the volume of this SV's own app, or correct the roster",
+        path.display()
+    )]
+    OtherParticipant { path: PathBuf, expected: String, found: String },
     #[error(transparent)]
     File(#[from] FileError),
-    /// Nobody wants it any more.
-    #[error("the taking of the SV app's dump was given up; run this again to have it")]
-    GivenUp,
-    /// It has not become complete.
+    #[error("copying the SV app's dump was cancelled\nhelp: run the command again")]
+    Cancelled,
     #[error(
         "{} is not complete, and nothing has changed in it for {}", path.display(), humantime::format_duration(*waited)
     )]
-    Unfinished {
-        /// The export's folder.
-        path: PathBuf,
-        /// How long it was looked at.
-        waited: Duration,
-        /// What it lacks.
-        source: Box<ExportError>,
-    },
+    Unfinished { path: PathBuf, waited: Duration, source: Box<ExportError> },
 }
 
 impl ExportError {
@@ -159,7 +94,7 @@ impl ExportError {
             | ExportError::Newer { .. }
             | ExportError::Changed { .. }
             | ExportError::Payload { source: PayloadFileError::Chunks(_), .. } => true,
-            ExportError::Document { source, .. } => is_torn(source),
+            ExportError::Document { source, .. } => is_not_written_to_its_end(source),
             _ => false,
         }
     }
@@ -180,17 +115,9 @@ impl ExportError {
 }
 
 /// Whether the document is no JSON, as one is that has not been written to its end.
-fn is_torn(error: &MergeError) -> bool {
+fn is_not_written_to_its_end(error: &MergeError) -> bool {
     let MergeError::Refused(refusal) = error else { return false };
-    matches!(
-        refusal.defect,
-        Defect::Empty
-            | Defect::Truncated { .. }
-            | Defect::Unexpected { .. }
-            | Defect::Trailing { .. }
-            | Defect::ControlCharacter { .. }
-            | Defect::NotUtf8
-    )
+    refusal.defect.is_not_json()
 }
 
 impl CommandError for ExportError {
@@ -200,7 +127,11 @@ impl CommandError for ExportError {
             | ExportError::OtherOwner { .. }
             | ExportError::Writable { .. }
             | ExportError::OtherParticipant { .. } => Exit::Refused,
-            ExportError::Document { source, .. } if source.is_refusal() && !is_torn(source) => Exit::Refused,
+            ExportError::Document { source, .. }
+                if source.is_refusal() && !is_not_written_to_its_end(source) =>
+            {
+                Exit::Refused
+            }
             ExportError::File(error) => error.exit(),
             ExportError::Volume { .. }
             | ExportError::Absent { .. }
@@ -210,7 +141,7 @@ impl CommandError for ExportError {
             | ExportError::Payload { .. }
             | ExportError::Newer { .. }
             | ExportError::Changed { .. }
-            | ExportError::GivenUp
+            | ExportError::Cancelled
             | ExportError::Unfinished { .. } => Exit::Failed,
         }
     }

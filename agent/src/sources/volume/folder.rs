@@ -86,7 +86,7 @@ impl ExportFolder {
         &self.path
     }
 
-    /// Opens a file in it. `name` has to be a plain one.
+    /// Opens a file in it. `name` must be a plain name.
     pub(super) fn open_file(&self, name: &str) -> Result<Source, ExportError> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -123,13 +123,13 @@ impl ExportFolder {
         }
     }
 
-    /// Tells of what lies in the folder beside the export's own files.
+    /// Warns of what is in the folder beside the export's own files.
     pub(super) fn warn_of_others(&self, own: &[&str]) -> io::Result<()> {
         for entry in std::fs::read_dir(&self.path)? {
             let name = entry?.file_name();
             if !own.iter().any(|own| name == *own) {
                 tracing::warn!(
-                    "{} is no part of the export, and is left there",
+                    "{} is not part of the export, and stays there",
                     self.path.join(name).display()
                 );
             }

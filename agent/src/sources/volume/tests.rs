@@ -13,6 +13,7 @@ use svdr_protocol::failure::{CommandError as _, Exit};
 use tempfile::TempDir;
 
 use super::*;
+use crate::sources::cancel::{CancelOnDrop, Cancelled};
 use svdr_dump::{Payload, PayloadFileError};
 
 const AT: &str = "2026-04-21T23:10:00.500Z";
@@ -60,19 +61,17 @@ impl Place {
     }
 
     fn take(&self) -> Result<svdr_dump::MergeSummary, ExportError> {
-        self.take_unless(&AtomicBool::new(false))
+        self.take_unless(&Cancelled::default())
     }
 
-    fn take_unless(&self, given_up: &AtomicBool) -> Result<svdr_dump::MergeSummary, ExportError> {
-        let taken = take(&TakeOrder {
+    fn take_unless(&self, cancelled: &Cancelled) -> Result<svdr_dump::MergeSummary, ExportError> {
+        let export = Export {
             volume: &self.volume,
-            expectations: Expectations { timestamp: AT.parse().unwrap(), migration_id: Some(6) },
+            expected: Expectations { timestamp: AT.parse().unwrap(), migration_id: Some(6) },
             participant: Some(PARTICIPANT),
             parts: Parts::Digest,
-            out: &self.out(),
-            replace: Replace::Never,
-            given_up,
-        });
+        };
+        let taken = take(&export, &self.out(), Replace::Never, cancelled);
         let left = fs::read_dir(self.folder.path()).unwrap().count();
         assert_eq!(left, 1 + usize::from(self.out().exists()), "something was left behind");
         taken
@@ -209,8 +208,8 @@ fn another_nodes_dump_is_refused() {
 #[test]
 fn what_nobody_wants_any_more_leaves_nothing() {
     let place = Place::new();
-    let given_up = place.take_unless(&AtomicBool::new(true));
-    assert!(matches!(given_up, Err(ExportError::GivenUp)));
+    let cancelled = CancelOnDrop::default().cancelled();
+    assert!(matches!(place.take_unless(&cancelled), Err(ExportError::Cancelled)));
     assert!(!place.out().exists());
 }
 
@@ -231,15 +230,15 @@ fn a_volume_that_is_not_mounted_is_said() {
 }
 
 #[test]
-fn a_sight_changes_with_every_byte() {
+fn the_state_of_a_folder_changes_with_every_byte() {
     let place = Place::new();
-    let at = AT.parse().unwrap();
-    let first = Sight::of(&place.volume, at).unwrap();
+    let export = place.volume.export(AT.parse().unwrap());
+    let first = FolderState::of(&export).unwrap();
     assert!(first.has_dump() && first.bytes() > 15);
-    assert_eq!(first, Sight::of(&place.volume, at).unwrap());
+    assert_eq!(first, FolderState::of(&export).unwrap());
     place.write("acs", b"more");
-    assert_ne!(first, Sight::of(&place.volume, at).unwrap());
-    assert!(Sight::of(&place.volume, "2026-04-21T23:10:01Z".parse().unwrap()).unwrap().is_empty());
+    assert_ne!(first, FolderState::of(&export).unwrap());
+    assert!(FolderState::of(&export.with_extension("none")).unwrap().is_empty());
 }
 
 #[test]

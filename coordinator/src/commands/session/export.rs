@@ -1,7 +1,7 @@
 //! `session export` and `session certificate`: what a session leaves behind, checked before it is written.
 
-use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::screens::facts::phase_name;
 use svdr_client::{Connection, ReceivedEntry, completion_certificate};
-use svdr_files::{FileError, FileStep, PrivateFile, Replace};
+use svdr_files::{FileError, PrivateFile, Replace};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::transcript;
 
@@ -66,7 +66,7 @@ pub(super) async fn transcript(
 ) -> Result<(), Failure> {
     let mut file = BufWriter::new(PrivateFile::create(&args.out, Replace::from_force(args.force))?);
     let mut statements = 0;
-    let failed = |error| file_error(&args.out, error);
+    let failed = |error| FileError::of_write(&args.out, error);
     let session = read(signer, connection, &args.session, |entry| {
         statements += 1;
         Ok(file.write_all(lines(entry).as_bytes()).map_err(failed)?)
@@ -94,15 +94,6 @@ fn lines(entry: &ReceivedEntry) -> String {
         text.push('\n');
     });
     text
-}
-
-/// The error that the private file put into an [`io::Error`].
-fn file_error(path: &Path, error: io::Error) -> FileError {
-    error.downcast().unwrap_or_else(|source| FileError::Io {
-        path: path.to_owned(),
-        step: FileStep::Write,
-        source,
-    })
 }
 
 /// What is printed of a certificate that has been written.

@@ -1,4 +1,4 @@
-//! Strings and keys: plain runs as they stand, escapes one by one.
+//! Strings and keys: plain runs as they are, escapes one by one.
 
 use super::super::base64::alphabet_prefix;
 use super::super::error::{Defect, Found, Position};
@@ -162,7 +162,7 @@ impl Reader {
             }
             None => [unit, 0],
         };
-        // Without a first half, the second of `units` is filling and stands for nothing.
+        // Without a first half, the second of `units` is filling and means nothing.
         let Some(Ok(character)) = char::decode_utf16(units).next() else {
             return Err(Fault::at(self.position(at), Defect::LoneSurrogate));
         };

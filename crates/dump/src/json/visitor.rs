@@ -1,4 +1,4 @@
-//! What a JSON reader tells, and to whom.
+//! What a JSON reader reports, and to whom.
 
 use super::super::error::{Defect, Position};
 
@@ -30,8 +30,8 @@ impl Kind {
 #[derive(Debug)]
 pub(in super::super) struct Fault {
     pub(in super::super) position: Position,
-    /// Where it lies, when not at the value being read.
-    pub(in super::super) path: Option<&'static str>,
+    /// Where it is, if not at the value being read.
+    pub(in super::super) path: Option<String>,
     pub(in super::super) defect: Defect,
 }
 
@@ -49,7 +49,7 @@ pub(in super::super) enum Content {
     Base64,
 }
 
-/// Hears what a [`Reader`](super::Reader) sees. Every method may refuse it.
+/// Receives what a [`Reader`](super::Reader) sees. Every method may refuse it.
 pub(in super::super) trait Visitor {
     /// A key in the current object, unescaped.
     fn key(&mut self, at: Position, key: &str) -> Result<(), Fault>;
@@ -59,12 +59,16 @@ pub(in super::super) trait Visitor {
     fn piece(&mut self, at: Position, piece: &[u8]) -> Result<(), Fault>;
     /// A piece of the current string value that consists of the base64 alphabet alone, of a string for which
     /// [`Content::Base64`] was answered.
-    fn alphabet(&mut self, at: Position, run: &[u8]) -> Result<(), Fault>;
+    fn alphabet(&mut self, at: Position, run: &[u8]) -> Result<(), Fault> {
+        self.piece(at, run)
+    }
     /// The current string value has ended.
     fn string_end(&mut self, at: Position) -> Result<(), Fault>;
-    /// A number, `true`, `false` or `null`, as it stands in the text; `None` where it is longer than
+    /// A number, `true`, `false` or `null`, as it is written in the text; `None` where it is longer than
     /// [`MAX_SHORT_LEN`](crate::limits::MAX_SHORT_LEN).
-    fn scalar(&mut self, at: Position, raw: Option<&str>) -> Result<(), Fault>;
+    fn scalar(&mut self, _at: Position, _raw: Option<&str>) -> Result<(), Fault> {
+        Ok(())
+    }
     /// The current object or array has ended.
     fn close(&mut self, at: Position) -> Result<(), Fault>;
 }

@@ -120,7 +120,7 @@ fn every_cut_gives_the_same_result() {
         let expected = merge(&id, snapshot).map_err(|error| error.to_string());
         for cut in 0..=snapshot.len() {
             let mut out = Vec::new();
-            let mut merger = Merger::new(&id, expectations(), Parts::Digest, &mut out).unwrap();
+            let mut merger = DumpWriter::merge(&id, expectations(), Parts::Digest, &mut out).unwrap();
             let (first, second) = snapshot.split_at(cut);
             let pushed = merger.push(first).and_then(|()| merger.push(second));
             let merged = pushed.and_then(|()| merger.finish());

@@ -231,7 +231,7 @@ fn every_other_failure_says_what_to_do() {
 #[test]
 fn a_broken_payload_that_cannot_be_a_path_is_refused_before_its_end() {
     let good = identities(&identities_text()).unwrap();
-    let mut merger = Merger::new(&good, expectations(), Parts::Skip, io::sink()).unwrap();
+    let mut merger = DumpWriter::merge(&good, expectations(), Parts::Skip, io::sink()).unwrap();
     merger.push(br#"{"data_snapshot":{"acs_snapshot":"AAA-"#).unwrap();
     let refused = refusal(merger.push(&[b'A'; MAX_PATH_LEN]).unwrap_err());
     assert!(matches!(refused.defect, Defect::NotBase64(_)), "{refused}");

@@ -2,8 +2,16 @@
 
 use std::io::{self, Write};
 
-use super::super::{Payload, merge as merge_from};
+use super::super::Payload;
 use super::*;
+
+fn merge_from(
+    identities: &Identities,
+    source: impl io::Read,
+    out: impl Write,
+) -> Result<MergeSummary, MergeError> {
+    DumpWriter::merge(identities, expectations(), Parts::Skip, out)?.read(source, |_| ())
+}
 
 #[test]
 fn the_result_is_the_union_in_the_documents_own_bytes() {
@@ -95,12 +103,10 @@ fn a_disk_that_fills_up_at_any_byte_fails_the_merge() {
     let snapshot = good_snapshot();
     let size = merge(&id, snapshot.as_bytes()).unwrap().0.len();
     for room in 0..=size {
-        let merged = merge_from(&id, snapshot.as_bytes(), expectations(), Parts::Skip, Full(room), |_| ());
+        let merged = merge_from(&id, snapshot.as_bytes(), Full(room));
         assert!(matches!(merged, Err(MergeError::Write { .. })), "{room}");
     }
-    assert!(
-        merge_from(&id, snapshot.as_bytes(), expectations(), Parts::Skip, Full(size + 1), |_| ()).is_ok()
-    );
+    assert!(merge_from(&id, snapshot.as_bytes(), Full(size + 1)).is_ok());
 }
 
 /// Reads a little, is interrupted, and in the end fails.
@@ -128,7 +134,7 @@ fn a_source_that_fails_is_not_taken_for_one_that_ends() {
     );
     let id = identities(&id).unwrap();
     let source = Failing(snapshot.as_bytes(), false);
-    let error = merge_from(&id, source, expectations(), Parts::Skip, io::sink(), |_| ()).unwrap_err();
+    let error = merge_from(&id, source, io::sink()).unwrap_err();
     assert!(
         matches!(error, MergeError::Read { document: super::super::Document::Snapshot, offset, .. } if offset == snapshot.len() as u64)
     );

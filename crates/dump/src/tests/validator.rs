@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{Defect, Document, Extractor, Refusal, check_validator_dump};
+use super::super::{Defect, Document, Found, Refusal};
 use super::*;
 
 /// When the app made the dump, which is later than the time that it is of.
@@ -24,12 +24,16 @@ fn answer_text() -> String {
 
 fn extract(answer: &[u8], chunk: usize) -> Result<(String, MergeSummary), MergeError> {
     let mut out = Vec::new();
-    let mut extractor = Extractor::new(expectations(), Parts::Digest, &mut out)?;
+    let mut extractor = DumpWriter::extract(expectations(), Parts::Digest, &mut out)?;
     for chunk in answer.chunks(chunk) {
         extractor.push(chunk)?;
     }
     let summary = extractor.finish()?;
     Ok((String::from_utf8(out).unwrap(), summary))
+}
+
+fn checked(dump: &[u8], advance: impl FnMut(u64)) -> Result<MergeSummary, MergeError> {
+    DumpWriter::check(expectations(), std::io::sink())?.read(dump, advance)
 }
 
 fn refusal(answer: &str) -> Refusal {
@@ -54,15 +58,15 @@ fn the_dump_is_the_value_alone_byte_for_byte() {
 #[test]
 fn a_dump_is_checked_again_whatever_its_white_space() {
     let (dump, made) = extract(answer_text().as_bytes(), 9).unwrap();
-    assert_eq!(check_validator_dump(dump.as_bytes(), expectations(), |_| ()).unwrap().sha256, made.sha256);
+    assert_eq!(checked(dump.as_bytes(), |_| ()).unwrap().sha256, made.sha256);
     let value: Value = serde_json::from_str(&dump).unwrap();
     let printed = serde_json::to_string_pretty(&value).unwrap();
-    let mut told = 0;
-    let checked = check_validator_dump(printed.as_bytes(), expectations(), |bytes| told += bytes).unwrap();
-    assert_eq!((checked.size, told), (printed.len() as u64, printed.len() as u64));
+    let mut advanced = 0;
+    let again = checked(printed.as_bytes(), |bytes| advanced += bytes).unwrap();
+    assert_eq!((again.size, advanced), (printed.len() as u64, printed.len() as u64));
     // The answer is not the dump, nor is an SV's.
     for other in [answer_text(), good_snapshot(), identities_text(), String::new(), dump[..60].to_owned()] {
-        let error = check_validator_dump(other.as_bytes(), expectations(), |_| ()).unwrap_err();
+        let error = checked(other.as_bytes(), |_| ()).unwrap_err();
         assert!(error.is_refusal(), "{error}");
         assert_eq!(error.document(), Some(Document::ValidatorDump));
     }
@@ -77,7 +81,7 @@ fn the_time_it_was_made_at_is_none_it_is_of() {
     let earlier = answer_text().replace(MADE, "1969-12-31T23:59:59Z");
     assert!(extract(earlier.as_bytes(), 50).is_ok());
     let no_time = answer_text().replace(MADE, "yesterday");
-    assert_eq!(refusal(&no_time).defect, Defect::NoTimestamp);
+    assert_eq!(refusal(&no_time).defect, Defect::NotATimestamp { found: Found::Kind("another value") });
 }
 
 #[test]

@@ -77,10 +77,10 @@ fn what_a_proxy_says_is_not_what_the_app_says() {
 
 #[test]
 fn a_body_that_is_no_json_passes() {
-    passes(&Fault::Garbage, &[], &["what arrived is not a data snapshot"]);
-    passes(&Fault::CutDocument, &[], &["what arrived is not a data snapshot"]);
+    passes(&Fault::Garbage, &[], &["the answer is not valid"]);
+    passes(&Fault::CutDocument, &[], &["the answer is not valid"]);
     let empty = Fault::Answer(200, "application/json".to_owned(), String::new());
-    passes(&empty, &[], &["what arrived is not a data snapshot"]);
+    passes(&empty, &[], &["the answer is not valid"]);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn trying_ends_and_says_how_often() {
     let faults = vec![Fault::Status(500, "boom".to_owned()); 100];
     let bench = with(&faults);
     let ended = bench.dump(&["--retry-for", "2s"]);
-    ended.says(1, &["gave up after", "boom"]);
+    ended.says(1, &["tries failed", "boom"]);
     assert_eq!(ended.retries() + 1, bench.stand_in.log().snapshots_asked());
     assert!(ended.retries() >= 1);
 }

@@ -67,7 +67,7 @@ fn a_dump_dir_that_is_another_volume_is_said() {
     fs::create_dir(bench.path("other")).unwrap();
     let other = bench.path("other");
     let ended = bench.dump(&["--dump-dir", other.to_str().unwrap(), "--idle-timeout", IDLE]);
-    ended.says(1, &["other/export_at_1776813000500", "is not there", "dump_dir", "release of the app"]);
+    ended.says(1, &["other/export_at_1776813000500", "does not exist", "dump_dir", "release of the SV app"]);
     assert_eq!(bench.stand_in.log().exports, 1, "it would be the same again");
     let ended = bench.dump(&["--dump-dir", "/nowhere"]);
     ended.says(1, &["/nowhere cannot be opened", "mount it on this machine"]);

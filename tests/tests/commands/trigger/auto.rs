@@ -45,7 +45,7 @@ fn what_shows_that_it_cannot_work_leads_to_the_volume_at_once() {
         (separate(), "names separate payload files"),
     ] {
         let bench = bench(vec![fault]);
-        bench.dump(&[]).says(0, &[says, "having the SV app write it into its volume instead"]);
+        bench.dump(&[]).says(0, &[says, "the SV app is asked to write its dump into its volume instead"]);
         bench.assert_set();
         let log = bench.stand_in.log();
         assert_eq!((log.snapshots_asked(), log.exports), (1, 1));
@@ -55,7 +55,7 @@ fn what_shows_that_it_cannot_work_leads_to_the_volume_at_once() {
 #[test]
 fn what_has_other_causes_too_leads_there_when_it_repeats() {
     let bench = bench(vec![Fault::ResetBeforeHead, Fault::ResetAt(1000), Fault::HtmlBadGateway]);
-    bench.dump(&[]).says(0, &["again and again", "into its volume instead"]);
+    bench.dump(&[]).says(0, &["several times", "into its volume instead"]);
     bench.assert_set();
     assert_eq!(bench.stand_in.log().snapshots_asked(), 3);
 }

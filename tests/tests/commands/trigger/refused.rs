@@ -19,9 +19,9 @@ fn refuses(fault: ExportFault, code: i32, says: &[&str]) {
 
 #[test]
 fn another_dump_than_asked_for() {
-    refuses(ExportFault::WrongTimestamp(1), 3, &["expected the timestamp asked for", "23:10:00.500001Z"]);
-    refuses(ExportFault::WrongMigrationId(9), 3, &["expected the migration id asked for, 6; found 9"]);
-    refuses(ExportFault::OtherParticipant, 3, &["PAR::somebody-else::1220ff", "volume of another SV app"]);
+    refuses(ExportFault::WrongTimestamp(1), 3, &["expected the timestamp 2026", "23:10:00.500001Z"]);
+    refuses(ExportFault::WrongMigrationId(9), 3, &["expected the migration id 6, found 9"]);
+    refuses(ExportFault::OtherParticipant, 3, &["PAR::somebody-else::1220ff", "this SV's own app"]);
     refuses(ExportFault::Inline, 3, &["the payload is in the dump itself", "mode = \"http\""]);
 }
 
@@ -41,8 +41,8 @@ fn files_elsewhere() {
         );
     }
     let genesis = "{folder}/2026-04-21T23:10:00.500Z-genesis-state";
-    refuses(ExportFault::Path(genesis.to_owned()), 3, &["expected a file for each payload"]);
-    refuses(ExportFault::Path("{folder}/absent".to_owned()), 1, &["is not there yet", "is not complete"]);
+    refuses(ExportFault::Path(genesis.to_owned()), 3, &["expected one file for each payload"]);
+    refuses(ExportFault::Path("{folder}/absent".to_owned()), 1, &["does not exist yet", "is not complete"]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn what_others_could_have_put_there() {
     bench.dump(&["--retry-for", "0s"]).says(3, &["a symbolic link", "find out who put it there"]);
     bench.assert_nothing();
     let bench = Bench::new(&[ExportFault::Writable]);
-    bench.dump(&["--retry-for", "0s"]).says(3, &["everybody on this machine may write", "0666"]);
+    bench.dump(&["--retry-for", "0s"]).says(3, &["is world-writable", "0666"]);
     bench.assert_nothing();
     let bench = Bench::new(&[]);
     fs::create_dir(bench.path("volume/real")).unwrap();
@@ -63,13 +63,17 @@ fn what_others_could_have_put_there() {
 #[test]
 fn payload_files_that_are_not_whole() {
     // Chunks of 49,152 bytes and their lengths: in one, in a length, before the first.
-    refuses(ExportFault::CutAt(100_000), 1, &["is torn: expected 49152 bytes", "was not written to its end"]);
+    refuses(
+        ExportFault::CutAt(100_000),
+        1,
+        &["is truncated: expected 49152 bytes", "have the app export again"],
+    );
     refuses(ExportFault::CutAt(49_158), 1, &["2 bytes into the length", "is not complete"]);
-    refuses(ExportFault::CutAt(0), 1, &["there is no chunk in it"]);
-    refuses(ExportFault::Trailing(vec![0; 8]), 1, &["says that it has 0 bytes"]);
-    refuses(ExportFault::Trailing(vec![0xff; 4]), 1, &["says that it has -1 bytes"]);
+    refuses(ExportFault::CutAt(0), 1, &["expected at least one chunk"]);
+    refuses(ExportFault::Trailing(vec![0; 8]), 1, &["has the length 0"]);
+    refuses(ExportFault::Trailing(vec![0xff; 4]), 1, &["has the length -1"]);
     refuses(ExportFault::Trailing(b"\n".to_vec()), 1, &["1 bytes into the length"]);
-    refuses(ExportFault::CutDump, 1, &["it ends here, in the middle", "is not complete"]);
+    refuses(ExportFault::CutDump, 1, &["the document ends here", "is not complete"]);
 }
 
 #[test]
@@ -79,6 +83,6 @@ fn other_things_in_the_folder_are_left_there() {
     fs::remove_dir_all(bench.path("out/set")).unwrap();
     fs::write(bench.export("notes.txt"), "x").unwrap();
     fs::create_dir(bench.path("volume/export_at_1776813000501")).unwrap();
-    bench.dump(&[]).says(0, &["notes.txt is no part of the export"]);
+    bench.dump(&[]).says(0, &["notes.txt is not part of the export"]);
     bench.assert_set();
 }

@@ -55,7 +55,7 @@ fn what_an_earlier_run_had_made_is_taken_without_asking_again() {
     let bench = Bench::new(&[]);
     bench.dump(&[]).says(0, &[]);
     fs::remove_dir_all(bench.path("out/set")).unwrap();
-    bench.dump(&[]).says(0, &["is there already"]);
+    bench.dump(&[]).says(0, &["exists already"]);
     bench.assert_set();
     assert_eq!(bench.stand_in.log().exports, 1);
 }
@@ -63,9 +63,9 @@ fn what_an_earlier_run_had_made_is_taken_without_asking_again() {
 #[test]
 fn an_earlier_export_for_another_migration_is_made_anew() {
     let bench = Bench::new(&[svdr_tests::sv_app::ExportFault::WrongMigrationId(9)]);
-    bench.dump(&[]).says(3, &["migration id", "found 9", "Move the export's folder away"]);
+    bench.dump(&[]).says(3, &["migration id", "found 9", "move the export's folder away"]);
     bench.assert_nothing();
-    bench.dump(&[]).says(0, &["having the SV app write it anew"]);
+    bench.dump(&[]).says(0, &["asking the SV app to export again"]);
     bench.assert_set();
     assert_eq!(bench.stand_in.log().exports, 2);
 }

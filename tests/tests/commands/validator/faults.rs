@@ -90,8 +90,8 @@ fn broken_connections_and_torn_answers_pass() {
     passes(&Fault::Truncated(1_000_000), &["closed the connection after 1000000 bytes"]);
     passes(&Fault::TruncatedChunked(1_000_000), &["closed the connection after 1000000 bytes"]);
     passes(&Fault::TruncatedGzip, &["closed the connection after"]);
-    passes(&Fault::CutDocument, &["what arrived is not a data snapshot"]);
-    passes(&Fault::Garbage, &["what arrived is not a data snapshot"]);
+    passes(&Fault::CutDocument, &["the answer is not valid"]);
+    passes(&Fault::Garbage, &["the answer is not valid"]);
 }
 
 #[test]
@@ -100,11 +100,7 @@ fn another_document_than_asked_for_is_refused() {
     stays(Fault::WrongMigrationId(7), 3, &["for migration id 7, but the SVs agreed on 6"]);
     stays(Fault::DuplicateKey, 3, &["migration_id", "second time"]);
     let empty = |text: &str| Fault::Answer(200, "application/json".to_owned(), text.to_owned());
-    stays(
-        empty("{}"),
-        3,
-        &["data_snapshot", "is missing", "check that url is the base of the validator app's API"],
-    );
+    stays(empty("{}"), 3, &["data_snapshot", "is missing", "set url to the base of the validator app's API"]);
     stays(empty("{\"data_snapshot\":\"AAAA\"}"), 3, &["expected an object", "found a string"]);
     stays(
         Fault::Status(404, "no".to_owned()),

@@ -41,7 +41,7 @@ fn a_killed_receiver_goes_on_where_it_was() {
     let receiver = stage.receive(&[]);
     let finished = receiver.finish().unwrap();
     assert!(finished.status.success(), "{}", finished.log);
-    assert!(finished.log.contains(&format!("going on at byte {there} of")), "{}", finished.log);
+    assert!(finished.log.contains(&format!("continuing at byte {there} of")), "{}", finished.log);
     stage.assert_received(&serde_json::from_str(&finished.stdout).unwrap());
 }
 

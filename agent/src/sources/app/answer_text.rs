@@ -1,6 +1,6 @@
-//! What a server said in the body of a refusal, made fit to be shown to a person.
+//! The text of an answer that is not the one asked for, made safe to show to a person.
 //!
-//! The SV app answers `{"error": "…"}`. A proxy in front of it answers whatever it likes: HTML, plain text, a debug
+//! The SV app answers `{"error": "…"}`. A proxy before it answers whatever it likes: HTML, plain text, a debug
 //! page that repeats the request's headers. So the text is cut, secrets that we sent are replaced, and whatever
 //! could steer a terminal is escaped.
 
@@ -14,9 +14,9 @@ use super::secret::{PLACEHOLDER, Secret};
 /// Characters of a server's text that are shown. The app's own messages are one sentence.
 pub const MAX_SHOWN: usize = 400;
 
-/// A server's own words, safe to print; `Display` puts them behind a verb: ` and said "…"`.
+/// The text of an answer, safe to print; `Display` continues a sentence: ` and said "…"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Words {
+pub enum AnswerText {
     /// The text of `{"error": "…"}`: the SV app itself spoke.
     App(String),
     /// An HTML page: a proxy, a load balancer or a login page spoke, not the app.
@@ -29,39 +29,39 @@ pub enum Words {
     Unshown,
 }
 
-impl Words {
-    /// Reads the words out of a body that was received with `content_type`, without those of `secrets`.
-    pub fn read(content_type: Option<&str>, body: &[u8], secrets: &[&Secret]) -> Words {
+impl AnswerText {
+    /// Reads the text of a body that was received with `content_type`, without any of `secrets`.
+    pub fn read(content_type: Option<&str>, body: &[u8], secrets: &[&Secret]) -> AnswerText {
         #[derive(Deserialize)]
         struct ErrorAnswer {
             error: String,
         }
         if let Ok(ErrorAnswer { error }) = serde_json::from_slice(body) {
-            return Words::App(shown(&error, secrets));
+            return AnswerText::App(shown(&error, secrets));
         }
         let text = String::from_utf8_lossy(body);
         let text = text.trim();
         if is_html(content_type, body) {
-            Words::Html(shown(&without_tags(text), secrets))
+            AnswerText::Html(shown(&without_tags(text), secrets))
         } else if text.is_empty() {
-            Words::None
+            AnswerText::None
         } else {
-            Words::Other(shown(text, secrets))
+            AnswerText::Other(shown(text, secrets))
         }
     }
 
     /// The same for a call whose document is private: what is neither `{"error": …}` nor begins like a page may be
     /// that document, whatever status and type a proxy has given it, and is not shown.
-    pub(super) fn read_private(_content_type: Option<&str>, body: &[u8], secrets: &[&Secret]) -> Words {
-        match Words::read(None, body, secrets) {
-            Words::Other(_) => Words::Unshown,
-            words => words,
+    pub(super) fn read_private(_content_type: Option<&str>, body: &[u8], secrets: &[&Secret]) -> AnswerText {
+        match AnswerText::read(None, body, secrets) {
+            AnswerText::Other(_) => AnswerText::Unshown,
+            answer => answer,
         }
     }
 }
 
-/// How the words of a refusal are read out of its body: [`Words::read`] or [`Words::read_private`].
-pub(super) type ReadWords = fn(Option<&str>, &[u8], &[&Secret]) -> Words;
+/// How the text of another answer than the one asked for is read: [`AnswerText::read`] or [`AnswerText::read_private`].
+pub(super) type ReadText = fn(Option<&str>, &[u8], &[&Secret]) -> AnswerText;
 
 /// Whether a body is an HTML page, by what it says of itself or by how it starts.
 pub(super) fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
@@ -81,7 +81,7 @@ pub(super) fn shown(text: &str, secrets: &[&Secret]) -> String {
     shown_in_line(&excerpt(&text, MAX_SHOWN))
 }
 
-/// The text of a page: what stands outside tags, `<style>` and `<script>`, its white space joined.
+/// The text of a page outside tags, `<style>` and `<script>`, its white space joined.
 fn without_tags(html: &str) -> String {
     let mut text = String::new();
     let mut hidden_until: Option<&str> = None;
@@ -107,14 +107,14 @@ fn without_tags(html: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-impl fmt::Display for Words {
+impl fmt::Display for AnswerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Words::App(text) | Words::Other(text) => write!(f, " and said \"{text}\""),
-            Words::Html(text) if text.is_empty() => f.write_str(" with an HTML page"),
-            Words::Html(text) => write!(f, " with an HTML page: \"{text}\""),
-            Words::None => f.write_str(" without a word"),
-            Words::Unshown => f.write_str(" and said something that is not shown here"),
+            AnswerText::App(text) | AnswerText::Other(text) => write!(f, " and said \"{text}\""),
+            AnswerText::Html(text) if text.is_empty() => f.write_str(" with an HTML page"),
+            AnswerText::Html(text) => write!(f, " with an HTML page: \"{text}\""),
+            AnswerText::None => f.write_str(" without a text"),
+            AnswerText::Unshown => f.write_str(" and said something that is not shown here"),
         }
     }
 }
@@ -123,41 +123,44 @@ impl fmt::Display for Words {
 mod tests {
     use super::*;
 
-    fn read(body: &str) -> Words {
-        Words::read(None, body.as_bytes(), &[])
+    fn read(body: &str) -> AnswerText {
+        AnswerText::read(None, body.as_bytes(), &[])
     }
 
     #[test]
-    fn the_apps_own_words_are_told_from_a_proxys() {
-        assert_eq!(read(r#"{"error":"pruned"}"#), Words::App("pruned".to_owned()));
-        assert_eq!(read(r#"{"error":1}"#), Words::Other(r#"{"error":1}"#.to_owned()));
-        assert_eq!(read(" \n"), Words::None);
+    fn the_apps_own_text_differs_from_a_proxys() {
+        assert_eq!(read(r#"{"error":"pruned"}"#), AnswerText::App("pruned".to_owned()));
+        assert_eq!(read(r#"{"error":1}"#), AnswerText::Other(r#"{"error":1}"#.to_owned()));
+        assert_eq!(read(" \n"), AnswerText::None);
         assert_eq!(
             read("<html><head><style>p{a:b}</style><title>502 Bad\nGateway</title></head><hr>nginx</html>"),
-            Words::Html("502 Bad Gateway nginx".to_owned())
+            AnswerText::Html("502 Bad Gateway nginx".to_owned())
         );
-        assert_eq!(Words::read(Some("Text/HTML; charset=utf-8"), b"", &[]), Words::Html(String::new()));
+        assert_eq!(
+            AnswerText::read(Some("Text/HTML; charset=utf-8"), b"", &[]),
+            AnswerText::Html(String::new())
+        );
     }
 
     #[test]
     fn a_private_document_is_not_quoted_whatever_it_comes_as() {
-        let read = |body: &str| Words::read_private(Some("text/html"), body.as_bytes(), &[]);
+        let read = |body: &str| AnswerText::read_private(Some("text/html"), body.as_bytes(), &[]);
         for body in
             [r#"{"identities":{"participant":{"keys":["c2VjcmV0"]}}}"#, "c2VjcmV0\"}]}", " [c2VjcmV0<"]
         {
-            assert_eq!(read(body), Words::Unshown, "{body}");
+            assert_eq!(read(body), AnswerText::Unshown, "{body}");
         }
-        assert_eq!(read(r#"{"error":"overloaded"}"#), Words::App("overloaded".to_owned()));
-        assert_eq!(read("<html>nginx</html>"), Words::Html("nginx".to_owned()));
-        assert_eq!(read(""), Words::None);
+        assert_eq!(read(r#"{"error":"overloaded"}"#), AnswerText::App("overloaded".to_owned()));
+        assert_eq!(read("<html>nginx</html>"), AnswerText::Html("nginx".to_owned()));
+        assert_eq!(read(""), AnswerText::None);
     }
 
     #[test]
     fn a_page_that_does_not_end_is_read_as_far_as_it_goes() {
         for page in ["<", "<style>a", "<p>text<b", "<script>x</script"] {
-            assert!(matches!(read(page), Words::Html(_)), "{page}");
+            assert!(matches!(read(page), AnswerText::Html(_)), "{page}");
         }
-        assert_eq!(read("<p>text<b"), Words::Html("text".to_owned()));
+        assert_eq!(read("<p>text<b"), AnswerText::Html("text".to_owned()));
     }
 
     #[test]
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn long_words_are_cut_between_characters() {
+    fn long_texts_are_cut_between_characters() {
         let text = shown(&"é".repeat(MAX_SHOWN + 1), &[]);
         assert_eq!(text.chars().count(), MAX_SHOWN + 1);
         assert!(text.ends_with('…'));
@@ -177,10 +180,10 @@ mod tests {
     fn a_secret_that_is_repeated_to_us_is_not_repeated_further() {
         let secret = Secret::new("t0ken".to_owned());
         let page = "<pre>authorization: Bearer t0ken</pre>";
-        let words = Words::read(None, page.as_bytes(), &[&secret]).to_string();
-        assert_eq!(words, " with an HTML page: \"authorization: Bearer [secret]\"");
-        let words = Words::read(None, br#"{"error":"bad t0ken"}"#, &[&secret]);
-        assert_eq!(words, Words::App("bad [secret]".to_owned()));
+        let answer = AnswerText::read(None, page.as_bytes(), &[&secret]).to_string();
+        assert_eq!(answer, " with an HTML page: \"authorization: Bearer [secret]\"");
+        let answer = AnswerText::read(None, br#"{"error":"bad t0ken"}"#, &[&secret]);
+        assert_eq!(answer, AnswerText::App("bad [secret]".to_owned()));
         // Cutting comes last: no half of a secret stays behind.
         let long = format!("{}t0ken", "x".repeat(MAX_SHOWN - 2));
         assert!(!shown(&long, &[&secret]).contains("t0"));

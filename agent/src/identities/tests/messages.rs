@@ -4,13 +4,15 @@ use std::io;
 use std::path::PathBuf;
 
 use svdr_cli::failure::explain;
+use svdr_files::FileIoError;
 use svdr_protocol::failure::CommandError;
 use svdr_protocol::names::MemberName;
 use zeroize::Zeroizing;
 
 use super::super::recipients::Place;
 use super::super::*;
-use svdr_dump::Identities;
+use crate::sources::fetch::FetchError;
+use svdr_dump::{Identities, MergeError};
 
 fn backup() -> PathBuf {
     "/secure/identities.age".into()
@@ -39,7 +41,7 @@ fn reading() -> Vec<BackupError> {
         damaged(Damage::AlteredHeader, None),
         damaged(Damage::Torn, None),
         damaged(Damage::Altered, Some(altered)),
-        AgeIdentityError::Read { path: age_key(), source: missing() }.into(),
+        AgeIdentityError::from(FileIoError::read("the age identity", &age_key())(missing())).into(),
         AgeIdentityError::TooLong { path: age_key() }.into(),
         AgeIdentityError::Encrypted { path: age_key() }.into(),
         AgeIdentityError::NotAnIdentity { path: age_key(), line: 3 }.into(),
@@ -52,7 +54,7 @@ fn recipients() -> Vec<RecipientError> {
     let path = || PathBuf::from("recipients.txt");
     let place = || Place::Flag(2);
     vec![
-        RecipientError::Read { path: path(), source: missing() },
+        FileIoError::read("the recipients file", &path())(missing()).into(),
         RecipientError::TooLong { path: path() },
         RecipientError::Empty { path: path() },
         RecipientError::NotARecipient { place: Place::Line(path(), 7) },
@@ -62,9 +64,12 @@ fn recipients() -> Vec<RecipientError> {
     ]
 }
 
-fn fetching() -> Vec<BackupFetchError> {
-    let url = || "https://sv.sv.example.com/api/sv/v0/admin/domain/identities-dump".to_owned();
-    let refused = |text: &str| Identities::parse(Zeroizing::new(text.as_bytes().to_vec())).unwrap_err();
+fn fetching() -> Vec<IdentitiesFetchError> {
+    let url = "https://sv.sv.example.com/api/sv/v0/admin/domain/identities-dump";
+    let refused = |text: &str| {
+        let source = Identities::parse(Zeroizing::new(text.as_bytes().to_vec())).unwrap_err();
+        FetchError::of_document(url, source)
+    };
     let member: MemberName = "Digital-Asset-1".parse().unwrap();
     let expected = "PAR::Digital-Asset-1::1220e10877".to_owned();
     let other = NotOurs::Other {
@@ -72,25 +77,24 @@ fn fetching() -> Vec<BackupFetchError> {
         expected: expected.clone(),
         member: member.clone(),
     };
-    let lost =
-        BackupFetchError::Damaged { url: url(), found: refused("{\"identities\":{\"sv_party_id\":\"") };
+    let too_large = || FetchError::of_document(url, MergeError::IdentitiesTooLarge);
     vec![
-        lost,
-        BackupFetchError::Refused { url: url(), source: refused("{\"identities\":{\"participant\":{}}}") },
-        BackupFetchError::TooLarge { url: url() },
-        BackupFetchError::NotOurs { url: url(), source: other },
-        BackupFetchError::NotOurs { url: url(), source: NotOurs::Unnamed { expected, member } },
-        BackupFetchError::GaveUp { tries: 12, source: Box::new(BackupFetchError::TooLarge { url: url() }) },
+        refused("{\"identities\":{\"sv_party_id\":\"").into(),
+        refused("{\"identities\":{\"participant\":{}}}").into(),
+        too_large().into(),
+        other.into(),
+        NotOurs::Unnamed { expected, member }.into(),
+        FetchError::GaveUp { tries: 12, source: Box::new(too_large()) }.into(),
     ]
 }
 
 #[test]
 fn every_refusal_says_what_happened_and_what_to_do() {
-    let mut said = String::new();
+    let mut text = String::new();
     let mut say =
-        |error: &dyn CommandError| said.push_str(&format!("{:?}\n{}\n\n", error.exit(), explain(error)));
+        |error: &dyn CommandError| text.push_str(&format!("{:?}\n{}\n\n", error.exit(), explain(error)));
     reading().iter().for_each(|error| say(error));
     recipients().iter().for_each(|error| say(error));
     fetching().iter().for_each(|error| say(error));
-    svdr_snapshot::assert_snapshot!("refusals", said);
+    svdr_snapshot::assert_snapshot!("refusals", text);
 }

@@ -3,8 +3,6 @@
 use std::cmp::Ordering;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{self, AtomicBool};
 
 use svdr_cli::progress::Progress;
 use svdr_files::{PrivateFile, Replace};
@@ -14,48 +12,8 @@ use svdr_protocol::statement::{Donation, Part};
 
 use super::{Lie, ReceiveError};
 use crate::store::parts;
-use svdr_dump::{Document, Expectations, Identities, MergeError, MergeSummary, Parts};
+use svdr_dump::{Document, DumpWriter, Expectations, Identities, MergeError, MergeSummary, Parts};
 use svdr_files::hashing;
-
-/// Stops what reads through it, when it is dropped: a merge of gigabytes does not go on when nobody waits for it.
-#[derive(Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-/// Reads until it is stopped.
-#[derive(Debug)]
-pub struct Stoppable<R> {
-    source: R,
-    is_stopped: Arc<AtomicBool>,
-}
-
-impl Stop {
-    /// The switch that stops readers.
-    pub fn switch(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-}
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, atomic::Ordering::Relaxed);
-    }
-}
-
-impl<R> Stoppable<R> {
-    /// Reads `source` until `is_stopped` is set.
-    pub fn new(source: R, is_stopped: &Arc<AtomicBool>) -> Stoppable<R> {
-        Stoppable { source, is_stopped: Arc::clone(is_stopped) }
-    }
-}
-
-impl<R: Read> Read for Stoppable<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.is_stopped.load(atomic::Ordering::Relaxed) {
-            return Err(io::Error::other("stopped by a signal"));
-        }
-        self.source.read(buffer)
-    }
-}
 
 /// Looks the whole snapshot through: is it what `donor` signed in `donation`, and a sound snapshot? `open` gives it from
 /// its first byte; it is read a second time where it is no sound snapshot, to tell a donor that signed such a thing from
@@ -72,13 +30,15 @@ pub fn inspect<R: Read>(
 ) -> Result<(), ReceiveError> {
     let signed = &donation.snapshot;
     // One byte more than there should be shows that there are more, without reading all of them.
-    let limited = || Ok::<_, ReceiveError>(open()?.take(signed.size.saturating_add(1)));
+    let open = || Ok::<_, ReceiveError>(open()?.take(signed.size.saturating_add(1)));
     let progress = Progress::bytes("checking the snapshot", Some(signed.size));
-    let found = svdr_dump::inspect(limited()?, expectations(donation), |bytes| progress.advance(bytes));
+    let limited = open()?;
+    let found = DumpWriter::keep(expectations(donation), io::sink())
+        .and_then(|writer| writer.read(limited, |bytes| progress.advance(bytes)));
     let summary = match found.map_err(|error| refused(error, donor)) {
         Ok(summary) => summary,
         Err(ReceiveError::Refused { donor, source }) => {
-            let found = hashing::size_and_digest(limited()?, |_| ()).map_err(ReceiveError::Again)?;
+            let found = hashing::size_and_digest(open()?, |_| ()).map_err(ReceiveError::Again)?;
             return Err(lie(found, signed).map_or(ReceiveError::Refused { donor, source }, or_else));
         }
         Err(error) => return Err(error),
@@ -114,10 +74,9 @@ pub fn merge(
     let progress = Progress::bytes("merging", Some(donation.snapshot.size));
     let mut file = PrivateFile::create(out, Replace::Force)?;
     let expectations = expectations(donation);
-    let summary = svdr_dump::merge(identities, source, expectations, Parts::Digest, &mut file, |bytes| {
-        progress.advance(bytes);
-    })
-    .map_err(|error| refused(error, donor))?;
+    let summary = DumpWriter::merge(identities, expectations, Parts::Digest, &mut file)
+        .and_then(|writer| writer.read(source, |bytes| progress.advance(bytes)))
+        .map_err(|error| refused(error, donor))?;
     // The file may have been written to since it was looked through.
     same_parts(&summary, donation).map_err(or_else)?;
     file.commit()?;
@@ -145,7 +104,7 @@ fn same_parts(summary: &MergeSummary, donation: &Donation) -> Result<(), Lie> {
     found.sort();
     signed.sort();
     let same = found.iter().zip(&signed).take_while(|(found, signed)| found == signed).count();
-    // The first in order of those behind is in one of the two lists alone.
+    // The smallest of the parts after that is in only one of the two lists.
     match [found.get(same), signed.get(same)].into_iter().flatten().min() {
         None => Ok(()),
         Some(part) => Err(Lie::Part { part: part.name.clone() }),

@@ -7,8 +7,8 @@ use reqwest::StatusCode;
 use svdr_cli::failure::explain;
 use svdr_protocol::failure::CommandError as _;
 
-use super::error::FetchError;
-use crate::sources::app::{Failure, SetupError, TokenError, TrustError, Words};
+use super::FetchError;
+use crate::sources::app::{AnswerText, Failure, SetupError, TokenError, TrustError};
 use crate::sources::volume::{DUMP_FILE, ExportError};
 use svdr_dump::{ChunkDefect, Defect, Document, PayloadFileError, Position, Refusal};
 use svdr_protocol::failure::in_one_line;
@@ -20,8 +20,8 @@ fn url() -> String {
     SNAPSHOT.to_owned()
 }
 
-fn app(text: &str) -> Words {
-    Words::App(text.to_owned())
+fn app(text: &str) -> AnswerText {
+    AnswerText::App(text.to_owned())
 }
 
 /// An error of the HTTP library; which one does not matter.
@@ -30,34 +30,39 @@ fn http() -> reqwest::Error {
 }
 
 fn failures() -> Vec<Failure> {
-    let page = || Words::Html("502 Bad Gateway nginx".to_owned());
+    let page = || AnswerText::Html("502 Bad Gateway nginx".to_owned());
     let credentials = "the token in /run/secrets/sv-token".to_owned();
     let minute = Duration::from_secs(60);
     vec![
-        Failure::Pruned { url: url(), words: app("participant has been pruned up to 2026-04-21T23:15:00Z") },
-        Failure::Behind { url: url(), words: app("participant has only caught up to 2026-04-21T23:05:00Z") },
-        Failure::Unauthorized { url: url(), status: StatusCode::FORBIDDEN, words: Words::None, credentials },
+        Failure::Pruned { url: url(), answer: app("participant has been pruned up to 2026-04-21T23:15:00Z") },
+        Failure::Behind { url: url(), answer: app("participant has only caught up to 2026-04-21T23:05:00Z") },
+        Failure::Unauthorized {
+            url: url(),
+            status: StatusCode::FORBIDDEN,
+            answer: AnswerText::None,
+            credentials,
+        },
         Failure::Token(token_errors().remove(0)),
         Failure::Server {
             url: url(),
             status: StatusCode::SERVICE_UNAVAILABLE,
-            words: app("the participant is unreachable"),
+            answer: app("the participant is unreachable"),
             retry_after: None,
         },
-        Failure::Page { url: url(), status: StatusCode::BAD_GATEWAY, words: page() },
+        Failure::Page { url: url(), status: StatusCode::BAD_GATEWAY, answer: page() },
         Failure::Unreachable { url: url(), source: http() },
         Failure::Dropped { url: url(), source: http() },
         Failure::NoAnswer { url: url(), after: 10 * minute },
         Failure::Stalled { url: url(), after: minute, received: 123_456_789 },
         Failure::Broken { url: url(), received: 123_456_789, source: http() },
-        Failure::NotFound { url: url(), words: Words::Other("default backend - 404".to_owned()) },
+        Failure::NotFound { url: url(), answer: AnswerText::Other("default backend - 404".to_owned()) },
         Failure::Redirect {
             url: url(),
             status: StatusCode::FOUND,
             location: "https://login.example.com/".to_owned(),
         },
         Failure::Untrusted { url: url(), source: http() },
-        Failure::Unexpected { url: url(), status: StatusCode::METHOD_NOT_ALLOWED, words: Words::None },
+        Failure::Unexpected { url: url(), status: StatusCode::METHOD_NOT_ALLOWED, answer: AnswerText::None },
     ]
 }
 
@@ -71,7 +76,7 @@ fn token_errors() -> Vec<TokenError> {
         TokenError::Refused {
             url: token_url(),
             status: StatusCode::UNAUTHORIZED,
-            words: app("invalid_client: unknown client"),
+            answer: app("invalid_client: unknown client"),
             client_id: "svdr".to_owned(),
         },
         TokenError::NotAToken {
@@ -112,7 +117,7 @@ fn fetch_errors() -> Vec<FetchError> {
         FetchError::WriterStopped,
         FetchError::NoIdentities,
         FetchError::SeparateFiles { url: url() },
-        FetchError::TooLarge { sign: "413 Payload Too Large", source: Box::new(lost()) },
+        FetchError::TooLarge { symptom: "413 Payload Too Large", source: Box::new(lost()) },
     ]
 }
 
@@ -121,7 +126,7 @@ fn export_errors() -> Vec<ExportError> {
     let dump = || export().join(DUMP_FILE);
     let acs = || export().join("2026-04-21T23:10:00Z-acs-snapshot");
     let denied = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-    let torn = ChunkDefect::Torn { offset: 49_156, expected: 49_152, found: 12 };
+    let truncated = ChunkDefect::Truncated { offset: 49_156, expected: 49_152, found: 12 };
     let refusal = Refusal {
         document: Document::Dump,
         position: Position { offset: 79, line: 1, column: 80 },
@@ -140,7 +145,7 @@ fn export_errors() -> Vec<ExportError> {
         ExportError::Writable { path: dump(), mode: 0o666 },
         ExportError::Read { path: dump(), source: denied() },
         ExportError::Document { path: dump(), source: refusal.into() },
-        ExportError::Payload { path: acs(), source: PayloadFileError::Chunks(torn) },
+        ExportError::Payload { path: acs(), source: PayloadFileError::Chunks(truncated) },
         ExportError::Payload {
             path: acs(),
             source: PayloadFileError::Read { offset: 4096, source: denied() },
@@ -156,7 +161,7 @@ fn export_errors() -> Vec<ExportError> {
             expected: "PAR::Digital-Asset-1::1220e1".to_owned(),
             found: "PAR::Digital-Asset-2::1220ab".to_owned(),
         },
-        ExportError::GivenUp,
+        ExportError::Cancelled,
         ExportError::Unfinished {
             path: export(),
             waited: Duration::from_secs(60),
@@ -167,30 +172,30 @@ fn export_errors() -> Vec<ExportError> {
 
 #[test]
 fn every_export_that_is_not_taken_says_why_and_what_to_do() {
-    let mut said = String::new();
+    let mut text = String::new();
     for error in export_errors() {
         let settles = if error.may_settle() { "waited for" } else { "not waited for" };
-        said.push_str(&format!("{:?}, {settles}\n{}\n\n", error.exit(), explain(&error)));
+        text.push_str(&format!("{:?}, {settles}\n{}\n\n", error.exit(), explain(&error)));
     }
-    svdr_snapshot::assert_snapshot!("exports", said);
+    svdr_snapshot::assert_snapshot!("exports", text);
 }
 
 #[test]
 fn every_failure_says_what_happened_and_what_to_do() {
-    let mut said = String::new();
+    let mut text = String::new();
     for failure in failures() {
-        said.push_str(&format!("{:?}\n{}\n\n", failure.class(), explain(&failure)));
+        text.push_str(&format!("{:?}\n{}\n\n", failure.class(), explain(&failure)));
     }
     for error in token_errors() {
-        said.push_str(&format!("{}\n\n", explain(&error)));
+        text.push_str(&format!("{}\n\n", explain(&error)));
     }
     for error in setup_errors() {
-        said.push_str(&format!("{}\n\n", explain(&error)));
+        text.push_str(&format!("{}\n\n", explain(&error)));
     }
     for error in fetch_errors() {
-        said.push_str(&format!("{}\n\n", explain(&error)));
+        text.push_str(&format!("{}\n\n", explain(&error)));
     }
-    svdr_snapshot::assert_snapshot!("failures", said);
+    svdr_snapshot::assert_snapshot!("failures", text);
 }
 
 #[test]

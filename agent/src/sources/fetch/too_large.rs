@@ -1,4 +1,4 @@
-//! What shows that a snapshot does not fit into one answer of the SV app.
+//! The symptoms of a snapshot that does not fit into one answer of the SV app.
 //!
 //! The app holds the whole answer in memory, as base64 in one string: beyond about 1.5 GB of contracts Java has no
 //! array that long, and before that the heap may end. What comes of it differs: an answer that names the error, a
@@ -8,7 +8,7 @@
 use reqwest::StatusCode;
 
 use super::FetchError;
-use crate::sources::app::{Failure, Words};
+use crate::sources::app::{AnswerText, Failure};
 
 /// What an answer says whose app has no room for it.
 const NO_ROOM: [&str; 6] = [
@@ -21,38 +21,38 @@ const NO_ROOM: [&str; 6] = [
 ];
 /// Where a Java array ends, and an answer with it, in bytes: 2^31 − 1, less what a header may take.
 const NEARLY_2_GIB: u64 = (1 << 31) - (1 << 20);
-/// How often in a row something has to happen that has other causes as well.
+/// How often in a row a failure must happen that has other causes as well.
 const OFTEN: u32 = 3;
 
-/// A sign, and how sure it is.
+/// A symptom, and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(super) enum Symptom {
     /// It can mean nothing else.
     Sure(&'static str),
-    /// It has happened so often that it is worth going the other way, where there is one.
+    /// It has happened so often that the app's volume is worth a try, if there is one.
     Likely(&'static str),
 }
 
 /// What has been seen in a row.
 #[derive(Debug, Default)]
-pub(super) struct Signs {
+pub(super) struct Symptoms {
     broken: u32,
 }
 
-impl Sign {
-    pub(super) const fn words(self) -> &'static str {
+impl Symptom {
+    pub(super) const fn text(self) -> &'static str {
         match self {
-            Sign::Sure(words) | Sign::Likely(words) => words,
+            Symptom::Sure(text) | Symptom::Likely(text) => text,
         }
     }
 }
 
-impl Signs {
-    /// What a failed try shows.
-    pub(super) fn sign(&mut self, failure: &FetchError) -> Option<Sign> {
+impl Symptoms {
+    /// The symptom that a failed try shows.
+    pub(super) fn of(&mut self, failure: &FetchError) -> Option<Symptom> {
         let failure = match failure {
             FetchError::SeparateFiles { .. } => {
-                return Some(Sign::Sure("the answer names separate payload files"));
+                return Some(Symptom::Sure("the answer names separate payload files"));
             }
             FetchError::SvApp(failure) => failure,
             _ => {
@@ -62,22 +62,22 @@ impl Signs {
         };
         let repeated = match failure {
             Failure::Unexpected { status: StatusCode::PAYLOAD_TOO_LARGE, .. } => {
-                return Some(Sign::Sure("413 Payload Too Large"));
+                return Some(Symptom::Sure("413 Payload Too Large"));
             }
-            Failure::Server { words: Words::App(text) | Words::Other(text), .. }
+            Failure::Server { answer: AnswerText::App(text) | AnswerText::Other(text), .. }
                 if NO_ROOM.iter().any(|sign| text.contains(sign)) =>
             {
-                return Some(Sign::Sure("the SV app has no room for the answer in its memory"));
+                return Some(Symptom::Sure("the SV app has no room for the answer in its memory"));
             }
             Failure::Broken { received, .. } if *received >= NEARLY_2_GIB => {
-                return Some(Sign::Sure("the answer broke off at 2 GiB, the longest array of Java"));
+                return Some(Symptom::Sure("the answer broke off at 2 GiB, the longest array of Java"));
             }
             Failure::Dropped { .. } | Failure::Broken { .. } => {
-                "the SV app breaks its answer off again and again"
+                "the SV app has broken its answer off several times"
             }
-            Failure::NoAnswer { .. } => "the SV app does not begin to answer in time, again and again",
+            Failure::NoAnswer { .. } => "the SV app has several times not begun to answer in time",
             Failure::Page { status, .. } if status.is_server_error() => {
-                "the ingress answers in the place of the SV app, again and again"
+                "the ingress has answered instead of the SV app several times"
             }
             _ => {
                 self.broken = 0;
@@ -85,7 +85,7 @@ impl Signs {
             }
         };
         self.broken += 1;
-        (self.broken >= OFTEN).then_some(Sign::Likely(repeated))
+        (self.broken >= OFTEN).then_some(Symptom::Likely(repeated))
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
         Failure::Server {
             url: String::new(),
             status: StatusCode::INTERNAL_SERVER_ERROR,
-            words: Words::App(text.to_owned()),
+            answer: AnswerText::App(text.to_owned()),
             retry_after: None,
         }
         .into()
@@ -121,7 +121,7 @@ mod tests {
         let too_large = Failure::Unexpected {
             url: String::new(),
             status: StatusCode::PAYLOAD_TOO_LARGE,
-            words: Words::None,
+            answer: AnswerText::None,
         };
         for sure in [
             too_large.into(),
@@ -130,21 +130,21 @@ mod tests {
             broken((1 << 31) - 1),
             FetchError::SeparateFiles { url: String::new() },
         ] {
-            assert!(matches!(Signs::default().sign(&sure), Some(Sign::Sure(_))), "{sure}");
+            assert!(matches!(Symptoms::default().of(&sure), Some(Symptom::Sure(_))), "{sure}");
         }
     }
 
     #[test]
     fn others_count_only_when_they_repeat() {
-        let mut signs = Signs::default();
-        assert_eq!(signs.sign(&silent()), None);
-        assert_eq!(signs.sign(&broken(1000)), None);
-        assert!(matches!(signs.sign(&silent()), Some(Sign::Likely(_))));
-        let mut signs = Signs::default();
+        let mut symptoms = Symptoms::default();
+        assert_eq!(symptoms.of(&silent()), None);
+        assert_eq!(symptoms.of(&broken(1000)), None);
+        assert!(matches!(symptoms.of(&silent()), Some(Symptom::Likely(_))));
+        let mut symptoms = Symptoms::default();
         for _ in 0..10 {
-            assert_eq!(signs.sign(&silent()), None);
-            assert_eq!(signs.sign(&silent()), None);
-            assert_eq!(signs.sign(&server("the participant is unreachable")), None);
+            assert_eq!(symptoms.of(&silent()), None);
+            assert_eq!(symptoms.of(&silent()), None);
+            assert_eq!(symptoms.of(&server("the participant is unreachable")), None);
         }
     }
 }

@@ -1,32 +1,31 @@
-//! How far an export is, seen from outside: names, sizes and times, without reading anything.
+//! The state of an export's folder: names, sizes and times of its files, without reading any.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
-use svdr_protocol::time::Timestamp;
+use super::DUMP_FILE;
 
-use super::{DUMP_FILE, Volume};
-
-/// What lies in an export's folder at a moment. Two that are equal mean that nothing was written between them.
+/// The files of an export's folder at a moment. Two equal states mean that nothing was written between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sight {
+pub struct FolderState {
     /// Of each file: its inode, its size, and when it was last written.
     files: BTreeMap<OsString, (u64, u64, i64, i64)>,
 }
 
-impl Sight {
-    /// Looks at the folder of the export at `timestamp`; one that is not there is empty.
+impl FolderState {
+    /// Looks at the folder of an export; one that does not exist is empty.
     ///
     /// # Errors
-    /// Where the volume cannot be looked at.
-    pub fn of(volume: &Volume, timestamp: Timestamp) -> io::Result<Sight> {
+    /// Where it cannot be looked at.
+    pub fn of(folder: &Path) -> io::Result<FolderState> {
         let mut files = BTreeMap::new();
-        let entries = match fs::read_dir(volume.export(timestamp)) {
+        let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Sight::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FolderState::default()),
             Err(error) => return Err(error),
         };
         for entry in entries {
@@ -41,7 +40,7 @@ impl Sight {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Sight { files })
+        Ok(FolderState { files })
     }
 
     /// Bytes of all its files.

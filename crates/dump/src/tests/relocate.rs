@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Defect, Document, DumpCopy, NamedFile, Payload, PayloadPart, ReadDump, Relocation};
+use super::super::{Defect, Document, ExportedFile, Found, Payload, PayloadPart, Relocation};
 use super::*;
 
 const FOLDER: &str = "/domain-upgrade-dump/export_at_0";
@@ -22,10 +22,10 @@ fn good() -> String {
     dump_text(&format!("{FOLDER}/{AT}-acs-snapshot"), &format!("{FOLDER}/{AT}-genesis-state"), flag)
 }
 
-fn copy(text: &[u8], piece: usize) -> Result<(String, ReadDump), MergeError> {
+fn copy(text: &[u8], piece: usize) -> Result<(String, MergeSummary), MergeError> {
     let mut out = Vec::new();
     let relocation = Relocation::new("/domain-upgrade-dump", AT.parse().unwrap());
-    let mut copy = DumpCopy::new(expectations(), relocation, Parts::Digest, &mut out)?;
+    let mut copy = DumpWriter::relocate(expectations(), relocation, Parts::Digest, &mut out)?;
     for piece in text.chunks(piece.max(1)) {
         copy.push(piece)?;
     }
@@ -52,19 +52,19 @@ fn only_the_paths_are_others() {
     for piece in [1, 2, 3, 64, 4096] {
         let (text, read) = copy(good.as_bytes(), piece).unwrap();
         assert_eq!(text, expected, "in pieces of {piece}");
-        assert_eq!(read.summary.size, text.len() as u64);
-        assert_eq!(read.summary.sha256, svdr_protocol::digest::Digest::of(text.as_bytes()));
+        assert_eq!(read.size, text.len() as u64);
+        assert_eq!(read.sha256, svdr_protocol::digest::Digest::of(text.as_bytes()));
         assert_eq!(read.participant.as_deref(), Some("PAR::sv::1220"));
-        let file = |part, file: &str| NamedFile { part, file: format!("{AT}-{file}") };
+        let file = |part, file: &str| ExportedFile { part, file: format!("{AT}-{file}") };
         let files = [
             file(PayloadPart::GenesisState, "genesis-state"),
             file(PayloadPart::AcsSnapshot, "acs-snapshot"),
         ];
-        assert_eq!(read.files, files);
+        assert_eq!(read.exported_files, files);
         let path = "/domain-upgrade-dump/acs_snapshot-0".to_owned();
-        assert_eq!(read.summary.acs_snapshot, Payload::File { path, checked: None });
+        assert_eq!(read.acs_snapshot, Payload::File { path, checked: None });
         let dar = svdr_protocol::digest::Digest::of(b"PK\x03\x04");
-        assert_eq!(read.summary.dars[0].sha256, Some(dar));
+        assert_eq!(read.dars[0].sha256, Some(dar));
     }
 }
 
@@ -88,7 +88,10 @@ fn another_dump_than_asked_for_is_refused() {
     assert_eq!(defect(&other_id), Defect::OtherMigrationId { expected: 6, found: 7 });
     assert_eq!(defect(&good.replace("files\":true", "files\":false")), Defect::NotSeparate);
     assert_eq!(defect(&good.replace(r#","separate_payload_files":true"#, "")), Defect::NotSeparate);
-    assert_eq!(defect(&good.replace("2026-04-21T23:31", "2026-04-21 23:31")), Defect::NoTimestamp);
+    assert_eq!(
+        defect(&good.replace("2026-04-21T23:31", "2026-04-21 23:31")),
+        Defect::NotATimestamp { found: Found::Kind("another value") }
+    );
     for field in ["identities", "created_at", "migration_id", "data_snapshot", "acs_snapshot", "dars"] {
         let without = good.replace(&format!("\"{field}\":"), "\"something\":");
         assert!(matches!(defect(&without), Defect::Missing { key, .. } if key == field), "{field}");
