@@ -22,7 +22,7 @@ use svdr_cli::runtime;
 use svdr_cli::screens::{shown_round, size};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::proposal::listed;
+use svdr_protocol::plan::dump::listed;
 use svdr_protocol::span;
 use svdr_protocol::statement::{Agreement, Body, Donation, SessionId};
 use svdr_protocol::text::shown;

@@ -20,7 +20,7 @@ use svdr_client::{Connection, ReceivedEntry, SessionReader};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::proposal::DEFAULT_MARGIN;
+use svdr_protocol::plan::dump::DEFAULT_MARGIN;
 use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::session::{NotProposable, Session};
 use svdr_protocol::span;

@@ -16,7 +16,7 @@ use svdr_protocol::dsse::Envelope;
 use svdr_protocol::evidence::{Evidence, Observations};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::proposal::{Parameters, SEARCH_STEPS, propose};
+use svdr_protocol::plan::dump::{Parameters, SEARCH_STEPS, propose};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{Body, Header, Statement};
 use svdr_protocol::time::{Tick, Timestamp};

@@ -16,7 +16,7 @@
 //! 5. Decide: [`Voter`](vote::Voter) says what a member may sign next, from the session and its own record.
 //! 6. Audit: [`transcript::verify`] does 2 to 4 again, offline, with [`receipts`](receipt) that prove the order.
 //!
-//! [`proposal`] is the rule that chooses the recovery timestamp from [`evidence`]; [`clique`] is its search.
+//! [`plan::dump`] is the rule that chooses the recovery timestamp from [`evidence`]; [`clique`] is its search.
 
 pub mod certificate;
 pub mod clique;
@@ -35,7 +35,7 @@ pub mod fuzz;
 pub mod keys;
 pub mod milestone;
 pub mod names;
-pub mod proposal;
+pub mod plan;
 pub mod receipt;
 pub mod roster;
 pub mod session;

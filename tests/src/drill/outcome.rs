@@ -10,7 +10,7 @@ use svdr_cli::screens::facts::SessionFacts;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::proposal::LeftBehind;
+use svdr_protocol::plan::dump::LeftBehind;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{Attestation, Body, ObstacleKind, Proposal};
 use svdr_protocol::transcript::{self, SessionReport};

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use svdr_protocol::proposal::Outcome;
+use svdr_protocol::plan::dump::Outcome;
 
 use super::table::{CHOSEN, is_chosen, lost};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use svdr_cli::output;
 use svdr_cli::output::comfy_table::ColumnConstraint;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::proposal::{Candidate, Choice, Outcome, listed};
+use svdr_protocol::plan::dump::{Candidate, Choice, Outcome, listed};
 use svdr_protocol::span;
 
 /// Marks the chosen candidate, in the table, the reasons and the chart alike.

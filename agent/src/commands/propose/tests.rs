@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use svdr_protocol::proposal::{Beyond, Candidate, LeftBehind, Reason, Shortfall, Warning};
+use svdr_protocol::plan::dump::{Beyond, Candidate, LeftBehind, Reason, Shortfall, Warning};
 
 use super::input::InputError;
 use super::*;
@@ -100,7 +100,7 @@ fn without_a_choice_the_obstacle_comes_first() {
 
 #[test]
 fn exit_codes_say_whose_fault_it_is() {
-    use svdr_protocol::proposal::{ParameterError, ProposalError};
+    use svdr_protocol::plan::dump::{ParameterError, ProposalError};
     let parameter = ParameterError::HighThreshold { found: 5, members: 4 };
     assert_eq!(ProposalError::from(parameter).exit(), Exit::Usage);
     assert_eq!(ProposalError::TwoEvidences { member: named("A") }.exit(), Exit::Refused);

@@ -8,7 +8,7 @@ use ed25519_dalek::SigningKey;
 use svdr_cli::screens::fixture::{Meeting, at, name};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
-use svdr_protocol::proposal::Parameters;
+use svdr_protocol::plan::dump::Parameters;
 use svdr_protocol::receipt::Chain;
 use svdr_protocol::statement::{Body, Proposal};
 use tempfile::TempDir;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use svdr_cli::screens::fixture::{Meeting, name};
-use svdr_protocol::proposal::Parameters;
+use svdr_protocol::plan::dump::Parameters;
 use svdr_protocol::statement::{Abort, ObstacleKind, Rejection};
 use svdr_protocol::vote::Record;
 

@@ -11,7 +11,7 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::evidence::{Evidence, LogSpan, Observations};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::proposal::Parameters;
+use svdr_protocol::plan::dump::Parameters;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{

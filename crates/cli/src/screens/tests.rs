@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use svdr_protocol::digest::Digest;
-use svdr_protocol::proposal::Parameters;
+use svdr_protocol::plan::dump::Parameters;
 use svdr_protocol::statement::{Abort, Body, Check, Milestone, ObstacleKind, Readiness};
 
 use super::facts::SessionFacts;

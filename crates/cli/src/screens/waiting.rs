@@ -2,7 +2,7 @@
 
 use svdr_protocol::failure::Told;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::proposal::listed;
+use svdr_protocol::plan::dump::listed;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
 

@@ -8,7 +8,7 @@ use super::Session;
 use crate::digest::Digest;
 use crate::evidence::Evidence;
 use crate::names::MemberName;
-use crate::proposal::{Outcome, Parameters, ProposalError, RULE_VERSION, Shortfall, propose};
+use crate::plan::dump::{Outcome, Parameters, ProposalError, RULE_VERSION, Shortfall, propose};
 use crate::statement::{Body, CandidateSummary, Plan, Proposal};
 use crate::time::Timestamp;
 
@@ -145,10 +145,10 @@ impl Session {
         let outcome = propose(&self.roster, evidence, parameters)?;
         let chosen = match (outcome.chosen(), &outcome.choice) {
             (Some(chosen), _) => chosen,
-            (None, crate::proposal::Choice::NotPossible(shortfall)) => {
+            (None, crate::plan::dump::Choice::NotPossible(shortfall)) => {
                 return Err(NotProposable::NoChoice(Box::new(shortfall.clone())));
             }
-            (None, crate::proposal::Choice::Candidate(_)) => {
+            (None, crate::plan::dump::Choice::Candidate(_)) => {
                 return Err(NotProposable::TooManyRounds(self.latest_round()));
             }
         };
@@ -188,7 +188,7 @@ impl Session {
             result
         });
         let outcome = computed.map_err(|source| Unconfirmed::Rule(Box::new(source)))?;
-        if let crate::proposal::Choice::NotPossible(shortfall) = &outcome.choice {
+        if let crate::plan::dump::Choice::NotPossible(shortfall) = &outcome.choice {
             return Err(Unconfirmed::NoChoice(Box::new(shortfall.clone())));
         }
         if let Some(chosen) = outcome.chosen() {

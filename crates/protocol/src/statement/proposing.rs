@@ -10,7 +10,7 @@ use super::{Content, StatementError};
 use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::names::MemberName;
-use crate::proposal::{Candidate, Parameters};
+use crate::plan::dump::{Candidate, Parameters};
 use crate::roster::MAX_MEMBERS;
 use crate::time::{Tick, Timestamp};
 
@@ -30,7 +30,7 @@ pub struct Proposal {
     pub parameters: Parameters,
     /// Digests of the evidence it was computed from.
     pub evidence: BTreeSet<Digest>,
-    /// Version of the rule ([`RULE_VERSION`](crate::proposal::RULE_VERSION)).
+    /// Version of the rule ([`RULE_VERSION`](crate::plan::dump::RULE_VERSION)).
     pub rule: u32,
     /// The appointment of the coordinator that signs the proposal, if the opening does not list its key.
     pub appointment: Option<Box<Envelope>>,

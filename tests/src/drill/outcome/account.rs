@@ -1,7 +1,7 @@
 //! What happened in a session, in words, as one tells it the next day.
 
 use svdr_cli::screens::lost;
-use svdr_protocol::proposal::LeftBehind;
+use svdr_protocol::plan::dump::LeftBehind;
 use svdr_protocol::statement::Proposal;
 
 use super::super::options::Mismatch;

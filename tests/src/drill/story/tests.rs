@@ -7,7 +7,7 @@ use clap::Parser as _;
 use ed25519_dalek::SigningKey;
 use svdr_protocol::evidence::{Evidence, Observations, Ticks};
 use svdr_protocol::keys::PublicKey;
-use svdr_protocol::proposal::{Parameters, propose};
+use svdr_protocol::plan::dump::{Parameters, propose};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::time::Tick;
 

@@ -9,7 +9,7 @@ use svdr_protocol::equivocation::{self, Equivocation};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::proposal::Parameters;
+use svdr_protocol::plan::dump::Parameters;
 use svdr_protocol::session::{NotProposable, Session};
 use svdr_protocol::statement::{Body, ObstacleKind, Part, Proposal, Verified, abandonments_needed};
 

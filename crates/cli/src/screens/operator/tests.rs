@@ -9,7 +9,7 @@ use crate::screens::fixture::{Meeting, at, name};
 use crate::screens::heading::Style;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::milestone::Step;
-use svdr_protocol::proposal::Parameters;
+use svdr_protocol::plan::dump::Parameters;
 use svdr_protocol::statement::{Body, Donation, Milestone, ObstacleKind, Proposal};
 use svdr_protocol::vote::{Decision, Record, Voter};
 
