@@ -62,7 +62,7 @@ pub struct EvidenceArgs {
 
 /// The text bounds no window.
 #[derive(Debug, thiserror::Error)]
-#[error("neither a point in time nor a duration; write for example 2026-04-21T23:10:00Z, or 48h")]
+#[error("neither a point in time nor a duration\nhelp: write for example 2026-04-21T23:10:00Z, or 48h")]
 struct BoundError(#[source] SpanError);
 
 /// Reads a bound of the window; for use as a clap value parser.

@@ -4,7 +4,7 @@
 //! strictly. What is found does not depend on where blocks begin and end.
 //!
 //! The search reads each block twice: for the literals and for the line breaks. A hand-written SIMD filter that did
-//! both in one pass before the search needed 22 to 34 % less processor time on logs with few commitments, and -3 to 2 %
+//! both in one pass before the search needed 18 to 34 % less processor time on logs with few commitments, and -3 to 2 %
 //! less on logs with many, so there is none (user time, medians of 9 interleaved runs over 0.4 to 0.65 GB each of eight
 //! logs of three makers).
 

@@ -9,6 +9,7 @@ mod dump;
 mod evidence;
 mod fixtures;
 mod generated;
+mod inputs;
 mod merge;
 mod trigger;
 mod validator;

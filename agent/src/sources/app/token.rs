@@ -77,7 +77,7 @@ pub enum TokenError {
     )]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error(
-        "{} contains {found}\nhelp: write only the secret to it, on one line, without \"Bearer\"",
+        "{} contains {found}\nhelp: write only the secret to it, on one line, without \"Bearer\" and quotes",
         path.display()
     )]
     NotASecret { path: PathBuf, found: &'static str },
@@ -160,6 +160,15 @@ async fn read_secret(path: &Path) -> Result<Secret, TokenError> {
         return Err(not_a_secret("more than 16 KiB"));
     }
     let secret = text.trim_ascii();
+    // A server would answer 401 to each of these, which says nothing about the file.
+    match secret {
+        [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            return Err(not_a_secret("a byte order mark before the secret"));
+        }
+        [b'{', .., b'}'] => return Err(not_a_secret("JSON, such as the whole answer of a token server")),
+        [quote @ (b'"' | b'\''), .., end] if quote == end => return Err(not_a_secret("a text in quotes")),
+        _ => {}
+    }
     if secret.is_empty() {
         return Err(not_a_secret("nothing"));
     }
@@ -280,6 +289,11 @@ mod tests {
             b" \n",
             b"Bearer hunter2",
             b"hunter2\nhunter2",
+            b"\"hunter2\"\n",
+            b"'hunter2'",
+            b"{\"access_token\":\"hunter2\"}",
+            b"{\n  \"access_token\": \"hunter2\"\n}\n",
+            b"\xef\xbb\xbfhunter2",
             b"hunter2\0",
             b"hunter2\xff",
             "hünter2".as_bytes(),
