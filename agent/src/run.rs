@@ -282,9 +282,11 @@ impl Driver {
                 Ok(())
             }
             Event::Over(error) => Err(error.into()),
-            Event::Connected { .. } | Event::Refused { .. } | Event::Trouble { .. } | Event::Struck(_) => {
-                Ok(())
-            }
+            Event::Connected { .. }
+            | Event::NewJournal { .. }
+            | Event::Refused { .. }
+            | Event::Trouble { .. }
+            | Event::Struck(_) => Ok(()),
         }
     }
 

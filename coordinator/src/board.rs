@@ -23,7 +23,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use prost::Message as _;
 use svdr_proto::v1;
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::failure::Told;
@@ -31,8 +30,9 @@ use svdr_protocol::statement::SessionId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
+use crate::clock;
 use crate::incoming::{AnyStatement, Incoming};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, record};
 use crate::limits::{MAX_QUESTIONS, MAX_WAITING, PAGE_ENTRIES};
 use crate::metrics::Metrics;
 use crate::refusal::CallRefusal;
@@ -199,9 +199,9 @@ impl Board {
     fn accept(&mut self, incoming: Incoming, from: &From, reply: Option<Reply>) -> Result<(), BoardError> {
         let (session, signer) = (incoming.session, incoming.statement.signer().clone());
         let kind = incoming.statement.kind().to_owned();
-        match self.sessions.accept(incoming, from) {
+        match self.sessions.accept(incoming, from, clock::now()) {
             Ok(Accepted::New(entry)) => {
-                let record = entry.statement.envelope().to_message().encode_to_vec();
+                let record = record::encode(entry.statement.envelope(), entry.receipt.accepted);
                 self.on_their_way.push_back(OnItsWay { entry, replies: reply.into_iter().collect() });
                 // The queue is as long as there may be entries on their way, so there is always a place.
                 self.records.try_send(record).map_err(|_gone| BoardError::Writer)?;

@@ -1,7 +1,8 @@
 //! The journal: every accepted statement, in order, on disk before it is acknowledged.
 //!
 //! A journal belongs to one roster. Each record has the head of a hash chain over all records up to it, so that the next
-//! start detects a record that was altered, lost or moved. Code above the trait must not depend on an implementation;
+//! start detects a record that was altered, lost or moved. A journal has an identity from the time when it was made, which
+//! every receipt names: whoever starts with an empty journal has a new history, and agents see that. Code above the trait must not depend on an implementation;
 //! [`embedded::SledJournal`] is the one that needs no other service.
 
 use std::io;
@@ -10,15 +11,20 @@ use std::path::PathBuf;
 use sha2::{Digest as _, Sha256};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::receipt::JournalId;
 
 pub mod embedded;
 mod mark;
+pub mod record;
 
 /// What begins the bytes that a journal's first head is over.
 const CHAIN_DOMAIN: &[u8] = b"svdr journal v1";
 
 /// Where accepted statements are kept.
 pub trait Journal: Send + 'static {
+    /// The journal's identity; `None` if an earlier version made it.
+    fn id(&self) -> Option<JournalId>;
+
     /// Appends `records` in their order. On return all of them are durable, and stay in that order for ever.
     ///
     /// # Errors
@@ -102,6 +108,22 @@ pub enum JournalError {
         /// The roster of the journal.
         found: String,
     },
+    /// The identity of the journal is not one.
+    #[error(
+        "the journal in {} is corrupt: its identity has {len} bytes or an impossible time\nhelp: {WAY_OUT}",
+        path.display()
+    )]
+    Identity {
+        /// The journal's folder.
+        path: PathBuf,
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The system has no randomness for a new journal's identity.
+    #[error(
+        "the system has no random bytes for the identity of a new journal\nhelp: start the coordinator again"
+    )]
+    Random(#[source] getrandom::Error),
     /// A record is not what was appended.
     #[error(
         "the journal in {} is corrupt at record {record}: {what}\nhelp: {WAY_OUT}",
@@ -146,9 +168,10 @@ pub enum JournalError {
 impl CommandError for JournalError {
     fn exit(&self) -> Exit {
         match self {
-            JournalError::File { .. } | JournalError::Store { .. } => Exit::Failed,
+            JournalError::File { .. } | JournalError::Store { .. } | JournalError::Random(_) => Exit::Failed,
             JournalError::Unreadable { .. }
             | JournalError::OtherRoster { .. }
+            | JournalError::Identity { .. }
             | JournalError::Damaged { .. }
             | JournalError::Shortened { .. }
             | JournalError::NoMark { .. } => Exit::Refused,
@@ -156,9 +179,10 @@ impl CommandError for JournalError {
     }
 }
 
-/// What an operator does about a corrupt journal. The key must be new: agents hold receipts of the old journal, and a
-/// second history under one key proves a rewrite to them.
-const WAY_OUT: &str = "keep the folder for analysis, then start with an empty folder and a new key, which every agent.toml must name";
+/// What an operator does about a corrupt journal. The key may stay: receipts name their journal, so that a new one is a new
+/// history to the agents and not a rewrite of the old one.
+const WAY_OUT: &str = "keep the folder for analysis, and give another folder with --data: the key can stay, and the agents hand over \
+     what they have";
 
 /// The head before the first record of a journal of that roster.
 fn first_head(roster: &Digest) -> Digest {

@@ -9,6 +9,7 @@
 
 pub mod board;
 pub mod clients;
+pub mod clock;
 pub mod commands;
 #[cfg(test)]
 mod fixture;

@@ -7,15 +7,14 @@ use std::panic;
 use std::sync::Arc;
 use std::thread;
 
-use prost::Message as _;
-use svdr_proto::v1;
 use svdr_protocol::dsse::{Envelope, EnvelopeError};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::Roster;
+use svdr_protocol::time::Timestamp;
 
 use crate::board::{From, Sessions};
 use crate::incoming::Incoming;
-use crate::journal::{Journal, JournalError, Replayed};
+use crate::journal::{Journal, JournalError, Replayed, record};
 use crate::refusal::CallRefusal;
 
 /// Records that are checked at once on all processors, and then given their places.
@@ -82,7 +81,7 @@ pub fn recover(
     journal: &mut dyn Journal,
     roster: &Arc<Roster>,
 ) -> Result<(Sessions, Replayed), RecoverError> {
-    let mut sessions = Sessions::new(Arc::clone(roster));
+    let mut sessions = Sessions::new(Arc::clone(roster), journal.id());
     let mut waiting: Vec<Vec<u8>> = Vec::with_capacity(CHECK_AT_ONCE);
     let mut done = 0;
     let mut failed = None;
@@ -125,12 +124,12 @@ fn restore(
     });
     for (record, checked) in (first..).zip(checked) {
         let refused = |refusal| RecoverError::Refused { record, source: Box::new(refusal) };
-        let incoming = checked.map_err(|problem| match problem {
+        let (incoming, accepted) = checked.map_err(|problem| match problem {
             Problem::Decode(source) => RecoverError::Decode { record, source },
             Problem::Envelope(source) => RecoverError::Envelope { record, source },
             Problem::Refused(refusal) => refused(refusal),
         })?;
-        sessions.restore(incoming, &From::Itself).map_err(refused)?;
+        sessions.restore(incoming, &From::Itself, accepted).map_err(refused)?;
     }
     Ok(())
 }
@@ -141,10 +140,11 @@ enum Problem {
     Refused(CallRefusal),
 }
 
-fn check(record: &[u8], roster: &Roster) -> Result<Incoming, Problem> {
-    let message = v1::Envelope::decode(record).map_err(Problem::Decode)?;
+fn check(record: &[u8], roster: &Roster) -> Result<(Incoming, Option<Timestamp>), Problem> {
+    let (message, accepted) = record::decode(record).map_err(Problem::Decode)?;
     let envelope = Envelope::from_message_in(message, roster).map_err(Problem::Envelope)?;
-    Incoming::read(envelope, roster).map_err(Problem::Refused)
+    let incoming = Incoming::read(envelope, roster).map_err(Problem::Refused)?;
+    Ok((incoming, accepted))
 }
 
 #[cfg(test)]

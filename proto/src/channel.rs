@@ -1,5 +1,8 @@
-//! The client's connection to a coordinator or a donor's agent: TCP, mutual TLS, and a gRPC channel that reconnects
-//! automatically.
+//! The client's connection to a coordinator or a donor's agent: TCP, mutual TLS, and a gRPC channel.
+//!
+//! A channel is one connection. When the connection breaks, the calls fail, and the caller connects again. So all that is
+//! read over one channel comes from one process: a coordinator that was started with another journal in between cannot be
+//! taken for the first.
 //!
 //! Under TLS 1.3 a client finishes its handshake before the server has checked its certificate. So a refused client would
 //! notice in the middle of its first call, in one of several ways. But a server of HTTP/2 sends first: here a connection
@@ -189,7 +192,7 @@ struct Target {
 
 /// Connects to the coordinator at `url` that has the key `server`, as `identity`.
 ///
-/// The connection is there when this returns; the channel makes it anew, with the same checks, when it breaks.
+/// The connection is there when this returns. Once it breaks, every call fails.
 ///
 /// # Errors
 /// Why there is none.
@@ -239,20 +242,18 @@ fn endpoint(uri: Uri) -> Endpoint {
         .keep_alive_while_idle(true)
 }
 
+/// The connection of a channel broke earlier.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is lost")]
+struct Lost;
+
 async fn connected(endpoint: Endpoint, target: Target) -> Result<Channel, ConnectError> {
-    let first = Arc::new(Mutex::new(Some(target.dial().await?)));
+    let only = Arc::new(Mutex::new(Some(target.dial().await?)));
     let connector = tower::service_fn(move |_: Uri| {
-        let (first, target) = (Arc::clone(&first), target.clone());
-        async move {
-            let made = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let stream = match made {
-                Some(stream) => stream,
-                None => target.dial().await?,
-            };
-            Ok::<_, ConnectError>(TokioIo::new(stream))
-        }
+        let made = only.lock().unwrap_or_else(PoisonError::into_inner).take();
+        async move { made.map(TokioIo::new).ok_or(Lost) }
     });
-    // The first connection has been made and waits in the connector, so that nothing is lost by being lazy.
+    // The connection has been made and waits in the connector, so that nothing is lost by being lazy.
     Ok(endpoint.connect_with_connector_lazy(connector))
 }
 

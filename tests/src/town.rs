@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -92,14 +93,27 @@ impl Town {
         self.coordinator = Some(second);
     }
 
-    /// Kills the coordinator, and starts it again with its key and without its journal.
-    pub fn forget_everything(&mut self) {
+    /// Kills the coordinator, and moves its journal to a folder of that name.
+    pub fn put_away_journal(&mut self, name: &str) {
         self.relay.lead_to(None);
         self.coordinator.take().unwrap().kill().unwrap();
-        fs::remove_dir_all(self.agents.network.path().join("data")).unwrap();
-        let again = Coordinator::start(self.agents.network.path(), &[]).unwrap();
-        self.relay.lead_to(Some(again.started.address));
-        self.coordinator = Some(again);
+        let folder = self.agents.network.path();
+        fs::rename(folder.join("data"), folder.join(name)).unwrap();
+    }
+
+    /// Starts the coordinator with its key, on a copy of the journal in the folder of that name, or on an empty one.
+    ///
+    /// # Errors
+    /// What it printed on stderr, if it ends instead.
+    pub fn start_on_journal(&mut self, name: Option<&str>) -> io::Result<()> {
+        let folder = self.agents.network.path();
+        if let Some(name) = name {
+            copy_folder(&folder.join(name), &folder.join("data"))?;
+        }
+        let started = Coordinator::start(folder, &[])?;
+        self.relay.lead_to(Some(started.started.address));
+        self.coordinator = Some(started);
+        Ok(())
     }
 
     /// Puts a coordinator with another key in the place of the first.
@@ -153,6 +167,20 @@ impl Town {
             &Arc::new(self.agents.network.roster.clone()),
         )
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_folder(&from, &to)?;
+        } else {
+            fs::copy(from, to)?;
+        }
+    }
+    Ok(())
 }
 
 /// What runs that did their part have printed.

@@ -4,15 +4,12 @@ use clap::Args;
 use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::runtime;
-use svdr_cli::screens::facts::SessionFacts;
 use svdr_cli::screens::heading::Style;
 use svdr_protocol::failure::{CommandError, Exit};
-use svdr_protocol::session::Session;
 use svdr_protocol::statement::Body;
 
 use crate::operator::decide::DecideError;
 use crate::operator::online::{Online, OnlineArgs};
-use crate::replica::Replica;
 use svdr_cli::screens::operator::next::current_proposal;
 use svdr_cli::screens::operator::review::{self, Review};
 
@@ -56,8 +53,7 @@ pub fn run(args: &ReviewArgs, output: Output) -> Result<(), Failure> {
         return Err(nothing().into());
     };
     let mut review = Review::of(session, digest, proposal, online.me());
-    let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
-    review.session = SessionFacts::among(session, &others);
+    review.session = seen.facts();
     output.show(&review, || review::review(&review, online.me(), Style::of_stdout()))?;
     match review.reason {
         None => Ok(()),

@@ -88,13 +88,8 @@ fn next_of(online: &Online, seen: &Seen) -> Result<Next, Failure> {
     Ok(next(session, online.me(), &Voter::new(online.me(), &record, session, &others)))
 }
 
-fn facts_of(seen: &Seen) -> SessionFacts {
-    let others: Vec<&Session> = seen.others.iter().map(Replica::session).collect();
-    SessionFacts::among(seen.view.session(), &others)
-}
-
 fn print(online: &Online, seen: &Seen, output: Output) -> Result<(), Failure> {
-    let facts = facts_of(seen);
+    let facts = seen.facts();
     let next = next_of(online, seen)?;
     let document = Document {
         member: online.me().to_string(),
@@ -204,7 +199,7 @@ impl Watcher<'_> {
         if self.shown.replace(state) == Some(state) {
             return Ok(());
         }
-        let facts = facts_of(seen);
+        let facts = seen.facts();
         match &mut self.sink {
             Sink::Live(live) => {
                 let style = Style { width: live.width(), ..Style::of_stdout() };

@@ -238,6 +238,8 @@ async fn submit(
 ) -> Result<Option<(String, u64)>, Failure> {
     let session = seen.view.session().id();
     let Some(connection) = seen.connection.as_mut() else { return Ok(None) };
+    // The operator may have thought for a while, and the connection may have broken meanwhile.
+    *connection = online.coordinators.connect_again(connection.coordinator()).await?;
     let mut ledger = Ledger::open(&online.store, &online.roster, session, connection.coordinator())?;
     for left in online.store.signed(session)? {
         if left.digest() == envelope.digest() || ledger.has_acknowledged(&left.digest()) {

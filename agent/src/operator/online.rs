@@ -10,18 +10,20 @@ use std::sync::Arc;
 use clap::Args;
 use svdr_cli::failure::Failure;
 use svdr_cli::screens::choice;
+use svdr_cli::screens::coordinators::{self, CoordinatorFacts};
+use svdr_cli::screens::facts::SessionFacts;
 use svdr_protocol::failure::{CommandError, Exit, in_one_line};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::session::Phase;
+use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::SessionId;
 
 use super::signer;
 use crate::config::{AgentConfig, ConfigError};
-use crate::replica::{self, Replica, ReplicaError};
+use crate::replica::{self, Ledger, Replica, ReplicaError};
 use crate::roster_file;
 use crate::store::{Signer, Store};
-use svdr_client::{CallError, Connection, Coordinators};
+use svdr_client::{CallError, Connection, Coordinator, Coordinators};
 
 /// Configuration, roster, key and state of the agent.
 #[derive(Clone, Debug, Default, Args)]
@@ -92,6 +94,17 @@ pub struct Seen {
     pub connection: Option<Connection>,
     /// Sessions that have not ended, besides this one.
     pub also_open: Vec<SessionId>,
+    /// The coordinators of the configuration, as the store knows them.
+    pub contacts: Vec<CoordinatorFacts>,
+}
+
+impl Seen {
+    /// What there is to know about the session, for a screen of this member.
+    pub fn facts(&self) -> SessionFacts {
+        let others: Vec<&Session> = self.others.iter().map(Replica::session).collect();
+        let facts = SessionFacts::among(self.view.session(), &others);
+        SessionFacts { contacts: self.contacts.clone(), ..facts }
+    }
 }
 
 impl Online {
@@ -191,7 +204,22 @@ impl Online {
         let view = self.view(connection.as_mut(), session).await?;
         let others = replica::others(&self.store, &self.roster, self.me(), session)?;
         let also_open = open.into_iter().filter(|other| *other != session).collect();
-        Ok(Seen { view, others, connection, also_open })
+        let configured = self.coordinators.configured().iter();
+        let contacts: Vec<_> = configured.map(|one| self.known(session, one)).collect();
+        for alarm in coordinators::alarms(&contacts) {
+            tracing::warn!("{alarm}");
+        }
+        Ok(Seen { view, others, connection, also_open, contacts })
+    }
+
+    /// What the store knows about a coordinator in a session.
+    fn known(&self, session: SessionId, coordinator: &Coordinator) -> CoordinatorFacts {
+        let url = coordinator.url.clone();
+        // What is wrong with its receipts is reported when the coordinator is used.
+        let ledger = Ledger::open(&self.store, &self.roster, session, coordinator);
+        let journals =
+            ledger.map(|ledger| ledger.journals().map(|one| one.map(|id| id.to_string())).collect());
+        CoordinatorFacts { url, journals: journals.unwrap_or_default() }
     }
 
     async fn view(

@@ -3,7 +3,7 @@
 use svdr_client::limits::TranscriptLimits;
 use svdr_client::{CallError, Coordinator, History, HistoryError, ReceivedEntry};
 use svdr_protocol::digest::Digest;
-use svdr_protocol::receipt::VerifiedReceipt;
+use svdr_protocol::receipt::{JournalId, VerifiedReceipt};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::SessionId;
 
@@ -38,7 +38,7 @@ impl Ledger {
         let history = History::new(session, TranscriptLimits::of(roster));
         let mut ledger = Ledger { coordinator: coordinator.clone(), history };
         for receipt in kept {
-            if let Err(source) = ledger.history.acknowledged(receipt) {
+            if let Err(source) = ledger.history.remember(receipt) {
                 return Err(ledger.broken(store, source, None));
             }
         }
@@ -60,9 +60,24 @@ impl Ledger {
         self.history.owed()
     }
 
-    /// Whether the coordinator has given a receipt for that statement.
+    /// Whether the coordinator has given a receipt for that statement, in the journal that it has now.
     pub fn has_acknowledged(&self, statement: &Digest) -> bool {
         self.history.has_acknowledged(statement)
+    }
+
+    /// The statements that the coordinator has given receipts for, in the journal that it has now.
+    pub fn acknowledged_statements(&self) -> impl Iterator<Item = Digest> {
+        self.history.acknowledged_statements()
+    }
+
+    /// The journals that the coordinator has had in this session, the newest last; `None` is that of an earlier version.
+    pub fn journals(&self) -> impl Iterator<Item = Option<JournalId>> {
+        self.history.journals()
+    }
+
+    /// The first receipt of this connection: it names the journal that the coordinator has now. `None` before there is any.
+    pub const fn first(&self) -> Option<&VerifiedReceipt> {
+        self.history.first()
     }
 
     /// Adds the next entries of the transcript; new receipts are on disk afterwards.
@@ -121,8 +136,11 @@ impl Ledger {
         }
     }
 
-    /// Keeps the proof.
+    /// Keeps the proof, if there is something to prove.
     fn broken(&self, store: &Store, source: HistoryError, entry: Option<&ReceivedEntry>) -> ReplicaError {
+        if matches!(source, HistoryError::OtherJournal) {
+            return CallError::OtherJournal { url: self.coordinator.url.clone() }.into();
+        }
         let proof = self.history.proof(&source, entry);
         let kept = store.lock().and_then(|locked| locked.keep_proof(self.history.session(), &proof));
         match kept {

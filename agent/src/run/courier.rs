@@ -1,27 +1,31 @@
 //! Carries statements between the store and a coordinator, for as long as the session lasts.
 //!
 //! One direction: the coordinator's transcript, checked against all that it said before, goes to the driver. The
-//! other: whatever the store holds of the session and the coordinator lacks is submitted, the opening first. The
+//! other: whatever the store holds of the session and the coordinator lacks is submitted, as [`svdr_client::hand_on`] says. The
 //! courier reads what it sends from the disk and from nowhere else, so nothing can leave that is not flushed, and
 //! a vote is the same bytes each time. For the same reason another coordinator gets all that the last one had, and
 //! what an operator's command signed while no coordinator could be reached is passed on.
 //!
+//! A coordinator that has begun a new journal has forgotten what it had. That is logged, and it gets all of it again.
+//!
 //! Where a coordinator fails, the next one is tried, with growing pauses; one that contradicts itself is left out
 //! from then on.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use svdr_client::hand_on::{HandOn, JournalBudget};
 use svdr_client::retry::Backoff;
 use svdr_client::{
     CallError, Connection, Coordinators, CoordinatorsError, ReceivedEntry, Watch, WatchEvent, check_invalid,
 };
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
+use svdr_protocol::receipt::JournalId;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::mpsc;
@@ -63,6 +67,15 @@ pub(super) enum Event {
     },
     /// All that it has of the session was received.
     CaughtUp,
+    /// It has begun a new journal, and forgotten what it had before.
+    NewJournal {
+        /// Its URL.
+        url: String,
+        /// The journal; `None` is one of an earlier version.
+        journal: Option<JournalId>,
+        /// Whether it is handed over what others signed.
+        is_given: bool,
+    },
     /// It has this statement on its disk.
     Acknowledged(Digest),
     /// It does not accept a statement.
@@ -133,15 +146,18 @@ pub(super) struct Courier {
     nudges: mpsc::Receiver<()>,
     /// The coordinator to try next.
     next: usize,
+    /// Which journals of a coordinator, by its URL, were handed what others signed.
+    budgets: HashMap<String, JournalBudget>,
+    since: Instant,
 }
 
 /// What the coordinator at the other end has of a session.
 struct Board {
     session: SessionId,
     ledger: Ledger,
-    has: HashSet<Digest>,
-    /// What it does not accept.
-    refuses: HashSet<Digest>,
+    hand_on: HandOn,
+    /// Whether it has named its journal.
+    is_named: bool,
     /// Whether it takes many statements on one stream, as far as is known.
     takes_streams: bool,
     /// Whether it was given all that others signed. From then on it is where those come from.
@@ -170,7 +186,8 @@ impl Courier {
         events: mpsc::Sender<Event>,
         nudges: mpsc::Receiver<()>,
     ) -> Courier {
-        Courier { coordinators, store, roster, session, others, events, nudges, next: 0 }
+        let (next, budgets, since) = (0, HashMap::new(), Instant::now());
+        Courier { coordinators, store, roster, session, others, events, nudges, next, budgets, since }
     }
 
     /// Works until the driver goes, or no coordinator is left.
@@ -267,14 +284,20 @@ impl Courier {
 
     fn board(&self, connection: &Connection, session: SessionId) -> Result<Board, CourierError> {
         let ledger = Ledger::open(&self.store, &self.roster, session, connection.coordinator())?;
-        let (has, refuses) = (HashSet::new(), HashSet::new());
-        let left_out = Arc::default();
-        let (takes_streams, is_complete) = (true, false);
-        Ok(Board { session, ledger, has, refuses, takes_streams, is_complete, left_out, keep_alives: 0 })
+        Ok(Board {
+            session,
+            ledger,
+            hand_on: HandOn::default(),
+            is_named: false,
+            takes_streams: true,
+            is_complete: false,
+            left_out: Arc::default(),
+            keep_alives: 0,
+        })
     }
 
     /// Takes all that the coordinator has, and gives it all that it lacks.
-    async fn catch_up(&self, connection: &mut Connection, board: &mut Board) -> Result<(), Left> {
+    async fn catch_up(&mut self, connection: &mut Connection, board: &mut Board) -> Result<(), Left> {
         loop {
             let page = connection.transcript(board.session, board.ledger.next()).await?;
             self.receive(board, page.entries).await?;
@@ -292,7 +315,7 @@ impl Courier {
         board.ledger.follow(&self.store, &entries)?;
         board.holds()?;
         let statements: Vec<Envelope> = entries.into_iter().map(|entry| entry.statement).collect();
-        board.has.extend(statements.iter().map(Envelope::digest));
+        statements.iter().for_each(|one| board.hand_on.has(one.digest()));
         if statements.is_empty() {
             return Ok(());
         }

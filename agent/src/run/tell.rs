@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use svdr_cli::screens::facts::SessionFacts;
+use svdr_client::hand_on::MAX_JOURNALS_AN_HOUR;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::in_one_line;
 use svdr_protocol::names::MemberName;
+use svdr_protocol::receipt::JournalId;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
 
@@ -57,6 +59,9 @@ impl Teller {
             }
             Event::Refused { statement, error } => {
                 tracing::warn!("the statement {statement} is not accepted: {}", in_one_line(error));
+            }
+            Event::NewJournal { url, journal, is_given } => {
+                tracing::warn!("{}", new_journal(url, *journal, *is_given));
             }
             Event::Struck(error) => {
                 self.connected = None;
@@ -157,6 +162,19 @@ impl Teller {
             tracing::warn!("{text}");
             self.bounds = Some(text);
         }
+    }
+}
+
+/// That a coordinator has forgotten what it had.
+fn new_journal(url: &str, journal: Option<JournalId>, is_given: bool) -> String {
+    let text = svdr_cli::screens::coordinators::new_journal(url, journal);
+    if is_given {
+        format!("{text}. This agent hands over what it has")
+    } else {
+        format!(
+            "{text}. Its key has had {MAX_JOURNALS_AN_HOUR} journals within an hour, so this agent hands over only what this \
+             member signed"
+        )
     }
 }
 

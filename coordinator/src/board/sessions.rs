@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use svdr_protocol::names::MemberName;
+use svdr_protocol::receipt::JournalId;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId};
+use svdr_protocol::time::Timestamp;
 
-use super::slot::{Accepted, From, Placed, Slot};
+use super::slot::{Acceptance, Accepted, From, Placed, Slot};
 use crate::incoming::{AnyStatement, Incoming};
 use crate::limits::{KEPT_SESSIONS, MAX_SESSIONS};
 use crate::refusal::CallRefusal;
@@ -17,15 +19,20 @@ use crate::refusal::CallRefusal;
 #[derive(Debug)]
 pub struct Sessions {
     roster: Arc<Roster>,
+    /// The journal that they are in.
+    journal: Option<JournalId>,
+    /// The latest time at which a statement was accepted.
+    latest: Option<Timestamp>,
     slots: BTreeMap<SessionId, Slot>,
     /// In the order in which they were opened here.
     order: Vec<SessionId>,
 }
 
 impl Sessions {
-    /// No sessions yet.
-    pub fn new(roster: Arc<Roster>) -> Sessions {
-        Sessions { roster, slots: BTreeMap::new(), order: Vec::new() }
+    /// No sessions yet, in this journal.
+    pub fn new(roster: Arc<Roster>, journal: Option<JournalId>) -> Sessions {
+        let latest = journal.map(|journal| journal.made());
+        Sessions { roster, journal, latest, slots: BTreeMap::new(), order: Vec::new() }
     }
 
     /// The roster.
@@ -33,14 +40,31 @@ impl Sessions {
         &self.roster
     }
 
-    /// Gives a statement its place. It must be written to the journal, and then [confirmed](Self::confirm).
+    /// Gives a statement its place at `now`, or a little later: times never fall, whatever the clock does. The statement must
+    /// be written to the journal, and then [confirmed](Self::confirm).
     ///
     /// # Errors
     /// Why it has none.
-    pub fn accept(&mut self, incoming: Incoming, from: &From) -> Result<Accepted, CallRefusal> {
+    pub fn accept(
+        &mut self,
+        incoming: Incoming,
+        from: &From,
+        now: Timestamp,
+    ) -> Result<Accepted, CallRefusal> {
+        self.place(incoming, from, Some(now).max(self.latest))
+    }
+
+    fn place(
+        &mut self,
+        incoming: Incoming,
+        from: &From,
+        accepted: Option<Timestamp>,
+    ) -> Result<Accepted, CallRefusal> {
+        self.latest = self.latest.max(accepted);
+        let acceptance = Acceptance { journal: self.journal, accepted };
         let id = incoming.session;
         if let Some(slot) = self.slots.get_mut(&id) {
-            return slot.accept(incoming, from);
+            return slot.accept(incoming, from, acceptance);
         }
         // A statement of an unknown kind opens nothing: nobody here knows what it says.
         let AnyStatement::Known(opening) = &incoming.statement else {
@@ -53,7 +77,7 @@ impl Sessions {
             return Err(CallRefusal::TooManySessions);
         }
         let mut slot = Slot::new(Session::open(Arc::clone(opening), Arc::clone(&self.roster))?);
-        let accepted = slot.accept(incoming, from)?;
+        let accepted = slot.accept(incoming, from, acceptance)?;
         self.slots.insert(id, slot);
         self.order.push(id);
         Ok(accepted)
@@ -70,12 +94,17 @@ impl Sessions {
         others.map(|other| share - opened(&other.name)).sum()
     }
 
-    /// Gives a statement that is on disk its place.
+    /// Gives a statement that is on disk its place, with the time at which it was accepted.
     ///
     /// # Errors
     /// Why it has none.
-    pub fn restore(&mut self, incoming: Incoming, from: &From) -> Result<(), CallRefusal> {
-        if let Accepted::New(entry) = self.accept(incoming, from)? {
+    pub fn restore(
+        &mut self,
+        incoming: Incoming,
+        from: &From,
+        accepted: Option<Timestamp>,
+    ) -> Result<(), CallRefusal> {
+        if let Accepted::New(entry) = self.place(incoming, from, accepted)? {
             self.confirm(&entry);
         }
         Ok(())

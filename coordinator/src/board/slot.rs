@@ -8,9 +8,10 @@ use svdr_proto::limits::{MAX_BYTES_PER_MEMBER, MAX_FOREIGN_PROPOSALS_PER_MEMBER,
 use svdr_proto::v1;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::receipt::{Chain, Receipt};
+use svdr_protocol::receipt::{Chain, JournalId, Receipt};
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::Body;
+use svdr_protocol::time::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -59,6 +60,13 @@ struct Used {
     foreign_proposals: u64,
 }
 
+/// What a receipt says about its journal: which it is, and when the statement was accepted there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Acceptance {
+    pub(super) journal: Option<JournalId>,
+    pub(super) accepted: Option<Timestamp>,
+}
+
 /// A session with its transcript.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -97,7 +105,12 @@ impl Slot {
     }
 
     /// Gives a statement its place, if it belongs here and nobody has used too much.
-    pub(super) fn accept(&mut self, incoming: Incoming, from: &From) -> Result<Accepted, CallRefusal> {
+    pub(super) fn accept(
+        &mut self,
+        incoming: Incoming,
+        from: &From,
+        acceptance: Acceptance,
+    ) -> Result<Accepted, CallRefusal> {
         // Agents submit everything to every coordinator, so known statements are common and must cost nothing.
         let digest = incoming.statement.digest();
         if let Some(entry) = self.places.get(&digest).and_then(|&at| self.entries.get(at as usize)) {
@@ -105,7 +118,8 @@ impl Slot {
         }
         self.belongs(&incoming)?;
         self.charge(&incoming.statement, from)?;
-        let receipt = self.chain.append(digest);
+        let Acceptance { journal, accepted } = acceptance;
+        let receipt = Receipt { journal, accepted, ..self.chain.append(digest) };
         self.places.insert(digest, receipt.position);
         let entry = Arc::new(Placed { statement: incoming.statement, receipt, signed: OnceLock::new() });
         self.entries.push(Arc::clone(&entry));

@@ -15,12 +15,14 @@ use svdr_cli::{roster_file, runtime, signing_key};
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::keys::PublicKey;
+use svdr_protocol::receipt::JournalId;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span;
 use tokio::net::TcpListener;
 
-use crate::journal::Replayed;
+use crate::clock;
 use crate::journal::embedded::SledJournal;
+use crate::journal::{Journal as _, Replayed};
 use crate::metrics::Metrics;
 use crate::recover::recover;
 use crate::server::Server;
@@ -95,6 +97,8 @@ struct Document {
 
 #[derive(Serialize)]
 struct DocumentJournal {
+    /// `null` if an earlier version made it.
+    id: Option<String>,
     statements: u64,
     unacknowledged: u64,
     torn: bool,
@@ -111,8 +115,9 @@ pub fn run(args: &ServeArgs, output: Output) -> Result<(), Failure> {
     if let Some(folder) = &args.publish {
         usable(folder)?;
     }
-    let mut journal = SledJournal::open(&args.data, &roster.fingerprint())?;
+    let mut journal = SledJournal::open(&args.data, &roster.fingerprint(), clock::now())?;
     let (sessions, replayed) = recover(&mut journal, &roster)?;
+    let id = journal.id();
     report(&replayed);
     let metrics = Metrics::new();
     runtime::on_threads(None, async {
@@ -122,7 +127,7 @@ pub fn run(args: &ServeArgs, output: Output) -> Result<(), Failure> {
             None => None,
         };
         let stop = runtime::stop_signal()?;
-        let document = document(&listener, metrics_listener.as_ref(), &key, &roster, &replayed)
+        let document = document(&listener, metrics_listener.as_ref(), &key, &roster, (id, &replayed))
             .map_err(|source| ServeCommandError::Listen { address: args.listen, source })?;
         output.show(&document, || text(&document))?;
         let journal = Box::new(journal);
@@ -159,7 +164,7 @@ fn document(
     metrics_listener: Option<&TcpListener>,
     key: &SigningKey,
     roster: &Roster,
-    replayed: &Replayed,
+    (id, replayed): (Option<JournalId>, &Replayed),
 ) -> io::Result<Document> {
     Ok(Document {
         address: listener.local_addr()?,
@@ -167,6 +172,7 @@ fn document(
         public_key: PublicKey::from(key.verifying_key()).to_string(),
         roster: roster.fingerprint().to_string(),
         journal: DocumentJournal {
+            id: id.map(|id| id.to_string()),
             statements: replayed.records,
             unacknowledged: replayed.unacknowledged,
             torn: replayed.torn,
@@ -178,5 +184,8 @@ fn document(
 fn text(document: &Document) -> String {
     let Document { address, public_key, roster, journal, .. } = document;
     let statements = journal.statements;
-    format!("listening on {address}\nkey     {public_key}\nroster  {roster}\njournal {statements} statements")
+    let id = journal.id.as_deref().unwrap_or("without an identity, made by an earlier version");
+    format!(
+        "listening on {address}\nkey     {public_key}\nroster  {roster}\njournal {id}: {statements} statements"
+    )
 }

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use svdr_files::crash::around_flush;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::receipt::JournalId;
+use svdr_protocol::time::Timestamp;
 
 use super::mark::{Mark, MarkFile};
 use super::{Journal, JournalError, Replayed, first_head, next_head};
@@ -31,12 +33,15 @@ const CACHE_LEN: u64 = 16 << 20;
 
 /// Key of the roster's fingerprint in the tree of what the journal is.
 const ROSTER_KEY: &[u8] = b"roster";
+/// Key of the journal's identity there. A journal that an earlier version made has none.
+const ID_KEY: &[u8] = b"id";
 /// The file of sled that holds the pages.
 const PAGES: &str = "db";
 
 /// A journal in a folder.
 pub struct SledJournal {
     folder: PathBuf,
+    id: Option<JournalId>,
     store: sled::Db,
     records: sled::Tree,
     /// The pages' file, to synchronize it.
@@ -49,11 +54,12 @@ pub struct SledJournal {
 }
 
 impl SledJournal {
-    /// Opens the journal in `folder`, made if need be, for the roster with that fingerprint.
+    /// Opens the journal in `folder`, made if need be, for the roster with that fingerprint. A journal that is made gets an
+    /// identity of `now`.
     ///
     /// # Errors
     /// If it cannot be opened, or is of another roster.
-    pub fn open(folder: &Path, roster: &Digest) -> Result<SledJournal, JournalError> {
+    pub fn open(folder: &Path, roster: &Digest, now: Timestamp) -> Result<SledJournal, JournalError> {
         let file = |path: &Path| {
             let path = path.to_owned();
             move |source| JournalError::File { path, source }
@@ -82,10 +88,21 @@ impl SledJournal {
                 return Err(JournalError::OtherRoster { path: folder.to_owned(), expected: *roster, found });
             }
             None => {
-                about.insert(ROSTER_KEY, roster.as_bytes()).map_err(failed("written"))?;
+                // Both at once: a journal with a roster and without an identity is one of an earlier version.
+                let mut batch = sled::Batch::default();
+                batch.insert(ROSTER_KEY, roster.as_bytes());
+                batch.insert(ID_KEY, new_id(now)?.to_bytes());
+                about.apply_batch(batch).map_err(failed("written"))?;
                 around_flush(|| store.flush()).map_err(failed("written"))?;
             }
         }
+        let id = match about.get(ID_KEY).map_err(failed("read"))? {
+            Some(id) => Some(
+                JournalId::from_bytes("id", &id)
+                    .map_err(|_not_one| JournalError::Identity { path: folder.to_owned(), len: id.len() })?,
+            ),
+            None => None,
+        };
         let pages_path = store_folder.join(PAGES);
         let pages = File::open(&pages_path).map_err(file(&pages_path))?;
         let mark_path = folder.join("acknowledged");
@@ -105,7 +122,7 @@ impl SledJournal {
             None => return Err(JournalError::NoMark { path: folder.to_owned(), mark: mark_path }),
         };
         let folder = folder.to_owned();
-        Ok(SledJournal { folder, store, records, pages, mark, acknowledged, end: None, first_head })
+        Ok(SledJournal { folder, id, store, records, pages, mark, acknowledged, end: None, first_head })
     }
 
     fn failed(&self, doing: &'static str) -> impl Fn(sled::Error) -> JournalError + use<> {
@@ -177,6 +194,10 @@ impl SledJournal {
 }
 
 impl Journal for SledJournal {
+    fn id(&self) -> Option<JournalId> {
+        self.id
+    }
+
     fn append(&mut self, records: &[Vec<u8>]) -> Result<(), JournalError> {
         let mut end = self.end()?;
         let mut batch = sled::Batch::default();
@@ -211,6 +232,12 @@ impl Journal for SledJournal {
         self.end = Some(end);
         Ok(Replayed { records: end.records, unacknowledged, torn, head: end.head })
     }
+}
+
+fn new_id(now: Timestamp) -> Result<JournalId, JournalError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(JournalError::Random)?;
+    Ok(JournalId::new(now, random))
 }
 
 /// The chunks of one record, as they are read.

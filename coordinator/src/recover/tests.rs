@@ -1,9 +1,13 @@
 #![allow(clippy::unwrap_used)]
 
 use svdr_protocol::digest::Digest;
+use svdr_protocol::receipt::JournalId;
 use svdr_protocol::statement::SessionId;
 
+use prost::Message as _;
+
 use super::*;
+use crate::clock;
 use crate::fixture::Net;
 
 /// A journal in memory.
@@ -11,6 +15,10 @@ use crate::fixture::Net;
 struct Records(Vec<Vec<u8>>);
 
 impl Journal for Records {
+    fn id(&self) -> Option<JournalId> {
+        None
+    }
+
     fn append(&mut self, records: &[Vec<u8>]) -> Result<(), JournalError> {
         self.0.extend_from_slice(records);
         Ok(())
@@ -43,7 +51,7 @@ fn more_statements_than_are_checked_at_once_come_back_in_order() {
     assert_eq!(replayed.records, envelopes.len() as u64);
     for (position, envelope) in envelopes.into_iter().enumerate() {
         let incoming = Incoming::read(envelope, &net.roster).unwrap();
-        let accepted = sessions.accept(incoming, &From::Itself).unwrap();
+        let accepted = sessions.accept(incoming, &From::Itself, clock::now()).unwrap();
         let crate::board::Accepted::Known(entry) = accepted else { unreachable!() };
         assert_eq!(entry.receipt.position, position as u64);
     }

@@ -2,15 +2,16 @@
 //!
 //! Both programs show sessions, so this is here: [`facts`] is what there is to know, as one JSON document;
 //! [`heading`] what stands at the top of every screen; [`plan`] what is proposed; [`steps`] the table of members and steps; [`waiting`] what
-//! is waited for, and from whom; [`live`] redraws a screen while it changes. [`choice`] tells which session is meant.
+//! is waited for, and from whom; [`coordinators`] who carries it all; [`live`] redraws a screen while it changes. [`choice`] tells which session is meant.
 //!
 //! Whatever a session holds was written by others, so text passes through [`shown`](svdr_protocol::text::shown) before it
 //! is returned. What must not be missed stands at the top of every screen: that the session is a drill, who
-//! contradicted itself, who took an attestation back, and that a convener ended it.
+//! contradicted itself, who took an attestation back, which coordinator forgot, and that a convener ended it.
 //!
 //! [`Session`]: svdr_protocol::session::Session
 
 pub mod choice;
+pub mod coordinators;
 pub mod facts;
 pub mod heading;
 pub mod live;

@@ -17,12 +17,12 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
-use crate::coordinators::Coordinator;
+use crate::coordinator::Coordinator;
 use crate::error::{CallError, CallKind};
 use crate::history::ReceivedEntry;
 use crate::limits::{PAGE_BYTES, PAGE_ENTRIES, SILENCE};
 
-/// A connection to one coordinator. It reconnects automatically if it breaks.
+/// A connection to one coordinator. Once it breaks, every call fails: so all that it brings comes from one process.
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub(crate) coordinator: Coordinator,

@@ -6,18 +6,9 @@ use ed25519_dalek::SigningKey;
 use svdr_proto::channel::{self, ConnectError};
 use svdr_proto::tls::{TlsError, TlsIdentity};
 use svdr_protocol::failure::{CommandError, Exit, in_one_line};
-use svdr_protocol::keys::PublicKey;
 
 use crate::connection::Connection;
-
-/// Where a coordinator is, and which key it has: `[[coordinator]]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Coordinator {
-    /// Its address.
-    pub url: String,
-    /// The key that its TLS certificate and its receipts must have.
-    pub key: PublicKey,
-}
+use crate::coordinator::Coordinator;
 
 /// The coordinators that may be called, in the order in which they are tried, and the identity of the caller.
 #[derive(Debug)]
@@ -117,6 +108,17 @@ impl Coordinators {
             }
         }
         Err(CoordinatorsError::Unreachable { tried })
+    }
+
+    /// Connects to a coordinator whose connection broke.
+    ///
+    /// # Errors
+    /// [`CoordinatorsError::Unreachable`] with what that failed with.
+    pub async fn connect_again(&self, coordinator: &Coordinator) -> Result<Connection, CoordinatorsError> {
+        self.connect_to(coordinator).await.map_err(|error| {
+            let tried = vec![UnreachableCoordinator { url: coordinator.url.clone(), error }];
+            CoordinatorsError::Unreachable { tried }
+        })
     }
 
     /// Connects to one coordinator.

@@ -138,6 +138,12 @@ pub enum CallError {
         /// How many are left out without more ado.
         limit: usize,
     },
+    /// The coordinator was started with another journal while it was read.
+    #[error("{url} has begun another journal\nhelp: read its transcript from the beginning")]
+    OtherJournal {
+        /// The coordinator.
+        url: String,
+    },
     /// The coordinator does not show what it has acknowledged.
     #[error(
         "{url} withholds statements: it acknowledged one at position {acknowledged}, but its transcript ends before \
@@ -169,6 +175,15 @@ impl CallError {
         }
     }
 
+    /// What a coordinator says to one of many statements, on a stream that goes on.
+    pub(crate) fn of_refusal(url: &str, status: Status) -> CallError {
+        let (url, call, status) = (url.to_owned(), CallKind::Submit, Box::new(status));
+        match status.code() {
+            Code::NotFound => CallError::Failed { url, call, status },
+            _ => CallError::Refused { url, call, status },
+        }
+    }
+
     /// The coordinator that it is about.
     pub fn url(&self) -> &str {
         match self {
@@ -182,6 +197,7 @@ impl CallError {
             | CallError::OtherReceipt { url, .. }
             | CallError::MessageTooLong { url, .. }
             | CallError::TooManyInvalid { url, .. }
+            | CallError::OtherJournal { url }
             | CallError::Withheld { url, .. } => url,
         }
     }
@@ -208,9 +224,18 @@ impl CallError {
         }
     }
 
+    /// Whether the coordinator does not know what it was asked for: a session that it may be given later.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, CallError::Failed { status, .. } if status.code() == Code::NotFound)
+    }
+
     /// Whether the connection broke, so that another one may serve.
-    pub const fn is_broken_connection(&self) -> bool {
-        matches!(self, CallError::Failed { .. } | CallError::Silent { .. } | CallError::Ended { .. })
+    pub fn is_broken_connection(&self) -> bool {
+        match self {
+            CallError::Failed { .. } => !self.is_unknown(),
+            CallError::Silent { .. } | CallError::Ended { .. } | CallError::OtherJournal { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether the coordinator is at fault in a way that another try does not mend.
@@ -226,12 +251,11 @@ impl CallError {
     }
 }
 
-/// Whether the same call would be answered in the same way again.
+/// Whether the same call would be answered in the same way again. A session that is unknown now may be known later.
 const fn is_refusal(code: Code) -> bool {
     matches!(
         code,
         Code::InvalidArgument
-            | Code::NotFound
             | Code::AlreadyExists
             | Code::PermissionDenied
             | Code::FailedPrecondition
@@ -248,6 +272,7 @@ impl CommandError for CallError {
             | CallError::Silent { .. }
             | CallError::Ended { .. }
             | CallError::Incomplete { .. }
+            | CallError::OtherJournal { .. }
             | CallError::Withheld { .. } => Exit::Failed,
             CallError::Refused { .. }
             | CallError::Envelope { .. }

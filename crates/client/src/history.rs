@@ -8,15 +8,20 @@
 //!
 //! A coordinator that breaks one of these has withheld or rewritten something, or never ends, and its own signatures
 //! prove it. Pure: whoever keeps receipts on disk does so outside.
+//!
+//! Receipts are compared within their journal. A coordinator may begin a new journal: then it has forgotten the old one,
+//! which is shown and is no contradiction. While a transcript is read its journal stays the same. If a receipt names another
+//! one, the coordinator was started anew in the meantime ([`HistoryError::OtherJournal`]), and the transcript must be read
+//! from its beginning. Two histories that grow at the same time under one key are a contradiction.
 
 use std::collections::{BTreeMap, HashMap};
 
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
-use svdr_protocol::receipt::{Broken, Chain, Fork, VerifiedReceipt};
+use svdr_protocol::receipt::{Broken, Chain, Fork, JournalId, VerifiedReceipt};
 use svdr_protocol::statement::SessionId;
 
-use crate::limits::TranscriptLimits;
+use crate::limits::{MAX_JOURNALS, TranscriptLimits};
 
 /// A statement of a coordinator's transcript. Its receipt's signature is verified, the statement's is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +45,19 @@ pub struct History {
     positions: HashMap<Digest, u64>,
     /// The receipt before the next one, which proves a break.
     last: Option<VerifiedReceipt>,
-    /// By position: receipts seen at any time.
-    kept: BTreeMap<u64, VerifiedReceipt>,
+    /// The first receipt of this reading: it says which journal the coordinator has now.
+    first: Option<VerifiedReceipt>,
+    /// Receipts seen at any time.
+    journals: BTreeMap<Option<JournalId>, Journal>,
+}
+
+/// What is known of one journal.
+#[derive(Clone, Debug)]
+struct Journal {
+    /// By position.
+    receipts: BTreeMap<u64, VerifiedReceipt>,
+    /// The receipt with the latest time: what proves that the journal outlived another one.
+    latest: VerifiedReceipt,
 }
 
 /// How a coordinator contradicts itself.
@@ -139,11 +155,27 @@ pub enum HistoryError {
     /// Two receipts that cannot both be true.
     #[error("{0}\nhelp: use another coordinator, as this one has rewritten its history")]
     Forked(Box<Fork>),
+    /// The coordinator has another journal than when this reading began. It contradicts nothing.
+    #[error(
+        "the coordinator has begun another journal while its transcript was read\n\
+         help: read the transcript from its beginning"
+    )]
+    OtherJournal,
+    /// The coordinator begins one journal after the other.
+    #[error(
+        "the coordinator has begun more than {MAX_JOURNALS} journals in session {session}\n\
+         help: use another coordinator, or give this one a disk that keeps its journal"
+    )]
+    TooManyJournals {
+        /// The session.
+        session: SessionId,
+        /// The receipt in the first that is too many.
+        receipt: Box<VerifiedReceipt>,
+    },
 }
 
 impl History {
-    /// Returns a history of which nothing is known yet. Receipts that were kept are added with
-    /// [`History::acknowledged`].
+    /// Returns a history of which nothing is known yet. Receipts that were kept are added with [`History::remember`].
     pub fn new(session: SessionId, limits: TranscriptLimits) -> History {
         History {
             limits,
@@ -151,8 +183,15 @@ impl History {
             bytes: 0,
             positions: HashMap::new(),
             last: None,
-            kept: BTreeMap::new(),
+            first: None,
+            journals: BTreeMap::new(),
         }
+    }
+
+    /// Begins with the first entry again. All that the coordinator said before stays known.
+    pub fn begin_again(&mut self) {
+        let journals = std::mem::take(&mut self.journals);
+        *self = History { journals, ..History::new(self.session(), self.limits) };
     }
 
     /// The session.
@@ -165,9 +204,37 @@ impl History {
         self.chain.len()
     }
 
-    /// Whether a receipt of the coordinator is for that statement.
+    /// Whether a receipt of the coordinator, in the journal that it has now, is for that statement.
     pub fn has_acknowledged(&self, statement: &Digest) -> bool {
-        self.kept.values().any(|kept| kept.receipt().statement == *statement)
+        self.receipts().any(|kept| kept.receipt().statement == *statement)
+    }
+
+    /// The statements that the coordinator has given receipts for, in the journal that it has now.
+    pub fn acknowledged_statements(&self) -> impl Iterator<Item = Digest> {
+        self.receipts().map(|kept| kept.receipt().statement)
+    }
+
+    /// The first receipt of this reading: it names the journal that the coordinator has now. `None` before the coordinator
+    /// has sent any.
+    pub const fn first(&self) -> Option<&VerifiedReceipt> {
+        self.first.as_ref()
+    }
+
+    /// The journals that the coordinator has had, the newest last; `None` is that of an earlier version.
+    pub fn journals(&self) -> impl Iterator<Item = Option<JournalId>> {
+        self.journals.keys().copied()
+    }
+
+    /// The receipts in the journal that the coordinator has now, as far as is known: else in the newest.
+    fn receipts(&self) -> impl Iterator<Item = &VerifiedReceipt> {
+        self.journal().into_iter().flat_map(|journal| journal.receipts.values())
+    }
+
+    fn journal(&self) -> Option<&Journal> {
+        match &self.first {
+            Some(first) => self.journals.get(&first.receipt().journal),
+            None => self.journals.last_key_value().map(|(_, journal)| journal),
+        }
     }
 
     /// Adds the next entry of the transcript. Returns whether its receipt is new.
@@ -189,8 +256,9 @@ impl History {
         if receipt.position == 0 && SessionId::of_open(&statement) != session {
             return Err(HistoryError::NotTheOpening { session, statement, receipt: proof() });
         }
-        // Two receipts for one position prove more than one that does not continue.
+        // Two receipts that contradict each other prove more than one that does not continue.
         self.compare(&entry.receipt)?;
+        self.same_journal(&entry.receipt)?;
         // A copy of the chain, so that an entry which is refused leaves the history as it was.
         let mut chain = self.chain;
         chain.follow(receipt)?;
@@ -208,26 +276,48 @@ impl History {
         }
         let is_new = self.keep(entry.receipt.clone())?;
         self.positions.insert(statement, receipt.position);
+        self.first.get_or_insert_with(|| entry.receipt.clone());
         (self.chain, self.bytes, self.last) = (chain, bytes, Some(entry.receipt.clone()));
         Ok(is_new)
     }
 
-    /// Adds a receipt for a statement that was submitted. Returns whether it is new.
+    /// Adds a receipt for a statement that was submitted now. Returns whether it is new.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if it is of another session, contradicts another receipt, or is in another journal than the
+    /// transcript.
+    pub fn acknowledged(&mut self, receipt: VerifiedReceipt) -> Result<bool, HistoryError> {
+        self.belongs(&receipt)?;
+        self.compare(&receipt)?;
+        self.same_journal(&receipt)?;
+        self.first.get_or_insert_with(|| receipt.clone());
+        self.keep(receipt)
+    }
+
+    /// Adds a receipt that was kept. Returns whether it is new.
     ///
     /// # Errors
     /// [`HistoryError`] if it is of another session, or contradicts another receipt.
-    pub fn acknowledged(&mut self, receipt: VerifiedReceipt) -> Result<bool, HistoryError> {
+    pub fn remember(&mut self, receipt: VerifiedReceipt) -> Result<bool, HistoryError> {
+        self.belongs(&receipt)?;
+        self.keep(receipt)
+    }
+
+    fn belongs(&self, receipt: &VerifiedReceipt) -> Result<(), HistoryError> {
         let (session, acknowledged) = (self.session(), receipt.receipt().session);
         if acknowledged != session {
-            let receipt = Box::new(receipt);
+            let receipt = Box::new(receipt.clone());
             return Err(HistoryError::OtherSession { session, acknowledged, receipt });
         }
-        self.keep(receipt)
+        Ok(())
     }
 
     /// The last position that the coordinator has given a receipt for and not shown yet.
     pub fn owed(&self) -> Option<u64> {
-        self.kept.last_key_value().map(|(position, _)| *position).filter(|position| *position >= self.next())
+        // Of a journal that is only remembered, nothing is owed: the coordinator may have forgotten it.
+        let journal = self.first.as_ref().and_then(|_| self.journal());
+        let last = journal.and_then(|journal| journal.receipts.last_key_value());
+        last.map(|(position, _)| *position).filter(|position| *position >= self.next())
     }
 
     /// Returns the receipts that prove an error; `entry` is the one that was refused.
@@ -239,14 +329,17 @@ impl History {
         match error {
             HistoryError::Forked(fork) => vec![fork.first.envelope(), fork.second.envelope()],
             HistoryError::Repeated { first, receipt, .. } => {
-                let first = self.kept.get(first).map(VerifiedReceipt::envelope);
+                let first = self.journal().and_then(|journal| journal.receipts.get(first));
+                let first = first.map(VerifiedReceipt::envelope);
                 first.into_iter().chain([receipt.envelope()]).collect()
             }
             HistoryError::OtherStatement { receipt, .. }
             | HistoryError::NotTheOpening { receipt, .. }
             | HistoryError::TooManyStatements { receipt, .. }
             | HistoryError::TooManyBytes { receipt, .. }
+            | HistoryError::TooManyJournals { receipt, .. }
             | HistoryError::OtherSession { receipt, .. } => vec![receipt.envelope()],
+            HistoryError::OtherJournal => Vec::new(),
             HistoryError::Broken { .. } => {
                 let last = self.last.as_ref().map(VerifiedReceipt::envelope);
                 last.into_iter().chain(entry.map(|entry| entry.receipt.envelope())).collect()
@@ -255,18 +348,42 @@ impl History {
     }
 
     fn compare(&self, receipt: &VerifiedReceipt) -> Result<(), HistoryError> {
-        match self.kept.get(&receipt.receipt().position) {
-            Some(known) if known.contradicts(receipt) => {
+        let same = self.journals.get(&receipt.receipt().journal);
+        let same = same.and_then(|journal| journal.receipts.get(&receipt.receipt().position));
+        // Of each journal, the latest receipt proves whatever any of its receipts proves about another journal.
+        let latest = self.journals.values().map(|journal| &journal.latest);
+        match same.into_iter().chain(latest).find(|known| known.contradicts(receipt)) {
+            Some(known) => {
                 let fork = Fork { first: known.clone(), second: receipt.clone() };
                 Err(HistoryError::Forked(Box::new(fork)))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    fn same_journal(&self, receipt: &VerifiedReceipt) -> Result<(), HistoryError> {
+        let first = self.first.as_ref().map(|first| first.receipt().journal);
+        if first.is_some_and(|journal| journal != receipt.receipt().journal) {
+            return Err(HistoryError::OtherJournal);
+        }
+        Ok(())
     }
 
     fn keep(&mut self, receipt: VerifiedReceipt) -> Result<bool, HistoryError> {
         self.compare(&receipt)?;
-        Ok(self.kept.insert(receipt.receipt().position, receipt).is_none())
+        let (id, position) = (receipt.receipt().journal, receipt.receipt().position);
+        if self.journals.len() >= MAX_JOURNALS && !self.journals.contains_key(&id) {
+            let (session, receipt) = (self.session(), Box::new(receipt));
+            return Err(HistoryError::TooManyJournals { session, receipt });
+        }
+        let journal = self
+            .journals
+            .entry(id)
+            .or_insert_with(|| Journal { receipts: BTreeMap::new(), latest: receipt.clone() });
+        if journal.latest.receipt().accepted < receipt.receipt().accepted {
+            journal.latest = receipt.clone();
+        }
+        Ok(journal.receipts.insert(position, receipt).is_none())
     }
 }
 

@@ -13,13 +13,17 @@
 //!                       SessionReader (or the agent's replica)    the session that follows
 //! ```
 //!
+//! In the other direction, [`hand_on`] says what of that a coordinator lacks and is handed.
+//!
 //! A coordinator is not trusted. Nothing of what it sends counts before [`History`] and [`Admission`] have looked at
 //! it, and everything has a limit in [`limits`]: a coordinator that lies can be a nuisance, and nothing more.
 
 mod admission;
 mod connection;
+mod coordinator;
 mod coordinators;
 mod error;
+pub mod hand_on;
 mod history;
 pub mod limits;
 mod reader;
@@ -28,7 +32,8 @@ mod submitting;
 
 pub use admission::{Admission, Verdict, check_invalid};
 pub use connection::{Connection, TranscriptPage, Watch, WatchEvent};
-pub use coordinators::{Coordinator, Coordinators, CoordinatorsError, UnreachableCoordinator};
+pub use coordinator::Coordinator;
+pub use coordinators::{Coordinators, CoordinatorsError, UnreachableCoordinator};
 pub use error::{CallError, CallKind};
 pub use history::{History, HistoryError, ReceivedEntry};
 pub use reader::{SessionError, SessionReader, completion_certificate};

@@ -18,6 +18,10 @@ pub const MAX_INVALID: usize = 100;
 /// Statements that are left out, or of unknown kinds, of which the log names each: more would fill the disk.
 pub(crate) const MAX_LOGGED: usize = 100;
 
+/// Journals of one coordinator in one session. An operator whose coordinator loses its disk starts a few; more only fill the
+/// agents' disks with receipts.
+pub(crate) const MAX_JOURNALS: usize = 64;
+
 /// Entries of one page of a transcript.
 pub(crate) const PAGE_ENTRIES: usize = 1024;
 

@@ -96,6 +96,17 @@ pub enum SessionError {
     },
 }
 
+impl SessionError {
+    /// What an error in the history of the coordinator at `url` means: another journal is no contradiction.
+    pub fn of_history(url: &str, source: HistoryError) -> SessionError {
+        let url = url.to_owned();
+        match source {
+            HistoryError::OtherJournal => CallError::OtherJournal { url }.into(),
+            source => SessionError::History { url, source },
+        }
+    }
+}
+
 impl CommandError for SessionError {
     fn exit(&self) -> Exit {
         match self {
@@ -138,10 +149,16 @@ impl SessionReader {
         self.history.next()
     }
 
-    /// Begins with the first entry again, of a coordinator that may have another order. The session is kept.
+    /// Begins with the first entry of another coordinator, which may have another order. The session is kept.
     pub fn begin_again(&mut self) {
         let limits = TranscriptLimits::of(&self.roster);
         self.history = History::new(self.history.session(), limits);
+    }
+
+    /// Begins with the first entry of the same coordinator again, which may have another journal. The session is kept, and
+    /// what the coordinator said before stays known.
+    pub fn begin_other_journal(&mut self) {
+        self.history.begin_again();
     }
 
     /// Verifies the next entry of the transcript of the coordinator at `url`, and adds it to the session. Returns `None` if
@@ -151,7 +168,7 @@ impl SessionReader {
     /// [`SessionError`] if the coordinator contradicts itself, the session's opening is invalid, or too many statements
     /// are.
     pub fn follow(&mut self, url: &str, entry: &ReceivedEntry) -> Result<Option<Verdict>, SessionError> {
-        self.history.follow(entry).map_err(|source| SessionError::History { url: url.to_owned(), source })?;
+        self.history.follow(entry).map_err(|source| SessionError::of_history(url, source))?;
         let statement = &entry.statement;
         let Some(session) = &mut self.session else {
             let opened = open(self.history.session(), statement, &self.roster)?;

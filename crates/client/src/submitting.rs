@@ -15,7 +15,7 @@ use svdr_protocol::receipt::VerifiedReceipt;
 use tonic::{Code, Status, Streaming};
 
 use crate::connection::{Connection, answered, receipt_of, within};
-use crate::coordinators::Coordinator;
+use crate::coordinator::Coordinator;
 use crate::error::{CallError, CallKind};
 
 /// Statements on their way to a coordinator, and its answers.
@@ -114,8 +114,8 @@ impl SubmitStream {
                 Ok(Submitted::Accepted(Box::new(receipt)))
             }
             Answer::Refusal(refusal) => {
-                let status = Box::new(Status::new(Code::from_i32(refusal.code), refusal.message));
-                let error = CallError::Refused { url: url(), call: CallKind::Submit, status };
+                let status = Status::new(Code::from_i32(refusal.code), refusal.message);
+                let error = CallError::of_refusal(&url(), status);
                 Ok(Submitted::Refused { statement: expected, error })
             }
         }

@@ -5,6 +5,15 @@
 //! omits or changes a statement. The chain orders one coordinator's statements; the state of a session does not depend
 //! on that order.
 //!
+//! A coordinator writes each history into a journal, which has a [`JournalId`] from the time when it was made. Receipts name
+//! it. A new journal under a known key is a new history: the coordinator has forgotten the old one, which everybody can
+//! see, and which contradicts nothing. Two things prove that a coordinator lied ([`VerifiedReceipt::contradicts`]):
+//!
+//! * two different statements or heads at one position of one journal: it rewrote the journal;
+//! * a receipt in an older journal that is later than the newer journal's creation: it runs two histories under one key.
+//!
+//! Receipts of earlier versions name no journal. They are taken for those of one journal that is older than all others.
+//!
 //! `head(0) = SHA-256("svdr transcript v1" ‖ session)`, `head(n + 1) = SHA-256(head(n) ‖ digest(n))`, where the
 //! receipt at position n carries `head(n + 1)`.
 
@@ -18,11 +27,19 @@ use crate::digest::Digest;
 use crate::dsse::{Envelope, EnvelopeError};
 use crate::keys::PublicKey;
 use crate::statement::SessionId;
+use crate::time::Timestamp;
 
 /// The payload type of a receipt.
 pub const PAYLOAD_TYPE: &str = "application/vnd.svdr.v1.receipt+protobuf";
 /// What begins the bytes under the first head, so that they are nobody else's.
 const DOMAIN: &[u8] = b"svdr transcript v1";
+
+/// The identity of a coordinator's journal. Of two, the one that was made later is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JournalId {
+    made: Timestamp,
+    random: [u8; 16],
+}
 
 /// The place of a statement in a coordinator's transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +52,10 @@ pub struct Receipt {
     pub statement: Digest,
     /// The chain's head with this statement in it.
     pub head: Digest,
+    /// The journal that the statement is in; `None` in receipts of earlier versions.
+    pub journal: Option<JournalId>,
+    /// When the coordinator accepted the statement, by its own clock; `None` if it does not say.
+    pub accepted: Option<Timestamp>,
 }
 
 /// A receipt whose signature has been verified, in its envelope. [`VerifiedReceipt::read`] is the only way to get
@@ -54,7 +75,7 @@ pub struct Chain {
     head: Digest,
 }
 
-/// Two receipts of one coordinator that cannot both be true: it has rewritten its transcript.
+/// Two receipts of one coordinator that cannot both be true: it has rewritten a journal, or runs two histories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fork {
     /// One.
@@ -98,6 +119,14 @@ pub enum ReceiptError {
         /// What it should be.
         expected: usize,
     },
+    /// A time is outside the years 1 to 9999.
+    #[error("the field {field} of the receipt has the time {found}, which is outside the years 1 to 9999")]
+    Time {
+        /// The field's name in the schema.
+        field: &'static str,
+        /// Microseconds since the Unix epoch.
+        found: i64,
+    },
 }
 
 /// A receipt does not continue the chain that is known.
@@ -117,6 +146,49 @@ pub struct Broken {
     pub found: String,
 }
 
+impl JournalId {
+    /// Bytes of the wire format: the time, and the random bytes.
+    const LEN: usize = 24;
+
+    /// The identity of a journal that is made at this time, with 16 random bytes.
+    pub const fn new(made: Timestamp, random: [u8; 16]) -> JournalId {
+        JournalId { made, random }
+    }
+
+    /// When the journal was made, by its coordinator's clock.
+    pub const fn made(&self) -> Timestamp {
+        self.made
+    }
+
+    /// The bytes, as receipts carry them: big-endian microseconds since the Unix epoch, and the random bytes.
+    pub fn to_bytes(self) -> Vec<u8> {
+        [self.made.micros().to_be_bytes().as_slice(), &self.random].concat()
+    }
+
+    /// Reads the bytes of a field with that name.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] if they are not a journal's identity.
+    pub fn from_bytes(field: &'static str, bytes: &[u8]) -> Result<JournalId, ReceiptError> {
+        let wrong = || ReceiptError::Field { field, found: bytes.len(), expected: Self::LEN };
+        let (made, random) = bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
+        let random = random.try_into().map_err(|_other_length| wrong())?;
+        Ok(JournalId { made: time(field, i64::from_be_bytes(*made))?, random })
+    }
+}
+
+/// The time when it was made, and the first half of the random bytes: enough for people.
+impl fmt::Display for JournalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let JournalId { made, random } = self;
+        write!(f, "{made}/{}", hex::encode(random.split_at(8).0))
+    }
+}
+
+fn time(field: &'static str, micros: i64) -> Result<Timestamp, ReceiptError> {
+    Timestamp::from_micros(micros).ok_or(ReceiptError::Time { field, found: micros })
+}
+
 impl Receipt {
     /// Serializes and signs the receipt, with the coordinator's key.
     pub fn sign(&self, key: &SigningKey) -> Envelope {
@@ -125,6 +197,8 @@ impl Receipt {
             position: self.position,
             statement: self.statement.as_bytes().to_vec(),
             head: self.head.as_bytes().to_vec(),
+            journal: self.journal.map_or_else(Vec::new, JournalId::to_bytes),
+            accepted: self.accepted.map(Timestamp::micros),
         };
         Envelope::sign(PAYLOAD_TYPE.to_owned(), message.encode_to_vec(), key)
     }
@@ -161,6 +235,11 @@ impl VerifiedReceipt {
             position: message.position,
             statement: digest("statement", &message.statement)?,
             head: digest("head", &message.head)?,
+            journal: match message.journal.as_slice() {
+                [] => None,
+                bytes => Some(JournalId::from_bytes("journal", bytes)?),
+            },
+            accepted: message.accepted.map(|at| time("accepted", at)).transpose()?,
         };
         Ok(VerifiedReceipt { receipt, coordinator: signer, envelope })
     }
@@ -180,42 +259,60 @@ impl VerifiedReceipt {
         &self.envelope
     }
 
-    /// Whether this receipt and another one prove that their coordinator rewrote its transcript: two different
-    /// statements or heads at one position.
+    /// Whether this receipt and another one prove that their coordinator lied. See the module.
     pub fn contradicts(&self, other: &VerifiedReceipt) -> bool {
         let [one, two] = [self.receipt, other.receipt];
-        self.coordinator == other.coordinator
+        let rewritten = one.journal == two.journal
             && one.session == two.session
             && one.position == two.position
-            && (one.statement != two.statement || one.head != two.head)
+            && (one.statement != two.statement || one.head != two.head);
+        self.coordinator == other.coordinator && (rewritten || outlives(&one, &two) || outlives(&two, &one))
     }
+}
+
+/// Whether a receipt is in an older journal than the other, and later than the creation of the other's journal.
+fn outlives(older: &Receipt, newer: &Receipt) -> bool {
+    older.journal < newer.journal
+        && older.accepted.zip(newer.journal).is_some_and(|(accepted, journal)| accepted > journal.made)
 }
 
 impl fmt::Display for Fork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second] = [self.first.receipt, self.second.receipt];
+        let coordinator = self.first.coordinator;
+        if first.journal != second.journal {
+            let (older, newer) =
+                if first.journal < second.journal { (first, second) } else { (second, first) };
+            return write!(
+                f,
+                "the coordinator {coordinator} runs two histories under one key: it made the journal {}, and signed a \
+                 receipt in the older journal {} at {}",
+                journal_name(newer.journal),
+                journal_name(older.journal),
+                older.accepted.map_or_else(String::new, |at| at.to_string()),
+            );
+        }
         write!(
             f,
-            "the coordinator {} signed two receipts for position {} of session {}: {} with head {}, and {} with head {}",
-            self.first.coordinator,
-            first.position,
-            first.session,
-            first.statement,
-            first.head,
-            second.statement,
-            second.head
+            "the coordinator {coordinator} signed two receipts for position {} of session {}: {} with head {}, and {} with head {}",
+            first.position, first.session, first.statement, first.head, second.statement, second.head
         )
     }
 }
 
+/// A journal in a text; one without a name is that of an earlier version.
+fn journal_name(journal: Option<JournalId>) -> String {
+    journal.map_or_else(|| "without a name".to_owned(), |journal| journal.to_string())
+}
+
 impl Chain {
-    /// The chain of a session without statements.
+    /// The chain of a session without statements. It does not depend on the journal.
     pub fn new(session: SessionId) -> Chain {
         let head = Digest::of(&[DOMAIN, session.as_bytes()].concat());
         Chain { session, len: 0, head }
     }
 
-    /// Appends a statement, and returns its receipt.
+    /// Appends a statement, and returns its receipt, which names no journal yet.
     pub fn append(&mut self, statement: Digest) -> Receipt {
         let receipt = self.next(statement);
         (self.len, self.head) = (self.len + 1, receipt.head);
@@ -227,8 +324,9 @@ impl Chain {
     /// # Errors
     /// [`Broken`] if the receipt says something else; the chain is unchanged.
     pub fn follow(&mut self, receipt: &Receipt) -> Result<(), Broken> {
-        // Every field follows from the chain, so the whole receipt is compared.
-        let expected = self.next(receipt.statement);
+        let next = self.next(receipt.statement);
+        // Every other field follows from the chain, so the whole receipt is compared.
+        let expected = Receipt { journal: receipt.journal, accepted: receipt.accepted, ..next };
         if expected == *receipt {
             (self.len, self.head) = (self.len + 1, receipt.head);
             return Ok(());
@@ -245,7 +343,8 @@ impl Chain {
 
     fn next(&self, statement: Digest) -> Receipt {
         let head = Digest::of(&[self.head.as_bytes().as_slice(), statement.as_bytes()].concat());
-        Receipt { session: self.session, position: self.len, statement, head }
+        let (session, position) = (self.session, self.len);
+        Receipt { session, position, statement, head, journal: None, accepted: None }
     }
 
     /// The session.

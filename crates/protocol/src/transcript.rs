@@ -6,7 +6,8 @@
 //! everything that can be checked with nothing but the roster:
 //!
 //! * every signature, and every statement's content;
-//! * each coordinator's hash chain: positions without gaps from 0, heads that follow from the statements;
+//! * each coordinator's hash chain in each of its journals: positions without gaps from 0, heads that follow from the
+//!   statements;
 //! * every proposal that somebody agreed to, computed again;
 //! * both certificates, counted;
 //! * every attestation of a received dump, compared with the donation that it names;
@@ -23,7 +24,7 @@ use crate::digest::Digest;
 use crate::dsse::{Envelope, EnvelopeError};
 use crate::equivocation::{self, Equivocation};
 use crate::keys::PublicKey;
-use crate::receipt::{self, Broken, Chain, Fork, ReceiptError, VerifiedReceipt};
+use crate::receipt::{self, Broken, Chain, Fork, JournalId, ReceiptError, VerifiedReceipt};
 use crate::roster::Roster;
 use crate::session::{NotAccepted, Phase, Session, Unconfirmed};
 use crate::statement::{Body, RoundOf, SessionId, StatementError, Verified};
@@ -108,11 +109,13 @@ pub struct Recomputed {
     pub refused: Option<Unconfirmed>,
 }
 
-/// One coordinator's chain over one session.
+/// One coordinator's chain over one session, in one of its journals.
 #[derive(Debug)]
 pub struct ChainReport {
     /// The coordinator's key.
     pub coordinator: PublicKey,
+    /// The journal; `None` in receipts of earlier versions.
+    pub journal: Option<JournalId>,
     /// The session.
     pub session: SessionId,
     /// How many of its statements follow each other from the beginning.
@@ -263,20 +266,42 @@ impl Verifier {
     }
 
     fn chains(&self, known: &BTreeSet<Digest>) -> (Vec<ChainReport>, Vec<Fork>) {
-        let mut chains: BTreeMap<(String, SessionId), BTreeMap<u64, &VerifiedReceipt>> = BTreeMap::new();
+        let mut chains: BTreeMap<_, BTreeMap<u64, &VerifiedReceipt>> = BTreeMap::new();
         let mut forks = Vec::new();
         for line in &self.lines {
             let Content::Receipt(one) = &line.content else { continue };
-            let (coordinator, session) = (one.coordinator().to_string(), one.receipt().session);
-            let chain = chains.entry((coordinator, session)).or_default();
+            let (coordinator, receipt) = (one.coordinator().to_string(), one.receipt());
+            let chain = chains.entry((coordinator, receipt.session, receipt.journal)).or_default();
             // The first receipt of a position stays; a second one is the same, or proves a fork.
-            let first = chain.entry(one.receipt().position).or_insert(one);
+            let first = chain.entry(receipt.position).or_insert(one);
             if first.contradicts(one) {
                 forks.push(Fork { first: (*first).clone(), second: VerifiedReceipt::clone(one) });
             }
         }
+        forks.extend(self.second_histories());
         let chains = chains.into_values().filter_map(|receipts| chain_report(&receipts, known));
         (chains.collect(), forks)
+    }
+
+    /// Coordinators that went on with an older journal after they had made a newer one: at most one proof for each journal.
+    fn second_histories(&self) -> Vec<Fork> {
+        let mut latest: BTreeMap<_, &VerifiedReceipt> = BTreeMap::new();
+        for line in &self.lines {
+            let Content::Receipt(one) = &line.content else { continue };
+            let found = latest.entry((one.coordinator().to_string(), one.receipt().journal)).or_insert(one);
+            if found.receipt().accepted < one.receipt().accepted {
+                *found = one;
+            }
+        }
+        // In the order of the journals: the next one of the same coordinator is the first that is newer.
+        let pairs = latest.values().zip(latest.values().skip(1));
+        pairs
+            .filter(|(older, newer)| older.contradicts(newer))
+            .map(|(older, newer)| Fork {
+                first: VerifiedReceipt::clone(older),
+                second: VerifiedReceipt::clone(newer),
+            })
+            .collect()
     }
 }
 
@@ -286,7 +311,7 @@ fn refused(error: EnvelopeError) -> LineError {
 
 fn chain_report(receipts: &BTreeMap<u64, &VerifiedReceipt>, known: &BTreeSet<Digest>) -> Option<ChainReport> {
     let (_, first) = receipts.first_key_value()?;
-    let session = first.receipt().session;
+    let (session, journal) = (first.receipt().session, first.receipt().journal);
     let mut chain = Chain::new(session);
     let mut broken = None;
     for one in receipts.values() {
@@ -300,7 +325,7 @@ fn chain_report(receipts: &BTreeMap<u64, &VerifiedReceipt>, known: &BTreeSet<Dig
             break;
         }
     }
-    Some(ChainReport { coordinator: first.coordinator(), session, len: chain.len(), broken })
+    Some(ChainReport { coordinator: first.coordinator(), journal, session, len: chain.len(), broken })
 }
 
 fn session_report(session: Session) -> SessionReport {

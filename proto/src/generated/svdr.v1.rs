@@ -438,6 +438,15 @@ pub struct Receipt {
     /// The hash chain's head with this statement in it.
     #[prost(bytes = "vec", tag = "4")]
     pub head: ::prost::alloc::vec::Vec<u8>,
+    /// The coordinator's journal: eight bytes, big-endian, of the time when it was made, in microseconds since the Unix epoch,
+    /// and 16 random bytes. Another journal under the same key is another history. Empty in receipts of earlier versions,
+    /// and of journals that they made.
+    #[prost(bytes = "vec", tag = "5")]
+    pub journal: ::prost::alloc::vec::Vec<u8>,
+    /// When the coordinator accepted the statement, by its own clock, microseconds since the Unix epoch. It never falls
+    /// within a journal. Absent where the journal does not say.
+    #[prost(sint64, optional, tag = "6")]
+    pub accepted: ::core::option::Option<i64>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -677,6 +686,14 @@ pub struct ProposalSummary {
     /// Who signed the proposal.
     #[prost(string, tag = "4")]
     pub proposed_by: ::prost::alloc::string::String,
+}
+/// What a coordinator adds to an envelope in its journal: both are encoded, one after the other, into one record. So
+/// whoever reads a record as an Envelope gets the envelope. Its fields have numbers that Envelope does not use.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Accepted {
+    /// When the statement was accepted, by the coordinator's clock, microseconds since the Unix epoch.
+    #[prost(sint64, tag = "15")]
+    pub accepted: i64,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

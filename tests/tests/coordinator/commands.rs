@@ -148,7 +148,7 @@ async fn what_cannot_be_reached_or_is_not_known_is_said() {
     let unknown = "0123456789abcdef0123456789abcdef";
     for (command, code, said) in [
         (["show", unknown], 1, "has no statement of session 0123456789abcdef"),
-        (["watch", unknown], 3, "this coordinator has no session 0123456789abcdef"),
+        (["watch", unknown], 1, "this coordinator has no session 0123456789abcdef"),
     ] {
         let (exit, message) = failure(&session_command(&network, 1, &command));
         assert_eq!(exit, Some(code), "{message}");

@@ -42,43 +42,65 @@ fn opening_at(agents: &Agents, coordinator: &Coordinator, session: SessionId) ->
     })
 }
 
-/// Lets the coordinator, with the same key, forget everything, and take something else after the opening.
-fn rewrite_history(town: &mut Town, session: SessionId) {
-    let opening = town.opening(session);
-    town.forget_everything();
-    let other = town.agents.network.sign(4, Some(session), 1, milestone("lunch")).unwrap();
-    submit(town, 4, &[opening, other]);
-}
-
-#[test]
-fn a_coordinator_that_tells_another_history_is_refused_and_its_receipts_are_kept() {
-    let mut town = Town::new(4);
+/// A session in which member 2 has reported, at a coordinator whose journal is set back to the opening then, and which
+/// takes something else after it.
+fn rewritten(mut town: Town) -> (Town, SessionId) {
     let session = town.agents.open(&[]).unwrap();
+    town.put_away_journal("opened");
+    town.start_on_journal(Some("opened")).unwrap();
     let agent = town.run(2);
     assert!(agent.logs("signed evidence"), "{}", agent.log());
     // The receipt for its evidence is on disk once the coordinator has told it of it.
     assert!(town.receipts(2, session, 2), "no receipts");
     agent.kill().unwrap();
-    rewrite_history(&mut town, session);
+    town.put_away_journal("reported");
+    town.start_on_journal(Some("opened")).unwrap();
+    let other = town.agents.network.sign(4, Some(session), 1, milestone("lunch")).unwrap();
+    submit(&town, 4, &[other]);
+    (town, session)
+}
+
+#[test]
+fn a_coordinator_that_tells_another_history_is_refused_and_its_receipts_are_kept() {
+    let (town, session) = rewritten(Town::new(4));
     let again = town.agents.run(2, &["--session", &session.to_string()], &[]).unwrap();
     assert!(again.logs("no longer trusted"), "{}", again.log());
     assert!(again.log().contains("two receipts for position 1"), "{}", again.log());
+    assert_eq!(proofs(&town, session), 1);
+}
+
+fn proofs(town: &Town, session: SessionId) -> usize {
     let folder = town.agents.state(2).join(session.to_string());
-    let proofs = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    assert_eq!(proofs.filter(|name| name.to_string_lossy().starts_with("proof-")).count(), 1);
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("proof-")).count()
 }
 
 #[test]
 fn where_no_other_coordinator_is_configured_the_run_ends_as_refused() {
+    let (town, session) = rewritten(Town::alone(4));
+    let ended = town.agents.run(2, &["--session", &session.to_string()], &[]).unwrap().finish().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.log);
+}
+
+#[test]
+fn a_coordinator_that_goes_on_with_an_older_journal_is_refused_and_its_receipts_are_kept() {
     let mut town = Town::alone(4);
     let session = town.agents.open(&[]).unwrap();
     let agent = town.run(2);
-    assert!(agent.logs("signed evidence"), "{}", agent.log());
-    assert!(town.receipts(2, session, 2), "no receipts");
-    agent.kill().unwrap();
-    rewrite_history(&mut town, session);
-    let ended = town.agents.run(2, &["--session", &session.to_string()], &[]).unwrap().finish().unwrap();
+    assert!(town.receipts(2, session, 2), "{}", agent.log());
+    town.put_away_journal("older");
+    town.start_on_journal(None).unwrap();
+    // In the new journal too, it has all that the agent has.
+    assert!(town.receipts(2, session, 4), "{}", agent.log());
+    assert!(agent.logs("NEW JOURNAL"), "{}", agent.log());
+    town.put_away_journal("newer");
+    town.start_on_journal(Some("older")).unwrap();
+    let other = town.agents.network.sign(4, Some(session), 1, milestone("lunch")).unwrap();
+    submit(&town, 4, &[other]);
+    let ended = agent.finish().unwrap();
     assert_eq!(ended.status.code(), Some(3), "{}", ended.log);
+    assert!(ended.log.contains("runs two histories under one key"), "{}", ended.log);
+    assert_eq!(proofs(&town, session), 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod crash;
 mod donor;
+mod forgetful;
 mod restored;
 mod rounds;
 mod straight;

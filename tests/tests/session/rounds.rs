@@ -31,7 +31,7 @@ fn behind(options: Options) -> Options {
 }
 
 /// What an operator's command says; it has to succeed.
-fn operate(town: &Town, member: usize, args: &[&str]) -> String {
+pub(crate) fn operate(town: &Town, member: usize, args: &[&str]) -> String {
     let output = town.agents.command(member, args).unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success(), "{said}");
@@ -46,7 +46,7 @@ fn status(town: &Town, member: usize, session: SessionId) -> serde_json::Value {
 }
 
 /// The statements of a session that a member's agent holds: what it has seen, and what it has signed.
-fn held(agents: &Agents, member: usize, session: SessionId) -> BTreeSet<Digest> {
+pub(crate) fn held(agents: &Agents, member: usize, session: SessionId) -> BTreeSet<Digest> {
     let folder = agents.state(member).join(session.to_string());
     let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let signed = names.filter(|name| name.starts_with(|first: char| first.is_ascii_digit()));
@@ -58,11 +58,11 @@ fn held(agents: &Agents, member: usize, session: SessionId) -> BTreeSet<Digest> 
     envelopes.filter_map(Result::ok).map(|one| one.digest()).collect()
 }
 
-fn digests(session: &Session) -> BTreeSet<Digest> {
+pub(crate) fn digests(session: &Session) -> BTreeSet<Digest> {
     session.statements().map(|one| one.digest()).collect()
 }
 
-fn wait(what: &str, reached: impl Fn() -> bool) {
+pub(crate) fn wait(what: &str, reached: impl Fn() -> bool) {
     let end = Instant::now() + LIMIT;
     while !reached() {
         assert!(Instant::now() < end, "{what}");
@@ -71,7 +71,7 @@ fn wait(what: &str, reached: impl Fn() -> bool) {
 }
 
 /// The end of a run that has done its part; what it printed.
-fn done(agent: Agent) -> serde_json::Value {
+pub(crate) fn done(agent: Agent) -> serde_json::Value {
     let finished = agent.finish().unwrap();
     assert!(finished.status.success(), "{}", finished.log);
     serde_json::from_str(&finished.stdout).unwrap()

@@ -119,10 +119,12 @@ pub(super) struct Received {
     pub(super) reason: Option<String>,
 }
 
-/// A coordinator's chain over one session.
+/// A coordinator's chain over one session, in one journal.
 #[derive(Debug, Serialize)]
 pub(super) struct Chain {
     pub(super) coordinator: String,
+    /// `null` in receipts of earlier versions.
+    pub(super) journal: Option<String>,
     pub(super) session: String,
     pub(super) length: u64,
     pub(super) error: Option<String>,
@@ -369,6 +371,7 @@ fn received(one: &ReceivedDump<'_>) -> Received {
 fn chain(report: &ChainReport) -> Chain {
     Chain {
         coordinator: report.coordinator.to_string(),
+        journal: report.journal.map(|journal| journal.to_string()),
         session: report.session.to_string(),
         length: report.len,
         error: report.broken.as_ref().map(ToString::to_string),

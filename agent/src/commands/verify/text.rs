@@ -165,14 +165,15 @@ fn of_received(one: &Received, style: Style) -> String {
 }
 
 fn of_chain(chain: &Chain, style: Style) -> String {
-    let Chain { coordinator, session, length, error } = chain;
+    let Chain { coordinator, journal, session, length, error } = chain;
+    let journal = journal.as_ref().map_or_else(String::new, |journal| format!(", journal {journal}"));
     match error {
         None => shown(&format!(
-            "  coordinator {coordinator}: {length} statements of session {session} in one chain without gaps"
+            "  coordinator {coordinator}{journal}: {length} statements of session {session} in one chain without gaps"
         )),
-        Some(error) => {
-            style.alarm(&format!("  coordinator {coordinator}: BROKEN after {length} statements: {error}"))
-        }
+        Some(error) => style.alarm(&format!(
+            "  coordinator {coordinator}{journal}: BROKEN after {length} statements: {error}"
+        )),
     }
 }
 

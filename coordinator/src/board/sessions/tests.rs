@@ -15,27 +15,31 @@ fn member(name: &str) -> From {
     From::Member(name.parse().unwrap())
 }
 
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_micros(second * 1_000_000).unwrap()
+}
+
 fn read(net: &Net, envelope: Envelope) -> Incoming {
     Incoming::read(envelope, &net.roster).unwrap()
 }
 
 /// Sessions of which one is open, and its id.
 fn opened(net: &Net) -> (Sessions, SessionId) {
-    let mut sessions = Sessions::new(Arc::clone(&net.roster));
+    let mut sessions = Sessions::new(Arc::clone(&net.roster), None);
     let opening = read(net, net.opening(1));
     let id = opening.session;
-    sessions.restore(opening, &From::Itself).unwrap();
+    sessions.restore(opening, &From::Itself, None).unwrap();
     (sessions, id)
 }
 
 fn accept(sessions: &mut Sessions, net: &Net, envelope: Envelope) -> Result<Accepted, CallRefusal> {
-    sessions.accept(read(net, envelope), &member("SV-1"))
+    sessions.accept(read(net, envelope), &member("SV-1"), at(1))
 }
 
 #[test]
 fn a_session_begins_with_its_opening() {
     let net = Net::new(4);
-    let mut sessions = Sessions::new(Arc::clone(&net.roster));
+    let mut sessions = Sessions::new(Arc::clone(&net.roster), None);
     let opening = net.opening(1);
     let id = SessionId::of_open(&opening.digest());
     let early = accept(&mut sessions, &net, net.milestone(id, 1, "early"));
@@ -47,10 +51,10 @@ fn a_session_begins_with_its_opening() {
 #[test]
 fn nothing_shows_before_it_is_on_disk() {
     let net = Net::new(4);
-    let mut sessions = Sessions::new(Arc::clone(&net.roster));
+    let mut sessions = Sessions::new(Arc::clone(&net.roster), None);
     let opening = read(&net, net.opening(1));
     let id = opening.session;
-    let Ok(Accepted::New(entry)) = sessions.accept(opening, &From::Itself) else { unreachable!() };
+    let Ok(Accepted::New(entry)) = sessions.accept(opening, &From::Itself, at(1)) else { unreachable!() };
     assert!(matches!(sessions.slot(id), Err(CallRefusal::UnknownSession { .. })));
     assert_eq!(sessions.newest_first().count(), 0);
     sessions.confirm(&entry);
@@ -111,17 +115,17 @@ fn proposals_of_other_coordinators_count_against_whoever_brings_them() {
         read(&net, Statement { header, body }.sign(&other).unwrap())
     };
     for sequence in 0..MAX_FOREIGN_PROPOSALS_PER_MEMBER {
-        sessions.accept(foreign(sequence), &member("SV-1")).unwrap();
+        sessions.accept(foreign(sequence), &member("SV-1"), at(1)).unwrap();
     }
-    let more = sessions.accept(foreign(1000), &member("SV-1"));
+    let more = sessions.accept(foreign(1000), &member("SV-1"), at(1));
     assert!(matches!(more, Err(CallRefusal::TooManyForeignProposals { .. })), "{more:?}");
-    sessions.accept(foreign(1001), &member("SV-2")).unwrap();
+    sessions.accept(foreign(1001), &member("SV-2"), at(1)).unwrap();
 }
 
 #[test]
 fn sessions_are_limited() {
     let net = Net::new(4);
-    let mut sessions = Sessions::new(Arc::clone(&net.roster));
+    let mut sessions = Sessions::new(Arc::clone(&net.roster), None);
     for _ in 0..MAX_SESSIONS {
         accept(&mut sessions, &net, net.opening(1)).unwrap();
     }
@@ -131,7 +135,7 @@ fn sessions_are_limited() {
 #[test]
 fn a_convener_without_measure_leaves_the_others_their_places() {
     let net = Net::with_conveners(4, 2);
-    let mut sessions = Sessions::new(Arc::clone(&net.roster));
+    let mut sessions = Sessions::new(Arc::clone(&net.roster), None);
     for _ in 0..MAX_SESSIONS - KEPT_SESSIONS {
         accept(&mut sessions, &net, net.opening_by(0, 1)).unwrap();
     }
@@ -150,7 +154,7 @@ fn kinds_for_newer_versions_are_kept_and_counted_for_nothing() {
     let payload = known.verify().unwrap().payload().to_vec();
     let kind = "application/vnd.svdr.v1.astrology+protobuf".to_owned();
     let newer = Envelope::sign(kind.clone(), payload.clone(), &crate::fixture::key(1));
-    sessions.restore(read(&net, newer.clone()), &member("SV-1")).unwrap();
+    sessions.restore(read(&net, newer.clone()), &member("SV-1"), None).unwrap();
     let slot = sessions.slot(id).unwrap();
     assert_eq!((slot.durable(), slot.session.len()), (2, 1));
     assert_eq!(slot.page(1, 1)[0].statement.envelope(), &newer);
@@ -169,7 +173,7 @@ fn the_state_is_that_of_the_statements() {
     let mut all: Vec<Arc<Verified>> = vec![Arc::clone(session.opened())];
     for member in 0..4 {
         let evidence = net.evidence(&session, member);
-        sessions.restore(read(&net, evidence.envelope().clone()), &From::Itself).unwrap();
+        sessions.restore(read(&net, evidence.envelope().clone()), &From::Itself, None).unwrap();
         all.push(evidence);
     }
     all.reverse();
@@ -177,4 +181,30 @@ fn the_state_is_that_of_the_statements() {
     let kept = &sessions.slot(id).unwrap().session;
     let digests = |session: &Session| session.statements().map(|one| one.digest()).collect::<BTreeSet<_>>();
     assert_eq!((kept.phase(), digests(kept)), (folded.phase(), digests(&folded)));
+}
+
+#[test]
+fn receipts_name_the_journal_and_their_times_never_fall() {
+    let net = Net::new(4);
+    let journal = JournalId::new(at(100), [7; 16]);
+    let mut sessions = Sessions::new(Arc::clone(&net.roster), Some(journal));
+    let opening = read(&net, net.opening(1));
+    let id = opening.session;
+    sessions.restore(opening, &From::Itself, Some(at(200))).unwrap();
+    let mut accepted = |now| {
+        let statement = read(&net, net.milestone(id, 1, "a"));
+        let Accepted::New(entry) = sessions.accept(statement, &From::Itself, at(now)).unwrap() else {
+            unreachable!()
+        };
+        assert_eq!(entry.receipt.journal, Some(journal));
+        entry.receipt.accepted
+    };
+    // The clock goes back behind what the journal says, on, and back again.
+    assert_eq!([150, 300, 250, 301].map(&mut accepted), [200, 300, 300, 301].map(|second| Some(at(second))));
+    // And behind the time when the journal was made.
+    let mut sessions = Sessions::new(Arc::clone(&net.roster), Some(journal));
+    let Ok(Accepted::New(entry)) = sessions.accept(read(&net, net.opening(1)), &From::Itself, at(1)) else {
+        unreachable!()
+    };
+    assert_eq!(entry.receipt.accepted, Some(at(100)));
 }

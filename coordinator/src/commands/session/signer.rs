@@ -67,7 +67,8 @@ impl Signer {
         Ok(Signer { roster, coordinators, coordinator_keys, migration_id: config.sv_app.migration_id, key })
     }
 
-    /// Signs a statement as this member, submits it, and returns the coordinator's receipt.
+    /// Signs a statement as this member, submits it, and returns the coordinator's receipt. The convener may have thought for
+    /// a while: a connection that broke meanwhile is made anew.
     pub(super) async fn sign_and_submit(
         &self,
         connection: &mut Connection,
@@ -89,10 +90,16 @@ impl Signer {
             .sign(&self.key)
             .map_err(|error| SignerError::Statement(Box::new(error)))?;
         let id = session.map_or_else(|| SessionId::of_open(&envelope.digest()), Session::id);
-        let receipt = connection.submit(&envelope).await?;
+        let receipt = match connection.submit(&envelope).await {
+            Err(error) if error.is_broken_connection() => {
+                *connection = self.coordinators.connect_again(connection.coordinator()).await?;
+                connection.submit(&envelope).await?
+            }
+            submitted => submitted?,
+        };
         History::new(id, TranscriptLimits::of(&self.roster))
             .acknowledged(receipt.clone())
-            .map_err(|source| SessionError::History { url: connection.coordinator().url.clone(), source })?;
+            .map_err(|source| SessionError::of_history(&connection.coordinator().url, source))?;
         Ok(receipt)
     }
 

@@ -13,7 +13,7 @@ use svdr_cli::screens::heading::Style;
 use svdr_cli::screens::live::{self, Live};
 use svdr_cli::screens::screen;
 use svdr_client::retry::Backoff;
-use svdr_client::{CallError, Connection, SessionReader, Verdict, WatchEvent};
+use svdr_client::{CallError, Connection, SessionError, SessionReader, Verdict, WatchEvent};
 use svdr_protocol::failure::in_one_line;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{SessionId, Verified};
@@ -79,15 +79,19 @@ async fn follow(
 ) -> Result<Ended, Failure> {
     let mut watch = match connection.watch(session, reader.next()).await {
         Ok(watch) => watch,
-        Err(error) => return broken(error),
+        Err(error) => return broken(error, reader),
     };
     loop {
         let entry = match watch.next().await {
             Ok(WatchEvent::Entry(entry)) => entry,
             Ok(WatchEvent::KeepAlive) => continue,
-            Err(error) => return broken(error),
+            Err(error) => return broken(error, reader),
         };
-        let statement = match reader.follow(&connection.coordinator().url, &entry)? {
+        let verdict = match reader.follow(&connection.coordinator().url, &entry) {
+            Err(SessionError::Call(error)) => return broken(error, reader),
+            followed => followed?,
+        };
+        let statement = match verdict {
             Some(Verdict::Counts(statement)) => Some(statement),
             Some(Verdict::UnknownKind) => None,
             // Known from another coordinator, or left out: the log says why.
@@ -101,10 +105,14 @@ async fn follow(
     }
 }
 
-/// A broken connection is resumed; a coordinator that refuses or lies is not asked again.
-fn broken(error: CallError) -> Result<Ended, Failure> {
-    if !error.is_broken_connection() {
-        return Err(error.into());
+/// A broken connection is resumed; a coordinator that refuses or lies is not asked again. One that has begun another
+/// journal is read from its beginning, once it has been given the session.
+fn broken(error: CallError, reader: &mut SessionReader) -> Result<Ended, Failure> {
+    match error {
+        CallError::OtherJournal { .. } => reader.begin_other_journal(),
+        _ if error.is_unknown() && reader.session().is_some() => reader.begin_other_journal(),
+        _ if error.is_broken_connection() => {}
+        _ => return Err(error.into()),
     }
     tracing::warn!("{}. Reconnecting", in_one_line(&error));
     Ok(Ended::Broken)

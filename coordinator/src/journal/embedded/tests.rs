@@ -13,6 +13,10 @@ fn roster() -> Digest {
     Digest::of(b"roster")
 }
 
+fn now() -> Timestamp {
+    Timestamp::from_micros(1_776_805_200_000_000).unwrap()
+}
+
 fn is_locked(error: &JournalError) -> bool {
     error.source().is_some_and(|cause| cause.to_string().contains("acquire lock"))
 }
@@ -20,7 +24,7 @@ fn is_locked(error: &JournalError) -> bool {
 /// Opens the journal; if one was open in this process a moment ago, once sled's threads have let it go.
 fn reopen(folder: &TempDir, roster: &Digest) -> Result<SledJournal, JournalError> {
     loop {
-        match SledJournal::open(folder.path(), roster) {
+        match SledJournal::open(folder.path(), roster, now()) {
             Err(error) if is_locked(&error) => std::thread::yield_now(),
             opened => return opened,
         }
@@ -86,7 +90,7 @@ fn a_journal_of_another_roster_is_refused() {
 fn two_coordinators_cannot_share_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(&folder);
-    let error = SledJournal::open(folder.path(), &roster()).err().unwrap();
+    let error = SledJournal::open(folder.path(), &roster(), now()).err().unwrap();
     assert!(matches!(error, JournalError::Store { .. }), "{error}");
 }
 
@@ -208,4 +212,31 @@ proptest! {
         prop_assert_eq!(&one.0, &records);
         prop_assert_eq!(one, replay(&mut in_two).unwrap());
     }
+}
+
+#[test]
+fn a_journal_keeps_its_identity_and_each_has_another() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [first, other] = folders.each_ref().map(|folder| filled(folder, 1).id().unwrap());
+    assert_eq!(open(&folders[0]).id(), Some(first));
+    assert_eq!(first.made(), now());
+    assert_ne!(first, other);
+}
+
+#[test]
+fn a_journal_of_an_earlier_version_has_no_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = filled(&folder, 1);
+    let about = journal.store.open_tree("about").unwrap();
+    about.remove(ID_KEY).unwrap();
+    journal.store.flush().unwrap();
+    drop((about, journal));
+    let mut journal = open(&folder);
+    assert_eq!(journal.id(), None);
+    assert_eq!(replay(&mut journal).unwrap().1.records, 1);
+    let about = journal.store.open_tree("about").unwrap();
+    about.insert(ID_KEY, b"short").unwrap();
+    drop((about, journal));
+    let refused = reopen(&folder, &roster()).err().unwrap();
+    assert!(matches!(refused, JournalError::Identity { len: 5, .. }), "{refused}");
 }

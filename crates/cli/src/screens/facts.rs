@@ -13,6 +13,7 @@ use svdr_protocol::time::{Tick, Timestamp};
 mod gather;
 pub mod restored;
 
+use super::coordinators::CoordinatorFacts;
 use restored::RestorationFacts;
 
 /// A session.
@@ -70,6 +71,8 @@ pub struct SessionFacts {
     pub aborts: Vec<Remark>,
     /// How the members stand to each other after the recovery; `null` before the session is completed.
     pub restoration: Option<RestorationFacts>,
+    /// The coordinators of the configuration, as this member's store knows them; empty where there is no store.
+    pub contacts: Vec<CoordinatorFacts>,
 }
 
 /// A proposal.

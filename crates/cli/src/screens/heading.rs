@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use svdr_protocol::names::MemberName;
 
 use super::facts::{Remark, SessionFacts};
-use super::short;
+use super::{coordinators, short};
 use svdr_protocol::text::shown;
 
 /// Contradictions of one member that are shown one by one.
@@ -78,7 +78,7 @@ fn title(facts: &SessionFacts) -> String {
     format!("{} session {}: {state}", facts.network, facts.session)
 }
 
-/// The alarms, a line each: aborts, equivocations and releases.
+/// The alarms, a line each: aborts, equivocations, releases, and coordinators that forgot.
 pub fn alarms(facts: &SessionFacts) -> Vec<String> {
     let mut alarms = Vec::new();
     for Remark { by, reason, .. } in &facts.aborts {
@@ -97,6 +97,7 @@ pub fn alarms(facts: &SessionFacts) -> Vec<String> {
              round {round}"
         ));
     }
+    alarms.extend(coordinators::alarms(&facts.contacts));
     alarms
 }
 

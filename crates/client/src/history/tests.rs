@@ -3,6 +3,8 @@
 use ed25519_dalek::SigningKey;
 use svdr_protocol::receipt::Receipt;
 
+use svdr_protocol::time::Timestamp;
+
 use super::*;
 
 const LIMITS: TranscriptLimits = TranscriptLimits { statements: 3, bytes: 100, foreign_proposals: 0 };
@@ -35,6 +37,21 @@ fn transcript(texts: &[&str]) -> Vec<ReceivedEntry> {
     texts.iter().map(entry).collect()
 }
 
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_micros(second * 1_000_000).unwrap()
+}
+
+/// An honest coordinator's transcript in the journal made at that second, in which each was accepted so much later.
+fn journal(texts: &[&str], made: i64, later: i64) -> Vec<ReceivedEntry> {
+    let id = JournalId::new(at(made), [7; 16]);
+    let name = |entry: ReceivedEntry| {
+        let accepted = Some(at(made + later));
+        let receipt = Receipt { journal: Some(id), accepted, ..*entry.receipt.receipt() };
+        ReceivedEntry { receipt: signed(&receipt), ..entry }
+    };
+    transcript(texts).into_iter().map(name).collect()
+}
+
 fn followed(entries: &[ReceivedEntry]) -> History {
     let mut history = History::new(session(), LIMITS);
     entries.iter().for_each(|entry| assert!(history.follow(entry).unwrap()));
@@ -48,7 +65,7 @@ fn an_honest_transcript_is_followed_and_may_be_followed_again() {
     assert_eq!(history.next(), 3);
     let mut again = History::new(session(), LIMITS);
     for entry in &entries {
-        again.acknowledged(entry.receipt.clone()).unwrap();
+        again.remember(entry.receipt.clone()).unwrap();
     }
     // Their receipts are known, so that none has to be kept again.
     assert!(entries.iter().all(|entry| !again.follow(entry).unwrap()));
@@ -161,4 +178,57 @@ fn what_was_acknowledged_is_owed_until_it_is_shown() {
     assert_eq!(history.owed(), Some(2));
     history.follow(&entries[2]).unwrap();
     assert_eq!(history.owed(), None);
+}
+
+#[test]
+fn a_coordinator_that_was_started_anew_has_forgotten_and_contradicts_nothing() {
+    let mut history = followed(&journal(&["a", "b", "c"], 10, 5));
+    // In the middle of a reading, the reading has to begin again.
+    let anew = journal(&["a", "x"], 20, 0);
+    assert!(matches!(history.follow(&anew[1]), Err(HistoryError::OtherJournal)));
+    assert!(matches!(history.acknowledged(anew[1].receipt.clone()), Err(HistoryError::OtherJournal)));
+    assert_eq!(history.next(), 3);
+    history.begin_again();
+    assert_eq!((history.next(), history.owed()), (0, None));
+    assert!(anew.iter().all(|entry| history.follow(entry).unwrap()));
+    assert_eq!(history.journals().count(), 2);
+    let statements: Vec<Digest> = history.acknowledged_statements().collect();
+    assert_eq!(statements, ["a", "x"].map(|text| statement(text).digest()));
+    assert!(!history.has_acknowledged(&statement("b").digest()));
+    // The journal is compared with itself as before.
+    let rewritten = journal(&["a", "y"], 20, 0);
+    assert!(matches!(history.follow(&rewritten[1]), Err(HistoryError::Forked(_))));
+}
+
+#[test]
+fn a_receipt_in_an_older_journal_that_goes_on_is_refused_with_both_receipts() {
+    // Whichever of the two was seen first.
+    for newer_first in [true, false] {
+        let mut entries = [journal(&["a", "b"], 10, 11), journal(&["a"], 20, 0)];
+        if newer_first {
+            entries.reverse();
+        }
+        let mut history = History::new(session(), LIMITS);
+        for entry in &entries[0] {
+            history.remember(entry.receipt.clone()).unwrap();
+        }
+        let error = history.follow(&entries[1][0]).unwrap_err();
+        let HistoryError::Forked(fork) = &error else { panic!("{error}") };
+        assert!(fork.first.contradicts(&fork.second) && error.to_string().contains("two histories"));
+        assert_eq!(history.proof(&error, Some(&entries[1][0])).len(), 2);
+    }
+}
+
+#[test]
+fn journals_without_end_are_refused() {
+    let mut history = History::new(session(), LIMITS);
+    let most = i64::try_from(MAX_JOURNALS).unwrap();
+    for made in 0..most {
+        history.begin_again();
+        history.follow(&journal(&["a"], made, 0)[0]).unwrap();
+    }
+    history.begin_again();
+    let error = history.follow(&journal(&["a"], most, 0)[0]).unwrap_err();
+    assert!(matches!(error, HistoryError::TooManyJournals { .. }), "{error}");
+    assert_eq!(history.proof(&error, None).len(), 1);
 }

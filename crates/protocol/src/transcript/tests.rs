@@ -4,6 +4,8 @@ use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::fixture::{Net, abandonment, agreement, coordinator_key, key};
+use crate::receipt::Receipt;
+use crate::time::Timestamp;
 
 /// The statements of a completed session, in an order that a coordinator could have had them in.
 fn statements(net: &Net) -> Vec<Arc<Verified>> {
@@ -17,13 +19,30 @@ fn statements(net: &Net) -> Vec<Arc<Verified>> {
 }
 
 fn acknowledged(statements: &[Arc<Verified>], key: &SigningKey) -> Vec<String> {
+    in_journal(statements, key, None, 0)
+}
+
+/// As a coordinator has them in that journal, accepted one a second.
+fn in_journal(
+    statements: &[Arc<Verified>],
+    key: &SigningKey,
+    journal: Option<JournalId>,
+    from: i64,
+) -> Vec<String> {
     let mut chain = Chain::new(statements[0].session().unwrap());
-    let receipts: Vec<[Envelope; 1]> =
-        statements.iter().map(|one| [chain.append(one.digest()).sign(key)]).collect();
+    let receipt = |(second, one): (i64, &Arc<Verified>)| {
+        let accepted = journal.map(|_| at(second));
+        [Receipt { journal, accepted, ..chain.append(one.digest()) }.sign(key)]
+    };
+    let receipts: Vec<[Envelope; 1]> = (from..).zip(statements).map(receipt).collect();
     let mut lines = Vec::new();
     let entries = statements.iter().zip(&receipts).map(|(one, receipt)| (one.envelope(), receipt.as_slice()));
     write(entries, |line| lines.push(line.to_owned()));
     lines
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_micros(second * 1_000_000).unwrap()
 }
 
 fn report(net: &Net, lines: &[String]) -> Report {
@@ -168,4 +187,36 @@ fn drill_statements_in_a_real_session_and_unknown_kinds_are_told_apart() {
         report.lines.last().map(|line| &line.content),
         Some(Content::Refused(LineError::NotAccepted(NotAccepted::Drill { drill: true, .. })))
     ));
+}
+
+#[test]
+fn the_journals_of_one_coordinator_are_histories_of_their_own_as_long_as_each_ends_before_the_next() {
+    let net = Net::new(4);
+    let mut statements = statements(&net);
+    let journal = |made| Some(JournalId::new(at(made), [7; 16]));
+    let mut lines = in_journal(&statements, &coordinator_key(), journal(0), 1);
+    // The next one has another order, and begins after the last receipt of this one.
+    statements[1..].reverse();
+    let end = i64::try_from(statements.len()).unwrap() + 1;
+    lines.extend(in_journal(&statements, &coordinator_key(), journal(end), end));
+    let whole = report(&net, &lines);
+    assert!(whole.holds(), "{:?}", whole.forks);
+    assert_eq!(
+        whole.chains.iter().map(|chain| chain.journal).collect::<Vec<_>>(),
+        [journal(0), journal(end)]
+    );
+    // A third one begins while the second goes on: that proves two histories, whoever tells of them.
+    lines.extend(in_journal(&statements, &coordinator_key(), journal(end + 2), end + 2));
+    let forked = report(&net, &lines);
+    assert!(!forked.holds());
+    let [fork] = forked.forks.as_slice() else { panic!("{:?}", forked.forks) };
+    assert_eq!(
+        [&fork.first, &fork.second].map(|one| one.receipt().journal),
+        [journal(end), journal(end + 2)]
+    );
+    assert!(fork.first.contradicts(&fork.second));
+    // Another coordinator may do what it wants meanwhile.
+    let mut lines = in_journal(&statements, &coordinator_key(), journal(0), 1);
+    lines.extend(in_journal(&statements, &key(100), journal(2), 2));
+    assert!(report(&net, &lines).holds());
 }

@@ -47,7 +47,10 @@ fn halves_of_a_network_come_to_one_result_through_whoever_reaches_both() {
         [(to_west.url(), west.started.public_key.clone()), (to_east.url(), east.started.public_key.clone())];
     agents.configure_one(2, "automatic", &both).unwrap();
 
+    // The opening lists both coordinators, as the convener's configuration does.
+    agents.configure_one(1, "automatic", &both).unwrap();
     let session = agents.open(&[]).unwrap();
+    agents.configure_one(1, "automatic", &both[..1]).unwrap();
     let id = session.to_string();
     let here = ["--session", id.as_str()];
     let mut running: Vec<_> = (1..=4)

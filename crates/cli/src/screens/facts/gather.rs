@@ -53,6 +53,7 @@ impl SessionFacts {
             releases: releases(session),
             aborts: session.aborts().filter_map(|one| remark(one)).collect(),
             restoration: RestorationFacts::of(session),
+            contacts: Vec::new(),
         }
     }
 
