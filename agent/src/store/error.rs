@@ -69,7 +69,7 @@ pub enum StoreError {
     /// A line is not an envelope.
     #[error(
         "{}, line {line}, is not a signed statement: the file is corrupt, and it may have promises of this member\n\
-         help: restore the file from a backup before this member signs anything else",
+         help: move the file away, and run this again: what this member sent is taken from the coordinators, which have it",
         path.display()
     )]
     Damaged {

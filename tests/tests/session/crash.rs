@@ -4,6 +4,9 @@
 //! crashes at another point; the points go on until no agent reaches its own any more, so that every flush of a
 //! whole session is covered, however many there are.
 
+use std::fs;
+use std::path::PathBuf;
+
 use svdr_tests::town::{Town, assert_sound};
 
 /// More flushes than any session of four has; an agent that never ends would go on for ever.
@@ -70,4 +73,45 @@ fn crash_at(points: &[String]) -> usize {
     }
     assert_sound(&town, session);
     crashed
+}
+
+/// The case `state-file-zeroed`: a host's crash left the file of the signed evidence empty, cut, or full of zeros.
+#[test]
+fn a_corrupt_vote_is_refused_and_a_lost_one_comes_back_from_the_coordinator() {
+    let town = Town::new(4);
+    let session = town.agents.open(&[]).unwrap();
+    let agent = town.run(1);
+    assert!(agent.logs("signed evidence"), "{}", agent.log());
+    while town.transcript(session).sessions[0].session.evidence().is_empty() {
+        std::thread::yield_now();
+    }
+    agent.kill().unwrap();
+    let file = evidence_file(&town.agents.state(1));
+    let whole = fs::read(&file).unwrap();
+    let half = whole.get(..whole.len() / 2).unwrap();
+    for corrupt in [&[], half, &vec![0; whole.len()]] {
+        fs::write(&file, corrupt).unwrap();
+        let finished = town.run(1).finish().unwrap();
+        assert_eq!(finished.status.code(), Some(3), "{}", finished.log);
+        for said in ["-evidence.json", "move the file away", "from the coordinators"] {
+            assert!(finished.log.contains(said), "{said}: {}", finished.log);
+        }
+    }
+    fs::remove_file(&file).unwrap();
+    let agent = town.run(1);
+    assert!(agent.logs("binds this member from now on"), "{}", agent.log());
+    agent.kill().unwrap();
+    let again: Vec<u8> = fs::read(evidence_file(&town.agents.state(1))).unwrap();
+    assert_eq!(again, whole, "the same statement, and no other");
+}
+
+/// The one file of signed evidence below a state folder.
+fn evidence_file(state: &std::path::Path) -> PathBuf {
+    let entries = |folder: &std::path::Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let sessions = entries(state).filter(|path| path.is_dir());
+    let mut files: Vec<PathBuf> =
+        sessions.flat_map(|session| entries(&session).collect::<Vec<_>>()).collect();
+    files.retain(|file| file.to_string_lossy().ends_with("-evidence.json"));
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
 }
