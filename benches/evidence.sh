@@ -35,6 +35,12 @@ for form in text json; do
     [ -f "$log" ] || python3 benches/logs.py "${maker% *}" "$form" "${maker#* }" "$bytes" "$dir/roster.toml" "$log"
   done
 done
+# The same log as tools and platforms pass it on: a prefix before each line, a text in an object, a cell of a table.
+plain=$dir/json-$bytes.log
+wrap() { [ -f "$dir/$1-json-$bytes.log" ] || sed "${@:2}" "$plain" >"$dir/$1-json-$bytes.log"; }
+wrap prefixed 's|^|[pod/participant-0/participant] |'
+wrap exported -e 's|\\|\\\\|g; s|"|\\"|g' -e 's|^|{"labels":{"app":"participant"},"line":"|; s|$|"}|'
+wrap tabled -e 's|"|""|g' -e 's|^|participant-0,"|; s|$|"|' -e '1i PodName,LogMessage'
 packed=$dir/text-$bytes.log.gz
 [ -f "$packed" ] || gzip --keep "$dir/text-$bytes.log"
 long=$dir/days-$large.log
@@ -77,6 +83,9 @@ for form, name in (("text", "text"), ("json", "JSON")):
     print(f"| {name}, median of all makers | | | {statistics.median(ratios):.2f} | 3 |", flush=True)
 log = f"{folder}/cri-text-{size}.log"
 compare(f"text in CRI of the log writer, against `{search} -c`", scan + [log], [search, "-c", phrase, log], 3)
+for name, what in (("prefixed", "the prefix of kubectl"), ("exported", "an export as JSON"), ("tabled", "an export as CSV")):
+    compare(f"JSON in {what}, against the plain log", scan + [f"{folder}/{name}-json-{size}.log"],
+            scan + [f"{folder}/json-{size}.log"], 1.3)
 log = f"{folder}/text-{size}.log.gz"
 compare("text, gzipped, against `zcat \\| grep -c`", scan + [log], f"zcat '{log}' | grep -c '{phrase}'", 0.5)
 log = f"{folder}/days-{large}.log"
