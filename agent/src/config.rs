@@ -55,6 +55,8 @@ pub struct EvidenceSection {
     pub logs: Vec<String>,
     /// How far back from the newest tick to look.
     pub since: Option<Duration>,
+    /// The participant whose lines count, as loggers name it, if several write into the logs.
+    pub logger_participant: Option<String>,
 }
 
 /// Where the backups of the databases are: patterns of paths, absolute. Only looked at, for their age and order.
@@ -415,8 +417,9 @@ fn coordinator(mut section: Section<'_, '_>) -> Option<Coordinator> {
 fn evidence(mut section: Section<'_, '_>) -> Option<EvidenceSection> {
     let logs = section.patterns("logs");
     let since = section.duration("since");
+    let logger_participant = section.text("logger_participant");
     section.finish();
-    Some(EvidenceSection { logs: logs?, since })
+    Some(EvidenceSection { logs: logs?, since, logger_participant })
 }
 
 /// Whether a command of `[deliver]` is told where the dump is: itself, or the folder that holds it and its files.

@@ -32,7 +32,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::config::Approval;
 use crate::replica::{self, Replica, ReplicaError};
 use crate::store::{DumpRecord, Signer, Store};
-use svdr_protocol::failure::in_one_line;
+use svdr_protocol::failure::{CommandError as _, Exit, in_one_line};
 
 mod act;
 mod choose;
@@ -359,6 +359,8 @@ impl Driver {
         self.is_new = true;
         match logs {
             Ok(evidence) => self.sign_evidence(evidence),
+            // Trying again changes nothing: the operator must say whose logs these are.
+            Err(JobError::Scan(error)) if error.exit() == Exit::Refused => Err(RunError::Evidence(error)),
             Err(error) => {
                 tracing::warn!("the logs could not be reported. The agent retries: {}", in_one_line(&error));
                 Ok(())

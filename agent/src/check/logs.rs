@@ -41,6 +41,7 @@ pub(super) fn logs(
         member: &me.name,
         since: Some(Bound::Back(since)),
         until: None,
+        logger_participant: evidence.logger_participant.as_deref(),
         paths: &paths,
         effort: Effort::default(),
         on_bytes: &|_| {},

@@ -136,7 +136,8 @@ fn logs_have_to_hold_recent_commitments() {
     let (folder, roster) = (TempDir::new().unwrap(), roster());
     let me = roster.member(&name(1)).unwrap();
     let log = folder.path().join("participant.log");
-    let section = EvidenceSection { logs: vec![log.display().to_string()], since: None };
+    let section =
+        EvidenceSection { logs: vec![log.display().to_string()], since: None, logger_participant: None };
     let check = |text: &str, after: u64| {
         fs::write(&log, text).unwrap();
         let tick: svdr_protocol::time::Timestamp = "2026-04-21T23:25:00Z".parse().unwrap();
@@ -159,10 +160,14 @@ fn logs_have_to_hold_recent_commitments() {
         right.text
     );
     assert!(check(&line, 2 * 3600).text.contains("Check that the participant runs"));
+    let two = check(&format!("{line}{}", line.replace("participant=p/", "participant=q/")), 90);
+    assert_eq!(two.verdict, Verdict::Failed);
+    assert!(two.text.contains("the participants p and q"), "{}", two.text);
     assert!(
         check("2026-04-21 23:25:07,123 [t-1] INFO  x - y\n", 0).text.contains("no match with any member")
     );
-    let absent = EvidenceSection { logs: vec!["/nowhere/*.log".to_owned()], since: None };
+    let absent =
+        EvidenceSection { logs: vec!["/nowhere/*.log".to_owned()], since: None, logger_participant: None };
     assert_eq!(
         logs::logs(Some(&absent), Some(&roster), Some(me), SystemTime::now()).verdict,
         Verdict::Failed

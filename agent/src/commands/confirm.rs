@@ -90,6 +90,7 @@ async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evide
             member: &member,
             since: Some(Bound::At(after.0)),
             until: None,
+            logger_participant: None,
             paths: &paths,
             // The participant writes them while they are read, and rotates them.
             effort: Effort::default(),

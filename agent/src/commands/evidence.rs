@@ -31,8 +31,8 @@ use svdr_logs::{Bound, LogsError, LogsRequest};
     svdr-agent evidence --roster roster.toml --member SV-1 --output json 'participant*.log*' > sv-1.json\n  \
     svdr-agent evidence --roster roster.toml --member SV-1 --sign signing.key --out sv-1.dsse /var/log/canton\n  \
     kubectl logs participant-0 | svdr-agent evidence --roster roster.toml --member SV-1 -\n\n\
-    The format is detected automatically: text and JSON of Canton, in the wrappers of kubelet, docker, lnav and log \
-    platforms, plain, gzip or zstd.")]
+    The format is detected automatically: text and JSON of Canton, with any prefix that a tool prints before each line, \
+    in the exports of log platforms as JSON or CSV, in UTF-8 or UTF-16, plain, gzip, zstd or tar.")]
 pub struct EvidenceArgs {
     /// The roster
     #[arg(long, value_name = "FILE")]
@@ -46,6 +46,9 @@ pub struct EvidenceArgs {
     /// Newest tick that counts, in the same forms
     #[arg(long, value_name = "T", value_parser = bound)]
     pub until: Option<Bound>,
+    /// The participant whose lines count, as the logs name it in participant=NAME, if several write into these logs
+    #[arg(long, value_name = "NAME")]
+    pub logger_participant: Option<String>,
     /// Sign the evidence with this signing key, as a statement outside of any session
     #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,
@@ -118,6 +121,7 @@ pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), Failure> {
             member: &args.member,
             since: args.since,
             until: args.until,
+            logger_participant: args.logger_participant.as_deref(),
             paths: &args.paths,
             effort: Effort::mapped(),
             on_bytes: &|bytes| progress.advance(bytes),

@@ -64,6 +64,9 @@ pub struct RunArgs {
     /// How far back from the newest tick evidence is reported
     #[arg(long, value_name = "SPAN", env = "SVDR_SINCE", value_parser = span::parse)]
     pub since: Option<Duration>,
+    /// The participant whose lines count, as the logs name it in participant=NAME, if several write into them
+    #[arg(long, value_name = "NAME", env = "SVDR_LOGGER_PARTICIPANT")]
+    pub logger_participant: Option<String>,
     /// The folder for dumps
     #[arg(long, value_name = "DIR", env = "SVDR_OUTPUT_DIR")]
     pub output_dir: Option<PathBuf>,
@@ -199,7 +202,9 @@ fn logs(args: &RunArgs, config: &AgentConfig) -> Option<LogsOrder> {
     let configured = || section.map(|section| section.logs.iter().map(PathBuf::from).collect());
     let paths = if args.log.is_empty() { configured()? } else { args.log.clone() };
     let since = args.since.or_else(|| section.and_then(|section| section.since));
-    Some(LogsOrder { paths, since })
+    let configured = || section.and_then(|section| section.logger_participant.clone());
+    let logger_participant = args.logger_participant.clone().or_else(configured);
+    Some(LogsOrder { paths, since, logger_participant })
 }
 
 /// How it ended, for programs.

@@ -15,6 +15,7 @@ key = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 [evidence]
 logs = ["/var/log/canton/participant*.log*", "logs/*"]
 since = "48h"
+logger_participant = "sv1Participant"
 [sv_app]
 url = "https://sv.sv.example.com/api/sv"
 migration_id = 6
@@ -77,6 +78,7 @@ fn every_section_is_read() {
     let evidence = config.evidence.as_ref().unwrap();
     assert_eq!(evidence.logs, ["/var/log/canton/participant*.log*", "/etc/svdr/logs/*"]);
     assert_eq!(evidence.since, Some(Duration::from_secs(48 * 3600)));
+    assert_eq!(evidence.logger_participant.as_deref(), Some("sv1Participant"));
     assert_eq!(config.sv_app.first_byte_timeout, Some(Duration::from_secs(1200)));
     assert_eq!(config.sv_app.mode, Some(Mode::Trigger));
     assert_eq!(config.sv_app.dump_dir, Some("/etc/svdr/volume".into()));

@@ -1,6 +1,7 @@
 //! Why a run ends without having done its part.
 
 use svdr_client::{CallError, CoordinatorsError};
+use svdr_logs::LogsError;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionId;
 
@@ -23,6 +24,9 @@ pub enum RunError {
     /// The session.
     #[error(transparent)]
     Replica(ReplicaError),
+    /// The logs are not this member's, or not its alone.
+    #[error(transparent)]
+    Evidence(LogsError),
     /// A drill where none is wanted, or the other way round.
     #[error(
         "session {session} is {}, but this agent was started for {}; {}",
@@ -59,6 +63,7 @@ impl CommandError for RunError {
             RunError::Coordinators(error) => error.exit(),
             RunError::Call(error) => error.exit(),
             RunError::Replica(error) => error.exit(),
+            RunError::Evidence(error) => error.exit(),
             RunError::Drill { .. } => Exit::Refused,
             RunError::Courier => Exit::Failed,
         }

@@ -33,6 +33,8 @@ pub struct LogsOrder {
     pub paths: Vec<PathBuf>,
     /// How far back from the newest tick.
     pub since: Option<Duration>,
+    /// The participant whose lines count, as loggers name it, if several write into the logs.
+    pub logger_participant: Option<String>,
 }
 
 /// How to make dumps.
@@ -177,6 +179,7 @@ pub(super) async fn read_logs(
             member: &member,
             since: order.since.map(Bound::Back),
             until: None,
+            logger_participant: order.logger_participant.as_deref(),
             paths: &order.paths,
             effort: Effort::default(),
             on_bytes: &|bytes| progress.advance(bytes),

@@ -35,6 +35,7 @@ pub(crate) fn document(
             newest.checked_sub(span).unwrap_or(Timestamp::MIN)
         }
     };
+    participants(request, tally)?;
     let (from, to) = (bound(request.since, Timestamp::MIN), bound(request.until, Timestamp::MAX));
     if to < from {
         return Err(LogsError::BackwardWindow { since: from, until: to });
@@ -58,6 +59,38 @@ pub(crate) fn document(
         checks_overflow,
     });
     Ok(document)
+}
+
+/// Checks that the lines that were counted can only be those of the member's participant.
+fn participants(request: &LogsRequest<'_>, tally: &Tally) -> Result<(), LogsError> {
+    let names: Vec<String> = tally.participants.iter().map(|name| shown_in_line(name)).collect();
+    let member = request.member.clone();
+    if let Some(chosen) = request.logger_participant
+        && !tally.participants.iter().any(|name| name == chosen)
+    {
+        // Where nothing is about commitments, nothing is of another participant.
+        return match names.is_empty() && tally.not_of_chosen == 0 {
+            true => Ok(()),
+            false => Err(LogsError::NoSuchParticipant { chosen: chosen.to_owned(), participants: names }),
+        };
+    }
+    if tally.own_lines > 0 {
+        let receivers: Vec<String> = tally.receivers.iter().map(|name| shown_in_line(name)).collect();
+        let others = names.into_iter().filter(|name| !receivers.contains(name)).collect();
+        let own = request.roster.member(request.member);
+        let participant = own.map_or_else(String::new, |own| own.participant.in_logs());
+        return Err(LogsError::OwnCommitments {
+            member,
+            participant,
+            receivers,
+            others,
+            lines: tally.own_lines,
+        });
+    }
+    if request.logger_participant.is_none() && names.len() > 1 {
+        return Err(LogsError::SeveralParticipants { member, participants: names });
+    }
+    Ok(())
 }
 
 fn evidence(
@@ -100,17 +133,23 @@ fn evidence(
 fn log_span(logs: &[LogRead]) -> Option<LogSpan> {
     let anywhere = zone::estimate(logs.iter().filter_map(|log| log.least_lag).min());
     let times = logs.iter().flat_map(|log| {
-        let zone = zone::estimate(log.least_lag).or(anywhere);
-        let utc = |at: LineTime| match at {
-            LineTime::Utc(at) => Some(at),
-            LineTime::Local(at) => zone.and_then(|zone: Zone| zone.utc(at)),
+        let winter = zone::estimate(log.least_lag).or(anywhere);
+        // A line's own zone is that of summer time, or it was written late.
+        let zone = move |own: Option<Zone>| match (own, winter) {
+            (Some(own), Some(winter)) if own.is_summer_of(winter) => Some(own),
+            (_, winter) => winter,
         };
-        let of_processor = [
-            log.utc.map(|(oldest, newest)| [oldest, newest].map(LineTime::Utc)),
-            log.local.map(|(oldest, newest)| [oldest, newest].map(LineTime::Local)),
-        ];
-        let of_processor = of_processor.into_iter().flatten().flatten();
-        of_processor.chain(log.first).chain(log.last).filter_map(utc).collect::<Vec<_>>()
+        let utc = move |at: LineTime, own: Option<Zone>| match at {
+            LineTime::Utc(at) => Some(at),
+            LineTime::Local(at) => zone(own).and_then(|zone| zone.utc(at)),
+        };
+        let of_processor = log.utc.into_iter().flat_map(|(oldest, newest)| [Some(oldest), Some(newest)]);
+        let local = log.local.iter().flat_map(move |lines| {
+            [lines.oldest, lines.newest].map(|at| utc(LineTime::Local(at), Some(lines.zone)))
+        });
+        let first = log.first.map(|at| utc(at, log.first_zone));
+        let last = log.last.map(|at| utc(at, log.last_zone));
+        of_processor.chain(local).chain(first).chain(last).flatten().collect::<Vec<_>>()
     });
     times.fold(None, |span: Option<LogSpan>, at| {
         let LogSpan { first, last } = span.unwrap_or(LogSpan { first: at, last: at });

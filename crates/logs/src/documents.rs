@@ -5,20 +5,36 @@
 //! the next object starts afresh: a line break inside a string is not JSON, and neither is an object in a place where no
 //! member's value and no array's element can be. Only if an array inside an object is truncated, what follows can pass
 //! for its elements. It is then one object that is too long or never ends, and is counted as unreadable.
+//!
+//! An answer of a search can be one object of gigabytes, with the records in an array inside of it. Such an object is not
+//! kept: once it is long, the elements of that array are read one by one, each within the text that is around the array.
+
+use std::mem;
+use std::sync::Arc;
 
 use crate::canton::LineTime;
 use crate::limits::MAX_LINE_BYTES;
-use crate::line;
-use crate::lines::{Found, Needles, count_lines, judge};
-use crate::wrappers;
+use crate::line::Element;
+use crate::lines::{Found, Judge, Needles, count_lines, count_overlong};
+use crate::wrappers::{self, Habits};
 
 /// How much of a log is looked at to detect whether it is such a document.
 pub(crate) const HEAD_BYTES: usize = 64 * 1024;
-/// Objects in which a first time is looked for.
-const MAX_TIME_TRIES: u32 = 1000;
+/// Objects in which a first time, or a participant's line, is looked for.
+const MAX_TRIES: u32 = 1000;
+/// Bytes of an object from which on the elements of an array in it are read one by one.
+const LONG_BYTES: usize = MAX_LINE_BYTES / 2;
+/// Bytes that are added to an object before it is looked at again.
+const STEP_BYTES: usize = MAX_LINE_BYTES / 4;
+/// Bytes around the array of a long object. Answers of searches have some hundred; more is no such answer.
+const MAX_AROUND_BYTES: usize = 64 * 1024;
+/// Objects of the head that are looked at to learn about the log.
+const MAX_SAMPLE: usize = 200;
 
 /// Whether the log that begins with `head` is such a document. The head is [`HEAD_BYTES`] long, or the whole log.
 pub(crate) fn is_document(head: &[u8]) -> bool {
+    // No line of a log is as long as that, and what is one object a line can be read as a document too.
+    let is_endless = head.len() >= HEAD_BYTES && !head.contains(&b'\n');
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let mut lines = head.splitn(2, |byte| *byte == b'\n');
     let line = lines.next().unwrap_or(head).trim_ascii_end();
@@ -27,11 +43,13 @@ pub(crate) fn is_document(head: &[u8]) -> bool {
         [b'[', ..] => {
             // An array of objects, or an empty one; its first element may be on the next line.
             let inside = head.strip_prefix(b"[").unwrap_or(head).trim_ascii_start();
-            matches!(inside.first(), None | Some(b'{' | b']'))
+            let of_objects = matches!(inside.first(), None | Some(b'{' | b']'));
+            // Prefixes such as `[pod/a/b] ` begin with a bracket too.
+            of_objects || is_endless && matches!(inside.first(), Some(b'['))
         }
         // An object that its first line does not end, or one that is truncated before one of its members. If the
         // second line starts another object, there is one a line, and the first is truncated.
-        [b'{', ..] => continues && leaves_open(line),
+        [b'{', ..] => continues && leaves_open(line) || is_endless,
         // Lines that are whole strings contain one line of a log each.
         [b'"', ..] => continues && memchr::memmem::find(line, b"\":").is_some() && !wrappers::is_quoted(line),
         [b'}' | b']'] | [b'}' | b']', _] => true,
@@ -159,31 +177,39 @@ impl State {
 /// Reads a document in consecutive parts of any size.
 pub(crate) struct Elements<'n> {
     needles: &'n Needles,
+    judge: Judge,
+    /// Whether objects are read that contain no phrase: arrays of bytes show none.
+    reads_all: bool,
     state: State,
     /// What earlier parts contained of the open object.
     open: Vec<u8>,
     /// Length of the open object so far, kept or not.
     length: usize,
+    /// The length from which on the open object is looked at for an array.
+    next_look: usize,
     /// Whether what has been dropped of it contained a phrase.
     phrase_dropped: bool,
     /// The last complete object, for its time.
     last: Vec<u8>,
-    time_tries: u32,
+    tries: u32,
     ends_with_break: bool,
     empty: bool,
 }
 
 impl<'n> Elements<'n> {
-    /// Starts at the document's start.
-    pub(crate) fn new(needles: &'n Needles) -> Elements<'n> {
+    /// Starts at the document's start. `reads_all` if phrases can be written as arrays of bytes.
+    pub(crate) fn new(needles: &'n Needles, habits: &Arc<Habits>, reads_all: bool) -> Elements<'n> {
         Elements {
             needles,
+            judge: Judge::new(habits),
+            reads_all,
             state: State::default(),
             open: Vec::new(),
             length: 0,
+            next_look: LONG_BYTES,
             phrase_dropped: false,
             last: Vec::new(),
-            time_tries: 0,
+            tries: 0,
             ends_with_break: true,
             empty: true,
         }
@@ -191,6 +217,11 @@ impl<'n> Elements<'n> {
 
     /// Reads the next part.
     pub(crate) fn read(&mut self, data: &[u8], found: &mut Found) {
+        // A long object is looked at before it can get too long.
+        data.chunks(STEP_BYTES).for_each(|part| self.read_part(part, found));
+    }
+
+    fn read_part(&mut self, data: &[u8], found: &mut Found) {
         let Some(end) = data.last() else { return };
         self.ends_with_break = *end == b'\n';
         self.empty = false;
@@ -230,7 +261,7 @@ impl<'n> Elements<'n> {
         }
         if let Some(begun) = start {
             // In range: the place of a byte of the data.
-            self.keep(&data[begun..]);
+            self.keep(&data[begun..], found);
         }
     }
 
@@ -246,13 +277,17 @@ impl<'n> Elements<'n> {
     }
 
     fn time_of_last(&self) -> Option<LineTime> {
-        Some(self.last.as_slice()).filter(|last| !last.is_empty()).and_then(line::time)
+        let last = Some(self.last.as_slice()).filter(|last| !last.is_empty())?;
+        self.judge.time(Element::Line(last))
     }
 
     /// Keeps `part` of the open object. If the object is too long, only what a phrase across the border needs is kept.
-    fn keep(&mut self, part: &[u8]) {
+    fn keep(&mut self, part: &[u8], found: &mut Found) {
         self.length = self.length.saturating_add(part.len());
         self.open.extend_from_slice(part);
+        if self.length == self.open.len() && self.length >= self.next_look {
+            self.read_inside(found);
+        }
         if self.length > MAX_LINE_BYTES {
             self.phrase_dropped |= self.needles.occur_in(&self.open);
             let dropped = self.open.len().saturating_sub(self.needles.overlap());
@@ -260,37 +295,200 @@ impl<'n> Elements<'n> {
         }
     }
 
+    /// Reads the complete elements of the array in the open object, and keeps the rest of it.
+    fn read_inside(&mut self, found: &mut Found) {
+        let open = mem::take(&mut self.open);
+        let Some(inside) = Inside::of(&open) else {
+            self.next_look = open.len() + STEP_BYTES;
+            self.open = open;
+            return;
+        };
+        for &(begin, end) in &inside.elements {
+            // In range: elements are places in the open object, each before its end.
+            let element = &open[begin..end];
+            if self.wants(element) {
+                let whole = [&open[..inside.start], element, &inside.closing].concat();
+                self.judge_whole(&whole, found);
+            }
+        }
+        self.open = [&open[..inside.start], &open[inside.rest..]].concat();
+        self.length = self.open.len();
+        self.next_look = LONG_BYTES.max(self.length + STEP_BYTES);
+    }
+
+    /// Whether `object` must be read.
+    fn wants(&self, object: &[u8]) -> bool {
+        self.reads_all || self.tries < MAX_TRIES || self.needles.occur_in(object)
+    }
+
+    /// Reads a whole object.
+    fn judge_whole(&mut self, object: &[u8], found: &mut Found) {
+        if self.tries < MAX_TRIES {
+            self.tries += 1;
+            found.first = found.first.or_else(|| self.judge.time(Element::Line(object)));
+            found.is_recognised |= self.judge.recognises(Element::Line(object));
+            if found.first.is_some() && found.is_recognised {
+                self.tries = MAX_TRIES;
+            }
+        }
+        if self.reads_all || self.needles.occur_in(object) {
+            self.judge.judge(object, found);
+        }
+    }
+
     /// Reads the object whose last part is `part`, unless it is truncated.
     fn complete(&mut self, part: &[u8], whole: bool, found: &mut Found) {
         let length = self.length + part.len();
-        let mut kept = std::mem::take(&mut self.open);
+        let mut kept = mem::take(&mut self.open);
         let continued = !kept.is_empty();
         if continued {
             kept.extend_from_slice(part);
         }
         let object = if continued { kept.as_slice() } else { part };
         if length > MAX_LINE_BYTES {
-            if self.phrase_dropped || self.needles.occur_in(object) {
-                found.overlong += 1;
-                found.unreadable += 1;
+            count_overlong(self.phrase_dropped || self.needles.occur_in(object), found);
+        } else if whole {
+            if self.wants(object) {
+                self.judge_whole(object, found);
             }
-        } else {
-            if whole && found.first.is_none() && self.time_tries < MAX_TIME_TRIES {
-                self.time_tries += 1;
-                found.first = line::time(object);
-                if found.first.is_some() {
-                    self.time_tries = MAX_TIME_TRIES;
-                }
-            }
-            if self.needles.occur_in(object) {
-                if whole { judge(object, found) } else { found.unreadable += 1 }
-            }
-            if whole && continued {
+            if continued {
                 self.last.clear();
                 self.last.extend_from_slice(object);
             }
+        } else {
+            found.unreadable += u64::from(self.needles.occur_in(object));
         }
         kept.clear();
-        (self.open, self.length, self.phrase_dropped) = (kept, 0, false);
+        (self.open, self.length, self.next_look, self.phrase_dropped) = (kept, 0, LONG_BYTES, false);
+    }
+}
+
+/// The elements of an array inside of an object that is not complete.
+#[derive(Debug, PartialEq, Eq)]
+struct Inside {
+    /// Where the array's content begins.
+    start: usize,
+    /// Its complete elements, from where to where.
+    elements: Vec<(usize, usize)>,
+    /// What closes the array and all around it.
+    closing: Vec<u8>,
+    /// Where what follows the complete elements begins.
+    rest: usize,
+}
+
+/// A bracket that is not closed yet.
+struct Bracket {
+    byte: u8,
+    at: usize,
+    /// If it is an array, its complete elements that are objects or arrays.
+    elements: Vec<(usize, usize)>,
+}
+
+impl Inside {
+    /// Returns the outermost array of `open` that has a complete element.
+    fn of(open: &[u8]) -> Option<Inside> {
+        let mut brackets: Vec<Bracket> = Vec::new();
+        let mut at = 0;
+        while let Some(&byte) = open.get(at) {
+            match byte {
+                b'"' => at = string_end(open, at)?,
+                b'{' | b'[' => brackets.push(Bracket { byte, at, elements: Vec::new() }),
+                b'}' | b']' => {
+                    let closed = brackets.pop()?;
+                    if let Some(parent) = brackets.last_mut().filter(|parent| parent.byte == b'[') {
+                        parent.elements.push((closed.at, at + 1));
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        let depth = brackets.iter().position(|bracket| !bracket.elements.is_empty())?;
+        // In range: a position of the list.
+        let closing = brackets[..=depth].iter().rev().map(|it| if it.byte == b'[' { b']' } else { b'}' });
+        let closing = closing.collect();
+        let array = brackets.swap_remove(depth);
+        let &(_, end) = array.elements.last()?;
+        // In range: an element's end is in the object.
+        let gap = open[end..].iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == b',').count();
+        let inside = Inside { start: array.at + 1, rest: end + gap, elements: array.elements, closing };
+        (inside.start <= MAX_AROUND_BYTES).then_some(inside)
+    }
+}
+
+/// Returns the place of the quote that ends the string that begins at `at`; the data's end if none does.
+fn string_end(data: &[u8], at: usize) -> Option<usize> {
+    let mut from = at + 1;
+    loop {
+        let Some(found) = memchr::memchr2(b'"', b'\\', data.get(from..)?) else { return Some(data.len()) };
+        match data.get(from + found) {
+            Some(b'"') => return Some(from + found),
+            _ => from += found + 2,
+        }
+        if from >= data.len() {
+            return Some(data.len());
+        }
+    }
+}
+
+/// Returns the first objects of the document that begins with `head`.
+pub(crate) fn sample(head: &[u8]) -> Vec<&[u8]> {
+    let mut state = State::default();
+    let (mut from, mut start) = (0, None);
+    let mut objects = Vec::new();
+    while objects.len() < MAX_SAMPLE
+        && let Some(step) = state.step(head, from)
+    {
+        from = step.next;
+        match step.event {
+            Event::Opened | Event::TruncatedAndOpened => start = Some(step.at),
+            // In range: an object begins before it ends.
+            Event::Closed => objects.extend(start.take().map(|start| &head[start..step.next])),
+            Event::Truncated => start = None,
+            Event::Nothing => {}
+        }
+    }
+    if let Some(start) = start {
+        // In range: the place of a byte.
+        let open = &head[start..];
+        let inside = Inside::of(open).map(|inside| inside.elements).unwrap_or_default();
+        let room = MAX_SAMPLE.saturating_sub(objects.len());
+        objects.extend(inside.into_iter().take(room).map(|(begin, end)| &open[begin..end]));
+    }
+    objects
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outermost_array_with_a_complete_element() {
+        let inside = |open: &str| {
+            let inside = Inside::of(open.as_bytes())?;
+            let elements: Vec<&str> = inside.elements.iter().map(|&(from, to)| &open[from..to]).collect();
+            let closing = String::from_utf8(inside.closing).unwrap();
+            Some((
+                open[..inside.start].to_owned(),
+                elements.join(" "),
+                closing,
+                open[inside.rest..].to_owned(),
+            ))
+        };
+        let found = |start: &str, elements: &str, closing: &str, rest: &str| {
+            Some((start.to_owned(), elements.to_owned(), closing.to_owned(), rest.to_owned()))
+        };
+        assert_eq!(
+            inside(r#"{"a":[{"b":[1]}, [2],{"c""#),
+            found(r#"{"a":["#, r#"{"b":[1]} [2]"#, "]}", r#"{"c""#)
+        );
+        assert_eq!(
+            inside(r#"{"x":[{"s":{"n":"]}"},"r":[{"m":"\"]"},{"#),
+            found(r#"{"x":[{"s":{"n":"]}"},"r":["#, r#"{"m":"\"]"}"#, "]}]}", "{")
+        );
+        for open in ["", "{", r#"{"a":["#, r#"{"a":[{"b":1"#, r#"{"a":[{}],"b":"#, r#"{"a":"[{},"#, "}"] {
+            assert_eq!(inside(open), None, "{open}");
+        }
     }
 }

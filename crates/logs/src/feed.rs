@@ -25,8 +25,9 @@ pub(crate) use plain::Plain;
 pub(crate) use stream::StreamReader;
 
 use crate::documents;
-use crate::input::{Fault, Input, SourcePath, Stream, read_at};
-use crate::lines::{Found, Needles};
+use crate::form::Form;
+use crate::input::{Fault, Input, Piece, SourcePath, Stream, read_at};
+use crate::lines::{Found, NeedleSets};
 use mapping::Mapping;
 
 /// Blocks between two threads: enough to even out their speeds.
@@ -49,7 +50,7 @@ pub(crate) struct Feed {
 /// If no thread can be started. A log that cannot be opened arrives as a fault at its first byte.
 pub(crate) fn read(
     feeds: Vec<Feed>,
-    needles: &Needles,
+    needles: &NeedleSets,
     effort: Effort,
     mut sink: impl FnMut(Arrival),
 ) -> io::Result<()> {
@@ -77,9 +78,17 @@ pub(crate) fn read(
                         help: "Check its permissions, then read it again",
                     }));
                 }
-                Started::Plain { file, start, size } => {
+                Started::Plain { file, form, start, size } => {
                     let mapping = effort.mapped.then(|| Mapping::of(&file, size)).flatten();
-                    let plain = Plain { file: &file, mapping: mapping.as_ref(), start, size, needles };
+                    let needles = needles.of(form.has_byte_arrays);
+                    let plain = Plain {
+                        file: &file,
+                        mapping: mapping.as_ref(),
+                        start,
+                        size,
+                        needles,
+                        habits: &form.habits,
+                    };
                     plain.read(effort, &mut sink)?;
                 }
             }
@@ -88,7 +97,7 @@ pub(crate) fn read(
 }
 
 enum Started {
-    Plain { file: File, start: u64, size: u64 },
+    Plain { file: File, form: Box<Form>, start: u64, size: u64 },
     Stream(Receiver<Arrival>),
     Failed(io::Error),
 }
@@ -97,19 +106,21 @@ enum Started {
 fn start<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     feed: Feed,
-    needles: &'env Needles,
+    needles: &'env NeedleSets,
     effort: Effort,
 ) -> io::Result<Started> {
     let opened = match (feed.opened, &feed.path) {
         (Some(input), _) => Ok(input),
         (None, SourcePath::File(path)) => Input::open(path),
-        (None, SourcePath::Stdin) => Stream::new(Box::new(io::stdin())).map(|it| Input::Stream(Box::new(it))),
+        (None, SourcePath::Stdin) => Ok(Input::Stream(Box::new(Stream::new(Box::new(io::stdin()))))),
     };
     let stream = match opened {
         Ok(Input::Stream(stream)) => Ok(stream),
-        Ok(Input::Plain { mut file, size }) => match is_document(&file) {
-            Ok(true) => file.rewind().and_then(|()| Stream::new(Box::new(file))).map(Box::new),
-            Ok(false) => return Ok(Started::Plain { file, start: feed.start, size }),
+        Ok(Input::Plain { mut file, size }) => match form(&file) {
+            Ok(form) if !form.needs_order() => {
+                return Ok(Started::Plain { file, form: Box::new(form), start: feed.start, size });
+            }
+            Ok(_) => file.rewind().map(|()| Box::new(Stream::new(Box::new(file)))),
             Err(error) => Err(error),
         },
         Err(error) => Err(error),
@@ -127,19 +138,27 @@ fn start<'scope, 'env>(
     }
     thread::Builder::new()
         .name("unpack".to_owned())
-        .spawn_scoped(scope, move || unpack(stream, &buffers, &filled))?;
+        .spawn_scoped(scope, move || unpack(&mut *{ stream }, &buffers, &filled))?;
     thread::Builder::new()
         .name("search".to_owned())
         .spawn_scoped(scope, move || search(&blocks, &emptied, needles, &send))?;
     Ok(Started::Stream(arrivals))
 }
 
-/// Whether a plain file is a JSON document, which can only be read from its start.
-pub(crate) fn is_document(file: &File) -> io::Result<bool> {
+/// Detects the form of a plain file.
+pub(crate) fn form(file: &File) -> io::Result<Form> {
     let mut head = vec![0; documents::HEAD_BYTES];
     let count = read_at(file, &mut head, 0)?;
     head.truncate(count);
-    Ok(documents::is_document(&head))
+    Ok(Form::of(&head))
+}
+
+/// What the unpacking passes on.
+enum Unpacked {
+    Block(Block),
+    /// The file of this path in an archive begins.
+    Entry(String),
+    Fault(Fault),
 }
 
 struct Block {
@@ -150,54 +169,81 @@ struct Block {
     packed: u64,
 }
 
-/// Unpacks until the end, a fault, or until nobody listens.
-fn unpack(mut stream: Box<Stream>, buffers: &Receiver<Vec<u8>>, filled: &SyncSender<Result<Block, Fault>>) {
+/// Unpacks until the end, or until nobody listens.
+fn unpack(stream: &mut Stream, buffers: &Receiver<Vec<u8>>, filled: &SyncSender<Unpacked>) {
     let mut before = 0;
     for mut bytes in buffers {
-        let (len, fault) = match stream.read(&mut bytes) {
-            Ok(len) => (len, None),
-            Err(fault) => (0, Some(fault)),
-        };
-        // The last block may be empty; it counts the padding, checksums and corrupt bytes that were read.
-        let packed = stream.offset() - before;
-        before = stream.offset();
-        if filled.send(Ok(Block { bytes, len, packed })).is_err() || len == 0 && fault.is_none() {
-            return;
-        }
-        if let Some(fault) = fault {
-            // If the search has ended, nobody needs the fault.
-            let _ = filled.send(Err(fault));
-            return;
+        // One buffer for each block. What is not a block needs none.
+        loop {
+            let piece = stream.read(&mut bytes);
+            let packed = stream.offset() - before;
+            before = stream.offset();
+            let block = |bytes, len| Unpacked::Block(Block { bytes, len, packed });
+            let (unpacked, then) = match piece {
+                Ok(Piece::Bytes(len)) => {
+                    if filled.send(block(bytes, len)).is_err() {
+                        return;
+                    }
+                    break;
+                }
+                // The last block is empty; it counts the padding and checksums that were read.
+                Ok(Piece::End) => (block(Vec::new(), 0), None),
+                Ok(Piece::Entry(path)) => (block(Vec::new(), 0), Some(Unpacked::Entry(path))),
+                // So does this one, with the corrupt bytes.
+                Err(fault) => (block(Vec::new(), 0), Some(Unpacked::Fault(fault))),
+            };
+            let is_last = match &then {
+                None => true,
+                Some(Unpacked::Fault(_)) => !stream.continues(),
+                Some(_) => false,
+            };
+            let is_sent = filled.send(unpacked).is_ok() && then.is_none_or(|then| filled.send(then).is_ok());
+            if !is_sent || is_last {
+                return;
+            }
         }
     }
 }
 
 /// Searches what [`unpack`] unpacks.
 fn search(
-    blocks: &Receiver<Result<Block, Fault>>,
+    blocks: &Receiver<Unpacked>,
     emptied: &SyncSender<Vec<u8>>,
-    needles: &Needles,
+    needles: &NeedleSets,
     send: &SyncSender<Arrival>,
 ) {
     let mut reader = StreamReader::new(needles);
     for block in blocks {
         let arrival = match block {
-            Ok(block) => {
+            Unpacked::Block(block) => {
                 let mut found = Found { bytes: block.packed, ..Found::default() };
                 // In range: a stream fills at most the whole buffer.
                 reader.read(&block.bytes[..block.len], &mut found);
-                // If the unpacker has ended, the buffer is not needed again.
-                let _ = emptied.send(block.bytes);
+                if !block.bytes.is_empty() {
+                    // If the unpacker has ended, the buffer is not needed again.
+                    let _ = emptied.send(block.bytes);
+                }
                 Arrival::Part(found)
             }
-            Err(fault) => Arrival::Fault(fault),
+            Unpacked::Fault(fault) => Arrival::Fault(fault),
+            Unpacked::Entry(path) => {
+                if send.send(finish(reader)).is_err() {
+                    return;
+                }
+                reader = StreamReader::new(needles);
+                Arrival::Entry(path)
+            }
         };
         if send.send(arrival).is_err() {
             return;
         }
     }
+    // If the receiver has ended, nothing is lost.
+    let _ = send.send(finish(reader));
+}
+
+fn finish(mut reader: StreamReader<'_>) -> Arrival {
     let mut found = Found::default();
     reader.finish(&mut found);
-    // If the receiver has ended, nothing is lost.
-    let _ = send.send(Arrival::Part(found));
+    Arrival::Part(found)
 }

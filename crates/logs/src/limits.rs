@@ -7,6 +7,8 @@ pub(crate) const MAX_LINE_BYTES: usize = 1024 * 1024;
 pub(crate) const MAX_HEADER_BYTES: usize = 4096;
 /// The longest name of a synchronizer: identifier, fingerprint and a physical suffix, with room to spare.
 pub(crate) const MAX_SYNCHRONIZER_BYTES: usize = 320;
+/// The longest record over several lines. Only Canton's error contexts are, and theirs have a line for each period.
+pub(crate) const MAX_RECORD_BYTES: usize = 64 * 1024;
 /// The longest piece of a split line. Kubelet splits at 16 KiB.
 pub(crate) const MAX_PIECE_BYTES: usize = 32 * 1024;
 /// The longest piece of docker's: 16 KiB of text, of which every byte may be escaped as six.
@@ -30,3 +32,9 @@ pub(crate) const MAX_ZSTD_WINDOW_BYTES: u64 = 32 * 1024 * 1024;
 pub(crate) const MAX_FILES: usize = 100_000;
 /// Folders inside folders that are followed.
 pub(crate) const MAX_FOLDER_DEPTH: usize = 16;
+/// Packed or encoded in packed or encoded: a rolled log, in an archive, packed, in another, and one more.
+pub(crate) const MAX_PACKED_LEVELS: usize = 6;
+/// Files of one archive that are read. Each is a source of its own in the evidence.
+pub(crate) const MAX_ARCHIVE_ENTRIES: usize = 10_000;
+/// Participants whose names are kept. One input is of one; a test's process has a dozen.
+pub(crate) const MAX_PARTICIPANTS: usize = 64;

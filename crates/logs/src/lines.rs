@@ -10,10 +10,12 @@
 
 mod finder;
 mod found;
+mod judge;
 mod needles;
 mod separators;
 
-pub(crate) use finder::{Finder, NeedsWarmUp};
-pub(crate) use found::{Found, count_overlong, first_time, judge, last_time};
-pub(crate) use needles::Needles;
-pub(crate) use separators::{count_lines, last_separator, line_start, next_separator};
+pub(crate) use finder::{Finder, MIN_PIECE_LINE, NeedsWarmUp};
+pub(crate) use found::{Found, count_overlong};
+pub(crate) use judge::Judge;
+pub(crate) use needles::{NeedleSets, Needles};
+pub(crate) use separators::{count_lines, last_separator, line_start, lines_from, next_separator};

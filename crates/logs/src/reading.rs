@@ -3,11 +3,11 @@
 use svdr_protocol::evidence::document::EvidenceDocument;
 use svdr_protocol::time::{Tick, Timestamp};
 
-use crate::canton::{CHECKING_NEEDLE, MATCH_NEEDLE, MISMATCH_NEEDLE};
+use crate::canton::{ALARM_NEEDLE, CHECKING_NEEDLE, COMPARED_NEEDLE, MATCH_NEEDLE, MISMATCH_NEEDLE};
 use crate::document;
 use crate::feed::{self, Arrival, Feed};
 use crate::input::{self, Fault, Input, SourcePath};
-use crate::lines::Needles;
+use crate::lines::NeedleSets;
 use crate::request::{Bound, LogsError, LogsRequest};
 use crate::source::LogRead;
 use crate::tally::{Checks, Tally};
@@ -31,8 +31,8 @@ pub fn read(request: &LogsRequest<'_>) -> Result<EvidenceDocument, LogsError> {
     for path in &paths {
         check_openable(path)?;
     }
-    let mut phrases = vec![MATCH_NEEDLE, MISMATCH_NEEDLE];
-    let commitments = Needles::new(&phrases).map_err(LogsError::Search)?;
+    let mut phrases = vec![MATCH_NEEDLE, MISMATCH_NEEDLE, COMPARED_NEEDLE, ALARM_NEEDLE];
+    let commitments = NeedleSets::new(&phrases).map_err(LogsError::Search)?;
     let starts = starts(request, &paths, &commitments);
     let feeds = |again: bool| -> Vec<Feed> {
         let wanted = paths.iter().zip(&starts).filter(|(path, _)| !again || is_readable_again(path));
@@ -43,38 +43,43 @@ pub fn read(request: &LogsRequest<'_>) -> Result<EvidenceDocument, LogsError> {
         Some(Bound::At(since)) => since,
         _ => Timestamp::MIN,
     };
-    let mut tally = Tally::new(request.roster, request.member, not_before);
+    let mut tally = Tally::new(request.roster, request.member, request.logger_participant, not_before);
     let mut checks = Checks::default();
     let needles = match paths.iter().all(is_readable_again) {
         true => commitments,
         // What cannot be read a second time has to say at once which commitment each trace was checking.
         false => {
             phrases.push(CHECKING_NEEDLE);
-            Needles::new(&phrases).map_err(LogsError::Search)?
+            NeedleSets::new(&phrases).map_err(LogsError::Search)?
         }
     };
-    let mut logs: Vec<LogRead> =
-        paths.iter().zip(&starts).map(|(path, start)| LogRead::new(path.shown(), start.1)).collect();
-    let mut current = 0;
+    let mut logs: Vec<LogRead> = Vec::new();
     let count = |arrival| {
-        if let Arrival::Begin(nth) = arrival {
-            current = nth;
-        }
-        // In range: there is one log for each feed, in the same order.
-        let log = &mut logs[current];
-        match arrival {
-            Arrival::Begin(_) => {}
-            Arrival::Part(found) => {
+        match (arrival, logs.last_mut()) {
+            (Arrival::Begin(nth), _) => {
+                let start = starts.get(nth).map_or(0, |start| start.1);
+                logs.extend(paths.get(nth).map(|path| LogRead::new(path.shown(), start)));
+            }
+            (Arrival::Entry(path), Some(log)) => match log.archive() {
+                // The archive itself has nothing to say.
+                None => *log = LogRead::entry(&log.source.path, &path, log.source.bytes),
+                Some(archive) => {
+                    let entry = LogRead::entry(archive, &path, 0);
+                    logs.push(entry);
+                }
+            },
+            (Arrival::Part(found), Some(log)) => {
                 (request.on_bytes)(found.bytes);
                 log.add(&found);
                 found.messages.into_iter().for_each(|message| tally.add(message, Some(&mut checks)));
             }
-            Arrival::Fault(fault) => log.fault = Some(fault),
+            (Arrival::Fault(fault), Some(log)) => log.fault = Some(fault),
+            (_, None) => {}
         }
     };
     feed::read(feeds(false), &needles, request.effort, count).map_err(LogsError::Threads)?;
     if tally.pending.has_traces() {
-        let needles = Needles::new(&[CHECKING_NEEDLE]).map_err(LogsError::Search)?;
+        let needles = NeedleSets::new(&[CHECKING_NEEDLE, COMPARED_NEEDLE]).map_err(LogsError::Search)?;
         let remember = |arrival| {
             if let Arrival::Part(found) = arrival {
                 found.messages.iter().for_each(|message| tally.add_check(message, &mut checks));
@@ -107,7 +112,7 @@ fn check_openable(path: &SourcePath) -> Result<(), LogsError> {
 }
 
 /// Returns where to begin in each log, and how many bytes were read to find out.
-fn starts(request: &LogsRequest<'_>, paths: &[SourcePath], needles: &Needles) -> Vec<(u64, u64)> {
+fn starts(request: &LogsRequest<'_>, paths: &[SourcePath], needles: &NeedleSets) -> Vec<(u64, u64)> {
     let nothing = vec![(0, 0); paths.len()];
     let Some(since) = request.since else { return nothing };
     let tail_of = |path: &SourcePath| probe(path, needles, |prober| prober.tail());
@@ -130,7 +135,7 @@ fn starts(request: &LogsRequest<'_>, paths: &[SourcePath], needles: &Needles) ->
 /// Looks into a plain file; none if the log is something else. If it cannot be read, the reading itself reports that.
 fn probe<T>(
     path: &SourcePath,
-    needles: &Needles,
+    needles: &NeedleSets,
     look: impl FnOnce(&mut Prober<'_>) -> Result<T, Fault>,
 ) -> Option<T> {
     let SourcePath::File(path) = path else { return None };
@@ -138,9 +143,11 @@ fn probe<T>(
         return None;
     }
     match Input::open(path).ok()? {
-        Input::Plain { file, size } if !feed::is_document(&file).ok()? => {
-            look(&mut Prober::new(&file, size, needles)).ok()
+        Input::Plain { file, size } => {
+            let form = feed::form(&file).ok().filter(|form| !form.needs_order())?;
+            let needles = needles.of(form.has_byte_arrays);
+            look(&mut Prober::new(&file, size, needles, &form.habits)).ok()
         }
-        _ => None,
+        Input::Stream(_) => None,
     }
 }

@@ -31,6 +31,8 @@ pub struct LogsRequest<'a> {
     pub since: Option<Bound>,
     /// The newest tick that counts.
     pub until: Option<Bound>,
+    /// The participant whose lines count, as loggers name it, if several write into these logs.
+    pub logger_participant: Option<&'a str>,
     /// Files, folders, shell patterns, and `-` for standard input.
     pub paths: &'a [PathBuf],
     /// How to read; without influence on the result.
@@ -81,6 +83,53 @@ pub enum LogsError {
         svdr_protocol::evidence::MAX_TICKS
     )]
     TooManyTicks,
+    /// Two participants write into the logs, and it is not known which of them is the member's.
+    #[error(
+        "these logs are of {}, and only one of them can be the participant of {member}\nhelp: choose it with \
+        --logger-participant NAME, or logger_participant in [evidence]",
+        named(participants, "participants")
+    )]
+    SeveralParticipants {
+        /// The member whose logs they should be.
+        member: MemberName,
+        /// The participants, as loggers name them.
+        participants: Vec<String>,
+    },
+    /// The participant that was chosen is not in the logs.
+    #[error(
+        "no line of these logs is of the participant {chosen}, but they contain lines of {}\nhelp: choose one of these \
+        with --logger-participant, or read other logs",
+        named(participants, "participants")
+    )]
+    NoSuchParticipant {
+        /// The name that was given.
+        chosen: String,
+        /// The participants that are in the logs.
+        participants: Vec<String>,
+    },
+    /// The member sends commitments to the participant whose logs these are.
+    #[error(
+        "these logs are not {member}'s: in {}, {} received commitments from {participant}, which is {member}'s own \
+        participant\nhelp: read the logs of {member}'s participant{}",
+        counted_lines(*lines),
+        named(receivers, "participants"),
+        match others.as_slice() {
+            [] => ", or correct --member".to_owned(),
+            others => format!(", which may be {}: choose it with --logger-participant NAME", others.join(" or ")),
+        }
+    )]
+    OwnCommitments {
+        /// The member whose logs they should be.
+        member: MemberName,
+        /// Its participant, as logs show it.
+        participant: String,
+        /// The participants that received its commitments, as loggers name them.
+        receivers: Vec<String>,
+        /// The other participants in the logs.
+        others: Vec<String>,
+        /// How many lines say so.
+        lines: u64,
+    },
     /// The system has no threads left.
     #[error(
         "no thread can be started to read the logs\nhelp: stop other programs, or raise the limit of processes"
@@ -95,6 +144,9 @@ impl CommandError for LogsError {
     fn exit(&self) -> Exit {
         match self {
             LogsError::NotAMember { .. } | LogsError::BackwardWindow { .. } => Exit::Usage,
+            LogsError::SeveralParticipants { .. }
+            | LogsError::NoSuchParticipant { .. }
+            | LogsError::OwnCommitments { .. } => Exit::Refused,
             _ => Exit::Failed,
         }
     }
@@ -106,4 +158,17 @@ impl LogsError {
         let members = roster.members().iter().map(|member| member.name.to_string()).collect();
         LogsError::NotAMember { member: member.clone(), members }
     }
+}
+
+/// Lists `names`, with the word for several of them.
+fn named(names: &[String], many: &str) -> String {
+    match names {
+        [] => format!("{many} without a name"),
+        [one] => format!("the participant {one}"),
+        [names @ .., last] => format!("the {many} {} and {last}", names.join(", ")),
+    }
+}
+
+fn counted_lines(lines: u64) -> String {
+    if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::canton;
-use crate::input::{Input, SourcePath, read_at};
-use crate::line;
+use crate::canton::{self, Component};
+use crate::documents::HEAD_BYTES;
+use crate::form::Form;
+use crate::input::{Input, Piece, SourcePath, read_at};
+use crate::line::{self, Element};
 
 /// Bytes of a log that are looked at.
 const SAMPLE_BYTES: usize = 1024 * 1024;
@@ -20,6 +22,8 @@ pub(crate) struct Sample {
     pub(crate) lines: u64,
     /// Those of the commitment processor.
     pub(crate) processor: u64,
+    /// Those of the component that compares commitments in Canton 3.6.
+    pub(crate) matcher: u64,
     /// Those at a level of INFO or finer.
     pub(crate) verbose: u64,
     classes: BTreeMap<String, u64>,
@@ -39,11 +43,17 @@ impl Sample {
     }
 
     fn add(&mut self, head: &[u8]) {
-        for (class, level) in head.split(|byte| matches!(byte, b'\n' | 0)).filter_map(line::origin) {
+        let habits = Form::of(head.get(..HEAD_BYTES).unwrap_or(head)).habits;
+        let lines = head.split(|byte| matches!(byte, b'\n' | 0));
+        for origin in lines.filter_map(|line| line::origin(Element::Line(line), &habits)) {
             self.lines += 1;
-            self.processor += u64::from(canton::is_processor_class(&class));
-            self.verbose += u64::from(matches!(level.as_str(), "INFO" | "DEBUG" | "TRACE"));
-            *self.classes.entry(class).or_default() += 1;
+            match canton::component(&origin.class) {
+                Some(Component::Processor) => self.processor += 1,
+                Some(Component::Matcher) => self.matcher += 1,
+                None => {}
+            }
+            self.verbose += u64::from(matches!(origin.level.as_str(), "INFO" | "DEBUG" | "TRACE"));
+            *self.classes.entry(origin.class).or_default() += 1;
         }
     }
 
@@ -64,7 +74,11 @@ fn head(path: &SourcePath) -> Option<Vec<u8>> {
     let mut head = vec![0; SAMPLE_BYTES];
     let count = match Input::open(path).ok()? {
         Input::Plain { file, .. } => read_at(&file, &mut head, 0).ok()?,
-        Input::Stream(mut stream) => stream.read(&mut head).ok()?,
+        // Archives name nobody: who wrote most is not worth reading them again.
+        Input::Stream(mut stream) => match stream.read(&mut head).ok()? {
+            Piece::Bytes(count) => count,
+            Piece::Entry(_) | Piece::End => 0,
+        },
     };
     head.truncate(count);
     Some(head)

@@ -13,8 +13,8 @@ use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::{Member, Roster};
 use svdr_protocol::time::{Tick, Timestamp};
 
-use crate::canton::{Commitment, Fact, Message};
-use crate::limits::{MAX_OUTSIDE_PARTICIPANTS, MAX_TICK_RUNS, MAX_WARNINGS_OF_A_KIND};
+use crate::canton::{Commitment, Component, Fact, Message};
+use crate::limits::{MAX_OUTSIDE_PARTICIPANTS, MAX_PARTICIPANTS, MAX_TICK_RUNS, MAX_WARNINGS_OF_A_KIND};
 
 pub(crate) use mismatches::{Checks, Pending};
 pub(crate) use ticks::TickSet;
@@ -39,6 +39,8 @@ enum Sender {
 pub(crate) struct Tally {
     senders: HashMap<String, Sender>,
     synchronizer: String,
+    /// The participant whose lines count, if one was chosen.
+    chosen: Option<String>,
     not_before: Timestamp,
     /// By the place in the roster.
     pub(crate) members: Vec<Seen>,
@@ -56,15 +58,30 @@ pub(crate) struct Tally {
     pub(crate) other_synchronizer_lines: u64,
     /// Counted lines that name no synchronizer.
     pub(crate) without_synchronizer: u64,
-    /// Lines that name the member's own participant as the sender.
+    /// The participants whose components wrote about the roster's synchronizer, as loggers name them.
+    pub(crate) participants: BTreeSet<String>,
+    /// Lines that name no participant, if one was chosen.
+    pub(crate) not_of_chosen: u64,
+    /// Lines of the processor that name the member's own participant as the sender, which its own logs never do.
     pub(crate) own_lines: u64,
+    /// The participants that wrote them.
+    pub(crate) receivers: BTreeSet<String>,
+    /// The oldest tick that the component of Canton 3.6 compared, if it compared any.
+    pub(crate) first_of_matcher: Option<Tick>,
+    /// Lines that say that a commitment is neither equal nor different.
+    pub(crate) alarms: u64,
     pub(crate) pending: Pending,
     pub(crate) newest: Option<Tick>,
 }
 
 impl Tally {
     /// Counts for `member`. Ticks before `not_before` are skipped.
-    pub(crate) fn new(roster: &Roster, member: &MemberName, not_before: Timestamp) -> Tally {
+    pub(crate) fn new(
+        roster: &Roster,
+        member: &MemberName,
+        chosen: Option<&str>,
+        not_before: Timestamp,
+    ) -> Tally {
         let sender = |(place, other): (usize, &Member)| {
             let short = other.participant.in_logs().trim_end_matches("...").to_owned();
             (short, if other.name == *member { Sender::Own } else { Sender::Member(place) })
@@ -72,6 +89,7 @@ impl Tally {
         Tally {
             senders: roster.members().iter().enumerate().map(sender).collect(),
             synchronizer: roster.synchronizer().short(),
+            chosen: chosen.map(str::to_owned),
             not_before,
             members: vec![Seen::default(); roster.members().len()],
             outside: HashMap::new(),
@@ -82,7 +100,12 @@ impl Tally {
             other_synchronizers: BTreeMap::new(),
             other_synchronizer_lines: 0,
             without_synchronizer: 0,
+            participants: BTreeSet::new(),
+            not_of_chosen: 0,
             own_lines: 0,
+            receivers: BTreeSet::new(),
+            first_of_matcher: None,
+            alarms: 0,
             pending: Pending::default(),
             newest: None,
         }
@@ -93,25 +116,29 @@ impl Tally {
         if !self.is_ours(&message) {
             return;
         }
+        if message.component() == Component::Matcher {
+            self.first_of_matcher = [self.first_of_matcher, message.fact.tick()].into_iter().flatten().min();
+        }
         let sender_of = |commitment: &Commitment| self.senders.get(&commitment.sender).copied();
         match &message.fact {
-            Fact::Checking(commitment) => {
+            Fact::Checking(commitment) | Fact::Compared(commitment) => {
                 if let (Some(checks), Some(trace)) = (checks, &message.trace) {
                     checks.add(trace, commitment);
                 }
                 return;
             }
             Fact::Match(commitment) => match sender_of(commitment) {
-                Some(Sender::Own) => {
-                    self.own_lines += 1;
-                    return;
-                }
+                Some(Sender::Own) => return self.note_own(&message),
                 sender => self.observe(sender, commitment, false),
             },
+            Fact::Alarm => {
+                self.alarms += 1;
+                return;
+            }
             Fact::Mismatch { remote: Some(commitment), .. } => match sender_of(commitment) {
                 Some(Sender::Own) => {
                     // A participant's commitment cannot differ from itself: the line says less than it seems to.
-                    self.own_lines += 1;
+                    self.note_own(&message);
                     self.pending.add(&message);
                 }
                 sender => {
@@ -121,7 +148,7 @@ impl Tally {
             },
             Fact::Mismatch { remote: None, .. } => self.pending.add(&message),
         }
-        match message.synchronizer {
+        match message.synchronizer() {
             Some(_) => self.synchronizer_seen = true,
             None => self.without_synchronizer += 1,
         }
@@ -129,27 +156,59 @@ impl Tally {
 
     /// Remembers what a trace was checking, if that may be needed.
     pub(crate) fn add_check(&self, message: &Message, checks: &mut Checks) {
-        if let (Fact::Checking(commitment), Some(trace)) = (&message.fact, &message.trace)
-            && message.synchronizer.as_ref().is_none_or(|named| *named == self.synchronizer)
+        if let (Fact::Checking(commitment) | Fact::Compared(commitment), Some(trace)) =
+            (&message.fact, &message.trace)
+            && message.synchronizer().is_none_or(|named| *named == self.synchronizer)
+            && self.is_chosen(message)
             && self.pending.waits_for(trace)
         {
             checks.add(trace, commitment);
         }
     }
 
-    /// Whether the message is about the roster's synchronizer, or names none.
+    /// Notes a line that names our own participant as the sender.
+    fn note_own(&mut self, message: &Message) {
+        // From protocol version 36 on it is the participant's own broadcast.
+        if message.logger.as_ref().is_some_and(|logger| logger.sees_own_broadcasts) {
+            return;
+        }
+        self.own_lines += 1;
+        self.receivers.extend(message.participant().map(str::to_owned));
+    }
+
+    /// Whether the message is about the roster's synchronizer, or names none, and is of the participant that was chosen.
     fn is_ours(&mut self, message: &Message) -> bool {
-        match &message.synchronizer {
+        match message.synchronizer() {
             Some(named) if *named != self.synchronizer => {
-                self.other_synchronizer_lines += u64::from(!matches!(message.fact, Fact::Checking(_)));
+                self.other_synchronizer_lines +=
+                    u64::from(!matches!(message.fact, Fact::Checking(_) | Fact::Compared(_)));
                 if self.other_synchronizers.len() < MAX_WARNINGS_OF_A_KIND
                     || self.other_synchronizers.contains_key(named)
                 {
-                    *self.other_synchronizers.entry(named.clone()).or_default() += 1;
+                    *self.other_synchronizers.entry(named.to_owned()).or_default() += 1;
                 }
                 false
             }
-            _ => true,
+            _ => {
+                if let Some(name) = message.participant()
+                    && !self.participants.contains(name)
+                    && self.participants.len() < MAX_PARTICIPANTS
+                {
+                    self.participants.insert(name.to_owned());
+                }
+                self.not_of_chosen += u64::from(self.chosen.is_some() && message.participant().is_none());
+                self.is_chosen(message)
+            }
+        }
+    }
+
+    /// Whether the message can be of the participant that was chosen. One that names none can only be counted against
+    /// it: a mismatch is never dropped.
+    fn is_chosen(&self, message: &Message) -> bool {
+        match (&self.chosen, message.participant()) {
+            (None, _) => true,
+            (Some(chosen), Some(name)) => chosen == name,
+            (Some(_), None) => matches!(message.fact, Fact::Mismatch { .. }),
         }
     }
 

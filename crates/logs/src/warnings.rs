@@ -28,6 +28,9 @@ const ORDINARY_DELAY_SECONDS: i64 = 15 * 60;
 const GAP_FACTOR: i64 = 3;
 /// Distances on each side that it is compared with.
 const GAP_NEIGHBOURS: usize = 5;
+/// What to do about a log that is not read.
+const WHAT_TO_READ: &str = "If it is an export of one, export it as JSON, one object a line, or as the lines that Canton \
+                            wrote. If it is another file, leave it out";
 /// The logger whose level decides whether commitments are logged.
 const LOGGER: &str = "com.digitalasset.canton.participant.pruning.AcsCommitmentProcessor";
 
@@ -48,7 +51,8 @@ pub(crate) struct Readings<'a> {
 /// Returns every warning about `readings`.
 pub(crate) fn all(readings: &Readings<'_>) -> Vec<String> {
     let mut warnings = Warnings(Vec::new());
-    readings.logs.iter().for_each(|log| warnings.about_log(log));
+    let are_empty = readings.logs.iter().all(|log| log.source.lines == 0);
+    readings.logs.iter().for_each(|log| warnings.about_log(log, are_empty));
     warnings.about_lines(readings);
     warnings.about_mismatches(readings);
     warnings.about_members(readings);
@@ -64,7 +68,8 @@ impl Warnings {
         self.0.push(shown_in_line(warning));
     }
 
-    fn about_log(&mut self, log: &LogRead) {
+    /// Says what is wrong with one log. If all are empty, that is said once, of all.
+    fn about_log(&mut self, log: &LogRead, are_empty: bool) {
         let path = &log.source.path;
         if let Some(fault) = &log.fault {
             let counted = match log.source.lines {
@@ -78,6 +83,21 @@ impl Warnings {
                 "{path} contains {} longer than {MAX_LINE_BYTES} bytes. They are not counted, and one of them may be a \
                  mismatch. Read them by hand",
                 counted(log.overlong, "line about commitments", "lines about commitments")
+            ));
+        }
+        if log.has_utf16 {
+            self.say(&format!(
+                "{path} contains text in UTF-16 after text in another encoding, and that part is not counted. Split the \
+                 file, convert that part with `iconv -f UTF-16 -t UTF-8`, and read both"
+            ));
+        }
+        if !(log.is_recognised || log.fault.is_some() || log.has_utf16 || are_empty) {
+            self.about_foreign_log(log);
+        }
+        if log.is_recognised && log.without_time > 0 && log.utc.is_none() && log.local.is_empty() {
+            self.say(&format!(
+                "{path} contains no time in a form that is known, so its lines are not in the span of the log. Their \
+                 ticks are counted. Export the times in RFC 3339, if the tool can"
             ));
         }
         let others = log.source.unreadable_lines.saturating_sub(log.overlong);
@@ -94,10 +114,22 @@ impl Warnings {
         }
     }
 
-    fn about_lines(&mut self, Readings { roster, member, tally, logs, paths, .. }: &Readings<'_>) {
+    /// Names a log in which no line is a participant's.
+    fn about_foreign_log(&mut self, log: &LogRead) {
+        let path = &log.source.path;
+        self.say(&match log.source.lines {
+            0 => format!("{path} is empty"),
+            1 => format!("{path} contains 1 line, and it is not of a participant's log. {WHAT_TO_READ}"),
+            lines => format!(
+                "{path} contains {lines} lines, and none that was recognised is of a participant's log. {WHAT_TO_READ}"
+            ),
+        });
+    }
+
+    fn about_lines(&mut self, Readings { roster, tally, logs, paths, .. }: &Readings<'_>) {
         let sum = |of: fn(&LogRead) -> u64| logs.iter().map(of).sum::<u64>();
         let synchronizer = roster.synchronizer().short();
-        if sum(|log| log.source.commitment_lines) == 0 {
+        if sum(|log| log.source.commitment_lines) == 0 && tally.first_of_matcher.is_none() {
             let unreadable = sum(|log| log.source.unreadable_lines);
             self.about_missing_lines(sum(|log| log.source.lines), unreadable, paths);
         }
@@ -125,11 +157,24 @@ impl Warnings {
                 counted(without_synchronizer, "commitment line names", "commitment lines name"),
             ));
         }
-        if tally.own_lines > 0 {
+        if tally.not_of_chosen > 0 {
             self.say(&format!(
-                "{} {member}'s own participant as the sender, which its own logs never do. These may be the logs of \
-                 another participant. Check --member",
-                counted(tally.own_lines, "line names", "lines name")
+                "{} no participant, although one was chosen. Their matches are not counted, their mismatches are",
+                counted(tally.not_of_chosen, "commitment line names", "commitment lines name")
+            ));
+        }
+        if tally.alarms > 0 {
+            self.say(&format!(
+                "{} ACS_COMMITMENT_ALARM: a commitment was neither equal nor different, because its signature is wrong or \
+                 its sender sent two. They are not counted. Look at these lines before you rely on this evidence",
+                counted(tally.alarms, "line reports", "lines report")
+            ));
+        }
+        if let Some(first) = tally.first_of_matcher {
+            self.say(&format!(
+                "from {first} on, ReceivedAcsCommitmentMatcher of Canton 3.6 compares the commitments. Its logs state \
+                 mismatches, and no matches: what is missing here since then says nothing. The participant itself keeps \
+                 the received commitments: its admin API has them (LookupReceivedAcsCommitments)"
             ));
         }
         if tally.outside_overflow > 0 {
@@ -148,15 +193,20 @@ impl Warnings {
         if unreadable > 0 {
             // Advice about levels would mislead the operator.
             return self.say(&format!(
-                "{unreadable} of {lines} lines are about commitments, but none has a known form. A tool may have added \
-                 text before each line, or cut it. Read the log as Canton, kubelet or docker wrote it; `kubectl logs` \
-                 needs neither --prefix nor colours"
+                "{unreadable} of {lines} lines are about commitments, but none has a known form. A tool may have cut \
+                 the lines, or written them in a form that is not read. Read the log as Canton, kubelet or docker wrote it"
             ));
         }
         let sample = Sample::of(paths);
         let none = format!("none of {lines} lines is about commitments");
         let set_level = format!("Set {LOGGER} to INFO (DEBUG before Canton 3)");
-        if sample.processor > 0 {
+        if sample.matcher > 0 {
+            self.say(&format!(
+                "{none}, and ReceivedAcsCommitmentMatcher of Canton 3.6 compares them, whose logs state no matches. The \
+                 participant itself keeps the received commitments: its admin API has them \
+                 (LookupReceivedAcsCommitments)"
+            ));
+        } else if sample.processor > 0 {
             self.say(&format!(
                 "{none}, although AcsCommitmentProcessor does log: its level is likely too coarse. {set_level}"
             ));
@@ -202,7 +252,11 @@ impl Warnings {
         }
     }
 
-    fn about_members(&mut self, Readings { roster, member, evidence, .. }: &Readings<'_>) {
+    fn about_members(&mut self, Readings { roster, member, evidence, tally, .. }: &Readings<'_>) {
+        // A component that states no matches names only those who differ.
+        if tally.first_of_matcher.is_some() {
+            return;
+        }
         if evidence.about.is_empty() && evidence.log_span.is_none() {
             return;
         }
@@ -226,7 +280,9 @@ impl Warnings {
         let distances: Vec<i64> = pairs().map(|(earlier, later)| later.0.seconds_since(earlier.0)).collect();
         let gaps: Vec<String> = pairs()
             .enumerate()
-            .filter(|(at, _)| is_gap(&distances, *at))
+            .filter(|(at, (_, later))| {
+                is_gap(&distances, *at) && tally.first_of_matcher.is_none_or(|first| **later < first)
+            })
             .map(|(_, (earlier, later))| format!("{} to {}", earlier.0, later.0))
             .collect();
         if !gaps.is_empty() {
@@ -236,6 +292,10 @@ impl Warnings {
             ));
         }
         let interval = median(distances).unwrap_or(DEFAULT_INTERVAL_SECONDS);
+        // Without matches, silence is what a healthy log of Canton 3.6 says.
+        if tally.first_of_matcher.is_some() {
+            return;
+        }
         if let (Some(newest), Some(span)) = (ticks.last(), log_span) {
             let silence = span.last.seconds_since(newest.0);
             if to == Timestamp::MAX && silence > 2 * interval + ORDINARY_DELAY_SECONDS {

@@ -11,14 +11,16 @@
 //! places all over the file are compared first. If one is older than one before it, the whole file is read.
 
 use std::fs::File;
+use std::sync::Arc;
 use std::time::Duration;
 
 use svdr_protocol::time::{Tick, Timestamp};
 
-use crate::canton::{Fact, LineTime, Message};
+use crate::canton::{LineTime, Message};
 use crate::feed::Plain;
 use crate::input::Fault;
-use crate::lines::{Found, Needles, first_time, next_separator};
+use crate::lines::{Found, Judge, Needles, next_separator};
+use crate::wrappers::Habits;
 use crate::zone::{self, Zone};
 
 /// How much earlier than `since` reading begins if lines contain points in time.
@@ -59,19 +61,34 @@ pub(crate) struct Prober<'a> {
     file: &'a File,
     size: u64,
     needles: &'a Needles,
+    habits: &'a Arc<Habits>,
     buffer: Vec<u8>,
     bytes: u64,
 }
 
 impl<'a> Prober<'a> {
-    pub(crate) fn new(file: &'a File, size: u64, needles: &'a Needles) -> Prober<'a> {
-        Prober { file, size, needles, buffer: Vec::new(), bytes: 0 }
+    pub(crate) fn new(
+        file: &'a File,
+        size: u64,
+        needles: &'a Needles,
+        habits: &'a Arc<Habits>,
+    ) -> Prober<'a> {
+        Prober { file, size, needles, habits, buffer: Vec::new(), bytes: 0 }
+    }
+
+    fn plain(&self) -> Plain<'a> {
+        Plain {
+            file: self.file,
+            mapping: None,
+            start: 0,
+            size: self.size,
+            needles: self.needles,
+            habits: self.habits,
+        }
     }
 
     fn segment(&mut self, from: u64, to: u64) -> Result<Found, Fault> {
-        let plain =
-            Plain { file: self.file, mapping: None, start: 0, size: self.size, needles: self.needles };
-        let found = plain.segment(from, to, &mut self.buffer)?;
+        let found = self.plain().segment(from, to, &mut self.buffer)?;
         self.bytes += found.bytes;
         Ok(found)
     }
@@ -82,7 +99,7 @@ impl<'a> Prober<'a> {
         while to > 0 && self.size - to < MAX_TAIL_BYTES {
             let from = to.saturating_sub(length);
             let found = self.segment(from, to)?;
-            if let Some(newest) = found.messages.iter().filter_map(tick_of).max() {
+            if let Some(newest) = found.messages.iter().filter_map(|message| message.fact.tick()).max() {
                 let zone = zone::estimate(found.messages.iter().filter_map(lag_of).min());
                 return Ok(Tail { newest: Some(newest), zone, bytes: self.bytes });
             }
@@ -155,7 +172,7 @@ impl<'a> Prober<'a> {
             self.fill(at, to)?;
             let from = next_separator(&self.buffer, 0).map_or(self.buffer.len(), |at| at + 1);
             // In range: a separator's place and one more is at most the length.
-            let time = first_time(&self.buffer[from..]);
+            let time = Judge::new(self.habits).first_time(&self.buffer[from..]);
             if time.is_some() || to == until || length >= MAX_PROBE_BYTES {
                 return Ok(time);
             }
@@ -170,7 +187,7 @@ impl<'a> Prober<'a> {
         while from < end {
             let to = (from + CHECK_BYTES).min(end);
             let found = self.segment(from, to)?;
-            if let Some(first) = found.messages.iter().find_map(tick_of) {
+            if let Some(first) = found.messages.iter().find_map(|message| message.fact.tick()) {
                 return Ok(first.0 < since);
             }
             from = to;
@@ -192,26 +209,16 @@ impl<'a> Prober<'a> {
     }
 
     fn fill(&mut self, from: u64, to: u64) -> Result<(), Fault> {
-        let plain =
-            Plain { file: self.file, mapping: None, start: 0, size: self.size, needles: self.needles };
-        plain.view(&mut self.buffer, from, to)?;
+        self.plain().view(&mut self.buffer, from, to)?;
         self.bytes += self.buffer.len() as u64;
         Ok(())
-    }
-}
-
-/// Returns the tick that a message is about.
-fn tick_of(message: &Message) -> Option<Tick> {
-    match &message.fact {
-        Fact::Match(commitment) | Fact::Checking(commitment) => Some(commitment.tick),
-        Fact::Mismatch { remote, .. } => remote.as_ref().map(|commitment| commitment.tick),
     }
 }
 
 /// Returns how much later than its tick the container's clock was at a message, in microseconds.
 pub(crate) fn lag_of(message: &Message) -> Option<i64> {
     match message.at? {
-        LineTime::Local(at) => Some(at.micros() - tick_of(message)?.0.micros()),
+        LineTime::Local(at) => Some(at.micros() - message.fact.tick()?.0.micros()),
         LineTime::Utc(_) => None,
     }
 }

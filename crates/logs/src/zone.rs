@@ -1,7 +1,8 @@
 //! Estimates the zone of a container whose text logs contain local time without naming the zone.
 //!
 //! A commitment's line contains its tick, in UTC, and is written soon after it. The least distance between the two is
-//! the zone's distance from UTC plus the time that the fastest comparison took.
+//! the zone's distance from UTC plus the time that the fastest comparison took. If summer time ends or begins in a log,
+//! that is the distance in winter, and lines whose own distance suggests an hour more are of summer.
 
 use svdr_protocol::time::Timestamp;
 
@@ -21,6 +22,11 @@ impl Zone {
     /// Returns what the zone's clocks show at `utc`.
     pub(crate) fn local(self, utc: Timestamp) -> Timestamp {
         Timestamp::from_micros(utc.micros() + self.0).unwrap_or(utc)
+    }
+
+    /// Whether this is the zone's summer time: an hour more.
+    pub(crate) fn is_summer_of(self, winter: Zone) -> bool {
+        self.0 - winter.0 == 60 * MICROS_PER_MINUTE
     }
 
     /// Returns the point in time at which the zone's clocks show `local`.

@@ -16,8 +16,16 @@ use svdr_tests::log_writer::{Format, LogWriter, Style};
 
 fn run(roster: &Roster, paths: &[PathBuf], effort: Effort, since: Option<Bound>) -> EvidenceDocument {
     let member = "Example-SV-1".parse().unwrap();
-    let request =
-        LogsRequest { roster, member: &member, since, until: None, paths, effort, on_bytes: &|_| {} };
+    let request = LogsRequest {
+        roster,
+        member: &member,
+        since,
+        until: None,
+        logger_participant: None,
+        paths,
+        effort,
+        on_bytes: &|_| {},
+    };
     svdr_logs::read(&request).unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! Whole sessions, with the real programs: from the logs to a completion certificate.
 
+use svdr_tests::members::SYNCHRONIZER;
 use svdr_tests::town::{Town, assert_sound, documents};
 
 /// What an agent logs once it has passed each phase of a session.
@@ -166,4 +167,28 @@ fn what_the_sv_app_cannot_serve_is_told_to_the_others() {
     let seen = town.transcript(session);
     let obstacles = seen.sessions[0].session.obstacles(1).count();
     assert_eq!(obstacles, 1);
+}
+
+#[test]
+fn an_agent_signs_no_evidence_of_two_participants_until_one_is_chosen() {
+    let town = Town::new(4);
+    town.agents.open(&[]).unwrap();
+    let log = town.agents.folder(1).join("two.log");
+    let line = |participant: &str| {
+        format!(
+            "2026-04-21 22:01:04,120 [t] INFO  c.d.c.p.p.AcsCommitmentProcessor:participant={participant}/psid=\
+             {SYNCHRONIZER}::34-0 tid:1 - Commitment correct for sender PAR::x::1220aaaaaaaa... and period \
+             CommitmentPeriod(fromExclusive = 2026-04-21T22:00:00Z, toInclusive = 2026-04-21T22:01:00Z)\n"
+        )
+    };
+    std::fs::write(&log, line("alice") + &line("bob")).unwrap();
+    let log = log.to_str().unwrap();
+    let refused = town.agents.run(1, &["--log", log], &[]).unwrap().finish().unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{}", refused.log);
+    for said in ["the participants alice and bob", "logger_participant in [evidence]"] {
+        assert!(refused.log.contains(said), "{said}: {}", refused.log);
+    }
+    let chosen = town.agents.run(1, &["--log", log], &[("SVDR_LOGGER_PARTICIPANT", "alice")]).unwrap();
+    assert!(chosen.logs("signed evidence"), "{}", chosen.log());
+    chosen.kill().unwrap();
 }

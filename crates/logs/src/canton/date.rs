@@ -8,8 +8,10 @@ use super::facts::LineTime;
 const LOCAL_LEN: usize = 23;
 /// `2026-04-21T23:25:07.123456789+02:00`: the longest point in time that is parsed.
 const MAX_UTC_LEN: usize = 35;
-/// `+02:00`
-const OFFSET_LEN: usize = 6;
+/// `2026-04-21`
+const DAY_LEN: usize = 10;
+/// `2026-04-21 23:25:07.123456789 +02:00`: the longest that is parsed in the forms of other tools.
+const MAX_TOLERANT_LEN: usize = 40;
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 /// `2026-04-21T23:25:07`
@@ -32,20 +34,56 @@ pub(super) fn leading(text: &str) -> Option<(LineTime, &str)> {
 }
 
 /// Parses a point in time in RFC 3339 and drops what is finer than a microsecond. Kubelet writes an offset instead of
-/// `Z` on a node that is not in UTC.
+/// `Z` on a node that is not in UTC. Tools also write a space instead of the `T`, a comma before the fraction, an offset
+/// without its colon or its minutes, or a space and `UTC`.
 pub(crate) fn utc(text: &str) -> Option<Timestamp> {
-    if text.ends_with('Z') {
+    if text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T') {
         return usual(text).or_else(|| Timestamp::parse_truncating(text).ok());
     }
-    let (local, offset) = text.split_at_checked(text.len().checked_sub(OFFSET_LEN)?)?;
-    let offset = offset_minutes(offset.as_bytes())? * MICROS_PER_MINUTE;
-    let local = Timestamp::parse_truncating(&format!("{local}Z")).ok()?;
+    if text.len() > MAX_TOLERANT_LEN {
+        return None;
+    }
+    let (day, rest) = text.split_at_checked(DAY_LEN)?;
+    let rest = rest.strip_prefix(['T', ' '])?;
+    let (time, zone) = rest.split_at_checked(rest.find(['Z', '+', '-', ' '])?)?;
+    let offset = match zone.trim_start_matches(' ') {
+        "Z" | "UTC" | "GMT" => 0,
+        zone => offset_minutes(zone.as_bytes())? * MICROS_PER_MINUTE,
+    };
+    let local = Timestamp::parse_truncating(&format!("{day}T{}Z", time.replace(',', "."))).ok()?;
     Timestamp::from_micros(local.micros() - offset)
 }
 
-/// Parses `+hh:mm` or `-hh:mm` into minutes.
+/// Returns the point in time of a number since 1970, whose size shows its unit: seconds, or a thousandth, a millionth or
+/// a billionth of them. Digits and a fraction.
+pub(crate) fn epoch(number: &str) -> Option<Timestamp> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let number: i64 = whole.parse().ok()?;
+    let micros = match whole.len() {
+        9 | 10 => {
+            // Digits beyond the sixth are finer than a microsecond; a fraction is only of seconds.
+            let micros: i64 = format!("{fraction:0<6.6}").parse().ok()?;
+            number * MICROS_PER_SECOND + micros
+        }
+        12 | 13 => number * 1000,
+        15 | 16 => number,
+        18 | 19 => number / 1000,
+        _ => return None,
+    };
+    Timestamp::from_micros(micros)
+}
+
+/// Parses `+hh:mm`, `+hhmm` or `+hh`, and the same with a minus, into minutes.
 fn offset_minutes(text: &[u8]) -> Option<i64> {
-    let &[sign, h, hh, b':', m, mm] = text else { return None };
+    let [sign, h, hh, m, mm] = match *text {
+        [sign, h, hh, b':', m, mm] | [sign, h, hh, m, mm] => [sign, h, hh, m, mm],
+        [sign, h, hh] => [sign, h, hh, b'0', b'0'],
+        _ => return None,
+    };
     let number = |tens: u8, ones: u8| {
         (tens.is_ascii_digit() && ones.is_ascii_digit())
             .then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
@@ -146,6 +184,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn points_in_time_as_tools_write_them() {
+        let at = "2026-04-21T22:01:04.120Z".parse().ok();
+        for text in [
+            "2026-04-21T22:01:04.120Z",
+            "2026-04-21 22:01:04.120Z",
+            "2026-04-21T22:01:04,120+00:00",
+            "2026-04-22T00:01:04.120+0200",
+            "2026-04-22T00:01:04.120 +02",
+            "2026-04-21 19:01:04.120000000-03:00",
+            "2026-04-21 22:01:04.120 UTC",
+        ] {
+            assert_eq!(utc(text), at, "{text}");
+        }
+        for text in
+            ["", "2026-04-21T22:01:04", "2026-04-21 22:01:04,120", "2026-04-21T22:01:04 CEST", "1776808864"]
+        {
+            assert_eq!(utc(text), None, "{text}");
+        }
+        for number in [
+            "1776808864.12",
+            "1776808864.1200009",
+            "1776808864120",
+            "1776808864120000",
+            "1776808864120000000",
+        ] {
+            assert_eq!(epoch(number), at, "{number}");
+        }
+        for number in ["", "-1", "17", "17768088641", "1e9", "1776808864.x"] {
+            assert_eq!(epoch(number), None, "{number}");
+        }
+    }
+
     /// What the general parser reads in logback's form, once it is brought into its own.
     fn general_local(date: &str) -> Option<Timestamp> {
         let (day, time) = date.split_at_checked(10)?;
@@ -178,7 +249,7 @@ mod tests {
                     text.replace_range(at..=at, &char::from(with).to_string());
                 }
                 prop_assert_eq!(exact(&text), text.parse().ok(), "{}", text);
-                if text.ends_with('Z') {
+                if text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T') {
                     prop_assert_eq!(utc(&text), Timestamp::parse_truncating(&text).ok(), "{}", text);
                 }
                 // The same in logback's form.

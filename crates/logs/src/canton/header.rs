@@ -5,14 +5,9 @@
 //! thread, level nor logger, and the first ` - ` after them ends the header. So nothing further right can pass for the
 //! start of a message.
 
-use svdr_protocol::names::SHORT_FINGERPRINT_LEN;
-
 use super::date;
 use super::facts::LineTime;
-use crate::limits::{MAX_HEADER_BYTES, MAX_SYNCHRONIZER_BYTES};
-
-/// The class whose messages are evidence.
-const PROCESSOR: &str = "AcsCommitmentProcessor";
+use crate::limits::MAX_HEADER_BYTES;
 
 /// A header, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +20,6 @@ pub(crate) struct Header<'a> {
 }
 
 const LEVELS: [&str; 5] = ["INFO", "DEBUG", "WARN", "ERROR", "TRACE"];
-/// The names under which a logger carries the synchronizer, over the releases.
-const SYNCHRONIZER_FIELDS: [&str; 4] = ["synchronizerId", "psid", "synchronizer", "domainId"];
 
 /// Returns as much of `line` as a header can take, without a character that is invalid or cut.
 fn start_of(line: &[u8]) -> &str {
@@ -51,7 +44,12 @@ pub(crate) fn read(line: &str) -> Option<Header<'_>> {
     let rest = rest.strip_prefix('[')?;
     // A thread's name may itself hold brackets; its end is the first that a level follows.
     let mut ends = memchr::memchr_iter(b']', rest.as_bytes());
-    let (level, rest) = ends.find_map(|end| level(rest.get(end + 1..)?.strip_prefix(' ')?))?;
+    let (thread, (level, rest)) =
+        ends.find_map(|end| Some((rest.get(..end)?, level(rest.get(end + 1..)?.strip_prefix(' ')?)?)))?;
+    // It holds no quotes and braces: what a tool put into brackets before an object must not reach into its texts.
+    if thread.contains(['"', '{', '}', '\\']) {
+        return None;
+    }
     match rest.strip_prefix("- ") {
         Some(rest) => {
             let (origin, message) = split(rest)?;
@@ -90,49 +88,4 @@ fn split(text: &str) -> Option<(&str, &str)> {
         text.get(dash.checked_sub(1)?..dash + 2).filter(|it| *it == " - ").map(|_| dash - 1)
     })?;
     Some((text.get(..end)?, text.get(end + 3..)?))
-}
-
-/// Whether `logger` is the commitment processor or a class inside it.
-pub(super) fn is_processor(logger: &str) -> bool {
-    is_processor_class(class(logger))
-}
-
-/// Whether `class` is the commitment processor or a class inside it, whose name Scala separates with a dollar sign.
-pub(crate) fn is_processor_class(class: &str) -> bool {
-    class.strip_prefix(PROCESSOR).is_some_and(|inner| inner.is_empty() || inner.starts_with('$'))
-}
-
-/// Returns the class of a logger, without its packages and its parameters.
-pub(crate) fn class(logger: &str) -> &str {
-    let path = logger.find([':', ' ']).map_or(logger, |end| &logger[..end]);
-    path.rsplit('.').next().unwrap_or(path)
-}
-
-/// Returns the synchronizer that a logger names, in short form.
-pub(super) fn synchronizer(logger: &str) -> Option<String> {
-    let mut rest = logger.get(memchr::memchr(b':', logger.as_bytes())? + 1..);
-    while let Some(parameters) = rest {
-        let end = memchr::memchr2(b'/', b',', parameters.as_bytes());
-        let parameter = parameters.get(..end.unwrap_or(parameters.len()))?;
-        rest = end.and_then(|end| parameters.get(end + 1..));
-        if let Some((field, value)) = parameter.split_once('=')
-            && SYNCHRONIZER_FIELDS.contains(&field.trim())
-            && let Some(short) = short_synchronizer(value)
-        {
-            return Some(short);
-        }
-    }
-    None
-}
-
-/// Shortens `identifier::fingerprint`, with or without a physical suffix (`::34-0`) and dots.
-pub(super) fn short_synchronizer(text: &str) -> Option<String> {
-    let text = text.trim();
-    let (identifier, rest) = text.split_once("::")?;
-    let fingerprint = rest.split_once("::").map_or(rest, |(fingerprint, _)| fingerprint);
-    let fingerprint = fingerprint.trim_end_matches(['.', '…']);
-    // A fingerprint that is shorter, or not ASCII there, is printed whole.
-    let fingerprint = fingerprint.get(..SHORT_FINGERPRINT_LEN).unwrap_or(fingerprint);
-    let fits = !identifier.is_empty() && !fingerprint.is_empty() && text.len() <= MAX_SYNCHRONIZER_BYTES;
-    fits.then(|| format!("{identifier}::{fingerprint}"))
 }

@@ -1,7 +1,8 @@
 //! One record of Canton's log, whatever form it was written in: its logger, its message, its trace and its times.
 
 use super::facts::{Fact, Line, LineTime, Message};
-use super::{header, message};
+use super::logger::{Component, Loggers};
+use super::message;
 
 /// A record, taken apart.
 #[derive(Clone, Copy, Debug, Default)]
@@ -10,6 +11,8 @@ pub(crate) struct Record<'a> {
     pub(crate) logger: Option<&'a str>,
     /// The message with its context.
     pub(crate) message: &'a str,
+    /// The remote commitment of a mismatch, if it is a key of the record.
+    pub(crate) remote: Option<&'a str>,
     /// The trace id.
     pub(crate) trace: Option<&'a str>,
     /// See [`Message::at`].
@@ -19,11 +22,16 @@ pub(crate) struct Record<'a> {
 }
 
 /// Returns what `record` says about a commitment.
-pub(crate) fn read_record(record: &Record<'_>) -> Line {
-    if record.logger.is_some_and(|logger| !header::is_processor(logger)) {
-        return Line::Foreign;
-    }
-    let (fact, named) = match message::read(record.message) {
+pub(crate) fn read_record(record: &Record<'_>, loggers: &mut Loggers) -> Line {
+    let logger = record.logger.map(|logger| loggers.get(logger));
+    let component = match &logger {
+        None => Component::Processor,
+        Some(logger) => match logger.component {
+            Some(component) => component,
+            None => return Line::Foreign,
+        },
+    };
+    let (fact, named) = match message::read(record.message, component, record.remote) {
         message::Reading::Fact { fact, synchronizer } => (fact, synchronizer),
         message::Reading::Other => return Line::Foreign,
         message::Reading::Truncated => return Line::Unreadable,
@@ -33,8 +41,8 @@ pub(crate) fn read_record(record: &Record<'_>) -> Line {
         stamp: record.stamp,
         // A match is complete without its trace, and a log contains millions of them.
         trace: record.trace.filter(|_| !matches!(fact, Fact::Match(_))).map(str::to_owned),
-        synchronizer: record.logger.and_then(header::synchronizer).or(named),
-        logger: record.logger.is_some(),
+        logger,
+        named,
         fact,
     })
 }

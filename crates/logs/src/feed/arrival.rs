@@ -36,6 +36,8 @@ impl Default for Effort {
 pub(crate) enum Arrival {
     /// The log at this place of the list is next.
     Begin(usize),
+    /// The log is an archive, and what arrives next is from the file of this path inside of it.
+    Entry(String),
     /// A part of it.
     Part(Found),
     /// It cannot be read further.

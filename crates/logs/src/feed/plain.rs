@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
 use super::arrival::{Arrival, Effort};
@@ -13,12 +14,16 @@ use super::mapping::Mapping;
 use crate::input::{CHECK_THE_DISK, Fault, read_at};
 use crate::limits::{MAX_DOCKER_PIECE_BYTES, MAX_LINE_BYTES, MAX_PIECE_DISTANCE};
 use crate::lines::{
-    Finder, Found, Needles, NeedsWarmUp, count_lines, count_overlong, first_time, last_separator, last_time,
+    Finder, Found, Judge, MIN_PIECE_LINE, Needles, NeedsWarmUp, count_lines, count_overlong, last_separator,
     line_start, next_separator,
 };
+use crate::wrappers::Habits;
 
 /// What is read before a segment to find split lines that reach into it.
 const WARM_UP_BYTES: u64 = MAX_PIECE_DISTANCE + MAX_DOCKER_PIECE_BYTES as u64;
+/// What is looked at before a segment in any case: whether a line starts at its first byte, and whether the line before
+/// is too short to be a piece of a split one.
+const NEAR_BYTES: u64 = MIN_PIECE_LINE as u64;
 /// How much more is read at a time if a line continues after a segment.
 const EXTEND_BYTES: u64 = 64 * 1024;
 
@@ -32,6 +37,7 @@ pub(crate) struct Plain<'a> {
     /// Where to end.
     pub(crate) size: u64,
     pub(crate) needles: &'a Needles,
+    pub(crate) habits: &'a Arc<Habits>,
 }
 
 impl Plain<'_> {
@@ -97,31 +103,34 @@ impl Plain<'_> {
     /// # Errors
     /// If the file cannot be read.
     pub(crate) fn segment(&self, from: u64, to: u64, buffer: &mut Vec<u8>) -> Result<Found, Fault> {
-        // The byte before shows whether a line starts here.
-        let near = (from - self.start).min(1);
-        if let Ok(found) = self.segment_after(from, to, near, buffer)? {
+        let near = (from - self.start).min(NEAR_BYTES);
+        if let Ok(found) = self.segment_after(from, to, near, false, buffer)? {
             return Ok(found);
         }
         let far = (from - self.start).min(WARM_UP_BYTES);
-        self.segment_after(from, to, far, buffer)?.map_err(|NeedsWarmUp| Fault {
+        self.segment_after(from, to, far, true, buffer)?.map_err(|NeedsWarmUp| Fault {
             offset: from,
             reason: "the lines here could not be put together; this is a defect".to_owned(),
             help: "Report it, and read a copy of the log without this part",
         })
     }
 
-    /// Searches a segment, after a look at the `front` bytes before it.
+    /// Searches a segment, after a look at the `front` bytes before it. To warm up is to read them.
     fn segment_after(
         &self,
         from: u64,
         to: u64,
         front: u64,
+        warm_up: bool,
         buffer: &mut Vec<u8>,
     ) -> Result<Result<Found, NeedsWarmUp>, Fault> {
         let mut found = Found::default();
-        let is_warm = front > 1 || from - front == self.start;
-        let mut finder =
-            if is_warm { Finder::new(self.needles) } else { Finder::in_the_middle(self.needles) };
+        let is_warm = warm_up || from - front == self.start;
+        let mut finder = if is_warm {
+            Finder::new(self.needles, self.habits)
+        } else {
+            Finder::in_the_middle(self.needles, self.habits)
+        };
         let begin = from - front;
         let mut view = self.view(buffer, begin, to)?;
         let bytes = view.bytes();
@@ -149,6 +158,10 @@ impl Plain<'_> {
             }
         }
         let bytes = view.bytes();
+        // In range: `front` is at most the length.
+        if !is_warm && last_separator(&bytes[..front.saturating_sub(1)]).is_some() {
+            finder.follows_short_line();
+        }
         if is_warm && front > 0 {
             let aligned = match begin > self.start {
                 true => next_separator(bytes, 0).map_or(first, |at| at + 1).min(first),
@@ -166,8 +179,10 @@ impl Plain<'_> {
             // The segment after this one counts the line break of the line that reaches into it.
             found.lines -= count_lines(&bytes[end..own_end]);
         }
-        found.first = first_time(own);
-        found.last = last_time(own);
+        let judge = Judge::new(self.habits);
+        found.first = judge.first_time(own);
+        found.last = judge.last_time(own);
+        found.is_recognised = found.is_recognised || judge.recognises_one_of(own);
         let mut next = begin + own_end as u64;
         while finder.is_open() && next < self.size {
             let view = self.view(buffer, next, (next + WARM_UP_BYTES).min(self.size))?;

@@ -1,23 +1,29 @@
 //! Searches what can only be read from its start to its end, in parts of any size.
 
 use crate::documents::{self, Elements};
+use crate::form::{Form, Layout};
 use crate::limits::MAX_LINE_BYTES;
 use crate::lines::{
-    Finder, Found, Needles, count_lines, count_overlong, first_time, last_time, line_start, next_separator,
+    Finder, Found, Judge, NeedleSets, Needles, count_lines, count_overlong, line_start, next_separator,
 };
+use crate::table::Records;
+use crate::wrappers::Codes;
 
 /// Reads a log from its start to its end, in parts of any size.
 pub(crate) struct StreamReader<'n> {
-    needles: &'n Needles,
-    form: Form<'n>,
+    needles: &'n NeedleSets,
+    form: State<'n>,
     /// What has been read but is not a whole line yet, or, at first, not enough to detect the form.
     carry: Vec<u8>,
+    /// If codes for a terminal are removed: where in a code the part before has ended, and the text without codes.
+    codes: Option<(Codes, Vec<u8>)>,
     last_byte: Option<u8>,
 }
 
-enum Form<'n> {
+enum State<'n> {
     Unknown,
     Lines {
+        needles: &'n Needles,
         finder: Finder<'n>,
         /// The place of the carry, in bytes of the log.
         offset: u64,
@@ -25,76 +31,98 @@ enum Form<'n> {
         overlong: Option<bool>,
     },
     Document(Elements<'n>),
+    Table(Records<'n>),
 }
 
 impl<'n> StreamReader<'n> {
     /// Starts at the log's first byte.
-    pub(crate) fn new(needles: &'n Needles) -> StreamReader<'n> {
-        StreamReader { needles, form: Form::Unknown, carry: Vec::new(), last_byte: None }
+    pub(crate) fn new(needles: &'n NeedleSets) -> StreamReader<'n> {
+        StreamReader { needles, form: State::Unknown, carry: Vec::new(), codes: None, last_byte: None }
     }
 
     /// Reads the next part.
     pub(crate) fn read(&mut self, data: &[u8], found: &mut Found) {
-        if let Form::Document(elements) = &mut self.form {
-            return elements.read(data, found);
-        }
-        self.last_byte = data.last().copied().or(self.last_byte);
-        self.carry.extend_from_slice(data);
-        if matches!(self.form, Form::Unknown) && !self.detect_form(false, found) {
+        if matches!(self.form, State::Unknown) {
+            self.carry.extend_from_slice(data);
+            if self.carry.len() >= documents::HEAD_BYTES {
+                self.begin(found);
+            }
             return;
         }
-        self.read_lines(found);
+        match self.codes.take() {
+            None => self.read_text(data, found),
+            Some((mut codes, mut text)) => {
+                text.clear();
+                codes.remove(data, &mut text);
+                self.read_text(&text, found);
+                self.codes = Some((codes, text));
+            }
+        }
+    }
+
+    /// Detects the form of the log from its head, and reads the head.
+    fn begin(&mut self, found: &mut Found) {
+        let head = std::mem::take(&mut self.carry);
+        let form = Form::of(head.get(..documents::HEAD_BYTES).unwrap_or(&head));
+        let needles = self.needles.of(form.has_byte_arrays);
+        self.form = match form.layout {
+            Layout::Lines => State::Lines {
+                needles,
+                finder: Finder::new(needles, &form.habits),
+                offset: 0,
+                overlong: None,
+            },
+            Layout::Document => State::Document(Elements::new(needles, &form.habits, form.has_byte_arrays)),
+            Layout::Table(dialect) => State::Table(Records::new(needles, &form.habits, dialect)),
+        };
+        self.codes = form.is_highlighted.then(Default::default);
+        self.read(&head, found);
+    }
+
+    fn read_text(&mut self, data: &[u8], found: &mut Found) {
+        match &mut self.form {
+            State::Document(elements) => elements.read(data, found),
+            State::Table(records) => records.read(data, found),
+            State::Lines { .. } | State::Unknown => {
+                self.last_byte = data.last().copied().or(self.last_byte);
+                self.carry.extend_from_slice(data);
+                self.read_lines(found);
+            }
+        }
     }
 
     /// Reads what is left.
     pub(crate) fn finish(&mut self, found: &mut Found) {
-        if matches!(self.form, Form::Unknown) {
-            self.detect_form(true, found);
-            self.read_lines(found);
+        if matches!(self.form, State::Unknown) {
+            self.begin(found);
         }
         match &mut self.form {
-            Form::Document(elements) => elements.finish(found),
-            Form::Lines { finder, offset, overlong } => {
+            State::Document(elements) => elements.finish(found),
+            State::Table(records) => records.finish(found),
+            State::Lines { needles, finder, offset, overlong } => {
                 let rest = std::mem::take(&mut self.carry);
                 found.lines += u64::from(self.last_byte.is_some_and(|last| last != b'\n'));
                 match overlong {
-                    Some(phrase) => count_overlong(*phrase || self.needles.occur_in(&rest), found),
+                    Some(phrase) => count_overlong(*phrase || needles.occur_in(&rest), found),
                     None => {
                         // It cannot fail: a stream is read from its start, so nothing is before it.
                         let _ = finder.read(&rest, *offset, found);
-                        found.first = found.first.or_else(|| first_time(&rest));
-                        found.last = last_time(&rest).or(found.last);
+                        note(finder.judge(), &rest, found);
                     }
                 }
                 finder.finish(found);
             }
-            Form::Unknown => {}
+            State::Unknown => {}
         }
-    }
-
-    /// Detects the form of the log from its head, once there is enough of it.
-    fn detect_form(&mut self, at_end: bool, found: &mut Found) -> bool {
-        if !at_end && self.carry.len() < documents::HEAD_BYTES {
-            return false;
-        }
-        let head = self.carry.get(..documents::HEAD_BYTES).unwrap_or(&self.carry);
-        if documents::is_document(head) {
-            let mut elements = Elements::new(self.needles);
-            elements.read(&std::mem::take(&mut self.carry), found);
-            self.form = Form::Document(elements);
-        } else {
-            self.form = Form::Lines { finder: Finder::new(self.needles), offset: 0, overlong: None };
-        }
-        true
     }
 
     fn read_lines(&mut self, found: &mut Found) {
-        let Form::Lines { finder, offset, overlong } = &mut self.form else { return };
+        let State::Lines { needles, finder, offset, overlong } = &mut self.form else { return };
         let mut from = 0;
         if let Some(phrase) = *overlong {
             let end = next_separator(&self.carry, 0);
             // In range: a separator's place, or the length.
-            let phrase = phrase || self.needles.occur_in(&self.carry[..end.unwrap_or(self.carry.len())]);
+            let phrase = phrase || needles.occur_in(&self.carry[..end.unwrap_or(self.carry.len())]);
             match end {
                 Some(end) => {
                     count_overlong(phrase, found);
@@ -105,7 +133,7 @@ impl<'n> StreamReader<'n> {
                 }
                 None => {
                     *overlong = Some(phrase);
-                    let dropped = self.carry.len().saturating_sub(self.needles.overlap());
+                    let dropped = self.carry.len().saturating_sub(needles.overlap());
                     self.carry.drain(..dropped);
                     *offset += dropped as u64;
                     return;
@@ -118,18 +146,24 @@ impl<'n> StreamReader<'n> {
         if !whole.is_empty() {
             // It cannot fail: a stream is read from its start, so nothing is before it.
             let _ = finder.read(whole, *offset + from as u64, found);
-            found.first = first_time(whole);
-            found.last = last_time(whole);
+            note(finder.judge(), whole, found);
         }
         let done = from + whole.len();
         self.carry.copy_within(done.., 0);
         self.carry.truncate(self.carry.len() - done);
         *offset += done as u64;
         if self.carry.len() > MAX_LINE_BYTES {
-            *overlong = Some(self.needles.occur_in(&self.carry));
-            let dropped = self.carry.len().saturating_sub(self.needles.overlap());
+            *overlong = Some(needles.occur_in(&self.carry));
+            let dropped = self.carry.len().saturating_sub(needles.overlap());
             self.carry.drain(..dropped);
             *offset += dropped as u64;
         }
     }
+}
+
+/// Notes the times of the first and last line of `data`, and whether a participant wrote one of the first.
+fn note(judge: &Judge, data: &[u8], found: &mut Found) {
+    found.first = found.first.or_else(|| judge.first_time(data));
+    found.last = judge.last_time(data).or(found.last);
+    found.is_recognised = found.is_recognised || judge.recognises_one_of(data);
 }

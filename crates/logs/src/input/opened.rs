@@ -27,7 +27,7 @@ impl Input {
     pub(crate) fn open(path: &Path) -> io::Result<Input> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
-        let stream = Stream::new(Box::new(file.try_clone()?))?;
+        let stream = Stream::new(Box::new(file.try_clone()?));
         if metadata.is_file() && stream.is_plain() {
             return Ok(Input::Plain { file, size: metadata.len() });
         }

@@ -162,7 +162,16 @@ impl Found {
         entries.sort();
         let mut files = 0;
         for path in entries {
-            let metadata = fs::metadata(&path).map_err(|source| missing(&path, source))?;
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                // A link whose log is gone. It is a log that cannot be opened, which a warning names.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.add(SourcePath::File(path))?;
+                    files += 1;
+                    continue;
+                }
+                Err(source) => return Err(missing(&path, source)),
+            };
             if metadata.is_dir() {
                 files += self.walk(&path, depth)?;
             } else if metadata.is_file() {

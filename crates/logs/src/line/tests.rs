@@ -29,6 +29,22 @@ fn expected() -> Commitment {
     Commitment { sender: SENDER.to_owned(), tick: tick("2026-04-21T23:25:00Z") }
 }
 
+/// What `line` is.
+fn read(line: &[u8]) -> Line {
+    let mut messages = Vec::new();
+    let unreadable =
+        super::read(Element::Line(line), &Habits::default(), &mut Loggers::default(), &mut messages);
+    match messages.pop() {
+        Some(message) => Line::Ours(message),
+        None if unreadable > 0 => Line::Unreadable,
+        None => Line::Foreign,
+    }
+}
+
+fn time(line: &[u8]) -> Option<LineTime> {
+    super::time(Element::Line(line), &Habits::default())
+}
+
 fn ours(line: &str) -> Message {
     match read(line.as_bytes()) {
         Line::Ours(message) => message,
@@ -88,12 +104,28 @@ fn every_writer_and_wrapper() {
         format!(r#"{{"_source":{{"message":{},"logger_name":{}}}}}"#, json(&matched()), json(LOGGER)),
         format!(r#"{{"preview":false,"result":{{"_raw":{}}}}}"#, json(&text)),
         format!(r#"{{"body":{},"attributes":{{"logger_name":{}}}}}"#, json(&matched()), json(LOGGER)),
+        format!(r#"{{"custom":{{"message":{},"logger_name":{}}}}}"#, json(&matched()), json(LOGGER)),
+        format!(r#"{{"LogEntry":{}}}"#, json(&text)),
+        format!(r#"{{"any key":[[{}]]}}"#, json(&record)),
+        format!(
+            r#"{{"jsonPayload.message":{},"jsonPayload.logger_name":{}}}"#,
+            json(&matched()),
+            json(LOGGER)
+        ),
+        format!(r#"{{"body":{{"stringValue":{}}},"scope":{{"name":{}}}}}"#, json(&matched()), json(LOGGER)),
+        format!(r#"[{{"field":"@ptr","value":"x"}},{{"field":"@message","value":{escaped}}}]"#),
+        format!(r#"{{"columns":[{{"name":"T"}},{{"name":"LogMessage"}}],"rows":[["t",{escaped}]]}}"#),
+        format!(r#"{{"MESSAGE":{:?}}}"#, text.as_bytes()),
+        format!("{{}}{record}"),
+        format!(r#"{{"fields":{{"message":[{}],"logger_name":[{}]}}}}"#, json(&matched()), json(LOGGER)),
+        format!(r#"{{"line":{}}}"#, json(json(json(&record).trim_matches('"')).trim_matches('"'))),
+        format!("\u{1b}[2K{}", text.replace("INFO", "\u{1b}[34mINFO\u{1b}[0;39m")),
     ];
     for line in lines {
         let message = ours(&line);
         assert_eq!(message.fact, Fact::Match(expected()), "{line}");
-        assert_eq!(message.synchronizer.as_deref(), Some("global-domain::1220be58c29e"), "{line}");
-        assert!(message.logger, "{line}");
+        assert_eq!(message.synchronizer(), Some("global-domain::1220be58c29e"), "{line}");
+        assert!(message.logger.is_some(), "{line}");
     }
 }
 
@@ -105,10 +137,8 @@ fn a_bare_message_counts_and_says_so() {
         format!(r#"{{"jsonPayload":{{"message":{}}}}}"#, json(&matched())),
     ] {
         let message = ours(&line);
-        assert_eq!(
-            (message.fact, message.logger, message.synchronizer),
-            (Fact::Match(expected()), false, None)
-        );
+        assert_eq!((message.logger.is_some(), message.synchronizer()), (false, None));
+        assert_eq!(message.fact, Fact::Match(expected()));
     }
 }
 
@@ -127,6 +157,11 @@ fn text_that_a_user_got_into_another_line_does_not_count() {
         format!("2026-04-21T23:25:07.123Z [⋮] INFO - {other} ({TRACE}-AcsCommitmentProcessor…) - {phrase}"),
         format!("2026-04-21T23:25:07.123Z [⋮] INFO - {LOGGER} ({TRACE}) - workflow - {phrase}"),
         format!(r#"{{"message":{},"logger_name":{}}}"#, json(&phrase), json(other)),
+        format!(
+            r#"{{"message":{},"logger_name":{}}}"#,
+            json(&format!("{HEADER} {LOGGER} - {phrase}")),
+            json(other)
+        ),
         format!(r#"{{"message":"user input","logger_name":{},"workflow":{}}}"#, json(LOGGER), json(&phrase)),
         format!(r#"{{"message":"user input","logger_name":{},"body":{}}}"#, json(LOGGER), json(&phrase)),
         format!(
@@ -149,7 +184,6 @@ fn text_that_a_user_got_into_another_line_does_not_count() {
         format!(" {phrase}"),
         format!("\tat x: {HEADER} {LOGGER} - {phrase}"),
         format!("x{HEADER} {LOGGER} - {phrase}"),
-        format!(r#"{{"custom":{{"message":{},"logger_name":{}}}}}"#, json(&phrase), json(LOGGER)),
     ] {
         assert_eq!(read(line.as_bytes()), Line::Unreadable, "{line}");
     }
@@ -197,10 +231,93 @@ fn mismatches_in_all_their_shapes() {
                 let remote = Commitment { sender: "PAR::a b:c::1220e5a29d39".to_owned(), ..expected() };
                 let code = format!("{code}(5,3f2a9c1d)");
                 assert_eq!(message.fact, Fact::Mismatch { code, remote: Some(remote) });
-                assert_eq!(message.synchronizer.as_deref(), Some("global-domain::1220be58c29e"));
+                assert_eq!(message.synchronizer(), Some("global-domain::1220be58c29e"));
             }
         }
     }
+}
+
+#[test]
+fn mismatches_in_json_name_the_sender_in_the_record() {
+    let code = "ACS_COMMITMENT_MISMATCH(5,3f2a9c1d)";
+    let own = "PAR::Own::1220aaaaaaaa...";
+    let old = |class: &str| {
+        format!(
+            "{class}(psid = global-domain::1220be58c29e::34-0, sender = {SENDER}..., counterParticipant = {own}, \
+             period = {PERIOD}, commitment = SHA-256:77ab...)"
+        )
+    };
+    let new = format!(
+        "RemoteAcsCommitmentData(sender = {}..., counterparticipant = Own::1220aaaaaaaa..., period = {PERIOD}, digest = \
+         1220ab...)",
+        SENDER.trim_start_matches("PAR::")
+    );
+    let over_lines = |text: &str| {
+        let text =
+            text.replace("(psid", "(\n  psid").replace("(sender", "(\n  sender").replace(", ", ",\n    ");
+        text.replace("(from", "(\n    from").replace("Z)", "Z\n  )").replace("...)", "...\n)")
+    };
+    let matcher =
+        "c.d.c.p.c.ReceivedAcsCommitmentMatcher:participant=p/synchronizer=global-domain::1220be58c29e";
+    for (logger, remote) in [
+        (LOGGER, old("AcsCommitment")),
+        (LOGGER, old("AscCommitment")),
+        (LOGGER, old("BufferedAcsCommitment")),
+        (matcher, new),
+    ] {
+        for remote in [over_lines(&remote), remote] {
+            for local in ["Vector()", &old("AcsCommitment").replace("Digital-Asset-2", "Other")] {
+                let line = format!(
+                    r#"{{"local":{},"message":"{code}: The local commitment does not match","logger_name":{},"remote":{}}}"#,
+                    json(local),
+                    json(logger),
+                    json(&remote)
+                );
+                let message = ours(&line);
+                assert_eq!(message.synchronizer(), Some("global-domain::1220be58c29e"), "{line}");
+                let expected = Fact::Mismatch { code: code.to_owned(), remote: Some(expected()) };
+                assert_eq!(message.fact, expected, "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_matcher_of_canton_3_6_says() {
+    let matcher =
+        "c.d.c.p.c.ReceivedAcsCommitmentMatcher:participant=p/synchronizer=global-domain::1220be58c29e";
+    let sender = SENDER.trim_start_matches("PAR::");
+    let line = |message: &str| format!("{HEADER} {matcher} tid:{TRACE} - {message}");
+    let compared =
+        format!("Matching received ACS commitment from {sender}... at offset Offset(1) for period {PERIOD}");
+    assert_eq!(fact(&line(&compared)), Fact::Compared(expected()));
+    assert_eq!(read(line(&matched()).as_bytes()), Line::Foreign, "it states no matches");
+    assert_eq!(fact(&line("ACS_COMMITMENT_ALARM(5,1): x")), Fact::Alarm);
+}
+
+#[test]
+fn a_line_is_not_credible_if_what_is_around_it_contradicts() {
+    let text = format!("{HEADER} {LOGGER} tid:{TRACE} - {}", matched());
+    let other = "c.d.c.p.a.s.c.CommandSubmissionServiceImpl:participant=p";
+    for line in [
+        format!(r#"{{"message":{},"logger":{}}}"#, json(&text), json(other)),
+        format!(r#"{{"message":{},"attributes":{{"logger":{{"name":{}}}}}}}"#, json(&text), json(other)),
+        format!(r#"{{"message":"user input","request":{}}}"#, json(&text)),
+        format!(r#"{{"message":{},"message":{}}}"#, json("x"), json(&matched())),
+    ] {
+        assert_eq!(read(line.as_bytes()), Line::Unreadable, "{line}");
+    }
+    let with_texts = |texts: Texts, line: &str| {
+        let habits = Habits { texts, ..Habits::default() };
+        let mut messages = Vec::new();
+        let unreadable =
+            super::read(Element::Line(line.as_bytes()), &habits, &mut Loggers::default(), &mut messages);
+        (messages.len(), unreadable)
+    };
+    let whole = format!(r#"{{"line":{}}}"#, json(&text));
+    let alone = format!(r#"{{"line":{}}}"#, json(&matched()));
+    assert_eq!((with_texts(Texts::Lines, &whole), with_texts(Texts::Lines, &alone)), ((1, 0), (0, 1)));
+    assert_eq!((with_texts(Texts::Messages, &whole), with_texts(Texts::Messages, &alone)), ((0, 1), (1, 0)));
 }
 
 #[test]
@@ -289,7 +406,7 @@ fn loggers_name_the_synchronizer_in_several_ways() {
     ] {
         let logger = format!("c.d.c.p.p.AcsCommitmentProcessor:{parameters}");
         let message = ours(&format!("{HEADER} {logger} - {}", matched()));
-        assert_eq!(message.synchronizer.as_deref(), short, "{parameters}");
+        assert_eq!(message.synchronizer(), short, "{parameters}");
     }
 }
 
@@ -315,7 +432,7 @@ fn wrappers_are_not_unwrapped_for_ever() {
         line = format!(r#"{{"line":{}}}"#, json(&line));
     }
     assert_eq!(read(line.as_bytes()), Line::Unreadable);
-    let deep = format!("{}{}", r#"{"attributes":"#.repeat(5000), "1");
+    let deep = format!("{}{}", r#"{"attributes":"#.repeat(5000), json(&matched()));
     assert_eq!(read(deep.as_bytes()), Line::Unreadable);
 }
 

@@ -4,16 +4,28 @@
 //! pieces are put together before they are read and no piece is read on its own: a user's text whose second piece looks
 //! like a line of Canton's is still the text of the first piece's message. Docker does not mark pieces; if the line
 //! before was an unfinished piece, a line is skipped.
+//!
+//! The error context of a mismatch can go on over the next lines of a log in text. They are read with it, up to the next
+//! record.
 
-use super::found::{Found, judge};
-use super::needles::Needles;
+use std::sync::Arc;
+
+use super::found::Found;
+use super::judge::Judge;
+use super::needles::{Kind, Needles};
 use super::separators::{count_lines, line_start, lines_backwards, lines_from, next_separator};
-use crate::limits::{MAX_DOCKER_PIECE_BYTES, MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE};
-use crate::wrappers::cri::{self, Stream};
-use crate::wrappers::docker;
+use crate::canton::{self, continues_context};
+use crate::limits::{
+    MAX_DOCKER_PIECE_BYTES, MAX_LINE_BYTES, MAX_PIECE_BYTES, MAX_PIECE_DISTANCE, MAX_RECORD_BYTES,
+};
+use crate::wrappers::cri::Stream;
+use crate::wrappers::{Habits, continues_piece, docker};
 
 /// How far before a line its first piece can begin.
 const NEAR_BYTES: usize = MAX_PIECE_DISTANCE as usize + MAX_DOCKER_PIECE_BYTES;
+
+/// A line that contains a piece of a split line, as JSON, is longer.
+pub(crate) const MIN_PIECE_LINE: usize = 16 * 1024;
 
 /// A line whose last piece has not been read yet.
 struct Split {
@@ -38,8 +50,13 @@ struct Output {
 /// Reads consecutive blocks of whole lines.
 pub(crate) struct Finder<'n> {
     needles: &'n Needles,
+    judge: Judge,
     out: Output,
     err: Output,
+    /// A mismatch whose context has not ended, as far as it has been read.
+    record: Option<Vec<u8>>,
+    /// Whether the line before what is read next contains a piece that is continued, if that is known.
+    piece_before: Option<bool>,
 }
 
 /// The bytes before a block decide what its first lines are.
@@ -48,14 +65,38 @@ pub(crate) struct NeedsWarmUp;
 
 impl<'n> Finder<'n> {
     /// Starts at a log's start, or before a call of [`Finder::warm_up`].
-    pub(crate) fn new(needles: &'n Needles) -> Finder<'n> {
+    pub(crate) fn new(needles: &'n Needles, habits: &Arc<Habits>) -> Finder<'n> {
         let output = || Output { known: true, ..Output::default() };
-        Finder { needles, out: output(), err: output() }
+        Finder {
+            needles,
+            judge: Judge::new(habits),
+            out: output(),
+            err: output(),
+            record: None,
+            piece_before: Some(false),
+        }
     }
 
     /// Starts in the middle of a log, without having read what is before it.
-    pub(crate) fn in_the_middle(needles: &'n Needles) -> Finder<'n> {
-        Finder { needles, out: Output::default(), err: Output::default() }
+    pub(crate) fn in_the_middle(needles: &'n Needles, habits: &Arc<Habits>) -> Finder<'n> {
+        Finder {
+            needles,
+            judge: Judge::new(habits),
+            out: Output::default(),
+            err: Output::default(),
+            record: None,
+            piece_before: None,
+        }
+    }
+
+    /// Notes that the line before the first block is shorter than [`MIN_PIECE_LINE`].
+    pub(crate) fn follows_short_line(&mut self) {
+        self.piece_before = Some(false);
+    }
+
+    /// Returns what reads the lines.
+    pub(crate) fn judge(&self) -> &Judge {
+        &self.judge
     }
 
     fn output(&self, stream: Stream) -> &Output {
@@ -82,6 +123,8 @@ impl<'n> Finder<'n> {
             let _ = self.read(data, offset, &mut ignored);
         }
         self.note_docker(data, offset);
+        // It belongs to the reader of its beginning.
+        self.record = None;
         for output in [&mut self.out, &mut self.err] {
             if let Some(split) = &mut output.split {
                 split.counts = false;
@@ -91,7 +134,8 @@ impl<'n> Finder<'n> {
 
     /// Whether a line that began here has not ended.
     pub(crate) fn is_open(&self) -> bool {
-        [&self.out, &self.err].into_iter().any(|it| it.split.as_ref().is_some_and(|split| split.counts))
+        let is_split = |it: &Output| it.split.as_ref().is_some_and(|split| split.counts);
+        self.record.is_some() || is_split(&self.out) || is_split(&self.err)
     }
 
     /// Reads `data`, which starts at `offset` of the log, at a line's start, and consists of whole lines. Their line
@@ -105,15 +149,28 @@ impl<'n> Finder<'n> {
         let needles = self.needles;
         let mut from = 0;
         while let Some(hit) = needles.next_hit(data, from) {
+            if hit.kind == Kind::Utf16 {
+                // Its zeros separate lines, so it is none that could be read.
+                found.has_utf16 = true;
+                from = hit.at + 1;
+                continue;
+            }
             let start = line_start(data, hit.at);
             let end = next_separator(data, hit.at).unwrap_or(data.len());
             from = end;
             // In range: the hit is at or after `start`, and `end` is a separator after it, or the end of the data.
             let line = &data[start..end];
-            let has_phrase = || hit.is_phrase || needles.occur_in(line);
-            let Some(prefix) = cri::prefix(line) else {
-                if has_phrase() && !self.continues_docker_piece(line, data, start, offset)? {
-                    judge(line, found);
+            let has_phrase = || hit.kind == Kind::Phrase || needles.occur_in(line);
+            let Some(prefix) = self.judge.cri_prefix(line) else {
+                if has_phrase() {
+                    if self.continues_docker_piece(line, data, start, offset)? {
+                        continue;
+                    }
+                    match self.continues_exported_piece(line, &data[..start])? {
+                        // Its text may begin with whatever a user likes.
+                        true => found.unreadable += 1,
+                        false => self.judge_record(line, data, end + 1, found),
+                    }
                 }
                 continue;
             };
@@ -124,20 +181,18 @@ impl<'n> Finder<'n> {
             if start < *passed {
                 continue;
             }
-            let output = self.output_mut(prefix.stream);
-            if !output.known {
-                // In range: `start` is the place of the line.
-                if !has_stream(&data[..start], prefix.stream) {
-                    return Err(NeedsWarmUp);
-                }
-                output.known = true;
+            // In range: `start` is the place of the line.
+            if !self.output(prefix.stream).known && !self.has_stream(&data[..start], prefix.stream) {
+                return Err(NeedsWarmUp);
             }
+            let output = self.output_mut(prefix.stream);
+            output.known = true;
             if prefix.partial && line.len() <= MAX_PIECE_BYTES {
                 let text = without_carriage_return(line).to_vec();
                 output.split = Some(Split { text, end: offset + end as u64, counts: true });
                 *passed = self.follow(prefix.stream, data, offset, end + 1, found);
             } else if has_phrase() {
-                judge(line, found);
+                self.judge_record(line, data, end + 1, found);
             }
         }
         found.lines += count_lines(data);
@@ -169,6 +224,7 @@ impl<'n> Finder<'n> {
 
     /// Remembers how docker's lines at the end of `data`, which starts at `offset` of the log, end.
     fn note_docker(&mut self, data: &[u8], offset: u64) {
+        self.piece_before = ends_with_piece(data).or(self.piece_before);
         let (mut out_seen, mut err_seen) = (false, false);
         for (at, line) in lines_backwards(data, NEAR_BYTES) {
             // A log that is docker's is so from end to end.
@@ -194,6 +250,9 @@ impl<'n> Finder<'n> {
 
     /// Reads what there is of split lines whose end never came.
     pub(crate) fn finish(&mut self, found: &mut Found) {
+        if let Some(record) = self.record.take() {
+            self.judge.judge(&record, found);
+        }
         for stream in [Stream::Out, Stream::Err] {
             if let Some(split) = self.output_mut(stream).split.take() {
                 self.complete(&split, found);
@@ -203,7 +262,36 @@ impl<'n> Finder<'n> {
 
     /// Follows both streams' open lines into `data`. Returns the end of what has been read of each.
     fn close_splits(&mut self, data: &[u8], offset: u64, found: &mut Found) -> [usize; 2] {
+        self.follow_record(data, 0, found);
         [Stream::Out, Stream::Err].map(|stream| self.follow(stream, data, offset, 0, found))
+    }
+
+    /// Reads `line`, and if it is the first one of a record, those that belong to it; the next one begins at `from` of
+    /// `data`.
+    fn judge_record(&mut self, line: &[u8], data: &[u8], from: usize, found: &mut Found) {
+        if !continues_context(line) || self.judge.content(line).first() == Some(&b'{') {
+            return self.judge.judge(line, found);
+        }
+        self.record = Some(without_carriage_return(line).to_vec());
+        self.follow_record(data, from, found);
+    }
+
+    /// Appends the lines from `from` on to the open record, until it is complete, another begins, or the block ends.
+    fn follow_record(&mut self, data: &[u8], from: usize, found: &mut Found) {
+        let Some(mut record) = self.record.take() else { return };
+        for (_, line) in lines_from(data, from) {
+            let content = without_carriage_return(self.judge.content(line));
+            let is_next = canton::read_start(content).is_some() || content.first() == Some(&b'{');
+            if is_next || record.len() + content.len() > MAX_RECORD_BYTES {
+                return self.judge.judge(&record, found);
+            }
+            record.push(b'\n');
+            record.extend_from_slice(content);
+            if !continues_context(&record) {
+                return self.judge.judge(&record, found);
+            }
+        }
+        self.record = Some(record);
     }
 
     /// Appends the pieces from `from` on to the stream's open line, until the line is complete, the next piece is too
@@ -216,7 +304,7 @@ impl<'n> Finder<'n> {
                 self.complete(&split, found);
                 return passed;
             }
-            let Some(prefix) = cri::prefix(line).filter(|prefix| prefix.stream == stream) else {
+            let Some(prefix) = self.judge.cri_prefix(line).filter(|prefix| prefix.stream == stream) else {
                 continue;
             };
             if line.len() > MAX_PIECE_BYTES {
@@ -240,9 +328,25 @@ impl<'n> Finder<'n> {
         passed
     }
 
-    fn complete(&self, split: &Split, found: &mut Found) {
+    /// Whether `line` continues the text in the line before it, which is the last of `before`: log drivers and platforms
+    /// pass pieces on in objects of their own.
+    fn continues_exported_piece(&self, line: &[u8], before: &[u8]) -> Result<bool, NeedsWarmUp> {
+        if line.first() != Some(&b'{') || names_logger(line) || docker::stream(line).is_some() {
+            return Ok(false);
+        }
+        ends_with_piece(before).or(self.piece_before).ok_or(NeedsWarmUp)
+    }
+
+    /// Whether `data` contains a line of `stream`.
+    fn has_stream(&self, data: &[u8], stream: Stream) -> bool {
+        let of_stream =
+            |line: &[u8]| self.judge.cri_prefix(line).is_some_and(|prefix| prefix.stream == stream);
+        lines_from(data, 0).any(|(_, line)| of_stream(line))
+    }
+
+    fn complete(&mut self, split: &Split, found: &mut Found) {
         if split.counts && self.needles.occur_in(&split.text) {
-            judge(&split.text, found);
+            self.judge.judge(&split.text, found);
         }
     }
 }
@@ -252,7 +356,14 @@ fn without_carriage_return(piece: &[u8]) -> &[u8] {
     piece.strip_suffix(b"\r").unwrap_or(piece)
 }
 
-/// Whether `data` contains a line of `stream`.
-fn has_stream(data: &[u8], stream: Stream) -> bool {
-    lines_from(data, 0).any(|(_, line)| cri::prefix(line).is_some_and(|prefix| prefix.stream == stream))
+/// Whether the last line of `data` contains a piece that the next line continues.
+fn ends_with_piece(data: &[u8]) -> Option<bool> {
+    let (_, line) = lines_backwards(data, NEAR_BYTES).next()?;
+    // Nearly every line is too short to contain a piece, at the cost of one comparison.
+    Some(line.len() >= MIN_PIECE_LINE && continues_piece(line))
+}
+
+/// Whether `line` can only be a record of its own: the unescaped key of a logger is not inside of a text.
+fn names_logger(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"\"logger_name\":").is_some()
 }

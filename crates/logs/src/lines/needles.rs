@@ -5,9 +5,43 @@ use aho_corasick::packed;
 /// The mark of every piece of a split line except the last, without its start, which is part of every line.
 const PIECE_ENDS: [&str; 2] = ["ut P", "rr P"];
 
+/// The same text in UTF-16, of either byte order: what a shell appends to a log in UTF-8 is not seen otherwise. The
+/// zeros between the characters are the same in both.
+const UTF16: [&str; 2] =
+    ["c\0o\0r\0r\0e\0c\0t\0 \0f\0o\0r\0 \0s\0e\0n\0d\0e\0r", "_\0M\0I\0S\0M\0A\0T\0C\0H"];
+/// What separates the numbers of an array of bytes.
+const BYTE_SEPARATORS: [&str; 2] = [",", ", "];
+
+/// The literals that are searched for, as they are in most logs, and as they are in logs with arrays of bytes.
+pub(crate) struct NeedleSets {
+    text: Needles,
+    bytes: Needles,
+}
+
+impl NeedleSets {
+    /// Searches for `phrases`.
+    ///
+    /// # Errors
+    /// If there are too many of them, or they are too long to be compiled.
+    pub(crate) fn new(phrases: &[&str]) -> Result<NeedleSets, aho_corasick::BuildError> {
+        let in_bytes = |separator: &str, phrase: &str| {
+            phrase.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(separator)
+        };
+        let arrays = BYTE_SEPARATORS.iter().flat_map(|it| phrases.iter().map(|phrase| in_bytes(it, phrase)));
+        let all: Vec<String> = phrases.iter().map(|phrase| (*phrase).to_owned()).chain(arrays).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        Ok(NeedleSets { text: Needles::new(phrases)?, bytes: Needles::new(&all)? })
+    }
+
+    /// Returns those for a log, which may have `byte_arrays`.
+    pub(crate) fn of(&self, byte_arrays: bool) -> &Needles {
+        if byte_arrays { &self.bytes } else { &self.text }
+    }
+}
+
 /// The literals that are searched for, compiled.
 pub(crate) struct Needles {
-    /// The messages' phrases and the marks of split lines.
+    /// The messages' phrases, the marks of split lines, and the phrases in UTF-16.
     all: Searcher,
     /// The phrases alone.
     phrases: Searcher,
@@ -47,7 +81,7 @@ impl Needles {
     /// # Errors
     /// If there are too many of them, or they are too long to be compiled.
     pub(crate) fn new(phrases: &[&str]) -> Result<Needles, aho_corasick::BuildError> {
-        let all: Vec<&str> = phrases.iter().chain(&PIECE_ENDS).copied().collect();
+        let all: Vec<&str> = phrases.iter().chain(&PIECE_ENDS).chain(&UTF16).copied().collect();
         Ok(Needles {
             all: Searcher::new(&all)?,
             phrases: Searcher::new(phrases)?,
@@ -69,7 +103,12 @@ impl Needles {
     /// Returns the first literal in `data` that starts at or after `from`.
     pub(super) fn next_hit(&self, data: &[u8], from: usize) -> Option<Hit> {
         let (at, literal) = self.all.find(data.get(from..)?)?;
-        Some(Hit { at: from + at, is_phrase: literal < self.phrase_count })
+        let kind = match literal.checked_sub(self.phrase_count) {
+            None => Kind::Phrase,
+            Some(mark) if mark < PIECE_ENDS.len() => Kind::Piece,
+            Some(_) => Kind::Utf16,
+        };
+        Some(Hit { at: from + at, kind })
     }
 }
 
@@ -78,8 +117,17 @@ impl Needles {
 pub(super) struct Hit {
     /// The place of its first byte.
     pub(super) at: usize,
-    /// Whether it is a phrase; otherwise it is the mark of a piece.
-    pub(super) is_phrase: bool,
+    pub(super) kind: Kind,
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Phrase,
+    /// The mark of a piece of a split line.
+    Piece,
+    /// A phrase in UTF-16.
+    Utf16,
 }
 
 #[cfg(test)]
@@ -110,9 +158,10 @@ mod tests {
         let mut from = 0;
         let mut found = Vec::new();
         for at in 0..data.len() {
-            let is_phrase = starts(at, phrases);
-            if at >= from && (is_phrase || starts(at, &PIECE_ENDS)) {
-                found.push(Hit { at, is_phrase });
+            let kinds = [(phrases, Kind::Phrase), (&PIECE_ENDS, Kind::Piece), (&UTF16, Kind::Utf16)];
+            let kind = kinds.iter().find(|(literals, _)| starts(at, literals)).map(|(_, kind)| *kind);
+            if let Some(kind) = kind.filter(|_| at >= from) {
+                found.push(Hit { at, kind });
                 from = at + step;
             }
         }
@@ -122,6 +171,7 @@ mod tests {
     fn words() -> impl Strategy<Value = Vec<u8>> {
         let word = prop_oneof![
             3 => prop::sample::select(PHRASES.to_vec()).prop_map(|word| word.as_bytes().to_vec()),
+            1 => prop::sample::select(UTF16.to_vec()).prop_map(|word| word.as_bytes().to_vec()),
             3 => prop::sample::select(PIECE_ENDS.to_vec()).prop_map(|word| word.as_bytes().to_vec()),
             2 => (prop::sample::select(PHRASES.to_vec()), any::<prop::sample::Index>())
                 .prop_map(|(word, end)| word.as_bytes()[..end.index(word.len())].to_vec()),

@@ -61,7 +61,7 @@ fn lines_that_are_json_strings() {
 
 #[test]
 fn an_unknown_wrapper_is_not_taken_for_a_wrong_level() {
-    let document = Scan::new().log(format!("[pod/participant-0/participant] {}\n", line("B", 1)).repeat(3));
+    let document = Scan::new().log(format!("{}\n", line("B", 1).replace("INFO", "NOTICE")).repeat(3));
     assert!(
         warned(&document, "3 of 3 lines are about commitments, but none has a known form"),
         "{:?}",
@@ -70,7 +70,7 @@ fn an_unknown_wrapper_is_not_taken_for_a_wrong_level() {
     assert!(!warned(&document, "level"), "{:?}", document.warnings);
     let object = |key: &str| format!("{{\"{key}\":\"{}\",\"labels\":{{\"pod\":\"p-0\"}}}}", line("B", 1));
     let unreadable = |key| Scan::new().log(object(key)).sources[0].unreadable_lines;
-    assert_eq!((unreadable("line"), unreadable("notKnown")), (0, 1));
+    assert_eq!((unreadable("line"), unreadable("notKnown")), (0, 0));
 }
 
 #[test]
@@ -98,6 +98,7 @@ fn durations_that_leave_no_window() {
         member: &member,
         since,
         until,
+        logger_participant: None,
         paths: std::slice::from_ref(&path),
         effort: Effort::default(),
         on_bytes: &|_| {},
@@ -138,11 +139,11 @@ fn a_log_that_is_cut_while_it_is_read() {
         opened: Some(Input::Plain { file, size: log.len() as u64 + 5000 }),
         start: 0,
     };
-    let needles = Needles::new(&[MATCH_NEEDLE]).unwrap();
+    let needles = NeedleSets::new(&[MATCH_NEEDLE]).unwrap();
     let (mut messages, mut faults) = (0, Vec::new());
     feed::read(vec![feed], &needles, Effort { block_bytes: 1000, workers: 3, mapped: false }, |arrival| {
         match arrival {
-            Arrival::Begin(_) => {}
+            Arrival::Begin(_) | Arrival::Entry(_) => {}
             Arrival::Part(found) => messages += found.messages.len(),
             Arrival::Fault(fault) => faults.push(fault),
         }
@@ -152,4 +153,101 @@ fn a_log_that_is_cut_while_it_is_read() {
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert_eq!(faults[0].offset, log.len() as u64);
     assert!(faults[0].reason.contains("cut while it was read"), "{faults:?}");
+}
+
+/// `line`, as another participant's.
+fn of(participant: &str, line: &str) -> String {
+    line.replace("participant=p/", &format!("participant={participant}/"))
+}
+
+#[test]
+fn two_participants_are_refused_until_one_is_chosen() {
+    let mut scan = Scan::new();
+    let path =
+        [scan.file("two.log", [line("B", 1), of("q", &line("C", 2)), of("q", &line("C", 3))].join("\n"))];
+    match scan.run(&path) {
+        Err(LogsError::SeveralParticipants { participants, .. }) => assert_eq!(participants, ["p", "q"]),
+        other => panic!("{other:?}"),
+    }
+    for (chosen, expected) in [("p", vec!["B 01"]), ("q", vec!["C 02", "C 03"])] {
+        scan.logger_participant = Some(chosen);
+        assert_eq!(ticks(&scan.run(&path).unwrap()), expected);
+    }
+    scan.logger_participant = Some("r");
+    let refused = scan.run(&path).unwrap_err();
+    assert!(matches!(refused, LogsError::NoSuchParticipant { .. }), "{refused}");
+    // A line that names none counts only against it.
+    let mismatch = format!("{HEADER}ACS_COMMITMENT_MISMATCH(5,3f2a9c1d): x").replace("participant=p/", "");
+    let path = [scan
+        .file("some.log", [line("B", 1), line("C", 2).replace("participant=p/", ""), mismatch].join("\n"))];
+    scan.logger_participant = Some("p");
+    let document = scan.run(&path).unwrap();
+    assert_eq!((ticks(&document), document.unattributed_mismatches), (vec!["B 01".to_owned()], 1));
+    assert!(warned(&document, "2 commitment lines name no participant"), "{:?}", document.warnings);
+    let path = [scan.file("none.log", line("C", 2).replace("participant=p/", ""))];
+    assert!(matches!(scan.run(&path), Err(LogsError::NoSuchParticipant { .. })));
+}
+
+#[test]
+fn a_participant_that_receives_our_commitments_is_not_ours() {
+    let mut scan = Scan::new();
+    let log = [line("B", 1), of("q", &line("Own", 1)), of("q", &line("C", 2))].join("\n");
+    let path = [scan.file("own.log", log)];
+    match scan.run(&path) {
+        Err(LogsError::OwnCommitments { receivers, others, lines: 1, .. }) => {
+            assert_eq!((receivers, others), (vec!["q".to_owned()], vec!["p".to_owned()]));
+        }
+        other => panic!("{other:?}"),
+    }
+    scan.logger_participant = Some("p");
+    assert_eq!(ticks(&scan.run(&path).unwrap()), ["B 01"]);
+    scan.logger_participant = Some("q");
+    assert!(matches!(scan.run(&path), Err(LogsError::OwnCommitments { .. })));
+    // From protocol version 36 on a participant sees its own broadcast.
+    scan.logger_participant = None;
+    let path = [scan.file("new.log", [line("B", 1), line("Own", 1).replace("::34-0", "::36-0")].join("\n"))];
+    assert_eq!(ticks(&scan.run(&path).unwrap()), ["B 01"]);
+}
+
+#[test]
+fn logs_of_canton_3_6_state_no_matches() {
+    let new = HEADER
+        .replace("c.d.c.p.p.AcsCommitmentProcessor", "c.d.c.p.c.ReceivedAcsCommitmentMatcher")
+        .replace("psid=global-domain::1220be58c29e::34-0", "synchronizer=global-domain::1220be58c29e");
+    let period = "CommitmentPeriod(fromExclusive = 2026-04-21T21:04:00Z, toInclusive = 2026-04-21T21:05:00Z)";
+    let sender = |name: &str| short(name).replace("PAR::", "");
+    let compared = |name: &str| {
+        format!(
+            "{new}Matching received ACS commitment from {} at offset Offset(7) for period {period}",
+            sender(name)
+        )
+    };
+    let log = [line("B", 1), compared("B"), compared("Own")].join("\n");
+    let document = Scan::new().log(&log);
+    assert_eq!((ticks(&document), document.mismatches.len()), (vec!["B 01".to_owned()], 0));
+    assert!(
+        warned(&document, "from 2026-04-21T21:05:00Z on, ReceivedAcsCommitmentMatcher"),
+        "{:?}",
+        document.warnings
+    );
+    // An export that lost the record's keys: the trace says whose commitment differs.
+    let mismatch = format!("{new}ACS_COMMITMENT_MISMATCH(5,3f2a9c1d): x");
+    let document = Scan::new().log([compared("C"), mismatch].join("\n"));
+    assert_eq!((document.mismatches.len(), document.unattributed_mismatches), (1, 0));
+}
+
+#[test]
+fn every_log_in_which_nothing_is_recognised_is_named() {
+    let scan = Scan::new();
+    let good = scan.file("good.log", line("B", 1));
+    let other = scan.file("notes.txt", "hello\nworld\n");
+    let empty = scan.file("empty.log", "");
+    let quiet = scan.file(
+        "quiet.log",
+        "2026-04-21 23:25:07,123 [t] INFO  c.d.c.p.sync.CantonSyncService:participant=p - x\n",
+    );
+    let document = scan.run(&[good, other, empty, quiet]).unwrap();
+    assert_eq!(ticks(&document), ["B 01"]);
+    let about = |name: &str| document.warnings.iter().filter(|warning| warning.contains(name)).count();
+    assert_eq!((about("good.log"), about("notes.txt"), about("empty.log"), about("quiet.log")), (0, 1, 1, 0));
 }

@@ -88,3 +88,31 @@ fn a_piece_whose_continuation_never_comes() {
     assert_eq!(ticks(&Scan::new().log(log)), ["B 01", "C 02"]);
     assert_eq!(ticks(&Scan::new().log(format!("{CRI}stdout P {}", line("B", 1)))), ["B 01"]);
 }
+
+#[test]
+fn a_context_over_several_lines_belongs_to_its_record() {
+    let context = |minute: u32| {
+        format!(
+            "{HEADER}ACS_COMMITMENT_MISMATCH(5,3f2a{minute:04}): The local commitment does not match err-context:{{local=Vector(),\n  \
+             remote=AcsCommitment(\n    psid = global-domain::1220be58c29e::34-0,\n    sender = {},\n    period = \
+             CommitmentPeriod(\n      fromExclusive = 2026-04-21T21:00:00Z,\n      toInclusive = 2026-04-21T21:{minute:02}:00Z\n    \
+             )\n  )}}",
+            short("C")
+        )
+    };
+    let cut = context(3);
+    let (cut, _) = cut.split_once("    period").unwrap();
+    let log = [line("B", 1), context(2), line("B", 2), cut.to_owned() + &line("B", 3), context(4)].join("\n");
+    for prefix in ["", "2026-04-21T23:25:07.123456789Z stdout F ", "[pod/a/b] "] {
+        let log: String = log.lines().map(|line| format!("{prefix}{line}\n")).collect();
+        let document = Scan::new().log(log);
+        let mismatches: Vec<String> = document.mismatches.iter().map(|it| it.tick.to_string()).collect();
+        assert_eq!(ticks(&document), ["B 01", "B 02", "B 03"], "{prefix}");
+        assert_eq!(mismatches, ["2026-04-21T21:02:00Z", "2026-04-21T21:04:00Z"], "{prefix}");
+        assert_eq!(
+            (document.unattributed_mismatches, document.sources[0].unreadable_lines),
+            (1, 0),
+            "{prefix}"
+        );
+    }
+}

@@ -1,32 +1,31 @@
-//! Lines and array elements that are JSON objects: Canton's own, docker's, and the exports of log platforms.
+//! Objects of JSON: Canton's own records, docker's lines, and the exports of log platforms. A row of a table is read as
+//! an object whose keys are the names of the columns.
 //!
-//! An object that names its logger is Canton's record: its `message` is the message, and nothing else in it is.
-//! Any other object is a wrapper. What it wraps stands under one of [`MESSAGE_KEYS`], as a whole line, as a bare
-//! message or, where it was escaped twice, as JSON inside a string, in the object itself or in one of the
-//! objects under [`CONTAINER_KEYS`]. Keys are looked up where they belong, never searched for in the text.
+//! An object that names its logger is Canton's record: its `message` is the message, its `remote` is the remote
+//! commitment of a mismatch, and nothing else in it counts. Any other object is walked for what it wraps:
+//!
+//! * Under a message's key is a line, a string that contains one, or a message alone.
+//! * Under any key can be objects and arrays, and strings that are whole lines. If there is a text under a message's key,
+//!   only the objects under [`CONTAINERS`] count: fields that a platform took out of a message can contain what a user
+//!   wrote. A line of the processor elsewhere is shown as unknown, so that it is not dropped without a word.
+//! * The logger, the time and the trace of a message can be in objects beside it or around it.
+//!
+//! Keys are compared by their last part, in lower case and without marks: `jsonPayload.logger_name`, `@message` and
+//! `LogMessage` are `loggername`, `message` and `logmessage`.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::cri;
 use super::layer::{Context, Inside, Show};
+use super::{cri, prefix};
 use crate::canton::{self, LineTime};
 
-/// Where the wrapped line or message may stand, best first.
-const MESSAGE_KEYS: [&str; 10] =
-    ["message", "msg", "line", "log", "textPayload", "_raw", "@message", "body", "content", "event"];
-/// How many of [`MESSAGE_KEYS`] can contain the message of a record that names its logger.
-const RECORD_KEYS: usize = 2;
-/// Docker's and fluentd's key for a raw line of a container; a bare message there is not one that lost its
-/// logger, but the second line of somebody's text.
-const RAW_LINE_KEY: &str = "log";
-const RAW_LINE_COMPANION: &str = "stream";
-/// Objects in which platforms put the record or what belongs to it.
-const CONTAINER_KEYS: [&str; 11] = [
-    "jsonPayload",
-    "_source",
+/// The keys of objects in which platforms put the record, or what belongs to it.
+const CONTAINERS: [&str; 14] = [
+    "jsonpayload",
+    "source",
     "result",
     "attributes",
     "fields",
@@ -36,233 +35,571 @@ const CONTAINER_KEYS: [&str; 11] = [
     "event",
     "log",
     "message",
+    "logprocessed",
+    "json",
+    "parsed",
 ];
-/// Canton's key, and what flattening pipelines make of it.
-const LOGGER_KEYS: [&str; 3] = ["logger_name", "loggerName", "logger"];
-const TRACE_KEYS: [&str; 3] = ["trace-id", "trace_id", "traceId"];
-const TIME_KEYS: [&str; 5] = ["@timestamp", "timestamp", "time", "ts", "receiveTimestamp"];
-const LEVEL_KEYS: [&str; 2] = ["level", "severity"];
-/// Containers in containers: `attributes.attributes` and `result._raw` are the deepest known.
-const MAX_CONTAINERS: u32 = 3;
+/// The key of Canton's logger, without marks. A platform that keeps loggers of its own calls them otherwise.
+const CANTONS_LOGGER: &str = "loggername";
+/// Objects whose `name` is the logger's.
+const LOGGER_OBJECTS: [&str; 2] = ["logger", "scope"];
+/// A table inside of a document: names of columns, and arrays of cells.
+const COLUMNS: &str = "columns";
+const ROWS: &str = "rows";
+/// One member of an object, written as an object: `{"field":"@message","value":"…"}`.
+const NAMES: [&str; 3] = ["field", "key", "name"];
+const VALUE: &str = "value";
+/// OpenTelemetry's object around a string.
+const STRING_VALUE: &str = "stringvalue";
+/// Objects in objects in which the logger of a message beside them is looked for.
+const MAX_LABEL_DEPTH: u32 = 4;
+/// Docker and kubelet split a line after this many bytes. A character that is cut there becomes another one, which may
+/// be two bytes longer or shorter.
+const PIECE_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024 - 6..=16 * 1024 + 6;
 
-/// What an object holds that matters here.
-#[derive(Default)]
-struct Object<'a> {
-    /// By the place of the key in [`MESSAGE_KEYS`].
-    texts: [Option<Cow<'a, str>>; MESSAGE_KEYS.len()],
-    logger: Option<Cow<'a, str>>,
-    trace: Option<Cow<'a, str>>,
-    time: Option<LineTime>,
-    level: Option<Cow<'a, str>>,
-    raw: bool,
-    contained: Vec<Object<'a>>,
-}
-
-/// See [`super::layer::Open`]. A comma after the object is allowed, and the bracket of an array around it.
+/// See [`super::layer::Open`]. A comma after the value is allowed, the bracket of an array around it that is printed one
+/// element a line, and another value right after it.
 pub(super) fn open(line: &[u8], context: &Context<'_>, show: Show<'_>) -> bool {
-    let object = match line {
+    let values = match line {
         [b'{', ..] => line,
-        // An element of an array that is printed one element a line.
-        [b'[' | b',', object @ ..] if object.first() == Some(&b'{') => object,
+        [b'[' | b',', object @ ..] if object.first() == Some(&b'{') => match line.strip_prefix(b"[") {
+            Some(_) if line.ends_with(b"]") => line,
+            _ => object,
+        },
+        [b'[', inner @ ..] if matches!(inner.trim_ascii_start().first(), Some(b'"' | b'[' | b'{')) => line,
         _ => return false,
     };
-    if object.starts_with(br#"{\""#) {
-        match unescape(object) {
+    if values.starts_with(br"{\") {
+        match unescape(values) {
             Some(inner) => show(Inside::Line(inner.as_bytes()), context),
-            None => show(Inside::Unknown, context),
-        }
+            None => show(Inside::Unknown(line), context),
+        };
         return true;
     }
-    match parse(object) {
-        Some(object) if object.contains_text() => show_object(&object, context, show),
-        _ => show(Inside::Unknown, context),
-    }
-    true
-}
-
-fn parse(line: &[u8]) -> Option<Object<'_>> {
-    let line = line.trim_ascii();
-    let line = line.strip_suffix(b",").or_else(|| line.strip_suffix(b"]")).unwrap_or(line);
-    let mut reader = serde_json::Deserializer::from_slice(line);
-    let value = ValueSeed { containers: MAX_CONTAINERS }.deserialize(&mut reader).ok()?;
-    reader.end().ok()?;
-    match value {
-        Value::Object(object) => Some(*object),
-        Value::Text(_) | Value::Other => None,
-    }
-}
-
-fn show_object(object: &Object<'_>, context: &Context<'_>, show: Show<'_>) {
-    let context = Context {
-        at: context.at.or(object.time),
-        trace: given(&object.trace).or(context.trace),
-        logger: given(&object.logger).or(context.logger),
-        level: object.level.as_deref().or(context.level),
+    let values = values.trim_ascii();
+    let values = match values {
+        [b'{', .., b']'] | [.., b','] => &values[..values.len() - 1],
+        _ => values,
     };
-    if object.logger.is_some() {
-        // Canton's own time is in UTC here, so that of a wrapper is not needed.
-        let context = Context { at: object.time.or(context.at), ..context };
-        let message = object.texts.iter().take(RECORD_KEYS).flatten().next();
-        return show(message.map_or(Inside::Other, |message| Inside::Message(message)), &context);
+    match simdutf8::basic::from_utf8(values) {
+        Ok(values) => open_values(values, context, show),
+        // A byte that is not UTF-8, in some text or other, must not cost the record.
+        Err(_) => open_values(&String::from_utf8_lossy(values), context, show),
     }
-    let labels = object.contained.iter().filter(|it| it.texts.iter().all(Option::is_none));
-    let context = labels.fold(context, |context, labels| Context {
-        at: context.at.or(labels.time),
-        trace: context.trace.or_else(|| given(&labels.trace)),
-        logger: context.logger.or_else(|| given(&labels.logger)),
-        level: context.level.or(labels.level.as_deref()),
-    });
-    for (key, text) in MESSAGE_KEYS.iter().zip(&object.texts) {
-        let bare = !(object.raw && *key == RAW_LINE_KEY);
-        if let Some(text) = text {
-            show_text(text, bare, &context, show);
+}
+
+/// Shows what is in the consecutive values of `text`. Returns whether it begins with one, or is an object that is cut.
+fn open_values(text: &str, context: &Context<'_>, show: Show<'_>) -> bool {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Json<'_>>();
+    let mut is_first = true;
+    loop {
+        let at = values.byte_offset();
+        match values.next() {
+            None => return true,
+            Some(Ok(value)) => {
+                walk(&value, context, show);
+            }
+            // What begins with a bracket can be a line of text.
+            Some(Err(_)) if is_first && text.starts_with('[') => return false,
+            Some(Err(_)) => {
+                // In range: the place of a value's end, or zero.
+                show(Inside::Unknown(&text.as_bytes()[at..]), context);
+                return true;
+            }
+        }
+        is_first = false;
+    }
+}
+
+/// Shows what is in a row of a table, whose columns have `names`; a cell beyond them has none.
+pub(crate) fn open_row(names: &[String], cells: &[Cow<'_, str>], context: &Context<'_>, show: Show<'_>) {
+    let names = names.iter().map(String::as_str).chain(std::iter::repeat(""));
+    let members =
+        names.zip(cells).map(|(name, cell)| (Cow::Borrowed(name), Json::Text(Cow::Borrowed(&**cell))));
+    walk_object(&members.collect::<Vec<_>>(), context, show);
+}
+
+/// Whether `line` begins with an object that has members.
+pub(crate) fn is_object(line: &[u8]) -> bool {
+    let mut values = serde_json::Deserializer::from_slice(line).into_iter::<Json<'_>>();
+    matches!(values.next(), Some(Ok(Json::Object(members))) if !members.is_empty())
+}
+
+/// Whether the text in `line` is a piece of a split line that the next line continues: as long as pieces are, and not
+/// complete.
+pub(crate) fn continues_piece(line: &[u8]) -> bool {
+    let Ok(Json::Object(members)) = serde_json::from_slice::<Json<'_>>(line) else { return false };
+    members.iter().any(|(_, value)| match value {
+        Json::Text(text) => {
+            let is_whole = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+            PIECE_BYTES.contains(&text.len()) && !text.ends_with('\n') && !is_whole()
+        }
+        _ => false,
+    })
+}
+
+/// Shows what is in `value`. Returns whether it was a statement about a commitment.
+fn walk(value: &Json<'_>, context: &Context<'_>, show: Show<'_>) -> bool {
+    match value {
+        Json::Object(members) => walk_object(members, context, show),
+        Json::Array(values) => walk_array(values, context, show),
+        Json::Text(text) if is_line(text, context) => show_line(text, context, show),
+        Json::Text(text) => show(Inside::Text(text), context),
+        Json::Integer(_) | Json::Float(_) | Json::Other => false,
+    }
+}
+
+/// Each element is a record of its own, except that a line can follow its time.
+fn walk_array(values: &[Json<'_>], context: &Context<'_>, show: Show<'_>) -> bool {
+    let first = values.first().and_then(time).filter(|_| values.len() > 1);
+    let context = Context { at: first.or(context.at), ..*context };
+    let mut is_ours = false;
+    for value in values {
+        is_ours |= walk(value, &context, show);
+    }
+    is_ours
+}
+
+/// What a key is to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It holds a wrapped line or message; the smaller, the likelier.
+    Message(u8),
+    Logger,
+    Trace,
+    Time,
+    Level,
+    Remote,
+    Other,
+}
+
+/// The role of a container's raw line. A message alone there is not one that lost its logger, but the second line of a
+/// user's text.
+const RAW_LINE: Role = Role::Message(3);
+/// Keys that show beside a raw line that it is one.
+const RAW_LINE_COMPANIONS: [&str; 4] = ["stream", "source", "container_name", "container_id"];
+
+impl Role {
+    fn of(key: &str) -> Role {
+        match key {
+            // Canton's own, which most lines have, need no further look.
+            "message" => return Role::Message(0),
+            "logger_name" => return Role::Logger,
+            "@timestamp" => return Role::Time,
+            "level" => return Role::Level,
+            "trace-id" => return Role::Trace,
+            "remote" => return Role::Remote,
+            "thread_name" | "span-id" | "level_value" | "@version" | "stream" => return Role::Other,
+            _ => {}
+        }
+        let first = |at: u8| Role::Message(at);
+        match &*plain(key) {
+            "message" => first(0),
+            "msg" => first(1),
+            "line" => first(2),
+            "log" => RAW_LINE,
+            "textpayload" => first(4),
+            "raw" => first(5),
+            "body" => first(6),
+            "content" => first(7),
+            "event" => first(8),
+            "logmessage" | "logentry" | "logline" | "logevent" | "eventmessage" | "syslogmessage" => first(9),
+            "text" | "rawdata" | "rawlog" | "fullmessage" | "shortmessage" => first(10),
+            "loggername" | "logger" | "loglogger" => Role::Logger,
+            "traceid" => Role::Trace,
+            "timestamp"
+            | "time"
+            | "ts"
+            | "receivetimestamp"
+            | "timegenerated"
+            | "timeunixnano"
+            | "eventtime"
+            | "realtimetimestamp"
+            | "date"
+            | "datetime"
+            | "observedtimeunixnano"
+            | "ingestiontime" => Role::Time,
+            "severity" | "severitytext" => Role::Level,
+            "remote" => Role::Remote,
+            _ if is_logger_path(key) => Role::Logger,
+            _ => Role::Other,
         }
     }
-    for contained in &object.contained {
-        show_object(contained, &context, show);
+
+    fn is_message(self) -> bool {
+        matches!(self, Role::Message(_))
     }
 }
 
-fn given<'o>(text: &'o Option<Cow<'_, str>>) -> Option<&'o str> {
-    text.as_deref().filter(|text| !text.is_empty())
+/// What the members of one object say about a message in it.
+#[derive(Default)]
+struct Facts<'a> {
+    logger: Option<&'a str>,
+    at: Option<LineTime>,
+    trace: Option<&'a str>,
+    level: Option<&'a str>,
+    remote: Option<&'a str>,
+    /// Texts under messages' keys, the likeliest first.
+    texts: Vec<(Role, &'a str)>,
+    is_raw: bool,
+    /// Whether the logger is under the key that only Canton writes.
+    is_cantons: bool,
+    /// Whether one key of these occurs twice.
+    is_ambiguous: bool,
 }
 
-/// Shows a string: a line, JSON in a string, or a message alone if it is `bare`.
-fn show_text(text: &str, bare: bool, context: &Context<'_>, show: Show<'_>) {
-    let line = text.as_bytes();
-    if text.starts_with('{') || cri::prefix(line).is_some() || canton::starts_with_date(line) {
-        return show(Inside::Line(line), context);
+impl<'a> Facts<'a> {
+    fn of(members: &'a [(Cow<'_, str>, Json<'_>)]) -> Facts<'a> {
+        let mut facts = Facts::default();
+        for (nth, (key, value)) in members.iter().enumerate() {
+            let role = Role::of(key);
+            facts.is_raw |= RAW_LINE_COMPANIONS.contains(&&**key);
+            if role == Role::Time {
+                facts.at = facts.at.or_else(|| time(value));
+            }
+            let Json::Text(text) = value else { continue };
+            let text = Some(&**text).filter(|text| !text.is_empty());
+            match role {
+                Role::Message(_) => facts.texts.extend(text.map(|text| (role, text))),
+                Role::Logger => {
+                    facts.logger = facts.logger.or(text.filter(|text| is_class(text)));
+                    facts.is_cantons |= plain(key) == CANTONS_LOGGER;
+                }
+                Role::Trace => facts.trace = facts.trace.or(text),
+                Role::Level => facts.level = facts.level.or(text),
+                Role::Remote => facts.remote = facts.remote.or(text),
+                Role::Time | Role::Other => {}
+            }
+            // Only Canton writes these keys, and once.
+            facts.is_ambiguous |= (role.is_message() || role == Role::Logger)
+                && members.iter().take(nth).any(|(earlier, _)| earlier == key);
+        }
+        facts.texts.sort_by_key(|(role, _)| match role {
+            Role::Message(place) => *place,
+            _ => u8::MAX,
+        });
+        facts
     }
-    if text.starts_with('"') {
-        // Not a line of its own: inside of it, a bare message is allowed where it is allowed here.
-        return match serde_json::from_str::<String>(text.trim_end()) {
-            Ok(inner) => show_text(&inner, bare, context, show),
-            Err(_) => show(Inside::Other, context),
+}
+
+fn walk_object(members: &[(Cow<'_, str>, Json<'_>)], context: &Context<'_>, show: Show<'_>) -> bool {
+    let facts = Facts::of(members);
+    if facts.is_ambiguous {
+        let mut is_ours = false;
+        for (_, text) in &facts.texts {
+            is_ours |= show(Inside::Unknown(text.as_bytes()), context);
+        }
+        return is_ours;
+    }
+    if facts.logger.is_some() && (facts.is_cantons || !facts.texts.is_empty()) {
+        let own = Context {
+            // Canton's own time is in UTC here, so that of a wrapper is not needed.
+            at: facts.at.or(context.at),
+            trace: facts.trace.or(context.trace),
+            logger: facts.logger,
+            level: facts.level.or(context.level),
+            remote: facts.remote,
+            around: context.logger.or(context.around),
+            ..*context
+        };
+        return match facts.texts.first() {
+            // Either the logger is a platform's, or a user wrote the line: nobody can tell.
+            Some((_, text)) if !facts.is_cantons && is_line(text, context) => {
+                show(Inside::Unknown(text.as_bytes()), &own)
+            }
+            Some((_, text)) => show(Inside::Message(text), &own),
+            None => show(Inside::Text(""), &own),
         };
     }
-    show(if bare { Inside::Message(text) } else { Inside::Other }, context);
+    let own = Context {
+        at: context.at.or(facts.at),
+        trace: facts.trace.or(context.trace),
+        level: facts.level.or(context.level),
+        remote: facts.remote.or(context.remote),
+        ..*context
+    };
+    let own = labels(members, MAX_LABEL_DEPTH, own);
+    for (role, text) in &facts.texts {
+        if show_text(text, !(facts.is_raw && *role == RAW_LINE), &own, show) {
+            return true;
+        }
+    }
+    let has_message = !facts.texts.is_empty();
+    let mut is_ours = walk_table(members, &own, show);
+    for (key, value) in members {
+        let plain = plain(key);
+        match value {
+            // Under a message's key it has been shown.
+            Json::Text(_) if Role::of(key).is_message() => {}
+            Json::Text(text) if has_message && is_line(text, context) => {
+                show(Inside::Unknown(text.as_bytes()), &own);
+            }
+            Json::Text(_) if has_message => {}
+            Json::Array(_) if plain == ROWS => {}
+            value if !has_message || CONTAINERS.contains(&&*plain) => is_ours |= walk(value, &own, show),
+            _ => {}
+        }
+    }
+    is_ours
 }
 
-/// What was escaped once more than JSON asks for.
+/// Shows the rows of a table in an object: `{"columns":[{"name":"LogMessage"}],"rows":[["…"]]}`.
+fn walk_table(members: &[(Cow<'_, str>, Json<'_>)], context: &Context<'_>, show: Show<'_>) -> bool {
+    let array = |name: &str| {
+        members.iter().find_map(|(key, value)| match value {
+            Json::Array(values) if plain(key) == name => Some(values),
+            _ => None,
+        })
+    };
+    let names: Vec<&str> = array(COLUMNS).into_iter().flatten().map(column_name).collect();
+    let mut is_ours = false;
+    for row in array(ROWS).into_iter().flatten() {
+        is_ours |= match row {
+            Json::Array(cells) => {
+                let names = names.iter().copied().chain(std::iter::repeat(""));
+                let row: Vec<_> =
+                    names.zip(cells).map(|(name, cell)| (Cow::Borrowed(name), cell.clone())).collect();
+                walk_object(&row, context, show)
+            }
+            // A row of one cell.
+            Json::Text(_) => {
+                let name = names.first().copied().unwrap_or_default();
+                walk_object(&[(Cow::Borrowed(name), row.clone())], context, show)
+            }
+            row => walk(row, context, show),
+        };
+    }
+    is_ours
+}
+
+fn column_name<'v>(column: &'v Json<'_>) -> &'v str {
+    match column {
+        Json::Text(name) => name,
+        Json::Object(members) => member(members, &["name", "columnname"]).unwrap_or_default(),
+        _ => "",
+    }
+}
+
+/// Returns the first text under one of `keys`.
+fn member<'v>(members: &'v [(Cow<'_, str>, Json<'_>)], keys: &[&str]) -> Option<&'v str> {
+    members.iter().find_map(|(key, value)| match value {
+        Json::Text(text) if keys.contains(&&*plain(key)) => Some(&**text),
+        _ => None,
+    })
+}
+
+/// Adds to `context` what the objects among `members` say about a message beside them.
+fn labels<'c>(members: &'c [(Cow<'_, str>, Json<'_>)], depth: u32, context: Context<'c>) -> Context<'c> {
+    let Some(depth) = depth.checked_sub(1) else { return context };
+    members.iter().fold(context, |context, (key, value)| {
+        let Json::Object(inner) = value else { return context };
+        let facts = Facts::of(inner);
+        // An object with a message of its own belongs to that.
+        if !facts.texts.is_empty() || facts.is_ambiguous {
+            return context;
+        }
+        let name = || member(inner, &["name"]).filter(|text| is_class(text));
+        let named = LOGGER_OBJECTS.contains(&&*plain(key)).then(name).flatten();
+        let context = Context {
+            at: context.at.or(facts.at),
+            trace: context.trace.or(facts.trace),
+            logger: context.logger.or(facts.logger).or(named),
+            level: context.level.or(facts.level),
+            remote: context.remote.or(facts.remote),
+            ..context
+        };
+        labels(inner, depth, context)
+    })
+}
+
+/// Returns what identifies a key: its last part, in lower case, without marks.
+fn plain(key: &str) -> Cow<'_, str> {
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
+    if is_plain(key) {
+        return Cow::Borrowed(key);
+    }
+    let last = key.rsplit('.').next().unwrap_or(key);
+    // A column can name its unit or zone: `TimeGenerated [UTC]`.
+    let last = last.split_once([' ', '[', '(']).map_or(last, |(name, _)| name);
+    Cow::Owned(last.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect())
+}
+
+/// Whether the last two parts of a key name a logger: `scope.name`.
+fn is_logger_path(key: &str) -> bool {
+    let mut parts = key.rsplit('.');
+    let is_name = parts.next().is_some_and(|last| last.eq_ignore_ascii_case("name"));
+    is_name && parts.next().is_some_and(|object| LOGGER_OBJECTS.contains(&&*plain(object)))
+}
+
+/// Whether `text` can be a logger of Canton's, which has the packages of a class or its parameters. A platform's own
+/// `logger` is a plain word.
+fn is_class(text: &str) -> bool {
+    text.contains(['.', ':']) && !text.contains(char::is_whitespace) || text.contains(":participant=")
+}
+
+/// Returns the point in time in `value`.
+fn time(value: &Json<'_>) -> Option<LineTime> {
+    let at = match value {
+        Json::Text(text) => canton::utc(text).or_else(|| canton::epoch(text)),
+        Json::Integer(number) => canton::epoch(&number.to_string()),
+        Json::Float(number) => canton::epoch(&number.to_string()),
+        _ => None,
+    };
+    at.map(LineTime::Utc)
+}
+
+/// Whether `text` is a whole line rather than a message.
+fn is_line(text: &str, context: &Context<'_>) -> bool {
+    let line = text.as_bytes();
+    // Colours precede the date, or are inside of the header: a line's reader takes them off.
+    text.starts_with(['{', '\u{1b}'])
+        || cri::prefix(line).is_some()
+        || canton::starts_with_date(line)
+        || prefix::strip(line, context.habits).is_some()
+}
+
+fn show_line(text: &str, context: &Context<'_>, show: Show<'_>) -> bool {
+    // A logger beside the line must be the line's own.
+    let around = context.logger.or(context.around);
+    show(Inside::Line(text.as_bytes()), &Context { logger: None, around, in_text: true, ..*context })
+}
+
+/// Shows a string: a line, JSON in a string, or a message alone if it can be `bare`.
+fn show_text(text: &str, bare: bool, context: &Context<'_>, show: Show<'_>) -> bool {
+    if is_line(text, context) {
+        return show_line(text, context, show);
+    }
+    if text.starts_with('"') {
+        // Not a line of its own: inside of it, a bare message is allowed if it is allowed here.
+        return match serde_json::from_str::<String>(text.trim_end()) {
+            Ok(inner) => show_text(&inner, bare, context, show),
+            Err(_) => show(Inside::Text(text), context),
+        };
+    }
+    show(if bare { Inside::Message(text) } else { Inside::Text(text) }, context)
+}
+
+/// Unescapes what was escaped once more than JSON requires.
 fn unescape(line: &[u8]) -> Option<String> {
     let line = std::str::from_utf8(line).ok()?;
     serde_json::from_str(&format!("\"{line}\"")).ok()
 }
 
-enum Value<'a> {
+/// A value of JSON. What no message can be in is not kept.
+#[derive(Clone, Debug)]
+enum Json<'a> {
+    /// A string, or an array of bytes that is one.
     Text(Cow<'a, str>),
-    Object(Box<Object<'a>>),
+    Integer(u64),
+    Float(f64),
+    /// Members in order.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+    Array(Vec<Json<'a>>),
     Other,
 }
 
-/// Reads a value of any kind; of objects only so many levels deep.
-#[derive(Clone, Copy)]
-struct ValueSeed {
-    containers: u32,
-}
-
-impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = Value<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Json<'de>, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
     }
 }
 
-impl<'de> Visitor<'de> for ValueSeed {
-    type Value = Value<'de>;
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any JSON value")
     }
 
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Other)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
+    fn visit_i64<E>(self, _: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
+    fn visit_u64<E>(self, number: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Integer(number))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
+    fn visit_f64<E>(self, number: f64) -> Result<Json<'de>, E> {
+        Ok(Json::Float(number))
     }
 
-    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Other)
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Other)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value<'de>, A::Error> {
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json<'de>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = elements.next_element()? {
+            values.push(value);
+        }
+        // The journal prints a message that is not plain text as an array of its bytes.
+        let bytes: Option<Vec<u8>> = values.iter().map(byte).collect();
+        if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
+            return Ok(Json::Text(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())));
+        }
+        // Elasticsearch prints the value of a field as an array of one.
+        if let [Json::Text(_)] = values.as_slice()
+            && let Some(text) = values.pop()
+        {
+            return Ok(text);
+        }
+        Ok(members(&values).map_or(Json::Array(values), Json::Object))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
-        let mut object = Object::default();
-        let containers = self.containers.checked_sub(1);
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
+        let mut members = Vec::new();
         while let Some(Key(key)) = entries.next_key()? {
-            let message = MESSAGE_KEYS.iter().position(|known| *known == key);
-            let container = containers.filter(|_| CONTAINER_KEYS.contains(&&*key));
-            let known = LOGGER_KEYS.contains(&&*key)
-                || TRACE_KEYS.contains(&&*key)
-                || TIME_KEYS.contains(&&*key)
-                || LEVEL_KEYS.contains(&&*key)
-                || key == RAW_LINE_COMPANION;
-            if message.is_none() && container.is_none() && !known {
-                entries.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            match entries.next_value_seed(ValueSeed { containers: container.unwrap_or(0) })? {
-                Value::Text(text) => object.put(&key, message, text),
-                Value::Object(contained) if container.is_some() => object.contained.push(*contained),
-                Value::Object(_) | Value::Other => {}
-            }
+            members.push((key, entries.next_value()?));
         }
-        Ok(Value::Object(Box::new(object)))
+        if let [(key, Json::Text(_))] = members.as_slice()
+            && plain(key) == STRING_VALUE
+            && let Some((_, text)) = members.pop()
+        {
+            return Ok(text);
+        }
+        Ok(Json::Object(members))
     }
 }
 
-impl<'a> Object<'a> {
-    /// Whether a message may stand in it.
-    fn contains_text(&self) -> bool {
-        self.logger.is_some()
-            || self.texts.iter().any(Option::is_some)
-            || self.contained.iter().any(Object::contains_text)
-    }
-
-    fn put(&mut self, key: &str, message: Option<usize>, text: Cow<'a, str>) {
-        if let Some(slot) = message.and_then(|place| self.texts.get_mut(place)) {
-            *slot = Some(text);
-        } else if LOGGER_KEYS.contains(&key) {
-            // A platform's own `logger` is a plain word; Canton's has the packages of a class.
-            if text.contains('.') {
-                self.logger = Some(text);
-            }
-        } else if TRACE_KEYS.contains(&key) {
-            self.trace = Some(text);
-        } else if TIME_KEYS.contains(&key) {
-            self.time = self.time.or_else(|| canton::utc(&text).map(LineTime::Utc));
-        } else if LEVEL_KEYS.contains(&key) {
-            self.level = Some(text);
-        } else if key == RAW_LINE_COMPANION {
-            self.raw = true;
-        }
+fn byte(value: &Json<'_>) -> Option<u8> {
+    match value {
+        Json::Integer(number) => u8::try_from(*number).ok(),
+        _ => None,
     }
 }
 
-/// A key, borrowed where it has no escapes.
+/// Returns the members of an object that is written as an array of names and values.
+fn members<'a>(values: &[Json<'a>]) -> Option<Vec<(Cow<'a, str>, Json<'a>)>> {
+    let member = |value: &Json<'a>| {
+        let Json::Object(pair) = value else { return None };
+        let (mut name, mut content) = (None, None);
+        for (key, value) in pair {
+            match (&*plain(key), value) {
+                (VALUE, value) => content = Some(value.clone()),
+                (key, Json::Text(text)) if NAMES.contains(&key) => name = Some(text.clone()),
+                _ => return None,
+            }
+        }
+        Some((name?, content?))
+    };
+    Some(values.iter().map(member).collect::<Option<Vec<_>>>()?).filter(|members| !members.is_empty())
+}
+
+/// A key, borrowed if it has no escapes.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
