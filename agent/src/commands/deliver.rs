@@ -8,9 +8,11 @@ use svdr_cli::confirm::{self, Beforehand};
 use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::runtime;
-use svdr_cli::screens::size;
+use svdr_cli::screens::facts::SessionFacts;
+use svdr_cli::screens::{heading, size};
 use svdr_files::Replace;
 use svdr_protocol::digest::Digest;
+use svdr_protocol::session::Session;
 use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 
@@ -88,18 +90,18 @@ pub fn run(args: &DeliverArgs, output: Output) -> Result<(), Failure> {
         to: None,
         command: None,
     };
-    let question = "Deliver the dump?";
+    let (warning, question) = question(session);
     match &way {
         Deliver::Path(path) => {
             let beside = beside(&permit, path, &online.config);
-            let words = words(&permit, &format!("copied to {}{beside}", path.display()));
+            let words = warning + &words(&permit, &format!("copied to {}{beside}", path.display()));
             confirm::confirm(&words, &[question], Beforehand::from_yes(args.delivery.yes))?;
             permit.copy_to(path, Replace::from_force(args.force))?;
             delivered.to = Some(path.clone());
         }
         Deliver::Command(command) => {
             let filled = permit.fill(command, &values)?;
-            let words = words(&permit, &format!("handed to the command {filled:?}"));
+            let words = warning + &words(&permit, &format!("handed to the command {filled:?}"));
             confirm::confirm(&words, &[question], Beforehand::from_yes(args.delivery.yes))?;
             permit.run(command, &values)?;
             delivered.command = Some(filled);
@@ -132,6 +134,16 @@ fn beside(permit: &Permit, path: &Path, config: &AgentConfig) -> String {
     }
 }
 
+/// What is said first, and asked last: dumps that differ where they must not are named in both.
+fn question(session: &Session) -> (String, &'static str) {
+    match heading::differing_dumps(&SessionFacts::of(session), heading::PLAIN) {
+        Some(differing) => {
+            (format!("{differing}\n\n"), "Dumps differ that must be equal. Deliver this dump anyway?")
+        }
+        None => (String::new(), "Deliver the dump?"),
+    }
+}
+
 fn words(permit: &Permit, where_to: &str) -> String {
     shown(&format!(
         "The dump of {} ({}, {}) of completed {} will be {where_to}.\n\nThis cannot be undone: after the SV \
@@ -154,4 +166,38 @@ fn text(delivered: &Delivered) -> String {
         "Delivered the dump of {} ({}): {to}\nNext: svdr-agent done {} delivered",
         delivered.recovery_timestamp, delivered.dump, delivered.session
     ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use svdr_cli::screens::fixture::Meeting;
+
+    use super::*;
+
+    /// What is asked after three attestations with these ACS snapshots and genesis states.
+    fn asked(attested: [(&str, &str); 3]) -> (String, &'static str) {
+        let mut meeting = Meeting::open(false);
+        meeting.report_all();
+        let proposal = meeting.propose(None);
+        (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+        for (by, (acs, genesis)) in attested.into_iter().enumerate() {
+            meeting.attest_with(by, proposal, acs, genesis);
+        }
+        question(&meeting.session)
+    }
+
+    #[test]
+    fn a_genesis_state_that_differs_is_named_in_the_question() {
+        let (warning, question) = asked([("acs 0", "genesis"), ("acs 1", "genesis"), ("acs 2", "other")]);
+        assert!(warning.starts_with("DUMPS DIFFER") && warning.contains("genesis_state"), "{warning}");
+        assert!(warning.contains("Do not import a dump") && warning.contains("Cumberland"), "{warning}");
+        assert!(question.starts_with("Dumps differ"), "{question}");
+    }
+
+    #[test]
+    fn an_acs_snapshot_of_its_own_is_no_reason_to_warn() {
+        let (warning, question) = asked([("acs 0", "genesis"), ("acs 1", "genesis"), ("acs 2", "genesis")]);
+        assert_eq!((warning.as_str(), question), ("", "Deliver the dump?"));
+    }
 }

@@ -34,7 +34,7 @@ pub struct DumpRecord {
     pub size: u64,
     /// SHA-256 of its bytes.
     pub sha256: Digest,
-    /// Its parts that should be equal for every member.
+    /// Its parts, as they are attested.
     pub parts: Vec<PartRecord>,
     /// When making it began, by this machine's clock.
     pub started: Timestamp,

@@ -5,8 +5,9 @@
 //! is waited for, and from whom; [`coordinators`] who carries it all; [`live`] redraws a screen while it changes. [`choice`] tells which session is meant.
 //!
 //! Whatever a session holds was written by others, so text passes through [`shown`](svdr_protocol::text::shown) before it
-//! is returned. What must not be missed stands at the top of every screen: that the session is a drill, who
-//! contradicted itself, who took an attestation back, which coordinator forgot, and that a convener ended it.
+//! is returned. Every screen begins with what must not be missed: dumps that differ where they must not, that the
+//! session is a drill, who contradicted itself, who took an attestation back, which coordinator forgot, and that a
+//! convener ended it.
 //!
 //! [`Session`]: svdr_protocol::session::Session
 

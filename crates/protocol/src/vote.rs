@@ -85,7 +85,7 @@ pub struct Dump {
     pub migration_id: u64,
     /// The whole of it.
     pub whole: Part,
-    /// Its parts that should be equal for every member.
+    /// Its parts. Which of them are equal for every member: `Part::is_equal_for_all`.
     pub parts: Vec<Part>,
     /// When making it began.
     pub started: Timestamp,

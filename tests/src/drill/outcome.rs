@@ -172,7 +172,7 @@ impl<'a> Completed<'a> {
         if attested.len() < needed {
             return Err(differs("the dumps that were attested", needed, attested.len()));
         }
-        // All SV apps serve the same snapshot here.
+        // Every SV app makes the same genesis state here.
         if let Some(part) = SessionFacts::of(self.session).differences.first() {
             return Err(unexpected(
                 "the dumps' parts",

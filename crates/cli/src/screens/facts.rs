@@ -56,8 +56,8 @@ pub struct SessionFacts {
     pub bounds: Option<BoundsFacts>,
     /// Snapshots of the round that members donate to others.
     pub donations: Vec<DonationFacts>,
-    /// Parts of the dumps that differ between members. Received dumps are another cut of the ledger, and are compared with
-    /// what was donated instead.
+    /// Parts that must be equal in the members' own dumps, and differ: the genesis state. Received dumps are another cut
+    /// of the ledger, and are compared with what was donated instead.
     pub differences: Vec<PartDifference>,
     /// Received dumps that are not what was donated.
     pub misfits: Vec<MisfitFacts>,
@@ -223,7 +223,7 @@ pub struct MisfitFacts {
     pub what: String,
 }
 
-/// A part that should be equal in every member's dump, and is not.
+/// A part that must be equal in every member's dump, and is not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartDifference {
     /// The part's name.

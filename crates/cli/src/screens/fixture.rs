@@ -160,8 +160,14 @@ impl Meeting {
         self.say(by, Body::Rejection(Rejection { round, proposal, reason }));
     }
 
-    /// A member attests its dump, whose ACS snapshot has the content `acs`.
+    /// A member attests its dump, whose ACS snapshot has the content `acs`: on a real network that of every member has
+    /// another.
     pub fn attest(&mut self, by: usize, proposal: Digest, acs: &str) -> Arc<Verified> {
+        self.attest_with(by, proposal, acs, "genesis")
+    }
+
+    /// The same, with a genesis state of its own.
+    pub fn attest_with(&mut self, by: usize, proposal: Digest, acs: &str, genesis: &str) -> Arc<Verified> {
         let verified = Arc::clone(self.session.statement(&proposal).unwrap());
         let Body::Proposal(content) = verified.body() else { panic!("{proposal} is no proposal") };
         let part = |name: &str, content: &str, size| Part {
@@ -176,7 +182,7 @@ impl Meeting {
             recovery_timestamp: content.plan.recovery_timestamp(),
             migration_id: content.plan.migration_id(),
             dump: part("", &format!("{by} {acs}"), 1_234_567_890),
-            parts: vec![part("acs_snapshot", acs, 1_200_000_000), part("genesis_state", "genesis", 42_000)],
+            parts: vec![part("acs_snapshot", acs, 1_200_000_000), part("genesis_state", genesis, 42_000)],
             started: at("23:40:00"),
             finished: at("23:52:00"),
             received: None,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use svdr_protocol::names::MemberName;
 
-use super::facts::{Remark, SessionFacts};
-use super::{coordinators, short};
+use super::facts::{MisfitFacts, PartDifference, Remark, SessionFacts};
+use super::{coordinators, short, size};
 use svdr_protocol::text::shown;
 
 /// Contradictions of one member that are shown one by one.
@@ -19,6 +19,9 @@ pub struct Style {
     /// Columns of a line.
     pub width: u16,
 }
+
+/// Text without colours, for questions and for what is not printed at once.
+pub const PLAIN: Style = Style { colours: false, width: 120 };
 
 impl Style {
     /// For stdout: colours where it takes them, and its width.
@@ -46,9 +49,9 @@ pub const DRILL: &str = "DRILL: this is a rehearsal. Nothing in it is valid for 
 const ANYBODY_PROPOSES: &str = "Any key may propose round 1: an earlier version of svdr opened the session and lists no \
                                 coordinators. Compare who proposed.";
 
-/// The top of a screen: the drill, the session and its state, then the alarms.
+/// The top of a screen: dumps that differ where they must not, the drill, the session and its state, then the alarms.
 pub fn heading(facts: &SessionFacts, style: Style) -> String {
-    let mut lines = Vec::new();
+    let mut lines = Vec::from_iter(differing_dumps(facts, style));
     if facts.drill {
         lines.push(style.alarm(DRILL));
     }
@@ -62,6 +65,50 @@ pub fn heading(facts: &SessionFacts, style: Style) -> String {
     }
     lines.extend(alarms(facts).iter().map(|alarm| style.alarm(alarm)));
     lines.join("\n")
+}
+
+/// Parts of dumps that must be equal and are not, and what to do first: what every screen, and the question before a
+/// delivery, says before anything else. `None` if all that was attested is as it must be.
+pub fn differing_dumps(facts: &SessionFacts, style: Style) -> Option<String> {
+    let mut parts = Vec::new();
+    if !facts.differences.is_empty() {
+        parts.push(differences(&facts.differences, style));
+    }
+    if !facts.misfits.is_empty() {
+        parts.push(misfits(&facts.misfits, style));
+    }
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+/// Who differs from whom in which part of the dump.
+fn differences(differences: &[PartDifference], style: Style) -> String {
+    let mut text = style.alarm(
+        "DUMPS DIFFER in a part that must be equal for all members. SVs that import them do not get the same network. \
+         Do not import a dump. First compare these digests on the call, and make the dumps that are wrong again:",
+    );
+    for PartDifference { part, versions } in differences {
+        text += &shown(&format!("\n  {part}"));
+        for version in versions {
+            let what = match (version.digest, version.size) {
+                (Some(digest), Some(bytes)) => format!("{} ({})", short(&digest), size(bytes)),
+                _ => "missing".to_owned(),
+            };
+            text += &shown(&format!("\n    {what}: {}", all(&version.members)));
+        }
+    }
+    text
+}
+
+/// Received dumps that are not what was donated.
+fn misfits(misfits: &[MisfitFacts], style: Style) -> String {
+    let mut text = style.alarm(
+        "RECEIVED DUMPS DIFFER from the donated snapshots. Do not import these dumps. First compare the digests with the \
+         donor on the call, and receive the snapshot again:",
+    );
+    for MisfitFacts { member, round, from, what } in misfits {
+        text += &shown(&format!("\n  {member}, round {round}, from {from}: {what}"));
+    }
+    text
 }
 
 fn title(facts: &SessionFacts) -> String {

@@ -6,9 +6,9 @@
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 
-use super::facts::{DonationFacts, MemberFacts, MisfitFacts, PartDifference, SessionFacts};
-use super::heading::{Style, all};
-use super::{short, size};
+use super::facts::{DonationFacts, MemberFacts, SessionFacts};
+use super::heading::Style;
+use super::size;
 use crate::output::comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use svdr_protocol::text::shown;
 
@@ -23,12 +23,6 @@ pub fn steps(facts: &SessionFacts, me: Option<&MemberName>, style: Style) -> Str
     let remarks = remarks(facts);
     if !remarks.is_empty() {
         parts.push(remarks.join("\n"));
-    }
-    if !facts.differences.is_empty() {
-        parts.push(differences(&facts.differences, style));
-    }
-    if !facts.misfits.is_empty() {
-        parts.push(misfits(&facts.misfits, style));
     }
     parts.join("\n\n")
 }
@@ -160,31 +154,4 @@ fn donation(one: &DonationFacts) -> String {
         None => "as a file".to_owned(),
     };
     format!("{} donates its snapshot of {} ({}) {how}", one.donor, one.recovery_timestamp, size(one.size))
-}
-
-/// Received dumps that are not what was donated.
-fn misfits(misfits: &[MisfitFacts], style: Style) -> String {
-    let mut text = style
-        .alarm("RECEIVED DUMPS DIFFER from the donated snapshots. Do not import them before you know why:");
-    for MisfitFacts { member, round, from, what } in misfits {
-        text += &shown(&format!("\n  {member}, round {round}, from {from}: {what}"));
-    }
-    text
-}
-
-/// Who differs from whom in which part of the dump.
-fn differences(differences: &[PartDifference], style: Style) -> String {
-    let mut text = style
-        .alarm("DUMPS DIFFER in parts that should be equal. Compare them before anybody imports a dump:");
-    for PartDifference { part, versions } in differences {
-        text += &shown(&format!("\n  {part}"));
-        for version in versions {
-            let what = match (version.digest, version.size) {
-                (Some(digest), Some(bytes)) => format!("{} ({})", short(&digest), size(bytes)),
-                _ => "missing".to_owned(),
-            };
-            text += &shown(&format!("\n    {what}: {}", all(&version.members)));
-        }
-    }
-    text
 }

@@ -123,7 +123,7 @@ fn two_proposals_in_one_round() {
 }
 
 #[test]
-fn completed_with_dumps_that_differ_and_milestones() {
+fn completed_with_milestones() {
     let mut meeting = Meeting::open(false);
     meeting.report_all();
     let proposal = meeting.propose(None);
@@ -138,6 +138,20 @@ fn completed_with_dumps_that_differ_and_milestones() {
     let identities = Check { name: IDENTITIES_CHECK.to_owned(), passed: true, text: String::new() };
     meeting.say(3, Body::Readiness(Readiness { checks: vec![identities] }));
     svdr_snapshot::assert_snapshot!("completed", screen(&meeting));
+}
+
+#[test]
+fn dumps_that_differ_where_they_must_not_are_the_first_that_is_said() {
+    let mut meeting = Meeting::open(true);
+    meeting.report_all();
+    let proposal = meeting.propose(None);
+    (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
+    for (by, acs, genesis) in
+        [(0, "acs 0", "genesis"), (1, "acs 1", "genesis"), (2, "acs 2", "another genesis")]
+    {
+        meeting.attest_with(by, proposal, acs, genesis);
+    }
+    svdr_snapshot::assert_snapshot!("dumps_differ", screen(&meeting));
 }
 
 /// Round 1 is completed by the first three.

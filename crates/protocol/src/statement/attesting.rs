@@ -25,7 +25,7 @@ pub struct Attestation {
     pub migration_id: u64,
     /// The whole dump; its name is empty.
     pub dump: Part,
-    /// Its parts that should be equal for every member.
+    /// Its parts. Which of them are equal for every member: `Part::is_equal_for_all`.
     pub parts: Vec<Part>,
     /// When making it began, by the signer's clock; for the record only.
     pub started: Timestamp,
@@ -55,6 +55,15 @@ pub struct Part {
     pub size: u64,
     /// Name of the file beside the dump that contains it in chunks; `None` if the dump itself contains it.
     pub file: Option<String>,
+}
+
+impl Part {
+    /// Whether every member's own dump of a round must have the same bytes here: the genesis state of the one new
+    /// synchronizer. The other parts differ on a healthy network: each `acs_snapshot` contains the contracts of the
+    /// member's own party, and each SV vets its own DARs.
+    pub fn is_equal_for_all(&self) -> bool {
+        self.name == "genesis_state"
+    }
 }
 
 /// A member's SV app cannot make the dump of a round.

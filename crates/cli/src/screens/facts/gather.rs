@@ -395,7 +395,8 @@ impl<'a> Shown<'a> {
         facts.collect()
     }
 
-    /// Parts that are not the same in all of the attestations that count, but for those of received dumps.
+    /// Parts that must be the same in all of the attestations that count, and are not. Received dumps are another cut of
+    /// the ledger.
     fn differences(&self) -> Vec<PartDifference> {
         /// Who has which version; none where a member has no such part.
         type Versions = BTreeMap<Option<(Digest, u64)>, Vec<MemberName>>;
@@ -410,7 +411,9 @@ impl<'a> Shown<'a> {
                 _ => None,
             })
             .collect();
-        let names = attested.iter().flat_map(|(_, parts)| parts.iter().map(|part| part.name.as_str()));
+        let compared =
+            attested.iter().flat_map(|(_, parts)| parts.iter().filter(|part| part.is_equal_for_all()));
+        let names = compared.map(|part| part.name.as_str());
         for name in names.collect::<BTreeSet<_>>() {
             let versions = parts.entry(name).or_default();
             for (member, parts) in &attested {

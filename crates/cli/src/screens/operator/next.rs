@@ -11,6 +11,7 @@ use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
 use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 
+use crate::screens::facts::SessionFacts;
 use crate::screens::{quoted, shown_proposal, shown_round};
 
 /// What to do next.
@@ -245,6 +246,12 @@ fn with_a_dump(session: &Session, me: &MemberName, certificate: &CompletionCerti
     }
     if marked(Step::Delivered) {
         return Next::run("continue with the runbook, which has the values of your node:", [runbook]);
+    }
+    let facts = SessionFacts::of(session);
+    if !facts.differences.is_empty() || facts.misfits.iter().any(|one| one.member == *me) {
+        return Next::wait(
+            "do NOT deliver your dump yet: dumps differ, as the first lines say. Resolve this on the call first.",
+        );
     }
     Next::run(
         format!(
