@@ -13,7 +13,7 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::{Check, Readiness};
 
 use crate::config::AgentConfig;
-use crate::sources::app::Settings;
+use crate::sources::app::AppSettings;
 use crate::sources::fetch::Mode;
 use crate::sources::volume::Volume;
 
@@ -111,7 +111,7 @@ pub struct Subject<'a> {
     /// The file of the age identity that decrypts it.
     pub age_identity: Option<&'a std::path::Path>,
     /// How to reach the SV app; an error says what is missing.
-    pub sv_app: Result<Settings, String>,
+    pub sv_app: Result<AppSettings, String>,
     /// How the app gives its dump.
     pub mode: Mode,
     /// The app's dump volume, if one is named.

@@ -24,20 +24,20 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 
-mod gate;
 pub mod limits;
 mod offer;
+mod receivers;
 mod service;
 
 pub use offer::{Offer, OfferError};
 
-use gate::Members;
 use limits::{MAX_CALLS_PER_CONNECTION, MAX_REQUEST_LEN, SHUTDOWN_GRACE};
-use service::Service;
+use receivers::Receivers;
+use service::SnapshotService;
 
 /// Why an endpoint stopped, other than by being told to.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeError {
+pub enum DonorServerError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(
@@ -54,7 +54,7 @@ pub enum ServeError {
     Listener(#[source] io::Error),
 }
 
-impl CommandError for ServeError {
+impl CommandError for DonorServerError {
     fn exit(&self) -> Exit {
         Exit::Failed
     }
@@ -70,8 +70,8 @@ pub async fn serve(
     offers: Vec<Offer>,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
-    let members = Arc::new(Members::of(roster));
+) -> Result<(), DonorServerError> {
+    let members = Arc::new(Receivers::of(roster));
     let tls = Arc::new(server_config(&TlsIdentity::new(key)?, members.keys())?);
     let known = Arc::new(KnownClients::new(members.keys()));
     let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
@@ -83,7 +83,8 @@ pub async fn serve(
         // Where the sender is gone, the server is stopping as well.
         let _ = watching.wait_for(|stopping| *stopping).await;
     };
-    let service = DonorServiceServer::new(Service::new(offers)).max_decoding_message_size(MAX_REQUEST_LEN);
+    let service =
+        DonorServiceServer::new(SnapshotService::new(offers)).max_decoding_message_size(MAX_REQUEST_LEN);
     let mut grpc = tokio::spawn(
         tonic::transport::Server::builder()
             // Until the stream begins; how long it lasts is the receiver's affair.
@@ -102,9 +103,9 @@ pub async fn serve(
     accepting.abort();
     if let Some(ended) = ended {
         return Err(match ended {
-            Ok(Err(error)) => ServeError::Grpc(error),
-            Err(error) => ServeError::Task(error),
-            Ok(Ok(())) => ServeError::Listener(io::ErrorKind::UnexpectedEof.into()),
+            Ok(Err(error)) => DonorServerError::Grpc(error),
+            Err(error) => DonorServerError::Task(error),
+            Ok(Ok(())) => DonorServerError::Listener(io::ErrorKind::UnexpectedEof.into()),
         });
     }
     stopping.send_replace(true);

@@ -14,9 +14,9 @@
 //! * No error, log or `Debug` contains anything of a key or of the document.
 
 mod age_identity;
+mod backup_form;
 mod error;
 mod fetch;
-mod form;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod limits;
@@ -34,5 +34,5 @@ pub use error::{BackupError, Damage};
 pub use fetch::{IdentitiesFetchError, fetch};
 pub use owner::{NotOurs, check_owner};
 pub use read::{Backup, read};
-pub use recipients::{Place, RecipientError, Recipients};
+pub use recipients::{RecipientError, RecipientPlace, Recipients};
 pub use seal::{SealError, Sealed, Sealing, seal};

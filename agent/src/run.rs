@@ -40,15 +40,15 @@ mod courier;
 mod decide;
 mod error;
 pub(crate) mod jobs;
-mod tell;
+mod operator_log;
 
-pub use decide::{AskReason, End, Situation, Step, Wanted};
+pub use decide::{Action, AskReason, End, Situation, WantedDump};
 pub use error::RunError;
 pub use jobs::{DumpOrder, JobError, LogsOrder};
 
 use courier::{Courier, Event};
 use jobs::Job;
-use tell::Teller;
+use operator_log::OperatorLog;
 
 /// Events that wait for the driver: it takes them as fast as its disk, so a few even out the two.
 const EVENTS_IN_FLIGHT: usize = 16;
@@ -59,7 +59,7 @@ const FIRST_PROGRESS: Duration = Duration::from_secs(30);
 
 /// What a run is told to do.
 #[derive(Debug)]
-pub struct Settings {
+pub struct RunSettings {
     /// The members.
     pub roster: Arc<Roster>,
     /// Who signs.
@@ -93,7 +93,7 @@ pub struct Ended {
 
 /// A run at work in one session.
 struct Driver {
-    settings: Settings,
+    settings: RunSettings,
     store: Store,
     view: Replica,
     others: Vec<Replica>,
@@ -106,19 +106,19 @@ struct Driver {
     /// Whether something has changed since the last decisions.
     is_new: bool,
     logs: Job<(), Evidence>,
-    dump: Job<Wanted, DumpRecord>,
+    dump: Job<WantedDump, DumpRecord>,
     /// A finished dump that is to be attested.
     made: Option<DumpRecord>,
     received: Arc<AtomicU64>,
     next_progress: Option<(Instant, Duration)>,
-    teller: Teller,
+    operator_log: OperatorLog,
 }
 
 /// Takes part until the session ends for this agent; for ever with `follow`.
 ///
 /// # Errors
 /// [`RunError`] where going on cannot help. Everything else is told and tried again.
-pub async fn run(settings: Settings, store: Store) -> Result<Ended, RunError> {
+pub async fn run(settings: RunSettings, store: Store) -> Result<Ended, RunError> {
     let _claim = store.claim_run()?;
     let coordinators = Coordinators::new(settings.coordinators.clone(), &settings.signer.key)?;
     let session = match settings.session {
@@ -157,7 +157,7 @@ pub async fn run(settings: Settings, store: Store) -> Result<Ended, RunError> {
                 made: None,
                 received: Arc::default(),
                 next_progress: None,
-                teller: Teller::default(),
+                operator_log: OperatorLog::default(),
             };
             driver.drive(&mut incoming).await
         }
@@ -184,7 +184,7 @@ struct Opened {
 
 /// Waits until the session's opening is known, from the store or from a coordinator.
 async fn open(
-    settings: &Settings,
+    settings: &RunSettings,
     store: &Store,
     session: SessionId,
     incoming: &mut mpsc::Receiver<Event>,
@@ -192,7 +192,7 @@ async fn open(
     let me = &settings.signer.member;
     let mut acknowledged = HashSet::new();
     let mut view = Replica::stored(store, &settings.roster, me, session)?;
-    let mut teller = Teller::default();
+    let mut operator_log = OperatorLog::default();
     let mut is_caught_up = false;
     while view.is_none() {
         match incoming.recv().await {
@@ -202,12 +202,12 @@ async fn open(
             }
             Some(Event::CaughtUp) => {
                 is_caught_up = true;
-                teller.waiting(vec![format!(
+                operator_log.waiting(vec![format!(
                     "no coordinator asked so far knows session {session}; waiting for it to be opened there"
                 )]);
             }
             Some(Event::Over(error)) => return Err(error.into()),
-            Some(event) => teller.event(&event),
+            Some(event) => operator_log.event(&event),
             None => return Err(RunError::Courier),
         }
     }
@@ -216,7 +216,7 @@ async fn open(
     if drill != settings.drill {
         return Err(RunError::Drill { session, drill });
     }
-    teller.joined(view.session());
+    operator_log.joined(view.session());
     Ok(Opened { view, acknowledged, is_caught_up })
 }
 
@@ -259,7 +259,7 @@ impl Driver {
 
     fn observe(&mut self, event: Option<Event>) -> Result<(), RunError> {
         let event = event.ok_or(RunError::Courier)?;
-        self.teller.event(&event);
+        self.operator_log.event(&event);
         self.is_new = true;
         match event {
             Event::Received { session, statements, left_out } => {
@@ -308,11 +308,11 @@ impl Driver {
             has_logs: self.settings.logs.is_some(),
         };
         let steps = situation.steps();
-        self.teller.phase(session);
-        self.teller.equivocations(session);
-        self.teller.donations(session, me);
+        self.operator_log.phase(session);
+        self.operator_log.equivocations(session);
+        self.operator_log.donations(session, me);
         let wanted = steps.iter().find_map(|step| match step {
-            Step::Dump(wanted) => Some(*wanted),
+            Action::Dump(wanted) => Some(*wanted),
             _ => None,
         });
         if self.dump.running().is_some_and(|running| Some(running) != wanted) {
@@ -323,24 +323,24 @@ impl Driver {
         let (mut end, mut waiting) = (None, Vec::new());
         for step in steps {
             match step {
-                Step::Report => self.report(),
-                Step::Abandon { round } => self.abandon(round)?,
-                Step::Agree { proposal } => self.agree(&proposal)?,
-                Step::Ask { round, proposal, reason } => {
-                    self.teller.ask(self.view.session(), round, &proposal, reason);
+                Action::Report => self.report(),
+                Action::Abandon { round } => self.abandon(round)?,
+                Action::Agree { proposal } => self.agree(&proposal)?,
+                Action::Ask { round, proposal, reason } => {
+                    self.operator_log.ask(self.view.session(), round, &proposal, reason);
                 }
-                Step::Dump(wanted) => self.dump(wanted)?,
-                Step::KeepCertificate => self.keep_certificate()?,
-                Step::End(End::Attested { round, attestation }) => {
+                Action::Dump(wanted) => self.dump(wanted)?,
+                Action::KeepCertificate => self.keep_certificate()?,
+                Action::End(End::Attested { round, attestation }) => {
                     if self.acknowledged.contains(&attestation) {
                         end = Some(End::Attested { round, attestation });
                     }
                 }
-                Step::End(other) => end = Some(other),
-                Step::Tell(text) => waiting.push(text),
+                Action::End(other) => end = Some(other),
+                Action::Tell(text) => waiting.push(text),
             }
         }
-        self.teller.waiting(waiting);
+        self.operator_log.waiting(waiting);
         Ok(end)
     }
 
@@ -368,7 +368,7 @@ impl Driver {
         }
     }
 
-    fn dumped(&mut self, wanted: Wanted, made: Result<DumpRecord, JobError>) -> Result<(), RunError> {
+    fn dumped(&mut self, wanted: WantedDump, made: Result<DumpRecord, JobError>) -> Result<(), RunError> {
         self.next_progress = None;
         self.is_new = true;
         match made {

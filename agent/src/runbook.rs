@@ -15,10 +15,10 @@ use crate::config::{Deliver, RunbookSection};
 
 mod commands;
 mod render;
-mod words;
+mod shell;
 
 pub use render::{markdown, script, text};
-pub use words::{Line, Variable};
+pub use shell::{ShellLine, Variable};
 
 /// What the steps are filled in with.
 #[derive(Clone, Debug)]
@@ -59,24 +59,19 @@ pub struct Task {
     /// What to know and to look at, in sentences.
     pub notes: Vec<String>,
     /// The commands, in their order.
-    pub commands: Vec<Line>,
+    pub commands: Vec<ShellLine>,
     /// The command that marks it done for everybody to see; `None` where the commands themselves say so.
-    pub mark: Option<Line>,
+    pub mark: Option<ShellLine>,
 }
 
 /// Why there is no runbook.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunbookError {
-    /// Both migrations have the same id.
     #[error(
         "the migration ids of the new and the lost network are both {id}, so that the steps would stop and install the \
          same deployments\nhelp: correct runbook.legacy_migration_id"
     )]
-    SameMigration {
-        /// The id.
-        id: u64,
-    },
-    /// There is no migration before the first one.
+    SameMigration { id: u64 },
     #[error(
         "the session is for migration 0, so the migration id of the lost network is unknown\nhelp: set \
          runbook.legacy_migration_id to it"

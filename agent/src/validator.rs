@@ -35,7 +35,7 @@ pub struct Recovery(CompletionCertificate);
 
 /// Which certificates a validator may follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedSession {
     /// That of a rehearsal, instead of a real one.
     pub drill: bool,
     /// That of this session; whichever it is where there is none.
@@ -47,7 +47,11 @@ impl Recovery {
     ///
     /// # Errors
     /// [`RecoveryError`], where it cannot be read or anything of it does not hold.
-    pub fn of_file(path: &Path, roster: &Arc<Roster>, wanted: Wanted) -> Result<Recovery, RecoveryError> {
+    pub fn of_file(
+        path: &Path,
+        roster: &Arc<Roster>,
+        wanted: WantedSession,
+    ) -> Result<Recovery, RecoveryError> {
         let mut verifier = Verifier::new(Arc::clone(roster));
         let mut lines = 0;
         let unreadable = FileIoError::read("the certificate", path);
@@ -69,7 +73,7 @@ impl Recovery {
     /// [`RecoveryError`] if it is not what is wanted.
     pub fn of_certificate(
         certificate: CompletionCertificate,
-        wanted: Wanted,
+        wanted: WantedSession,
     ) -> Result<Recovery, RecoveryError> {
         Recovery(certificate).accepted(wanted)
     }
@@ -78,7 +82,7 @@ impl Recovery {
         report: Report,
         from: &str,
         roster: &Roster,
-        wanted: Wanted,
+        wanted: WantedSession,
     ) -> Result<Recovery, RecoveryError> {
         let from = || from.to_owned();
         let holds = report.holds();
@@ -121,7 +125,7 @@ impl Recovery {
         statements: Vec<Arc<Verified>>,
         from: &str,
         roster: &Roster,
-        wanted: Wanted,
+        wanted: WantedSession,
     ) -> Result<Recovery, RecoveryError> {
         let certificate = CompletionCertificate::check(roster, statements);
         let certificate = certificate.map_err(|source| RecoveryError::Certificate {
@@ -132,7 +136,7 @@ impl Recovery {
     }
 
     /// The same where it is what is wanted.
-    fn accepted(self, wanted: Wanted) -> Result<Recovery, RecoveryError> {
+    fn accepted(self, wanted: WantedSession) -> Result<Recovery, RecoveryError> {
         let session = self.round().session;
         match (self.drill(), wanted.drill, wanted.session) {
             (_, _, Some(expected)) if expected != session => {

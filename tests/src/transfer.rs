@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use ed25519_dalek::SigningKey;
 use svdr_agent::donate::{self, Offer};
-use svdr_agent::sources::donor::{Source, transfer};
+use svdr_agent::sources::donor::{DonorSource, transfer};
 use svdr_client::retry::RetryPolicy;
 use svdr_files::PartialFile;
 use svdr_proto::tls::TlsIdentity;
@@ -107,7 +107,7 @@ fn digest(path: &Path) -> Result<Digest, Failure> {
 async fn fetch(address: SocketAddr, size: u64, out: &Path) -> Result<(), Failure> {
     let roster = roster()?;
     let [donor, _] = roster.members() else { return Err("the roster has two members".into()) };
-    let source = Source {
+    let source = DonorSource {
         session: session()?,
         donation: Digest::of(b"donation"),
         donor: donor.name.clone(),

@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use svdr_client::{Coordinator, Coordinators};
 
 use super::{Finding, explained};
-use crate::sources::app::{Settings, SvApp};
+use crate::sources::app::{AppSettings, SvApp};
 
 /// The time limit for a coordinator's answer.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -48,7 +48,7 @@ pub(super) async fn coordinators(configured: &[Coordinator], key: Option<&Signin
 }
 
 /// The SV app, and whether the token is an administrator's.
-pub(super) async fn sv_app(settings: &Result<Settings, String>) -> Finding {
+pub(super) async fn sv_app(settings: &Result<AppSettings, String>) -> Finding {
     const NAME: &str = "SV app";
     let settings = match settings {
         Ok(settings) => settings.clone(),
@@ -66,7 +66,7 @@ pub(super) async fn sv_app(settings: &Result<Settings, String>) -> Finding {
 }
 
 /// Whether the SV app can write its dump into its volume. It is not made to.
-pub(super) async fn migration_dump(settings: &Result<Settings, String>) -> Finding {
+pub(super) async fn migration_dump(settings: &Result<AppSettings, String>) -> Finding {
     const NAME: &str = "migration-dump call";
     let Ok(settings) = settings.clone() else {
         return Finding::failed(NAME, "skipped: fix the SV app's settings first");

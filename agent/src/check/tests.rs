@@ -183,7 +183,7 @@ async fn answering(head: &'static str, folder: &Path) -> (Finding, String) {
 }
 
 /// The settings of an SV app that answers one request with `head`, and the request.
-async fn app(head: &'static str, folder: &Path) -> (Settings, tokio::task::JoinHandle<String>) {
+async fn app(head: &'static str, folder: &Path) -> (AppSettings, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/sv", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
@@ -193,7 +193,7 @@ async fn app(head: &'static str, folder: &Path) -> (Settings, tokio::task::JoinH
         stream.write_all(head.as_bytes()).await.unwrap();
         String::from_utf8_lossy(&request[..read]).into_owned()
     });
-    let settings = Settings {
+    let settings = AppSettings {
         url: url.parse().unwrap(),
         credentials: Credentials::File(private(folder, "token", "secret-token")),
         ca_file: None,

@@ -21,7 +21,7 @@ use crate::config::{AgentConfig, ConfigError, Missing};
 use crate::identities::{self, AgeIdentity, Recipients, Sealed, Sealing};
 use crate::operator::signer;
 use crate::roster_file;
-use crate::sources::app::Settings;
+use crate::sources::app::AppSettings;
 use svdr_client::retry::RetryPolicy;
 
 /// Threads that run the network: one small answer.
@@ -148,7 +148,7 @@ fn warn_of_others(sealing: &Sealing, age_identity: Option<&Path>) {
 }
 
 /// The roster with its path, and how to reach the SV app.
-fn resolve(args: &IdentitiesArgs, config: &AgentConfig) -> Result<((Roster, PathBuf), Settings), Failure> {
+fn resolve(args: &IdentitiesArgs, config: &AgentConfig) -> Result<((Roster, PathBuf), AppSettings), Failure> {
     let mut missing = Vec::new();
     let roster = args.roster.clone().or_else(|| config.roster.clone());
     if roster.is_none() {
@@ -187,7 +187,7 @@ fn member(
 
 /// What was made, for programs.
 #[derive(Serialize)]
-struct Report<'a> {
+struct BackupReport<'a> {
     path: &'a Path,
     size: u64,
     sha256: Digest,
@@ -208,7 +208,7 @@ fn print(
         Sealing::Plain => Vec::new(),
         Sealing::Encrypted { recipients, .. } => recipients.texts(),
     };
-    let report = Report {
+    let report = BackupReport {
         path,
         size: sealed.size,
         sha256: sealed.sha256,

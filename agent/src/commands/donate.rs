@@ -29,11 +29,11 @@ use tokio::net::TcpListener;
 use super::args::donor::{DonorArgs, DonorSettings};
 use super::args::sv_app::{self, AppArgs};
 use crate::config::ConfigError;
-use crate::donate::{self, Offer, ServeError};
+use crate::donate::{self, DonorServerError, Offer};
 use crate::operator::decide::{self, DecideError, Wish, any};
 use crate::operator::online::{Online, OnlineArgs, Seen};
 use crate::sources::app;
-use crate::sources::fetch::{self, Content, Request};
+use crate::sources::fetch::{self, Request, RequestContent};
 use crate::store::DonationRecord;
 use svdr_cli::screens::operator::signing;
 use svdr_client::retry::RetryPolicy;
@@ -107,21 +107,21 @@ impl CommandError for ListenError {
 /// If nothing is donated, or nothing more; what is signed stays signed.
 pub fn run(args: &DonateArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
-    let settings = Settings::of(args, &online)?;
+    let settings = DonateSettings::of(args, &online)?;
     runtime::on_threads(NETWORK_THREADS, Donating { online, settings, args }.donate(output))
 }
 
 /// What has to be configured.
-struct Settings {
+struct DonateSettings {
     donor: DonorSettings,
-    sv_app: app::Settings,
+    sv_app: app::AppSettings,
     /// Whether to ask the app for the agreed migration id.
     request_migration_id: bool,
     folder: PathBuf,
 }
 
-impl Settings {
-    fn of(args: &DonateArgs, online: &Online) -> Result<Settings, Failure> {
+impl DonateSettings {
+    fn of(args: &DonateArgs, online: &Online) -> Result<DonateSettings, Failure> {
         let (config, mut missing) = (&online.config, Vec::new());
         let donor = args.donor.resolve(config, &mut missing)?;
         // A donation is one answer, by whichever way this SV's own dump comes.
@@ -134,7 +134,7 @@ impl Settings {
         let folder = args.out.as_ref().map(|_| PathBuf::new()).or_else(|| config.output_dir.clone());
         match (donor, sv_app, folder) {
             (Some(donor), Some(sv_app), Some(folder)) => {
-                Ok(Settings { donor, sv_app, request_migration_id, folder })
+                Ok(DonateSettings { donor, sv_app, request_migration_id, folder })
             }
             _ => Err(ConfigError::Missing { missing }.into()),
         }
@@ -150,7 +150,7 @@ struct Agreed {
 
 struct Donating<'a> {
     online: Online,
-    settings: Settings,
+    settings: DonateSettings,
     args: &'a DonateArgs,
 }
 
@@ -251,7 +251,7 @@ impl Donating<'_> {
     }
 
     async fn take(&self, session: SessionId, agreed: &Agreed) -> Result<DonationRecord, Failure> {
-        let Settings { donor, sv_app: settings, request_migration_id, folder } = &self.settings;
+        let DonateSettings { donor, sv_app: settings, request_migration_id, folder } = &self.settings;
         let timestamp = agreed.plan.recovery_timestamp();
         let (out, replace) = match &self.args.out {
             Some(out) => (
@@ -263,7 +263,7 @@ impl Donating<'_> {
         };
         let app = sv_app::connect(settings.clone()).await?;
         let request = Request {
-            content: Content::Donation { party: donor.dso_party.clone() },
+            content: RequestContent::Donation { party: donor.dso_party.clone() },
             timestamp,
             migration_id: agreed.plan.migration_id(),
             request_migration_id: *request_migration_id,
@@ -293,7 +293,7 @@ impl Donating<'_> {
 
     async fn serve(self, offer: Offer, listener: TcpListener) -> Result<(), Failure> {
         let stop = runtime::stop_signal()?;
-        let address = listener.local_addr().map_err(ServeError::Listener)?;
+        let address = listener.local_addr().map_err(DonorServerError::Listener)?;
         tracing::info!(
             "serving the snapshot to the roster's members on {address}, until stopped (Ctrl-C). Run donate \
              again to continue"

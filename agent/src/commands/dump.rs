@@ -19,7 +19,7 @@ use super::args::sv_app::{self, Resolved, SvAppArgs};
 use crate::config::{AgentConfig, ConfigError};
 use crate::operator::dump_summary;
 use crate::roster_file;
-use crate::sources::fetch::{self, Content, Handover, Mode, Request, SvDump};
+use crate::sources::fetch::{self, Handover, Mode, Request, RequestContent, SvDump};
 use crate::sources::volume::{DUMP_FILE, set_folder};
 use svdr_client::retry::RetryPolicy;
 
@@ -92,7 +92,11 @@ pub fn run(args: &DumpArgs, output: Output) -> Result<(), Failure> {
         );
     }
     let request = Request {
-        content: Content::SvDump(SvDump { identities: identities.map(Arc::new), handover, participant }),
+        content: RequestContent::SvDump(SvDump {
+            identities: identities.map(Arc::new),
+            handover,
+            participant,
+        }),
         timestamp: args.timestamp,
         migration_id: resolved.migration_id,
         request_migration_id: resolved.request_migration_id,

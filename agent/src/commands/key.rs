@@ -53,7 +53,7 @@ pub struct ShowArgs {
 }
 
 #[derive(Serialize)]
-struct Document {
+struct KeyDocument {
     public_key: String,
     fingerprint: String,
 }
@@ -78,8 +78,8 @@ pub fn run(command: &KeyCommand, output: Output) -> Result<(), Failure> {
 }
 
 fn print(key: &PublicKey, more: &str, output: Output) -> Result<(), Failure> {
-    let document = Document { public_key: key.to_string(), fingerprint: key.fingerprint().to_string() };
-    let Document { public_key, fingerprint } = &document;
+    let document = KeyDocument { public_key: key.to_string(), fingerprint: key.fingerprint().to_string() };
+    let KeyDocument { public_key, fingerprint } = &document;
     Ok(output.show(&document, || format!("public key   {public_key}\nfingerprint  {fingerprint}\n{more}"))?)
 }
 

@@ -124,7 +124,7 @@ fn text(outcome: &Outcome, document: &ProposalDocument) -> String {
     if !outcome.candidates.is_empty() {
         parts.push(table::candidates(outcome));
         parts.extend(table::left_behind(outcome));
-        parts.push(chart::chart(outcome, output::width().into(), chart::Style::of_environment()));
+        parts.push(chart::chart(outcome, output::width().into(), chart::ChartStyle::of_environment()));
     }
     if !document.warnings.is_empty() {
         let warnings: Vec<String> = document.warnings.iter().map(|text| format!("warning: {text}")).collect();

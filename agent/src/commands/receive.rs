@@ -88,7 +88,7 @@ pub struct ReceiveArgs {
 /// If nothing was received. Nothing that looks finished is left behind then, unless it is.
 pub fn run(args: &ReceiveArgs, output: Output) -> Result<(), Failure> {
     let online = Online::open(&args.online)?;
-    let settings = Settings::of(args, &online)?;
+    let settings = ReceiveSettings::of(args, &online)?;
     let age_identity = args.node_identities.age_identity(&online.config);
     let identities = node_identities::read(&settings.identities, age_identity, None)?;
     let received =
@@ -98,13 +98,13 @@ pub fn run(args: &ReceiveArgs, output: Output) -> Result<(), Failure> {
 }
 
 /// What has to be configured.
-struct Settings {
+struct ReceiveSettings {
     identities: PathBuf,
     folder: PathBuf,
 }
 
-impl Settings {
-    fn of(args: &ReceiveArgs, online: &Online) -> Result<Settings, ConfigError> {
+impl ReceiveSettings {
+    fn of(args: &ReceiveArgs, online: &Online) -> Result<ReceiveSettings, ConfigError> {
         let config = &online.config;
         let mut missing = Vec::new();
         let identities = args.node_identities.path(config, &mut missing);
@@ -112,7 +112,7 @@ impl Settings {
             missing.push(config.missing_output_dir("--config", "SVDR_CONFIG"));
         }
         match (identities, config.output_dir.clone()) {
-            (Some(identities), Some(folder)) => Ok(Settings { identities, folder }),
+            (Some(identities), Some(folder)) => Ok(ReceiveSettings { identities, folder }),
             _ => Err(ConfigError::Missing { missing }),
         }
     }
@@ -149,7 +149,7 @@ struct Offered {
 
 struct Receiving<'a> {
     online: Online,
-    settings: Settings,
+    settings: ReceiveSettings,
     args: &'a ReceiveArgs,
 }
 

@@ -29,11 +29,11 @@ pub struct ReviewArgs {
 /// The recomputation does not confirm the proposal; why, has been printed.
 #[derive(Debug, thiserror::Error)]
 #[error("this agent's own recomputation does not confirm the proposal: {reason}\nhelp: do not agree to it")]
-struct Unconfirmed {
+struct NotConfirmed {
     reason: String,
 }
 
-impl CommandError for Unconfirmed {
+impl CommandError for NotConfirmed {
     fn exit(&self) -> Exit {
         Exit::Refused
     }
@@ -57,6 +57,6 @@ pub fn run(args: &ReviewArgs, output: Output) -> Result<(), Failure> {
     output.show(&review, || review::review(&review, online.me(), Style::of_stdout()))?;
     match review.reason {
         None => Ok(()),
-        Some(reason) => Err(Unconfirmed { reason }.into()),
+        Some(reason) => Err(NotConfirmed { reason }.into()),
     }
 }

@@ -20,7 +20,7 @@ use super::args::sv_app::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
 use crate::operator::signer;
 use crate::roster_file;
-use crate::run::{self, DumpOrder, End, Ended, LogsOrder, Settings};
+use crate::run::{self, DumpOrder, End, Ended, LogsOrder, RunSettings};
 use crate::store::Store;
 
 /// Threads that run the network: a stream, a download, and what watches for signals. Reading logs and merging have
@@ -119,7 +119,7 @@ pub fn run(args: &RunArgs, output: Output) -> Result<(), Failure> {
 }
 
 /// Flags and file together, everything on this machine looked at before the first connection.
-fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBuf), Failure> {
+fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(RunSettings, PathBuf), Failure> {
     config.roster = args.roster.clone().or(config.roster);
     config.signing_key = args.signing_key.clone().or(config.signing_key);
     config.output_dir = args.output_dir.clone().or(config.output_dir);
@@ -135,7 +135,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(Settings, PathBu
         Some(ApprovalArg::Automatic) => Approval::Automatic,
         None => config.approval,
     };
-    let settings = Settings {
+    let settings = RunSettings {
         roster,
         signer,
         coordinators: config.coordinators.clone(),
@@ -209,7 +209,7 @@ fn logs(args: &RunArgs, config: &AgentConfig) -> Option<LogsOrder> {
 
 /// How it ended, for programs.
 #[derive(Serialize)]
-struct Report<'a> {
+struct RunReport<'a> {
     session: String,
     drill: bool,
     round: u32,
@@ -227,7 +227,7 @@ fn finish(ended: &Ended, output: Output) -> Result<(), Failure> {
         End::Aborted => return Err(aborted(ended)),
     };
     let Some(certificate) = session.completion_certificate() else { return Err(aborted(ended)) };
-    let report = Report {
+    let report = RunReport {
         session: session.id().to_string(),
         drill: session.drill(),
         round,
@@ -241,8 +241,8 @@ fn finish(ended: &Ended, output: Output) -> Result<(), Failure> {
 }
 
 /// How it ended, for people: what is next.
-fn told(report: &Report<'_>) -> String {
-    let Report { session, round, recovery_timestamp, .. } = report;
+fn told(report: &RunReport<'_>) -> String {
+    let RunReport { session, round, recovery_timestamp, .. } = report;
     let completed =
         format!("Session {session} is completed: round {round}, recovery timestamp {recovery_timestamp}.");
     let next = match (report.drill, report.dump) {

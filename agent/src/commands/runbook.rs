@@ -32,7 +32,7 @@ pub struct RunbookArgs {
     pub session: String,
     /// The form of the runbook; --output json prints the same steps as data
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: RunbookFormat,
     /// Also print the steps that are done
     #[arg(long)]
     pub all: bool,
@@ -43,7 +43,7 @@ pub struct RunbookArgs {
 
 /// How a runbook is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum RunbookFormat {
     /// For a terminal
     #[default]
     Text,
@@ -71,7 +71,7 @@ impl CommandError for ScriptOfADrill {
 
 /// What `runbook --output json` prints.
 #[derive(Debug, Serialize)]
-struct Document {
+struct RunbookDocument {
     session: String,
     drill: bool,
     member: String,
@@ -105,18 +105,18 @@ pub fn run(args: &RunbookArgs, output: Output) -> Result<(), Failure> {
     let drill = session.drill();
     match (output, args.format) {
         (Output::Json, _) => output::print_json(&document(&values, &tasks)),
-        (Output::Table, Format::Text) => {
+        (Output::Table, RunbookFormat::Text) => {
             let title = if drill { format!("{DRILL}\n\n") } else { String::new() };
             output::print(&shown(&format!("{title}{}", runbook::text(&values, &tasks))))
         }
-        (Output::Table, Format::Markdown) => {
+        (Output::Table, RunbookFormat::Markdown) => {
             let title = if drill { format!("> {DRILL}\n\n") } else { String::new() };
             output::print(&shown(&format!("{title}{}", runbook::markdown(&values, &tasks))))
         }
-        (Output::Table, Format::Script) if drill => {
+        (Output::Table, RunbookFormat::Script) if drill => {
             return Err(ScriptOfADrill { session: session.id() }.into());
         }
-        (Output::Table, Format::Script) => output::print(&runbook::script(&values, &tasks)),
+        (Output::Table, RunbookFormat::Script) => output::print(&runbook::script(&values, &tasks)),
     }?;
     Ok(())
 }
@@ -145,7 +145,7 @@ fn values(online: &Online, seen: &Seen) -> Values {
     }
 }
 
-fn document(values: &Values, tasks: &[Task]) -> Document {
+fn document(values: &Values, tasks: &[Task]) -> RunbookDocument {
     let step = |task: &Task| {
         let lines = task.commands.iter().chain(&task.mark);
         StepDocument {
@@ -158,7 +158,7 @@ fn document(values: &Values, tasks: &[Task]) -> Document {
             variables: lines.flat_map(|line| line.variables()).map(|one| one.name.clone()).collect(),
         }
     };
-    Document {
+    RunbookDocument {
         session: values.session.to_string(),
         drill: values.drill,
         member: values.member.to_string(),

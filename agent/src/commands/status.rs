@@ -50,7 +50,7 @@ pub struct StatusArgs {
 
 /// What `status --output json` prints.
 #[derive(Debug, Serialize)]
-struct Document<'a> {
+struct StatusDocument<'a> {
     member: String,
     #[serde(flatten)]
     facts: &'a SessionFacts,
@@ -91,7 +91,7 @@ fn next_of(online: &Online, seen: &Seen) -> Result<Next, Failure> {
 fn print(online: &Online, seen: &Seen, output: Output) -> Result<(), Failure> {
     let facts = seen.facts();
     let next = next_of(online, seen)?;
-    let document = Document {
+    let document = StatusDocument {
         member: online.me().to_string(),
         facts: &facts,
         next,

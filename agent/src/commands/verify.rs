@@ -4,7 +4,6 @@
 //! nothing. All of it is [`transcript::verify`](svdr_protocol::transcript); here lines are read and the report is
 //! shown. Nothing is asked of any service.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use clap::Args;
 use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::screens::heading::Style;
+use svdr_files::FileIoError;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::transcript::Verifier;
 
@@ -21,7 +21,7 @@ use crate::roster_file;
 mod document;
 mod text;
 
-use document::Document;
+use document::VerifyDocument;
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -48,37 +48,20 @@ pub struct VerifyArgs {
 /// Why not everything could be said to hold.
 #[derive(Debug, thiserror::Error)]
 enum VerifyError {
-    /// A file cannot be read.
-    #[error("{} cannot be read\nhelp: check its path and its permissions", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// There is nothing in a file.
+    #[error(transparent)]
+    Io(#[from] FileIoError),
     #[error(
         "{} contains no statement\nhelp: give a file of DSSE envelopes in JSON, one a line",
         path.display()
     )]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// There are more lines than anybody makes.
+    Empty { path: PathBuf },
     #[error("the files have more than {MAX_LINES} lines\nhelp: verify fewer files at a time")]
     TooMany,
-    /// Something does not hold; what, has been printed.
     #[error(
         "not everything is valid: {}\nhelp: do not use these files before this is resolved",
         findings.join(", ")
     )]
-    Refused {
-        /// What, each in a few words.
-        findings: Vec<String>,
-    },
-    /// Everything holds, but there is no certificate of a real session.
+    Refused { findings: Vec<String> },
     #[error(
         "everything is valid, but there is no completion certificate of a real session, so nothing may be \
          imported\n\
@@ -94,7 +77,7 @@ impl CommandError for VerifyError {
             | VerifyError::NotCompleted
             | VerifyError::Empty { .. }
             | VerifyError::TooMany => Exit::Refused,
-            VerifyError::Read { .. } => Exit::Failed,
+            VerifyError::Io(error) => error.exit(),
         }
     }
 }
@@ -130,12 +113,13 @@ pub fn run(args: &VerifyArgs, output: Output) -> Result<(), Failure> {
 fn read(
     files: &[PathBuf],
     roster: &Arc<svdr_protocol::roster::Roster>,
-) -> Result<(Document, usize), VerifyError> {
+) -> Result<(VerifyDocument, usize), VerifyError> {
     let mut verifier = Verifier::new(Arc::clone(roster));
     let mut places = Places::default();
     for path in files {
         let before = places.0.len();
-        let failed = |source| VerifyError::Read { path: path.clone(), source };
+        let unreadable = FileIoError::read("", path);
+        let failed = |source| unreadable(source).into();
         for_each_line(path, failed, |line, bytes| {
             if places.0.len() == MAX_LINES {
                 return Err(VerifyError::TooMany);
@@ -151,7 +135,7 @@ fn read(
     let report = verifier.finish();
     let real = report.sessions.iter().filter(|one| !one.session.drill());
     let completed = real.map(|one| one.completed.len()).sum();
-    Ok((Document::of(&report, &places), completed))
+    Ok((VerifyDocument::of(&report, &places), completed))
 }
 
 #[cfg(test)]

@@ -12,29 +12,17 @@ pub const DEFAULT_LISTEN: &str = "0.0.0.0:7444";
 /// A text of `[donor]` cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DonorTextError {
-    /// It is no party id.
     #[error("{found:?} is not a full party id\nhelp: write DSO::1220 and 64 more characters")]
-    Party {
-        /// The text.
-        found: String,
-    },
-    /// It is no address.
+    Party { found: String },
     #[error(
         "{found:?} is not an address to listen on\nhelp: write an address such as 0.0.0.0:7444 or [::]:7444"
     )]
-    Address {
-        /// The text.
-        found: String,
-    },
-    /// It is no URL that others can dial.
+    Address { found: String },
     #[error(
         "{found:?} is not the URL of an endpoint\n\
          help: write https://HOST:PORT without path, user or query, in at most {MAX_URL_LEN} bytes"
     )]
-    Url {
-        /// The text, as far as it is safe to show.
-        found: String,
-    },
+    Url { found: String },
 }
 
 impl CommandError for DonorTextError {

@@ -74,7 +74,7 @@ fn folder() -> (TempDir, PathBuf) {
 
 #[test]
 fn a_validator_delivers_the_dump_of_the_certificate_and_no_other() {
-    use crate::validator::Wanted;
+    use crate::validator::WantedSession;
     use svdr_dump::Payload;
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("dump.json");
@@ -82,7 +82,7 @@ fn a_validator_delivers_the_dump_of_the_certificate_and_no_other() {
     let recovery = |drill: bool| {
         let (meeting, _) = completed(drill);
         let certificate = meeting.session.completion_certificate().unwrap();
-        Recovery::of_certificate(certificate, Wanted { drill, session: None }).unwrap()
+        Recovery::of_certificate(certificate, WantedSession { drill, session: None }).unwrap()
     };
     let real = recovery(false);
     let dump = MergeSummary {

@@ -27,12 +27,12 @@ pub struct Offer {
     pub path: PathBuf,
     /// Its size in bytes.
     pub size: u64,
-    seen: Seen,
+    seen: FileFacts,
 }
 
 /// What tells that a file has been written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
+struct FileFacts {
     device: u64,
     inode: u64,
     size: u64,
@@ -85,7 +85,7 @@ impl Offer {
         let changed =
             |expected: String, found: String| OfferError::Changed { path: path.to_owned(), expected, found };
         let file = open(path).map_err(failed)?;
-        let before = Seen::of(&file.metadata().map_err(failed)?);
+        let before = FileFacts::of(&file.metadata().map_err(failed)?);
         if before.size != size {
             return Err(changed(format!("{size} bytes"), format!("{} bytes", before.size)));
         }
@@ -95,7 +95,7 @@ impl Offer {
         if found != sha256 {
             return Err(changed(sha256.to_string(), found.to_string()));
         }
-        let seen = Seen::of(&file.metadata().map_err(failed)?);
+        let seen = FileFacts::of(&file.metadata().map_err(failed)?);
         if seen != before {
             return Err(OfferError::Touched { path: path.to_owned() });
         }
@@ -121,16 +121,16 @@ impl Offer {
     /// Looks once more.
     pub(super) fn unchanged(&self, file: &File) -> Result<(), OfferError> {
         let failed = |source| OfferError::Read { path: self.path.clone(), source };
-        match Seen::of(&file.metadata().map_err(failed)?) == self.seen {
+        match FileFacts::of(&file.metadata().map_err(failed)?) == self.seen {
             true => Ok(()),
             false => Err(OfferError::Touched { path: self.path.clone() }),
         }
     }
 }
 
-impl Seen {
-    fn of(metadata: &Metadata) -> Seen {
-        Seen {
+impl FileFacts {
+    fn of(metadata: &Metadata) -> FileFacts {
+        FileFacts {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.len(),

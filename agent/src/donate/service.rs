@@ -19,11 +19,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::Offer;
-use super::gate::Member;
 use super::limits::{CHUNKS_IN_FLIGHT, MAX_TRANSFERS, SLOW_READER};
+use super::receivers::Receiver;
 
 /// What is on offer.
-pub(super) struct Service {
+pub(super) struct SnapshotService {
     offers: Vec<Arc<Offer>>,
     transfers: Arc<Semaphore>,
 }
@@ -41,9 +41,9 @@ struct Transfer {
     _places: [OwnedSemaphorePermit; 2],
 }
 
-impl Service {
-    pub(super) fn new(offers: Vec<Offer>) -> Service {
-        Service {
+impl SnapshotService {
+    pub(super) fn new(offers: Vec<Offer>) -> SnapshotService {
+        SnapshotService {
             offers: offers.into_iter().map(Arc::new).collect(),
             transfers: Arc::new(Semaphore::new(MAX_TRANSFERS)),
         }
@@ -60,14 +60,14 @@ impl Service {
 }
 
 #[tonic::async_trait]
-impl DonorService for Service {
+impl DonorService for SnapshotService {
     type FetchSnapshotStream = ReceiverStream<Piece>;
 
     async fn fetch_snapshot(
         &self,
         request: Request<FetchSnapshotRequest>,
     ) -> Result<Response<ReceiverStream<Piece>>, Status> {
-        let member = request.extensions().get::<Arc<Member>>();
+        let member = request.extensions().get::<Arc<Receiver>>();
         let member =
             Arc::clone(member.ok_or_else(|| Status::unauthenticated("nobody has proved to be here"))?);
         let request = request.into_inner();

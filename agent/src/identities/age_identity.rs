@@ -14,7 +14,7 @@ use svdr_files::FileIoError;
 use svdr_protocol::failure::{CommandError, Exit};
 use zeroize::Zeroizing;
 
-use super::form::Form;
+use super::backup_form::BackupForm;
 use super::limits::{MAX_AGE_IDENTITIES, MAX_KEYS_FILE_LEN};
 use super::recipients::Recipients;
 
@@ -114,7 +114,7 @@ impl AgeIdentity {
         if text.len() as u64 > MAX_KEYS_FILE_LEN {
             return Err(AgeIdentityError::TooLong { path: path() });
         }
-        if Form::of(text) != Form::Plain {
+        if BackupForm::of(text) != BackupForm::Plain {
             return Err(AgeIdentityError::Encrypted { path: path() });
         }
         let mut identities = Vec::new();

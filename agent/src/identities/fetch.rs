@@ -9,9 +9,9 @@ use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::Member;
 
 use super::owner::{NotOurs, check_owner};
-use crate::sources::app::{Snapshot, SvApp};
-use crate::sources::fetch::tries::Tries;
+use crate::sources::app::{DocumentAnswer, SvApp};
 use crate::sources::fetch::{FetchError, is_page};
+use crate::sources::tries::Tries;
 
 /// Why there are no identities. Nothing of them is in one of these.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ async fn attempt(app: &SvApp, tries: &mut Tries) -> Result<Identities, FetchErro
 }
 
 /// Receives the document to its end, and checks it.
-async fn receive(answer: &mut Snapshot) -> Result<Identities, FetchError> {
+async fn receive(answer: &mut DocumentAnswer) -> Result<Identities, FetchError> {
     let mut text = IdentitiesText::new(answer.total());
     let mut is_first = true;
     while let Some(chunk) = answer.chunk().await? {

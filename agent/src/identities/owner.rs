@@ -15,25 +15,13 @@ pub enum NotOurs {
          participant of {member}\n\
          help: make the backup again"
     )]
-    Unnamed {
-        /// The participant in the roster.
-        expected: String,
-        /// The member.
-        member: MemberName,
-    },
+    Unnamed { expected: String, member: MemberName },
     #[error(
         "the node identities belong to participant {found:?}, but the participant of {member} in the roster \
          is {expected}\n\
          help: use the SV app and the backup of {member}, or ask the convener to correct the roster"
     )]
-    Other {
-        /// The participant that they are of.
-        found: String,
-        /// The one in the roster.
-        expected: String,
-        /// The member.
-        member: MemberName,
-    },
+    Other { found: String, expected: String, member: MemberName },
 }
 
 impl CommandError for NotOurs {

@@ -17,8 +17,8 @@ use age::{DecryptError, Decryptor};
 use zeroize::Zeroizing;
 
 use super::age_identity::AgeIdentity;
+use super::backup_form::{BackupForm, MAX_START_LEN};
 use super::error::{BackupError, Damage};
-use super::form::{Form, MAX_START_LEN};
 use super::limits::{MAX_ARMOR_LINE_LEN, MAX_HEADER_LEN};
 use super::short_lines::ShortLines;
 use svdr_dump::{Document, Identities, MergeError};
@@ -69,15 +69,15 @@ pub(super) fn read_with(
     let begun = (&mut source).take(MAX_START_LEN as u64).read_to_end(&mut start);
     begun
         .map_err(|source| refused(MergeError::Read { document: Document::Identities, offset: 0, source }))?;
-    let form = Form::of(&start);
+    let form = BackupForm::of(&start);
     let start = start.as_slice();
     match form {
-        Form::Plain => {
+        BackupForm::Plain => {
             let identities = Identities::read(start.chain(source), len).map_err(refused)?;
             Ok(Backup { identities, encrypted: false })
         }
-        Form::Age => decrypt(start.chain(source), len, path, age_identity),
-        Form::Armored(spaces) => {
+        BackupForm::Age => decrypt(start.chain(source), len, path, age_identity),
+        BackupForm::Armored(spaces) => {
             // So many bytes of `start` are white space.
             let text = start[spaces..].chain(source);
             let text = ShortLines::new(text, MAX_ARMOR_LINE_LEN);
@@ -98,8 +98,8 @@ fn decrypt(
     begun.map_err(|source| unreadable(path, start.len() as u64, source))?;
     if !start.starts_with(VERSION) {
         // Armor hides what it holds until here.
-        return Err(match Form::of(&start) {
-            Form::Age => BackupError::Version { path: path.to_owned() },
+        return Err(match BackupForm::of(&start) {
+            BackupForm::Age => BackupError::Version { path: path.to_owned() },
             _ => damaged(Damage::Header),
         });
     }

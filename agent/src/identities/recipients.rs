@@ -22,18 +22,18 @@ pub struct Recipients(Vec<Recipient>);
 
 /// Where a recipient was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RecipientPlace {
     /// As the nth `--recipient` of the command line, from 1.
     Flag(usize),
     /// In a line of a file, from 1.
     Line(PathBuf, usize),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RecipientPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Flag(number) => write!(f, "--recipient number {number}"),
-            Place::Line(path, line) => write!(f, "{}, line {line}", path.display()),
+            RecipientPlace::Flag(number) => write!(f, "--recipient number {number}"),
+            RecipientPlace::Line(path, line) => write!(f, "{}, line {line}", path.display()),
         }
     }
 }
@@ -58,19 +58,19 @@ pub enum RecipientError {
          plugin, of a tag or of SSH\n\
          help: give the recipient that `age-keygen -y` prints"
     )]
-    NotARecipient { place: Place },
+    NotARecipient { place: RecipientPlace },
     #[error(
         "{place} is an age identity, which is secret, instead of a recipient; if it was typed into a command \
          line, the history of the shell now contains it\n\
          help: make another age identity, and give the recipient that `age-keygen -y` prints"
     )]
-    Secret { place: Place },
+    Secret { place: RecipientPlace },
     #[error(
         "{place} is a recipient without an age identity, and anybody can decrypt a file that is encrypted to \
          it\n\
          help: ask the sender for the recipient that `age-keygen -y` prints"
     )]
-    LowOrder { place: Place },
+    LowOrder { place: RecipientPlace },
     #[error("there are more than {MAX_RECIPIENTS} recipients\nhelp: give fewer recipients")]
     TooMany,
 }
@@ -97,7 +97,7 @@ impl Recipients {
     pub fn gather(flags: &[String], files: &[PathBuf]) -> Result<Option<Recipients>, RecipientError> {
         let mut recipients = Recipients(Vec::new());
         for (at, text) in flags.iter().enumerate() {
-            recipients.add(text, Place::Flag(at + 1))?;
+            recipients.add(text, RecipientPlace::Flag(at + 1))?;
         }
         for file in files {
             recipients.add_file(file)?;
@@ -121,7 +121,7 @@ impl Recipients {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            let place = Place::Line(path.to_owned(), at + 1);
+            let place = RecipientPlace::Line(path.to_owned(), at + 1);
             match std::str::from_utf8(line) {
                 Ok(text) => self.add(text, place)?,
                 Err(_not_utf8) => return Err(RecipientError::NotARecipient { place }),
@@ -131,7 +131,7 @@ impl Recipients {
         if found { Ok(()) } else { Err(RecipientError::Empty { path: path.to_owned() }) }
     }
 
-    fn add(&mut self, text: &str, place: Place) -> Result<(), RecipientError> {
+    fn add(&mut self, text: &str, place: RecipientPlace) -> Result<(), RecipientError> {
         let text = text.trim();
         if text.get(..SECRET.len()).is_some_and(|start| start.eq_ignore_ascii_case(SECRET)) {
             return Err(RecipientError::Secret { place });

@@ -9,7 +9,7 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::text::shown;
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct DumpReport<'a> {
     path: &'a Path,
     #[serde(flatten)]
     summary: &'a MergeSummary,
@@ -20,7 +20,7 @@ struct Report<'a> {
 /// # Errors
 /// If stdout cannot be written; the dump is complete.
 pub(crate) fn print(path: &Path, summary: &MergeSummary, output: Output) -> Result<(), PrintError> {
-    let printed = output.show(&Report { path, summary }, || text(path, summary));
+    let printed = output.show(&DumpReport { path, summary }, || text(path, summary));
     printed.map_err(|error| error.after("the dump is complete"))
 }
 

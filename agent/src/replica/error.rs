@@ -11,34 +11,22 @@ use crate::store::StoreError;
 /// Why a session cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
-    /// A call failed, or the session's opening is invalid.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The coordinator contradicts itself.
     #[error("{url} contradicts what it signed itself; its receipts in {} prove it", proof.display())]
     History {
-        /// The coordinator.
         url: String,
-        /// Where its receipts are kept.
         proof: PathBuf,
-        /// How it contradicts itself.
         #[source]
         source: HistoryError,
     },
-    /// Nobody knows the session.
     #[error(
         "neither {url} nor this agent's store has a statement of session {session}\n\
          help: compare the session's id, and the fingerprint of your roster, with the other members'"
     )]
-    Unknown {
-        /// The session.
-        session: SessionId,
-        /// The coordinator.
-        url: String,
-    },
+    Unknown { session: SessionId, url: String },
 }
 
 impl From<CallError> for ReplicaError {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::decide::refused;
 use super::jobs::{self, JobError};
-use super::{Driver, FIRST_PROGRESS, RunError, Wanted};
+use super::{Driver, FIRST_PROGRESS, RunError, WantedDump};
 use crate::replica::Replica;
 use crate::sources::app::Class;
 use crate::sources::fetch::FetchError;
@@ -88,7 +88,7 @@ impl Driver {
     }
 
     /// Makes the dump, or attests it where it is made.
-    pub(super) fn dump(&mut self, wanted: Wanted) -> Result<(), RunError> {
+    pub(super) fn dump(&mut self, wanted: WantedDump) -> Result<(), RunError> {
         if let Some(record) = self.made.as_ref().filter(|made| made.proposal == wanted.proposal) {
             let dump = record.to_vote();
             self.sign(|voter, _, _| match voter.attest(wanted.round, &dump) {
@@ -125,7 +125,7 @@ impl Driver {
     }
 
     /// Tells why there is no dump; what the SV app itself says about the timestamp is signed for the others.
-    pub(super) fn not_dumped(&mut self, wanted: Wanted, error: &JobError) -> Result<(), RunError> {
+    pub(super) fn not_dumped(&mut self, wanted: WantedDump, error: &JobError) -> Result<(), RunError> {
         tracing::warn!("there is no dump of round {} yet: {}", wanted.round, in_one_line(error));
         let JobError::Fetch(failed) = error else { return Ok(()) };
         let Some(kind) = obstacle(failed) else { return Ok(()) };
@@ -142,7 +142,7 @@ impl Driver {
                 text,
             }))
         })?;
-        self.teller.bounds(self.view.session());
+        self.operator_log.bounds(self.view.session());
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use svdr_protocol::statement::SessionId;
 
 use super::RunError;
 use super::courier::Event;
-use super::tell::Teller;
+use super::operator_log::OperatorLog;
 use crate::store::{Store, StoreError};
 
 /// How often a coordinator is asked whether a session has been opened: 128 agents ask it 512 times a second, which is
@@ -29,10 +29,10 @@ pub(super) async fn choose(
     store: &Store,
     drill: bool,
 ) -> Result<SessionId, RunError> {
-    let mut teller = Teller::default();
+    let mut operator_log = OperatorLog::default();
     let (mut next, mut backoff) = (0, Backoff::new());
     loop {
-        let error = match ask(coordinators, next, store, drill, &mut teller, &mut backoff).await {
+        let error = match ask(coordinators, next, store, drill, &mut operator_log, &mut backoff).await {
             Ok(session) => return Ok(session),
             Err(RunError::Courier) => return Err(RunError::Courier),
             Err(RunError::Coordinators(error)) => error.into(),
@@ -41,7 +41,7 @@ pub(super) async fn choose(
         };
         next += 1;
         let pause = backoff.failed();
-        teller.event(&Event::Trouble { error, pause });
+        operator_log.event(&Event::Trouble { error, pause });
         tokio::time::sleep(pause).await;
     }
 }
@@ -52,11 +52,11 @@ async fn ask(
     first: usize,
     store: &Store,
     drill: bool,
-    teller: &mut Teller,
+    operator_log: &mut OperatorLog,
     backoff: &mut Backoff,
 ) -> Result<SessionId, RunError> {
     let mut connection = coordinators.connect(first).await?;
-    teller.event(&Event::Connected { url: connection.coordinator().url.clone() });
+    operator_log.event(&Event::Connected { url: connection.coordinator().url.clone() });
     loop {
         let listed = connection.sessions().await?;
         backoff.succeeded();
@@ -65,7 +65,7 @@ async fn ask(
             return Ok(session);
         }
         let kind = if drill { "drill" } else { "session" };
-        teller.waiting(vec![format!(
+        operator_log.waiting(vec![format!(
             "no {kind} is open; waiting for a convener to open one with `svdr-coordinator session open`"
         )]);
         tokio::time::sleep(ASK_INTERVAL).await;

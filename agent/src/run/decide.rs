@@ -40,7 +40,7 @@ pub struct Situation<'a> {
 
 /// A dump that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedDump {
     /// The round.
     pub round: u32,
     /// Digest of the proposal agreed to.
@@ -53,7 +53,7 @@ pub struct Wanted {
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Action {
     /// Read the logs, and sign what they say.
     Report,
     /// Sign that a round, abandoned by an agreement, is abandoned.
@@ -76,7 +76,7 @@ pub enum Step {
         reason: AskReason,
     },
     /// Make this dump, and attest it once it is there.
-    Dump(Wanted),
+    Dump(WantedDump),
     /// Keep the completion certificate: it binds from now on.
     KeepCertificate,
     /// Nothing more is to be done in the session.
@@ -138,18 +138,18 @@ pub enum End {
 
 impl Situation<'_> {
     /// What to do now, in this order.
-    pub fn steps(&self) -> Vec<Step> {
+    pub fn steps(&self) -> Vec<Action> {
         let mut steps = Vec::new();
         match self.session.phase() {
-            Phase::Aborted => return vec![Step::End(End::Aborted)],
+            Phase::Aborted => return vec![Action::End(End::Aborted)],
             Phase::Completed(round) | Phase::Verified(round) => {
-                steps.push(Step::KeepCertificate);
+                steps.push(Action::KeepCertificate);
                 steps.push(self.completed(round));
             }
             Phase::Gathering => steps.extend(self.report()),
             Phase::Proposed(round) | Phase::Agreed(round) | Phase::Recovering(round) => {
                 steps.extend(self.report());
-                steps.extend(self.voter.owed().into_iter().map(|round| Step::Abandon { round }));
+                steps.extend(self.voter.owed().into_iter().map(|round| Action::Abandon { round }));
                 steps.extend(self.vote(round));
                 steps.extend(self.dump(round));
             }
@@ -157,29 +157,29 @@ impl Situation<'_> {
         steps
     }
 
-    fn report(&self) -> Option<Step> {
+    fn report(&self) -> Option<Action> {
         let reported = self
             .session
             .statements()
             .any(|one| one.by_member() && one.signer() == self.me && matches!(one.body(), Body::Evidence(_)));
-        (self.has_logs && !reported).then_some(Step::Report)
+        (self.has_logs && !reported).then_some(Action::Report)
     }
 
-    fn completed(&self, round: u32) -> Step {
+    fn completed(&self, round: u32) -> Action {
         match self.voter.dump(round) {
-            Decision::Signed(attestation) => Step::End(End::Attested { round, attestation }),
+            Decision::Signed(attestation) => Action::End(End::Attested { round, attestation }),
             Decision::Sign(plan) => match self.wanted(round, plan) {
-                Some(wanted) => Step::Dump(wanted),
-                None => Step::End(End::CompletedWithout { round }),
+                Some(wanted) => Action::Dump(wanted),
+                None => Action::End(End::CompletedWithout { round }),
             },
-            Decision::Wait(wait) => Step::Tell(in_one_line(&wait)),
-            Decision::Refuse(_) => self.follow(round).unwrap_or(Step::End(End::CompletedWithout { round })),
+            Decision::Wait(wait) => Action::Tell(in_one_line(&wait)),
+            Decision::Refuse(_) => self.follow(round).unwrap_or(Action::End(End::CompletedWithout { round })),
         }
     }
 
     /// To agree to a round that the others have completed, where its plan counts on this member's dump: a slow SV
     /// imports one like everybody else.
-    fn follow(&self, round: u32) -> Option<Step> {
+    fn follow(&self, round: u32) -> Option<Action> {
         let proposal = self.session.agreement_certificate(round)?.proposal().digest();
         let Some(Body::Proposal(body)) = self.session.statement(&proposal).map(|one| one.body()) else {
             return None;
@@ -189,15 +189,15 @@ impl Situation<'_> {
             && !self.session.abandonments(round).contains_key(self.me);
         match self.voter.agree(&proposal) {
             Decision::Sign(_) if is_wanted => Some(match self.ask_about(body) {
-                None => Step::Agree { proposal },
-                Some(reason) => Step::Ask { round, proposal, reason },
+                None => Action::Agree { proposal },
+                Some(reason) => Action::Ask { round, proposal, reason },
             }),
             _ => None,
         }
     }
 
     /// About the proposals of the latest round.
-    fn vote(&self, round: u32) -> Vec<Step> {
+    fn vote(&self, round: u32) -> Vec<Action> {
         let withdrawn = self.session.abandonments(round).contains_key(self.me);
         let mut open = None;
         let mut obstacles = Vec::new();
@@ -211,16 +211,16 @@ impl Situation<'_> {
                     open = Some((digest, proposal));
                     break;
                 }
-                Decision::Wait(wait) => obstacles.push(Step::Tell(in_one_line(&wait))),
-                Decision::Refuse(refusal) => obstacles.push(Step::Tell(refused(&refusal))),
+                Decision::Wait(wait) => obstacles.push(Action::Tell(in_one_line(&wait))),
+                Decision::Refuse(refusal) => obstacles.push(Action::Tell(refused(&refusal))),
             }
         }
         match open {
             _ if withdrawn => Vec::new(),
             Some((digest, proposal)) => {
                 let step = match self.ask_about(proposal) {
-                    None => Step::Agree { proposal: digest },
-                    Some(reason) => Step::Ask { round, proposal: digest, reason },
+                    None => Action::Agree { proposal: digest },
+                    Some(reason) => Action::Ask { round, proposal: digest, reason },
                 };
                 vec![step]
             }
@@ -241,9 +241,9 @@ impl Situation<'_> {
         }
     }
 
-    fn wanted(&self, round: u32, plan: Plan) -> Option<Wanted> {
+    fn wanted(&self, round: u32, plan: Plan) -> Option<WantedDump> {
         let certificate = self.session.agreement_certificate(round)?;
-        Some(Wanted {
+        Some(WantedDump {
             round,
             proposal: certificate.proposal().digest(),
             recovery_timestamp: plan.recovery_timestamp(),
@@ -251,11 +251,11 @@ impl Situation<'_> {
         })
     }
 
-    fn dump(&self, round: u32) -> Option<Step> {
+    fn dump(&self, round: u32) -> Option<Action> {
         match self.voter.dump(round) {
-            Decision::Sign(plan) => self.wanted(round, plan).map(Step::Dump),
+            Decision::Sign(plan) => self.wanted(round, plan).map(Action::Dump),
             // Only who has agreed waits for the others.
-            Decision::Wait(wait) => Some(Step::Tell(in_one_line(&wait))),
+            Decision::Wait(wait) => Some(Action::Tell(in_one_line(&wait))),
             Decision::Signed(_) | Decision::Refuse(_) => None,
         }
     }

@@ -18,9 +18,9 @@ use svdr_protocol::time::Timestamp;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
-use super::Wanted;
-use crate::sources::app::{Settings, SetupError, SvApp};
-use crate::sources::fetch::{self, Content, FetchError, Handover, Request, SvDump};
+use super::WantedDump;
+use crate::sources::app::{AppSettings, SetupError, SvApp};
+use crate::sources::fetch::{self, FetchError, Handover, Request, RequestContent, SvDump};
 use crate::store::{DumpRecord, Store, StoreError};
 use svdr_client::retry::{Backoff, DEFAULT_RETRY_FOR, RetryPolicy};
 use svdr_dump::{Identities, Parts};
@@ -41,7 +41,7 @@ pub struct LogsOrder {
 #[derive(Clone, Debug)]
 pub struct DumpOrder {
     /// How to reach the SV app.
-    pub sv_app: Settings,
+    pub sv_app: AppSettings,
     /// The configured id of the new migration.
     pub migration_id: u64,
     /// Whether to ask the app for it.
@@ -198,7 +198,7 @@ pub(super) async fn read_logs(
 /// # Errors
 /// [`JobError`]; no dump is there then.
 pub(super) async fn make_dump(
-    wanted: Wanted,
+    wanted: WantedDump,
     order: DumpOrder,
     store: Store,
     session: SessionId,
@@ -225,7 +225,7 @@ pub(super) async fn make_dump(
     let path = order.folder.join(file_name(session, wanted.round));
     let app = SvApp::new(order.sv_app).await?;
     let request = Request {
-        content: Content::SvDump(SvDump {
+        content: RequestContent::SvDump(SvDump {
             identities: Some(order.identities),
             handover: order.handover,
             participant: order.participant,
@@ -256,7 +256,7 @@ pub(super) async fn make_dump(
     Ok(record)
 }
 
-fn is_of(made: &DumpRecord, wanted: &Wanted) -> bool {
+fn is_of(made: &DumpRecord, wanted: &WantedDump) -> bool {
     made.proposal == wanted.proposal
         && made.recovery_timestamp == wanted.recovery_timestamp
         && made.migration_id == wanted.migration_id

@@ -2,7 +2,7 @@
 
 use svdr_protocol::milestone::Step;
 
-use super::words::{Line, Piece, Variable};
+use super::shell::{ShellLine, ShellPiece, Variable};
 use super::{Task, Values};
 use crate::config::Deliver;
 
@@ -46,8 +46,8 @@ impl Filled<'_> {
         self.values.session.to_string()
     }
 
-    fn svdr_agent(&self, words: impl IntoIterator<Item = String>) -> Line {
-        let mut line = Line::of(["svdr-agent"]);
+    fn svdr_agent(&self, words: impl IntoIterator<Item = String>) -> ShellLine {
+        let mut line = ShellLine::of(["svdr-agent"]);
         for word in words {
             line = line.word(word);
         }
@@ -61,8 +61,8 @@ impl Filled<'_> {
         self.values.deployment.namespace.as_deref().unwrap_or(NAMESPACE)
     }
 
-    fn kubectl(&self, words: &[&str]) -> Line {
-        let line = Line::of(["kubectl"]);
+    fn kubectl(&self, words: &[&str]) -> ShellLine {
+        let line = ShellLine::of(["kubectl"]);
         let line = match &self.values.deployment.context {
             Some(context) => line.word("--context").word(context.clone()),
             None => line,
@@ -71,10 +71,17 @@ impl Filled<'_> {
     }
 
     /// `helm install` or `upgrade` of a chart, with values files and single values.
-    fn helm(&self, how: &str, release: &str, chart: &str, files: Vec<Vec<Piece>>, set: &[Set]) -> Line {
+    fn helm(
+        &self,
+        how: &str,
+        release: &str,
+        chart: &str,
+        files: Vec<Vec<ShellPiece>>,
+        set: &[Set],
+    ) -> ShellLine {
         let deployment = &self.values.deployment;
         let repository = deployment.chart_repository.as_deref().unwrap_or(CHARTS);
-        let line = Line::of(["helm"]);
+        let line = ShellLine::of(["helm"]);
         let line = match &deployment.context {
             Some(context) => line.word("--kube-context").word(context.clone()),
             None => line,
@@ -100,31 +107,31 @@ impl Filled<'_> {
     }
 
     /// A file of the folder with the values.
-    fn values_file(&self, name: &str) -> Vec<Piece> {
+    fn values_file(&self, name: &str) -> Vec<ShellPiece> {
         let folder = self.values.deployment.values.as_ref().map(|folder| folder.display().to_string());
         let folder = known(
             folder.as_deref(),
             "VALUES",
             "the folder of the values files, examples/sv-helm of the bundle",
         );
-        vec![folder, Piece::Text(format!("/{name}"))]
+        vec![folder, ShellPiece::Text(format!("/{name}"))]
     }
 
     fn named_file(
         file: Option<&std::path::PathBuf>,
         name: &'static str,
         meaning: &'static str,
-    ) -> Vec<Piece> {
+    ) -> Vec<ShellPiece> {
         let file = file.map(|file| file.display().to_string());
         vec![known(file.as_deref(), name, meaning)]
     }
 
-    fn ui_config(&self) -> Vec<Piece> {
+    fn ui_config(&self) -> Vec<ShellPiece> {
         let file = self.values.deployment.ui_config.as_ref();
         Filled::named_file(file, "UI_CONFIG_VALUES_FILE", "the values file of the user interfaces")
     }
 
-    fn stopped(&self) -> (Vec<String>, Vec<Line>) {
+    fn stopped(&self) -> (Vec<String>, Vec<ShellLine>) {
         let cometbft = format!("global-domain-{}-cometbft", self.legacy);
         let notes = vec![
             "Keep participant, sequencer and mediator running: the SV app needs them for the snapshot."
@@ -137,7 +144,7 @@ impl Filled<'_> {
         (notes, commands)
     }
 
-    fn backed_up(&self) -> (Vec<String>, Vec<Line>) {
+    fn backed_up(&self) -> (Vec<String>, Vec<ShellLine>) {
         let notes = vec![
             "Back up the apps' database first. Back up the participant's database only after that backup is complete: \
              backups in the other order cannot be restored together."
@@ -147,7 +154,7 @@ impl Filled<'_> {
         (notes, Vec::new())
     }
 
-    fn identities_checked(&self) -> (Vec<String>, Vec<Line>) {
+    fn identities_checked(&self) -> (Vec<String>, Vec<ShellLine>) {
         let missing = match &self.values.identities {
             Some(path) => format!("The backup of the node identities is {path}. `svdr-agent backup identities` makes a new one."),
             None => "agent.toml names no backup of the node identities. Make one with `svdr-agent backup identities`, and \
@@ -158,7 +165,7 @@ impl Filled<'_> {
         (vec![missing], vec![self.svdr_agent(check)])
     }
 
-    fn dump_made(&self) -> (Vec<String>, Vec<Line>) {
+    fn dump_made(&self) -> (Vec<String>, Vec<ShellLine>) {
         let at = match self.values.recovery_timestamp {
             Some(at) => format!("The dump is of {at}, for migration {}.", self.values.migration_id),
             None => "The recovery timestamp is not agreed yet.".to_owned(),
@@ -174,7 +181,7 @@ impl Filled<'_> {
         (notes, vec![self.svdr_agent(run)])
     }
 
-    fn delivered(&self) -> (Vec<String>, Vec<Line>) {
+    fn delivered(&self) -> (Vec<String>, Vec<ShellLine>) {
         let notes = vec![
             "The command refuses before the session is completed. The dump contains this node's private keys: check the \
              target."
@@ -187,20 +194,20 @@ impl Filled<'_> {
                 for name in placeholders(command) {
                     let variable = name.to_ascii_uppercase().replace('-', "_");
                     let meaning = "the value of this placeholder in deliver.command";
-                    let value = Piece::Variable(Variable { name: variable, meaning });
-                    line = line.word("--set").joined([Piece::Text(format!("{name}=")), value]);
+                    let value = ShellPiece::Variable(Variable { name: variable, meaning });
+                    line = line.word("--set").joined([ShellPiece::Text(format!("{name}=")), value]);
                 }
             }
             None => {
                 let meaning = "the file that the SV app imports, as this machine sees it";
                 let to = Variable { name: "SVDR_DELIVER_TO".to_owned(), meaning };
-                line = line.word("--to").joined([Piece::Variable(to)]);
+                line = line.word("--to").joined([ShellPiece::Variable(to)]);
             }
         }
         (notes, vec![line])
     }
 
-    fn synchronizer_deployed(&self) -> (Vec<String>, Vec<Line>) {
+    fn synchronizer_deployed(&self) -> (Vec<String>, Vec<ShellLine>) {
         let (new, legacy) = (self.values.migration_id, self.legacy);
         let notes = vec![
             format!(
@@ -212,7 +219,7 @@ impl Filled<'_> {
                  catch up from it."
             ),
         ];
-        let leftovers = Line::default().syntax("!").words(["grep", "-rn", "MIGRATION_ID"]);
+        let leftovers = ShellLine::default().syntax("!").words(["grep", "-rn", "MIGRATION_ID"]);
         let folder = self.values_file("").into_iter().next();
         let commands = vec![
             // With `set -e`, a shell continues after a failed `!`, unless the list ends with something else.
@@ -242,7 +249,7 @@ impl Filled<'_> {
         (notes, commands)
     }
 
-    fn restored(&self) -> (Vec<String>, Vec<Line>) {
+    fn restored(&self) -> (Vec<String>, Vec<ShellLine>) {
         let (new, legacy) = (self.values.migration_id, self.legacy);
         let notes = vec![
             "The SV app imports the dump when it starts. The new synchronizer runs when more than two thirds of the SVs \
@@ -292,9 +299,10 @@ impl Filled<'_> {
     }
 
     /// Asks the SV app whether it is ready.
-    fn ready(&self) -> Option<Line> {
+    fn ready(&self) -> Option<ShellLine> {
         let base = self.values.sv_app.as_ref()?;
-        let line = Line::of(["curl", "-sSf", "--retry", "30", "--retry-delay", "10", "--retry-all-errors"]);
+        let line =
+            ShellLine::of(["curl", "-sSf", "--retry", "30", "--retry-delay", "10", "--retry-all-errors"]);
         let line = match &self.values.sv_app_ca {
             Some(ca) => line.word("--cacert").word(ca.clone()),
             None => line,
@@ -302,7 +310,7 @@ impl Filled<'_> {
         Some(line.word(format!("{}/readyz", base.trim_end_matches('/'))))
     }
 
-    fn verified(&self) -> (Vec<String>, Vec<Line>) {
+    fn verified(&self) -> (Vec<String>, Vec<ShellLine>) {
         let notes = vec![
             "Wait until the first commitment period of the new synchronizer has ended: 30 minutes on Splice networks by \
              default. Run the command again when there is news."
@@ -313,7 +321,7 @@ impl Filled<'_> {
             let meaning = "the logs of the new participant: a file, a folder or a pattern";
             line = line
                 .word("--logs")
-                .joined([Piece::Variable(Variable { name: "NEW_LOGS".to_owned(), meaning })]);
+                .joined([ShellPiece::Variable(Variable { name: "NEW_LOGS".to_owned(), meaning })]);
         }
         (notes, vec![line])
     }
@@ -328,10 +336,10 @@ enum Set {
 }
 
 /// The configured value, or the variable in its place.
-fn known(configured: Option<&str>, name: &str, meaning: &'static str) -> Piece {
+fn known(configured: Option<&str>, name: &str, meaning: &'static str) -> ShellPiece {
     match configured {
-        Some(text) => Piece::Text(text.to_owned()),
-        None => Piece::Variable(Variable { name: name.to_owned(), meaning }),
+        Some(text) => ShellPiece::Text(text.to_owned()),
+        None => ShellPiece::Variable(Variable { name: name.to_owned(), meaning }),
     }
 }
 

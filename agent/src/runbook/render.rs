@@ -3,8 +3,8 @@
 use svdr_protocol::milestone::Step;
 use svdr_protocol::text::without_hidden;
 
-use super::words::{quoted, variables};
-use super::{Line, Task, Values};
+use super::shell::{quoted, variables};
+use super::{ShellLine, Task, Values};
 
 /// What the script is run by.
 const SHEBANG: &str = "#!/bin/sh";
@@ -27,11 +27,11 @@ begin() {
 ";
 
 /// The lines of a task, the mark included.
-fn lines(task: &Task) -> impl Iterator<Item = &Line> {
+fn lines(task: &Task) -> impl Iterator<Item = &ShellLine> {
     task.commands.iter().chain(&task.mark)
 }
 
-fn all_lines(tasks: &[Task]) -> impl Iterator<Item = &Line> {
+fn all_lines(tasks: &[Task]) -> impl Iterator<Item = &ShellLine> {
     tasks.iter().flat_map(lines)
 }
 
@@ -112,7 +112,7 @@ pub fn script(values: &Values, tasks: &[Task]) -> String {
     for task in tasks {
         let heading = format!("{}. {}: {}", number(task.step), task.step, task.step.words());
         let shown: Vec<String> =
-            task.notes.iter().cloned().chain(task.commands.iter().map(Line::to_string)).collect();
+            task.notes.iter().cloned().chain(task.commands.iter().map(ShellLine::to_string)).collect();
         text += &format!("\nif begin {} {}; then\n", quoted(&heading), quoted_lines(&shown));
         text.extend(lines(task).map(|line| format!("    {line}\n")));
         if lines(task).next().is_none() {

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 
-use super::words::quoted;
+use super::shell::quoted;
 use super::*;
 
 fn values() -> Values {

@@ -1,4 +1,4 @@
-//! The SV app as this agent sees it: HTTPS calls, each answered by what was asked for or by a typed [`Failure`].
+//! The SV app as this agent sees it: HTTPS calls, each answered by what was asked for or by a typed [`AppFailure`].
 //!
 //! The calls are those of Splice's `apps/sv/src/main/openapi/sv-internal.yaml`. A validator app is reached in the same
 //! way, with the one call of its `validator-internal.yaml` that a recovery needs. Rules that hold for all of them:
@@ -35,14 +35,14 @@ use svdr_protocol::time::Timestamp;
 
 pub use answer_text::{AnswerText, MAX_SHOWN};
 pub use base_url::{BaseUrl, UrlError};
-pub use failure::{Class, Failure};
+pub use failure::{AppFailure, Class};
 pub use secret::Secret;
 pub use tls::TrustError;
 pub use token::{Credentials, MAX_SECRET_LEN, OAuth2, TOKEN_TIMEOUT, TokenError};
 
 use answer_text::ReadText;
 use body::read_limited;
-use failure::Refusal;
+use failure::ErrorAnswer;
 use token::Tokens;
 
 /// A TCP and TLS connection that is not there after this long will not come: three lost SYN packets.
@@ -83,7 +83,7 @@ impl Default for Timeouts {
 
 /// How to reach the SV app.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct AppSettings {
     /// The base of its API.
     pub url: BaseUrl,
     /// Where the token comes from.
@@ -127,8 +127,8 @@ impl SvApp {
     ///
     /// # Errors
     /// [`SetupError`] where a file cannot be used or the machine has no CA certificates.
-    pub async fn new(settings: Settings) -> Result<SvApp, SetupError> {
-        let Settings { url, credentials, ca_file, timeouts } = settings;
+    pub async fn new(settings: AppSettings) -> Result<SvApp, SetupError> {
+        let AppSettings { url, credentials, ca_file, timeouts } = settings;
         let http = client(&url, ca_file.as_deref(), timeouts.connect)?;
         let oauth2_http = match &credentials {
             Credentials::File(_) => None,
@@ -151,42 +151,42 @@ impl SvApp {
     }
 
     /// Asks once for the data snapshot of `timestamp`, for `migration_id` instead of the app's own + 1 if given, and with
-    /// the contracts of `party` alone if given. The snapshot must still be received, with [`Snapshot::chunk`].
+    /// the contracts of `party` alone if given. The snapshot must still be received, with [`DocumentAnswer::chunk`].
     ///
     /// # Errors
-    /// [`Failure`] where the answer is not the beginning of a snapshot.
+    /// [`AppFailure`] where the answer is not the beginning of a snapshot.
     pub async fn data_snapshot(
         &self,
         timestamp: Timestamp,
         migration_id: Option<u64>,
         party: Option<&str>,
-    ) -> Result<Snapshot, Failure> {
+    ) -> Result<DocumentAnswer, AppFailure> {
         let url = self.url.data_snapshot(timestamp, migration_id, party);
-        self.document(&url, AnswerText::read, Refusal::meaning).await
+        self.document(&url, AnswerText::read, ErrorAnswer::meaning).await
     }
 
     /// Asks a validator app once for its data snapshot of `timestamp`, in which its identities are; otherwise as
     /// [`SvApp::data_snapshot`].
     ///
     /// # Errors
-    /// [`Failure`] where the answer is not the beginning of a snapshot.
+    /// [`AppFailure`] where the answer is not the beginning of a snapshot.
     pub async fn validator_snapshot(
         &self,
         timestamp: Timestamp,
         migration_id: Option<u64>,
-    ) -> Result<Snapshot, Failure> {
+    ) -> Result<DocumentAnswer, AppFailure> {
         let url = self.url.validator_snapshot(timestamp, migration_id);
-        self.document(&url, AnswerText::read, Refusal::meaning).await
+        self.document(&url, AnswerText::read, ErrorAnswer::meaning).await
     }
 
     /// Asks once for the identities of this SV's nodes: private keys. They are still to be received, with
-    /// [`Snapshot::chunk`].
+    /// [`DocumentAnswer::chunk`].
     ///
     /// # Errors
-    /// [`Failure`] where the answer is not the beginning of a document. It quotes nothing that could be part of one.
-    pub async fn identities_dump(&self) -> Result<Snapshot, Failure> {
+    /// [`AppFailure`] where the answer is not the beginning of a document. It quotes nothing that could be part of one.
+    pub async fn identities_dump(&self) -> Result<DocumentAnswer, AppFailure> {
         let url = self.url.identities_dump();
-        self.document(&url, AnswerText::read_private, Refusal::meaning_without_timestamp).await
+        self.document(&url, AnswerText::read_private, ErrorAnswer::meaning_without_timestamp).await
     }
 
     /// Asks once for a document; `read` reads the text of another answer, `meaning` says what that means.
@@ -194,12 +194,12 @@ impl SvApp {
         &self,
         url: &Url,
         read: ReadText,
-        meaning: fn(Refusal) -> Failure,
-    ) -> Result<Snapshot, Failure> {
+        meaning: fn(ErrorAnswer) -> AppFailure,
+    ) -> Result<DocumentAnswer, AppFailure> {
         let (mut response, token) = self.send(url, None, Some(self.timeouts.first_byte)).await?;
         if is_answer(&response) {
             let (url, idle) = (url.to_string(), self.timeouts.idle);
-            return Ok(Snapshot { response, url, token, idle, received: 0 });
+            return Ok(DocumentAnswer { response, url, token, idle, received: 0 });
         }
         Err(self.failure(url, &mut response, &token, read, meaning).await)
     }
@@ -207,38 +207,38 @@ impl SvApp {
     /// Asks once whether the token is an administrator's.
     ///
     /// # Errors
-    /// [`Failure`] where it is not, or where the app does not answer.
-    pub async fn check_authorization(&self) -> Result<(), Failure> {
+    /// [`AppFailure`] where it is not, or where the app does not answer.
+    pub async fn check_authorization(&self) -> Result<(), AppFailure> {
         let url = self.url.authorization();
         let (mut response, token) = self.send(&url, None, Some(AUTHORIZATION_TIMEOUT)).await?;
         if is_answer(&response) {
             return Ok(());
         }
-        Err(self.failure(&url, &mut response, &token, AnswerText::read, Refusal::meaning_of_check).await)
+        Err(self.failure(&url, &mut response, &token, AnswerText::read, ErrorAnswer::meaning_of_check).await)
     }
 
     /// Has the app write its whole dump of `timestamp` for the migration `migration_id` into its own volume, and waits
     /// until that is done, however long it takes: only the connection and its life have limits.
     ///
     /// # Errors
-    /// [`Failure`] where the app does not say that it is done. It may still be at work, see
-    /// [`Failure::leaves_app_at_work`].
-    pub async fn migration_dump(&self, timestamp: Timestamp, migration_id: u64) -> Result<(), Failure> {
+    /// [`AppFailure`] where the app does not say that it is done. It may still be at work, see
+    /// [`AppFailure::leaves_app_at_work`].
+    pub async fn migration_dump(&self, timestamp: Timestamp, migration_id: u64) -> Result<(), AppFailure> {
         let url = self.url.migration_dump();
         let body = serde_json::json!({"migration_id": migration_id, "timestamp": timestamp}).to_string();
         let (mut response, token) = self.send(&url, Some(body), None).await?;
         if is_answer(&response) {
             return Ok(());
         }
-        Err(self.failure(&url, &mut response, &token, AnswerText::read, Refusal::meaning).await)
+        Err(self.failure(&url, &mut response, &token, AnswerText::read, ErrorAnswer::meaning).await)
     }
 
     /// Asks whether the app has the call of [`SvApp::migration_dump`], without having it do anything: the request has
     /// no body, which every release that knows the call refuses as malformed before it looks further.
     ///
     /// # Errors
-    /// [`Failure`] where the app does not answer, or answers otherwise than that.
-    pub async fn knows_migration_dump(&self) -> Result<bool, Failure> {
+    /// [`AppFailure`] where the app does not answer, or answers otherwise than that.
+    pub async fn knows_migration_dump(&self) -> Result<bool, AppFailure> {
         let url = self.url.migration_dump();
         let (mut response, token) = self.send(&url, Some(String::new()), Some(AUTHORIZATION_TIMEOUT)).await?;
         match response.status() {
@@ -251,7 +251,7 @@ impl SvApp {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => return Ok(false),
             _ => {}
         }
-        Err(self.failure(&url, &mut response, &token, AnswerText::read, Refusal::meaning_of_check).await)
+        Err(self.failure(&url, &mut response, &token, AnswerText::read, ErrorAnswer::meaning_of_check).await)
     }
 
     /// How long each part of a call may take.
@@ -266,7 +266,7 @@ impl SvApp {
         url: &Url,
         body: Option<String>,
         first_byte: Option<Duration>,
-    ) -> Result<(Response, Secret), Failure> {
+    ) -> Result<(Response, Secret), AppFailure> {
         let token = self.tokens.token().await?;
         let request = match body {
             None => self.http.get(url.clone()),
@@ -278,7 +278,7 @@ impl SvApp {
             Some(after) => {
                 let limit = self.timeouts.connect.saturating_add(after);
                 let sent = tokio::time::timeout(limit, request.send()).await;
-                sent.map_err(|_elapsed| Failure::NoAnswer { url: url.to_string(), after })?
+                sent.map_err(|_elapsed| AppFailure::NoAnswer { url: url.to_string(), after })?
             }
         };
         match sent {
@@ -294,8 +294,8 @@ impl SvApp {
         response: &mut Response,
         token: &Secret,
         read: ReadText,
-        meaning: fn(Refusal) -> Failure,
-    ) -> Failure {
+        meaning: fn(ErrorAnswer) -> AppFailure,
+    ) -> AppFailure {
         let failure = meaning(self.refusal(url.to_string(), response, token, read).await);
         if failure.class() == Class::Unauthorized {
             self.tokens.forget().await;
@@ -304,12 +304,18 @@ impl SvApp {
     }
 
     /// Reads what a refusal says. One whose body breaks off still has its status.
-    async fn refusal(&self, url: String, response: &mut Response, token: &Secret, read: ReadText) -> Refusal {
+    async fn refusal(
+        &self,
+        url: String,
+        response: &mut Response,
+        token: &Secret,
+        read: ReadText,
+    ) -> ErrorAnswer {
         let body = tokio::time::timeout(self.timeouts.idle, read_limited(response, MAX_REFUSAL)).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         let headers = response.headers();
         let location = headers.get(LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()));
-        Refusal {
+        ErrorAnswer {
             url,
             status: response.status(),
             answer: read(text(headers, CONTENT_TYPE.as_str()), &body, &[token]),
@@ -323,7 +329,7 @@ impl SvApp {
 }
 
 /// A data snapshot, or the identities, while it arrives.
-pub struct Snapshot {
+pub struct DocumentAnswer {
     response: Response,
     url: String,
     token: Secret,
@@ -331,13 +337,13 @@ pub struct Snapshot {
     received: u64,
 }
 
-impl Snapshot {
+impl DocumentAnswer {
     /// The next piece of the document, or `None` where it is complete. Never an empty piece. Only the wait for the
     /// network is limited, not the time between two calls.
     ///
     /// # Errors
-    /// [`Failure`] where nothing comes in time, or the body ends before it should.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+    /// [`AppFailure`] where nothing comes in time, or the body ends before it should.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, AppFailure> {
         loop {
             match tokio::time::timeout(self.idle, self.response.chunk()).await {
                 Ok(Ok(Some(chunk))) if chunk.is_empty() => {}
@@ -348,11 +354,15 @@ impl Snapshot {
                 Ok(Ok(None)) => return Ok(None),
                 Ok(Err(source)) => {
                     let source = source.without_url();
-                    return Err(Failure::Broken { url: self.url.clone(), received: self.received, source });
+                    return Err(AppFailure::Broken {
+                        url: self.url.clone(),
+                        received: self.received,
+                        source,
+                    });
                 }
                 Err(_elapsed) => {
                     let (url, received) = (self.url.clone(), self.received);
-                    return Err(Failure::Stalled { url, after: self.idle, received });
+                    return Err(AppFailure::Stalled { url, after: self.idle, received });
                 }
             }
         }
@@ -374,9 +384,9 @@ impl Snapshot {
     }
 
     /// The failure that this snapshot is none: `start` is how it begins.
-    pub fn not_a_snapshot(&self, start: &[u8]) -> Failure {
+    pub fn not_a_snapshot(&self, start: &[u8]) -> AppFailure {
         let answer = AnswerText::read(None, start, &[&self.token]);
-        Failure::Page { url: self.url.clone(), status: self.response.status(), answer }
+        AppFailure::Page { url: self.url.clone(), status: self.response.status(), answer }
     }
 }
 
@@ -408,14 +418,14 @@ fn authorization(token: &Secret) -> HeaderValue {
 }
 
 /// A failure to send or to be answered: hopeless where the certificate is not trusted, because it will be the same.
-fn unreachable(url: String, source: reqwest::Error) -> Failure {
+fn unreachable(url: String, source: reqwest::Error) -> AppFailure {
     let source = source.without_url();
     if is_untrusted(&source) {
-        Failure::Untrusted { url, source }
+        AppFailure::Untrusted { url, source }
     } else if source.is_connect() {
-        Failure::Unreachable { url, source }
+        AppFailure::Unreachable { url, source }
     } else {
-        Failure::Dropped { url, source }
+        AppFailure::Dropped { url, source }
     }
 }
 

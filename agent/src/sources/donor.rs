@@ -18,4 +18,4 @@ mod transfer;
 pub use error::{Lie, ReceiveError, TransferError};
 pub use merging::{inspect, merge};
 pub use partial::{Partial, name as partial_name, remove_others};
-pub use transfer::{Source, transfer};
+pub use transfer::{DonorSource, transfer};

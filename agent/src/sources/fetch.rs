@@ -16,19 +16,18 @@ mod answer;
 mod error;
 mod request;
 mod too_large;
-pub(crate) mod tries;
 mod trigger;
 
 use bytes::Bytes;
 
 use crate::sources::app::SvApp;
+use crate::sources::tries::Tries;
 use svdr_client::retry::RetryPolicy;
 use svdr_protocol::failure::in_one_line;
 
 pub use error::FetchError;
-pub use request::{Content, FetchedDump, Handover, Mode, Request, SvDump};
+pub use request::{FetchedDump, Handover, Mode, Request, RequestContent, SvDump};
 use too_large::{Symptom, Symptoms};
-use tries::Tries;
 
 /// Tries until the dump is made, until a retry cannot help, or until `policy` ends it. Every failure that is followed
 /// by a retry is logged as a warning.

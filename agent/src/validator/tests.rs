@@ -28,7 +28,11 @@ fn said(meeting: &Meeting) -> Vec<String> {
     meeting.said.iter().map(|one| one.envelope().to_json()).collect()
 }
 
-fn read_with(roster: &Arc<Roster>, lines: &[String], wanted: Wanted) -> Result<Recovery, RecoveryError> {
+fn read_with(
+    roster: &Arc<Roster>,
+    lines: &[String],
+    wanted: WantedSession,
+) -> Result<Recovery, RecoveryError> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("certificate.jsonl");
     fs::write(&path, lines.join("\n")).unwrap();
@@ -36,10 +40,10 @@ fn read_with(roster: &Arc<Roster>, lines: &[String], wanted: Wanted) -> Result<R
 }
 
 fn read(meeting: &Meeting, lines: &[String]) -> Result<Recovery, RecoveryError> {
-    read_with(&meeting.roster, lines, Wanted::default())
+    read_with(&meeting.roster, lines, WantedSession::default())
 }
 
-const DRILL: Wanted = Wanted { drill: true, session: None };
+const DRILL: WantedSession = WantedSession { drill: true, session: None };
 
 #[test]
 fn a_certificate_says_where_the_network_goes_back_to() {
@@ -65,7 +69,7 @@ fn a_transcript_says_the_same() {
     let meeting = meeting(false, 4);
     let recovery = read(&meeting, &said(&meeting)).unwrap();
     assert_eq!(recovery, read(&meeting, &certificate(&meeting)).unwrap());
-    let wanted = Wanted { drill: false, session: Some(meeting.session.id()) };
+    let wanted = WantedSession { drill: false, session: Some(meeting.session.id()) };
     assert!(read_with(&meeting.roster, &said(&meeting), wanted).is_ok());
 }
 
@@ -92,7 +96,7 @@ fn another_roster_accepts_nothing() {
     let meeting = meeting(false, 4);
     let text = roster_text().replace("DevNet", "TestNet");
     let other = Arc::new(Roster::parse(&text).unwrap());
-    let error = read_with(&other, &certificate(&meeting), Wanted::default()).unwrap_err();
+    let error = read_with(&other, &certificate(&meeting), WantedSession::default()).unwrap_err();
     assert!(matches!(error, RecoveryError::Line { line: 1, .. }), "{error}");
 }
 
@@ -134,7 +138,7 @@ fn drills_and_real_sessions_are_kept_apart() {
 #[test]
 fn another_session_than_the_one_asked_for_is_refused() {
     let meeting = meeting(false, 3);
-    let other = Wanted { drill: false, session: Some(SessionId::from_bytes([7; 16])) };
+    let other = WantedSession { drill: false, session: Some(SessionId::from_bytes([7; 16])) };
     let error = read_with(&meeting.roster, &certificate(&meeting), other).unwrap_err();
     assert!(matches!(error, RecoveryError::OtherSession { .. }), "{error}");
     let error = read_with(&meeting.roster, &said(&meeting), other).unwrap_err();
@@ -163,6 +167,6 @@ fn nothing_and_nonsense_are_said_to_be_that() {
         let error = read(&meeting, &[nonsense.to_owned()]).unwrap_err();
         assert!(matches!(error, RecoveryError::Line { line: 1, .. }), "{nonsense}: {error}");
     }
-    let absent = Recovery::of_file(Path::new("/nowhere/c.jsonl"), &meeting.roster, Wanted::default());
+    let absent = Recovery::of_file(Path::new("/nowhere/c.jsonl"), &meeting.roster, WantedSession::default());
     assert!(matches!(absent, Err(RecoveryError::Io(_))));
 }

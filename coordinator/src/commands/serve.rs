@@ -87,7 +87,7 @@ impl CommandError for ServeCommandError {
 
 /// What is printed once it listens.
 #[derive(Serialize)]
-struct Document {
+struct ServeDocument {
     address: SocketAddr,
     metrics_address: Option<SocketAddr>,
     public_key: String,
@@ -165,8 +165,8 @@ fn document(
     key: &SigningKey,
     roster: &Roster,
     (id, replayed): (Option<JournalId>, &Replayed),
-) -> io::Result<Document> {
-    Ok(Document {
+) -> io::Result<ServeDocument> {
+    Ok(ServeDocument {
         address: listener.local_addr()?,
         metrics_address: metrics_listener.map(TcpListener::local_addr).transpose()?,
         public_key: PublicKey::from(key.verifying_key()).to_string(),
@@ -181,8 +181,8 @@ fn document(
     })
 }
 
-fn text(document: &Document) -> String {
-    let Document { address, public_key, roster, journal, .. } = document;
+fn text(document: &ServeDocument) -> String {
+    let ServeDocument { address, public_key, roster, journal, .. } = document;
     let statements = journal.statements;
     let id = journal.id.as_deref().unwrap_or("without an identity, made by an earlier version");
     format!(

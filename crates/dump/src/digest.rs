@@ -38,7 +38,7 @@ enum Message {
 
 /// What the bytes are.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Form {
+pub(super) enum DigestForm {
     /// Hash them as they are.
     Plain,
     /// They are base64: hash what it encodes.
@@ -56,7 +56,7 @@ pub(super) struct DigestThread {
 
 impl DigestThread {
     /// Starts a thread; `of` is for an error.
-    pub(super) fn start(of: &'static str, form: Form) -> Result<DigestThread, MergeError> {
+    pub(super) fn start(of: &'static str, form: DigestForm) -> Result<DigestThread, MergeError> {
         let (sender, messages) = sync_channel(BUFFERS);
         let (used, spare) = sync_channel(BUFFERS);
         for _ in 1..BUFFERS {
@@ -122,7 +122,7 @@ impl DigestThread {
     }
 }
 
-fn hash(messages: &Receiver<Message>, used: &SyncSender<Buffer>, form: Form) -> Vec<Option<Digest>> {
+fn hash(messages: &Receiver<Message>, used: &SyncSender<Buffer>, form: DigestForm) -> Vec<Option<Digest>> {
     let mut hasher = Hasher { form, sha256: Sha256::new(), cut: Vec::new(), broken: false };
     let mut digests = Vec::new();
     while let Ok(message) = messages.recv() {
@@ -157,7 +157,7 @@ pub(super) enum DigestedPart {
 
 impl PartDigests {
     pub(super) fn start() -> Result<PartDigests, MergeError> {
-        let thread = DigestThread::start("payloads", Form::Base64)?;
+        let thread = DigestThread::start("payloads", DigestForm::Base64)?;
         Ok(PartDigests { thread, parts: Vec::new(), failure: None })
     }
 
@@ -209,7 +209,7 @@ impl PartDigests {
 }
 
 struct Hasher {
-    form: Form,
+    form: DigestForm,
     sha256: Sha256,
     /// The start of a group of four characters whose end has not arrived.
     cut: Vec<u8>,
@@ -218,7 +218,7 @@ struct Hasher {
 
 impl Hasher {
     fn update(&mut self, mut bytes: &[u8]) {
-        if matches!(self.form, Form::Plain) {
+        if matches!(self.form, DigestForm::Plain) {
             return self.sha256.update(bytes);
         }
         if !self.cut.is_empty() {
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn bytes_of_many_buffers_have_one_digest() {
-        let mut thread = DigestThread::start("test", Form::Plain).unwrap();
+        let mut thread = DigestThread::start("test", DigestForm::Plain).unwrap();
         let long = vec![b'x'; 3 * BUFFER_LEN + 1];
         for piece in [b"abc".as_slice(), &long] {
             thread.push(piece).unwrap();
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_not_base64_has_no_digest_and_leaves_no_trace_on_the_next() {
-        let mut thread = DigestThread::start("test", Form::Base64).unwrap();
+        let mut thread = DigestThread::start("test", DigestForm::Base64).unwrap();
         for text in ["AAA", "A-AA", "", "AAAA"] {
             thread.push(text.as_bytes()).unwrap();
             thread.end().unwrap();
@@ -290,7 +290,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn decodes_across_pieces(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..4), piece in 1usize..9) {
-            let mut thread = DigestThread::start("test", Form::Base64).unwrap();
+            let mut thread = DigestThread::start("test", DigestForm::Base64).unwrap();
             for part in &parts {
                 for piece in STANDARD.encode(part).as_bytes().chunks(piece) {
                     thread.push(piece).unwrap();

@@ -13,7 +13,6 @@ use super::payload::{PayloadReader, ReadPayload};
 use super::relocation::{PayloadPart, Relocation};
 use super::shape::{Node, Shape};
 use super::summary::{Dar, ExportedFile, MergeSummary, Payload};
-use super::writer::Expectations;
 
 /// The largest migration id: Splice counts them in a signed 64-bit integer.
 const MAX_MIGRATION_ID: u64 = i64::MAX as u64;
@@ -21,8 +20,17 @@ const MAX_MIGRATION_ID: u64 = i64::MAX as u64;
 /// The key of identities, wherever the SV app writes any.
 const IDENTITIES_KEY: &str = "identities";
 
+/// What the document must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectations {
+    /// When it was taken: `acs_timestamp` must be this instant, and so must `created_at` of an SV's snapshot.
+    pub timestamp: Timestamp,
+    /// The id of the migration that it is for, where that is known.
+    pub migration_id: Option<u64>,
+}
+
 /// What is made of a document.
-pub(super) enum Task {
+pub(super) enum DocumentTask {
     /// The members of an SV's snapshot follow those of its identities document, which has these keys.
     Merge { taken_keys: HashSet<String> },
     /// An SV's snapshot is kept as it is, for other nodes.
@@ -35,19 +43,19 @@ pub(super) enum Task {
     Relocate(Relocation),
 }
 
-impl Task {
+impl DocumentTask {
     pub(super) const fn document(&self) -> Document {
         match self {
-            Task::Merge { .. } | Task::Keep => Document::Snapshot,
-            Task::Extract => Document::Validator,
-            Task::Check => Document::ValidatorDump,
-            Task::Relocate(_) => Document::Dump,
+            DocumentTask::Merge { .. } | DocumentTask::Keep => Document::Snapshot,
+            DocumentTask::Extract => Document::Validator,
+            DocumentTask::Check => Document::ValidatorDump,
+            DocumentTask::Relocate(_) => Document::Dump,
         }
     }
 
     /// Whether the dump has the document's bytes from the first on.
     pub(super) const fn passes_start(&self) -> bool {
-        matches!(self, Task::Keep | Task::Check | Task::Relocate(_))
+        matches!(self, DocumentTask::Keep | DocumentTask::Check | DocumentTask::Relocate(_))
     }
 }
 
@@ -105,7 +113,7 @@ impl Value {
 
 /// Checks a document against what was asked for, and finds the bytes that make the dump.
 pub(super) struct DocumentVisitor {
-    task: Task,
+    task: DocumentTask,
     expected: Expectations,
     shape: Shape,
     value: Value,
@@ -116,7 +124,11 @@ pub(super) struct DocumentVisitor {
 }
 
 impl DocumentVisitor {
-    pub(super) fn new(task: Task, expected: Expectations, digests: Option<PartDigests>) -> DocumentVisitor {
+    pub(super) fn new(
+        task: DocumentTask,
+        expected: Expectations,
+        digests: Option<PartDigests>,
+    ) -> DocumentVisitor {
         DocumentVisitor {
             shape: Shape::new(task.document()),
             task,
@@ -164,7 +176,7 @@ impl DocumentVisitor {
     }
 
     const fn relocates(&self) -> bool {
-        matches!(self.task, Task::Relocate(_))
+        matches!(self.task, DocumentTask::Relocate(_))
     }
 
     fn edit(&mut self, at: u64, passes: bool) {
@@ -228,7 +240,7 @@ impl DocumentVisitor {
 
     /// Notes the file that an exported dump names, and what the dump says of it instead.
     fn relocate(&mut self, part: PayloadPart, read: ReadPayload, end: Position) -> Result<(), Fault> {
-        let Task::Relocate(relocation) = &self.task else { return Ok(()) };
+        let DocumentTask::Relocate(relocation) = &self.task else { return Ok(()) };
         let path = read.path().ok_or_else(|| self.fault(Defect::PathTooLong))?;
         let Some(file) = relocation.file(path) else {
             let expected = relocation.app_folder();
@@ -306,11 +318,11 @@ impl DocumentVisitor {
         let Some(read) = self.text_of(part).take() else { return Ok(None) };
         // A validator's dump is what other documents have in `data_snapshot`.
         let of_path = match self.task {
-            Task::Check => part.name().to_owned(),
+            DocumentTask::Check => part.name().to_owned(),
             _ => format!("data_snapshot.{}", part.name()),
         };
         Ok(Some(match (&self.task, separate) {
-            (Task::Relocate(relocation), _) => {
+            (DocumentTask::Relocate(relocation), _) => {
                 Payload::File { path: relocation.new_path(part), checked: None }
             }
             (_, true) => Payload::File { path: read.into_path(|| of_path)?, checked: None },
@@ -322,10 +334,10 @@ impl DocumentVisitor {
 impl Visitor for DocumentVisitor {
     fn key(&mut self, at: Position, key: &str) -> Result<(), Fault> {
         match &self.task {
-            Task::Merge { taken_keys } if self.shape.at_top_level() && taken_keys.contains(key) => {
+            DocumentTask::Merge { taken_keys } if self.shape.at_top_level() && taken_keys.contains(key) => {
                 Err(Fault::at(at, Defect::InBoth { key: shown(key) }))
             }
-            Task::Keep if key == IDENTITIES_KEY => Err(Fault::at(at, Defect::Identities)),
+            DocumentTask::Keep if key == IDENTITIES_KEY => Err(Fault::at(at, Defect::Identities)),
             _ => self.shape.key(at, key),
         }
     }
@@ -350,10 +362,12 @@ impl Visitor for DocumentVisitor {
                 return Err(Fault::at(at, Defect::TooManyDars));
             }
             Node::Dar => self.facts.dars.push(Dar::default()),
-            Node::SnapshotDocument if matches!(self.task, Task::Merge { .. }) => {
+            Node::SnapshotDocument if matches!(self.task, DocumentTask::Merge { .. }) => {
                 self.edit(at.offset + 1, true);
             }
-            Node::ValidatorSnapshot if matches!(self.task, Task::Extract) => self.edit(at.offset, true),
+            Node::ValidatorSnapshot if matches!(self.task, DocumentTask::Extract) => {
+                self.edit(at.offset, true)
+            }
             Node::AcsSnapshot | Node::GenesisState if self.relocates() && kind == Kind::String => {
                 self.edit(at.offset, false);
             }
@@ -397,7 +411,7 @@ impl Visitor for DocumentVisitor {
         match self.value.node {
             Node::MigrationId => self.migration_id(raw).map_err(|defect| Fault::at(at, defect))?,
             Node::WasPaused => self.facts.was_paused = flag,
-            Node::SeparateFiles if matches!(self.task, Task::Keep) && flag == Some(true) => {
+            Node::SeparateFiles if matches!(self.task, DocumentTask::Keep) && flag == Some(true) => {
                 return Err(Fault::at(at, Defect::SeparateFiles));
             }
             Node::SeparateFiles => self.facts.separate = Some(flag.unwrap_or(false)),
@@ -409,8 +423,8 @@ impl Visitor for DocumentVisitor {
     fn close(&mut self, at: Position) -> Result<(), Fault> {
         let (node, _keys) = self.shape.close(at)?;
         match (node, &self.task) {
-            (Node::SnapshotDocument, Task::Merge { .. }) => self.edit(at.offset, false),
-            (Node::ValidatorSnapshot, Task::Extract) => self.edit(at.offset + 1, false),
+            (Node::SnapshotDocument, DocumentTask::Merge { .. }) => self.edit(at.offset, false),
+            (Node::ValidatorSnapshot, DocumentTask::Extract) => self.edit(at.offset + 1, false),
             _ => {}
         }
         match node {

@@ -42,9 +42,10 @@ mod writer;
 
 pub use base64::Base64Defect;
 pub use chunks::ChunkDefect;
+pub use document::Expectations;
 pub use error::{Defect, Document, Found, MergeError, Position, Refusal};
 pub use identities::{Identities, IdentitiesText};
 pub use payload_file::{PayloadFileError, copy_payload_file, read_payload_file};
 pub use relocation::{PayloadPart, Relocation};
 pub use summary::{CheckedFile, Dar, ExportedFile, MergeSummary, Payload};
-pub use writer::{DumpWriter, Expectations, Parts};
+pub use writer::{DumpWriter, Parts};

@@ -15,11 +15,10 @@
 use std::io::{Read, Write};
 
 use svdr_files::read_in_chunks;
-use svdr_protocol::time::Timestamp;
 use zeroize::Zeroizing;
 
-use super::digest::{DigestThread, Form, PartDigests};
-use super::document::{DocumentVisitor, Edit, Task};
+use super::digest::{DigestForm, DigestThread, PartDigests};
+use super::document::{DocumentTask, DocumentVisitor, Edit, Expectations};
 use super::error::MergeError;
 use super::identities::Identities;
 use super::json::Reader;
@@ -29,15 +28,6 @@ use super::summary::MergeSummary;
 /// Bytes read at once: large against the cost of a system call, small enough to stay in a processor's cache while
 /// they are checked, hashed and written.
 const CHUNK_LEN: usize = 256 << 10;
-
-/// What the document must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expectations {
-    /// When it was taken: `acs_timestamp` must be this instant, and so must `created_at` of an SV's snapshot.
-    pub timestamp: Timestamp,
-    /// The id of the migration that it is for, where that is known.
-    pub migration_id: Option<u64>,
-}
 
 /// Whether the payloads are digested one by one, beside the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +62,7 @@ impl<W: Write> DumpWriter<W> {
         parts: Parts,
         out: W,
     ) -> Result<DumpWriter<W>, MergeError> {
-        let task = Task::Merge { taken_keys: identities.keys().clone() };
+        let task = DocumentTask::Merge { taken_keys: identities.keys().clone() };
         let mut writer = DumpWriter::new(task, expected, parts, b"}\n", out)?;
         [b"{".as_slice(), identities.body(), b","].into_iter().try_for_each(|bytes| writer.emit(bytes))?;
         Ok(writer)
@@ -84,7 +74,7 @@ impl<W: Write> DumpWriter<W> {
     /// # Errors
     /// [`MergeError::Digest`] where a thread cannot be started.
     pub fn keep(expected: Expectations, out: W) -> Result<DumpWriter<W>, MergeError> {
-        DumpWriter::new(Task::Keep, expected, Parts::Digest, b"", out)
+        DumpWriter::new(DocumentTask::Keep, expected, Parts::Digest, b"", out)
     }
 
     /// Takes the dump out of a validator app's answer. The manual runbook does so with `jq '.data_snapshot'`: the
@@ -94,7 +84,7 @@ impl<W: Write> DumpWriter<W> {
     /// # Errors
     /// [`MergeError::Digest`] where a thread cannot be started.
     pub fn extract(expected: Expectations, parts: Parts, out: W) -> Result<DumpWriter<W>, MergeError> {
-        DumpWriter::new(Task::Extract, expected, parts, b"\n", out)
+        DumpWriter::new(DocumentTask::Extract, expected, parts, b"\n", out)
     }
 
     /// Checks a validator's dump.
@@ -102,7 +92,7 @@ impl<W: Write> DumpWriter<W> {
     /// # Errors
     /// [`MergeError::Digest`] where a thread cannot be started.
     pub fn check(expected: Expectations, out: W) -> Result<DumpWriter<W>, MergeError> {
-        DumpWriter::new(Task::Check, expected, Parts::Skip, b"", out)
+        DumpWriter::new(DocumentTask::Check, expected, Parts::Skip, b"", out)
     }
 
     /// Copies a dump that the SV app has exported, with its payloads in files, byte for byte but for the paths of
@@ -119,11 +109,11 @@ impl<W: Write> DumpWriter<W> {
         parts: Parts,
         out: W,
     ) -> Result<DumpWriter<W>, MergeError> {
-        DumpWriter::new(Task::Relocate(relocation), expected, parts, b"", out)
+        DumpWriter::new(DocumentTask::Relocate(relocation), expected, parts, b"", out)
     }
 
     fn new(
-        task: Task,
+        task: DocumentTask,
         expected: Expectations,
         parts: Parts,
         end: &'static [u8],
@@ -140,7 +130,7 @@ impl<W: Write> DumpWriter<W> {
             end,
             out,
             written: 0,
-            sha256: DigestThread::start("dump", Form::Plain)?,
+            sha256: DigestThread::start("dump", DigestForm::Plain)?,
         })
     }
 

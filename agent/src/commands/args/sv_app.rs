@@ -12,7 +12,7 @@ use clap::Args;
 use svdr_protocol::span::{self, SpanError};
 
 use crate::config::{self, AgentConfig, ConfigError, Missing, SvAppSection};
-use crate::sources::app::{BaseUrl, Credentials, OAuth2, Settings, SetupError, SvApp, Timeouts};
+use crate::sources::app::{AppSettings, BaseUrl, Credentials, OAuth2, SetupError, SvApp, Timeouts};
 use crate::sources::fetch::{Handover, Mode};
 use crate::sources::volume::{self, Volume};
 
@@ -123,7 +123,7 @@ impl App for OfValidator {
 pub struct AppArgs<A: App = OfSv> {
     #[arg(long, value_name = "URL", env = A::NAMES.url, hide_env_values = true, help = A::NAMES.url_help)]
     pub url: Option<String>,
-    /// File that holds an administrator's token; read again at every try
+    /// File with an administrator's token; read again at every try
     #[arg(long, value_name = "FILE", env = A::NAMES.token_file, conflicts_with = "token_url")]
     pub token_file: Option<PathBuf>,
     /// PEM file of the CA that signs the app's certificate; the machine's CAs otherwise
@@ -135,7 +135,7 @@ pub struct AppArgs<A: App = OfSv> {
     /// OAuth2 client
     #[arg(long, value_name = "ID", env = A::NAMES.client_id)]
     pub client_id: Option<String>,
-    /// File that holds the OAuth2 client's secret
+    /// File with the OAuth2 client's secret
     #[arg(long, value_name = "FILE", env = A::NAMES.client_secret_file)]
     pub client_secret_file: Option<PathBuf>,
     /// OAuth2 audience
@@ -185,7 +185,7 @@ impl From<ModeArg> for Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     /// How to reach it.
-    pub settings: Settings,
+    pub settings: AppSettings,
     /// The migration id that snapshots have to carry.
     pub migration_id: u64,
     /// Whether to ask for it.
@@ -255,7 +255,7 @@ impl<A: App> AppArgs<A> {
         section: &SvAppSection,
         config: &AgentConfig,
         missing: &mut Vec<Missing>,
-    ) -> Result<Option<Settings>, ConfigError> {
+    ) -> Result<Option<AppSettings>, ConfigError> {
         let mut lacks =
             |line, flag, variable| missing.push(config.missing(A::NAMES.section, line, flag, variable));
         let url = parsed("--url", A::NAMES.url, self.url.as_deref())?.or_else(|| section.url.clone());
@@ -271,7 +271,7 @@ impl<A: App> AppArgs<A> {
             idle: self.idle_timeout.or(section.idle_timeout).unwrap_or(defaults.idle),
         };
         let ca_file = self.ca_file.clone().or_else(|| section.ca_file.clone());
-        Ok(Some(Settings { url, credentials, ca_file, timeouts }))
+        Ok(Some(AppSettings { url, credentials, ca_file, timeouts }))
     }
 
     fn credentials(
@@ -322,7 +322,7 @@ impl<A: App> AppArgs<A> {
 ///
 /// # Errors
 /// As [`SvApp::new`].
-pub(crate) async fn connect(settings: Settings) -> Result<SvApp, SetupError> {
+pub(crate) async fn connect(settings: AppSettings) -> Result<SvApp, SetupError> {
     let url = settings.url.clone();
     let app = SvApp::new(settings).await?;
     if app.is_clear_text() {

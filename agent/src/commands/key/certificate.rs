@@ -53,7 +53,7 @@ pub struct CertificateArgs {
 }
 
 #[derive(Serialize)]
-struct Document {
+struct CertificateDocument {
     key: String,
     certificate: String,
     coordinators: String,
@@ -84,14 +84,14 @@ fn print(folder: &ClientFolder, output: Output) -> Result<(), Failure> {
     let micros = i64::try_from(folder.valid_until.as_secs()).ok().and_then(|at| at.checked_mul(1_000_000));
     let until = micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX);
     let shown = |path: &Path| path.display().to_string();
-    let document = Document {
+    let document = CertificateDocument {
         key: shown(&folder.key),
         certificate: shown(&folder.certificate),
         coordinators: shown(&folder.coordinators),
         server_name: SERVER_NAME,
         valid_until: until.to_string(),
     };
-    let Document { key, certificate, coordinators, server_name, valid_until } = &document;
+    let CertificateDocument { key, certificate, coordinators, server_name, valid_until } = &document;
     Ok(output.show(&document, || {
         format!(
             "private key   {key} (secret)\ncertificate   {certificate}\ncoordinators  {coordinators}\n\

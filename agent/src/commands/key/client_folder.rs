@@ -38,40 +38,27 @@ pub(super) struct ClientFolder {
 /// Why there is no such folder.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientFolderError {
-    /// It would hold for too long, or not at all.
     #[error(
         "a client's certificate cannot be valid for {} s\nhelp: give a time from 1s to {}d",
         valid_for.as_secs(), MAX_VALID_FOR.as_secs() / SECONDS_PER_DAY
     )]
-    ValidFor {
-        /// The time that was asked for.
-        valid_for: Duration,
-    },
-    /// There is something of that name.
+    ValidFor { valid_for: Duration },
     #[error(
         "{} already exists, and a client's key is never replaced\nhelp: name a folder that does not exist",
         path.display()
     )]
-    Exists {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The folder cannot be made.
+    Exists { path: PathBuf },
     #[error(
         "the folder {} cannot be created\nhelp: check that its parent exists and is writable",
         path.display()
     )]
     Folder {
-        /// The folder.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// Keys or certificates cannot be made.
     #[error(transparent)]
     Make(#[from] TlsError),
-    /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] FileError),
 }

@@ -31,7 +31,7 @@ const MAX_FILE_LEN: u64 = 1 << 30;
 
 /// Where a document starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct InputPlace {
     /// The file, or `-`.
     pub path: PathBuf,
     /// The line, from one.
@@ -40,7 +40,7 @@ pub(super) struct Place {
 
 /// Why the evidence is not taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum InputError {
+pub(super) enum ProposeInputError {
     /// A file cannot be read.
     #[error("{} cannot be read\nhelp: check its path and its permissions", path.display())]
     Read {
@@ -75,7 +75,7 @@ pub(super) enum InputError {
     )]
     Json {
         /// Where the document starts.
-        place: Place,
+        place: InputPlace,
         /// What is wrong, and where.
         #[source]
         source: serde_json::Error,
@@ -87,7 +87,7 @@ pub(super) enum InputError {
     )]
     LongDocument {
         /// Where it starts.
-        place: Place,
+        place: InputPlace,
         /// Its length.
         found: usize,
     },
@@ -98,7 +98,7 @@ pub(super) enum InputError {
     )]
     Foreign {
         /// Where it starts.
-        place: Place,
+        place: InputPlace,
         /// What is missing or too much.
         #[source]
         source: serde_json::Error,
@@ -107,7 +107,7 @@ pub(super) enum InputError {
     #[error("{place} is invalid")]
     Statement {
         /// Where it starts.
-        place: Place,
+        place: InputPlace,
         /// What is wrong with it.
         #[source]
         source: Box<StatementError>,
@@ -118,7 +118,7 @@ pub(super) enum InputError {
     )]
     NotEvidence {
         /// Where it starts.
-        place: Place,
+        place: InputPlace,
         /// Its kind.
         kind: &'static str,
         /// Who signed it.
@@ -128,7 +128,7 @@ pub(super) enum InputError {
     #[error("{place} does not fit the roster")]
     Evidence {
         /// Where it starts.
-        place: Place,
+        place: InputPlace,
         /// What contradicts.
         #[source]
         source: Box<EvidenceError>,
@@ -139,9 +139,9 @@ pub(super) enum InputError {
         /// Whose.
         member: MemberName,
         /// The one.
-        first: Place,
+        first: InputPlace,
         /// The other.
-        second: Place,
+        second: InputPlace,
     },
     /// A member has both signed and unsigned evidence.
     #[error(
@@ -151,9 +151,9 @@ pub(super) enum InputError {
         /// Whose.
         member: MemberName,
         /// The signed one.
-        signed: Place,
+        signed: InputPlace,
         /// The unsigned one.
-        unsigned: Place,
+        unsigned: InputPlace,
     },
     /// A member signed two different evidences with one number.
     #[error(
@@ -167,9 +167,9 @@ pub(super) enum InputError {
         /// The number of both.
         sequence: u64,
         /// The one.
-        first: Place,
+        first: InputPlace,
         /// The other.
-        second: Place,
+        second: InputPlace,
     },
     /// Signed evidence from different sessions, or from a drill and not.
     #[error(
@@ -178,20 +178,20 @@ pub(super) enum InputError {
     )]
     OtherSession {
         /// The one.
-        first: Place,
+        first: InputPlace,
         /// What it is signed for.
-        first_session: Session,
+        first_session: SignedFor,
         /// The other.
-        second: Place,
+        second: InputPlace,
         /// What that is signed for.
-        second_session: Session,
+        second_session: SignedFor,
     },
 }
 
-impl CommandError for InputError {
+impl CommandError for ProposeInputError {
     fn exit(&self) -> Exit {
         match self {
-            InputError::Read { .. } => Exit::Failed,
+            ProposeInputError::Read { .. } => Exit::Failed,
             _ => Exit::Refused,
         }
     }
@@ -199,19 +199,19 @@ impl CommandError for InputError {
 
 /// What a statement is signed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Session {
+pub(super) struct SignedFor {
     session: Option<SessionId>,
     drill: bool,
 }
 
 /// What counts of each member.
 pub(super) struct Inputs {
-    members: BTreeMap<MemberName, Input>,
-    session: Option<(Place, Session)>,
+    members: BTreeMap<MemberName, MemberInput>,
+    session: Option<(InputPlace, SignedFor)>,
 }
 
-struct Input {
-    place: Place,
+struct MemberInput {
+    place: InputPlace,
     evidence: Evidence,
     signed: Option<Signed>,
 }
@@ -223,14 +223,14 @@ struct Signed {
 
 /// Which of the two forms a document has.
 #[derive(Deserialize)]
-struct Form {
+struct DocumentForm {
     #[serde(rename = "payloadType")]
     payload_type: Option<IgnoredAny>,
 }
 
 impl Inputs {
     /// Reads all of `paths`.
-    pub(super) fn read(paths: &[PathBuf], roster: &Roster) -> Result<Inputs, InputError> {
+    pub(super) fn read(paths: &[PathBuf], roster: &Roster) -> Result<Inputs, ProposeInputError> {
         let mut inputs = Inputs { members: BTreeMap::new(), session: None };
         for path in paths {
             let bytes = read(path)?;
@@ -240,7 +240,7 @@ impl Inputs {
                 inputs.add(place, document, roster)
             })?;
             if !any {
-                return Err(InputError::Empty { path: path.clone() });
+                return Err(ProposeInputError::Empty { path: path.clone() });
             }
         }
         Ok(inputs)
@@ -261,10 +261,10 @@ impl Inputs {
         self.session.as_ref().is_some_and(|(_, session)| session.drill)
     }
 
-    fn add(&mut self, place: Place, document: &[u8], roster: &Roster) -> Result<(), InputError> {
-        let form: Form = match serde_json::from_slice(document) {
+    fn add(&mut self, place: InputPlace, document: &[u8], roster: &Roster) -> Result<(), ProposeInputError> {
+        let form: DocumentForm = match serde_json::from_slice(document) {
             Ok(form) => form,
-            Err(source) => return Err(InputError::Foreign { place, source }),
+            Err(source) => return Err(ProposeInputError::Foreign { place, source }),
         };
         let (evidence, signed) = if form.payload_type.is_some() {
             let (header, evidence, digest) = read_statement(&place, document, roster)?;
@@ -273,7 +273,7 @@ impl Inputs {
         } else {
             (read_document(&place, document, roster)?, None)
         };
-        let second = Input { place, evidence, signed };
+        let second = MemberInput { place, evidence, signed };
         match self.members.entry(second.evidence.member.clone()) {
             Entry::Vacant(entry) => {
                 entry.insert(second);
@@ -288,13 +288,13 @@ impl Inputs {
     }
 
     /// Refuses signed evidence that is for another session than that before it.
-    fn belongs(&mut self, place: &Place, header: &Header) -> Result<(), InputError> {
-        let session = Session { session: header.session, drill: header.drill };
+    fn belongs(&mut self, place: &InputPlace, header: &Header) -> Result<(), ProposeInputError> {
+        let session = SignedFor { session: header.session, drill: header.drill };
         let (first, first_session) = self.session.get_or_insert_with(|| (place.clone(), session));
         if *first_session == session {
             return Ok(());
         }
-        Err(InputError::OtherSession {
+        Err(ProposeInputError::OtherSession {
             first: first.clone(),
             first_session: *first_session,
             second: place.clone(),
@@ -304,49 +304,49 @@ impl Inputs {
 }
 
 /// Whether `second` counts instead of `first`, both of one member.
-fn newer(first: &Input, second: &Input) -> Result<bool, InputError> {
+fn newer(first: &MemberInput, second: &MemberInput) -> Result<bool, ProposeInputError> {
     let member = first.evidence.member.clone();
     let (one, other) = (first.place.clone(), second.place.clone());
     match (&first.signed, &second.signed) {
         (Some(a), Some(b)) if a.sequence == b.sequence && a.digest != b.digest => {
-            Err(InputError::Equivocation { member, sequence: a.sequence, first: one, second: other })
+            Err(ProposeInputError::Equivocation { member, sequence: a.sequence, first: one, second: other })
         }
         (Some(a), Some(b)) => Ok(a.sequence < b.sequence),
-        (None, None) => Err(InputError::TwoUnsigned { member, first: one, second: other }),
-        (Some(_), None) => Err(InputError::SignedAndUnsigned { member, signed: one, unsigned: other }),
-        (None, Some(_)) => Err(InputError::SignedAndUnsigned { member, signed: other, unsigned: one }),
+        (None, None) => Err(ProposeInputError::TwoUnsigned { member, first: one, second: other }),
+        (Some(_), None) => Err(ProposeInputError::SignedAndUnsigned { member, signed: one, unsigned: other }),
+        (None, Some(_)) => Err(ProposeInputError::SignedAndUnsigned { member, signed: other, unsigned: one }),
     }
 }
 
 fn read_statement(
-    place: &Place,
+    place: &InputPlace,
     json: &[u8],
     roster: &Roster,
-) -> Result<(Header, Evidence, Digest), InputError> {
-    let refused = |source| InputError::Statement { place: place.clone(), source: Box::new(source) };
+) -> Result<(Header, Evidence, Digest), ProposeInputError> {
+    let refused = |source| ProposeInputError::Statement { place: place.clone(), source: Box::new(source) };
     let envelope = Envelope::from_json(json).map_err(|source| refused(source.into()))?;
     match Statement::read(&envelope, roster).map_err(refused)? {
         Statement { header, body: Body::Evidence(evidence) } => Ok((header, evidence, envelope.digest())),
         Statement { header, body } => {
             let (kind, signer) = (body.kind(), header.signer);
-            Err(InputError::NotEvidence { place: place.clone(), kind, signer })
+            Err(ProposeInputError::NotEvidence { place: place.clone(), kind, signer })
         }
     }
 }
 
-fn read_document(place: &Place, json: &[u8], roster: &Roster) -> Result<Evidence, InputError> {
+fn read_document(place: &InputPlace, json: &[u8], roster: &Roster) -> Result<Evidence, ProposeInputError> {
     if json.len() > MAX_DOCUMENT_LEN {
-        return Err(InputError::LongDocument { place: place.clone(), found: json.len() });
+        return Err(ProposeInputError::LongDocument { place: place.clone(), found: json.len() });
     }
     let document: EvidenceDocument = serde_json::from_slice(json)
-        .map_err(|source| InputError::Foreign { place: place.clone(), source })?;
+        .map_err(|source| ProposeInputError::Foreign { place: place.clone(), source })?;
     document
         .evidence(roster)
-        .map_err(|source| InputError::Evidence { place: place.clone(), source: Box::new(source) })
+        .map_err(|source| ProposeInputError::Evidence { place: place.clone(), source: Box::new(source) })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, InputError> {
-    let failed = |source| InputError::Read { path: path.to_owned(), source };
+fn read(path: &Path) -> Result<Vec<u8>, ProposeInputError> {
+    let failed = |source| ProposeInputError::Read { path: path.to_owned(), source };
     let mut reader: Box<dyn io::Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -355,7 +355,7 @@ fn read(path: &Path) -> Result<Vec<u8>, InputError> {
     let mut bytes = Vec::new();
     (&mut reader).take(MAX_FILE_LEN + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE_LEN {
-        return Err(InputError::LongFile { path: path.to_owned() });
+        return Err(ProposeInputError::LongFile { path: path.to_owned() });
     }
     Ok(bytes)
 }
@@ -364,15 +364,15 @@ fn read(path: &Path) -> Result<Vec<u8>, InputError> {
 fn for_each_document(
     path: &Path,
     bytes: &[u8],
-    mut each: impl FnMut(Place, &[u8]) -> Result<(), InputError>,
-) -> Result<(), InputError> {
+    mut each: impl FnMut(InputPlace, &[u8]) -> Result<(), ProposeInputError>,
+) -> Result<(), ProposeInputError> {
     let mut rest = bytes.trim_ascii_start();
     while !rest.is_empty() {
         let line = 1 + bytes[..bytes.len() - rest.len()].iter().filter(|byte| **byte == b'\n').count();
-        let place = Place { path: path.to_owned(), line };
+        let place = InputPlace { path: path.to_owned(), line };
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
         if let Some(Err(source)) = values.next() {
-            return Err(InputError::Json { place, source });
+            return Err(ProposeInputError::Json { place, source });
         }
         let (document, behind) = rest.split_at_checked(values.byte_offset()).unwrap_or((rest, &[]));
         each(place, document)?;
@@ -381,13 +381,13 @@ fn for_each_document(
     Ok(())
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for InputPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", svdr_protocol::text::shown(&self.path.display().to_string()), self.line)
     }
 }
 
-impl fmt::Display for Session {
+impl fmt::Display for SignedFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.session, self.drill) {
             (Some(session), false) => write!(f, "session {session}"),

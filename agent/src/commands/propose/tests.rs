@@ -2,7 +2,7 @@
 
 use svdr_protocol::plan::dump::{Beyond, Candidate, LeftBehind, Reason, Shortfall, Warning};
 
-use super::input::InputError;
+use super::input::ProposeInputError;
 use super::*;
 
 fn named(name: &str) -> MemberName {
@@ -73,10 +73,10 @@ fn a_person_reads_the_answer_first_and_then_why() {
 fn the_chart_keeps_to_its_width() {
     let outcome = outcome(Choice::Candidate(1));
     assert_eq!(
-        chart::chart(&outcome, 45, chart::Style::Ascii),
+        chart::chart(&outcome, 45, chart::ChartStyle::Ascii),
         "History lost\n   3 left behind |## 17m\n=> 1 left behind |#################### 2h 42m"
     );
-    for style in [chart::Style::Ascii, chart::Style::Blocks] {
+    for style in [chart::ChartStyle::Ascii, chart::ChartStyle::Blocks] {
         for width in [40, 80, 120, 400] {
             let chart = chart::chart(&outcome, width, style);
             assert!(chart.lines().all(|line| line.chars().count() <= width), "{chart}");
@@ -105,7 +105,8 @@ fn exit_codes_say_whose_fault_it_is() {
     assert_eq!(ProposalError::from(parameter).exit(), Exit::Usage);
     assert_eq!(ProposalError::TwoEvidences { member: named("A") }.exit(), Exit::Refused);
     assert_eq!(NotPossible { reason: String::new() }.exit(), Exit::Impossible);
-    assert_eq!(InputError::Empty { path: PathBuf::new() }.exit(), Exit::Refused);
-    let unreadable = InputError::Read { path: PathBuf::new(), source: std::io::ErrorKind::NotFound.into() };
+    assert_eq!(ProposeInputError::Empty { path: PathBuf::new() }.exit(), Exit::Refused);
+    let unreadable =
+        ProposeInputError::Read { path: PathBuf::new(), source: std::io::ErrorKind::NotFound.into() };
     assert_eq!(unreadable.exit(), Exit::Failed);
 }

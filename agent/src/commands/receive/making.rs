@@ -8,11 +8,11 @@ use svdr_cli::runtime;
 use svdr_files::PartialFile;
 use svdr_proto::tls::TlsIdentity;
 
-use super::snapshot::Snapshot;
+use super::snapshot::SnapshotSource;
 use super::{Offered, ReceiveCommandError, Receiving};
 use crate::run::jobs;
 use crate::sources::cancel::CancelOnDrop;
-use crate::sources::donor::{self, Partial, ReceiveError, Source, TransferError};
+use crate::sources::donor::{self, DonorSource, Partial, ReceiveError, TransferError};
 use crate::store::DumpRecord;
 use svdr_client::CoordinatorsError;
 use svdr_client::retry::RetryPolicy;
@@ -85,8 +85,8 @@ impl Receiving<'_> {
         let cancelled = waiting.cancelled();
         let merging = runtime::beside(move || {
             let snapshot = match (&partial, &given) {
-                (Some(partial), _) => Snapshot::Partial(partial),
-                (None, given) => Snapshot::Given(given.as_deref().unwrap_or(Path::new(""))),
+                (Some(partial), _) => SnapshotSource::Partial(partial),
+                (None, given) => SnapshotSource::Given(given.as_deref().unwrap_or(Path::new(""))),
             };
             let made = snapshot.merged(&identities, (&from, &donation), &out, &cancelled);
             (partial, made)
@@ -111,7 +111,7 @@ impl Receiving<'_> {
         let no_url = || ReceiveCommandError::NoUrl { from: from.clone(), session: offered.session };
         let member = self.online.roster.member(from);
         let member = member.ok_or_else(|| ReceiveCommandError::NoSuchMember { name: from.clone() })?;
-        let source = Source {
+        let source = DonorSource {
             session: offered.session,
             donation: offered.digest,
             donor: from.clone(),

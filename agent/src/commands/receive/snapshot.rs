@@ -13,14 +13,14 @@ use crate::sources::donor::{self, Lie, Partial, ReceiveError, TransferError};
 use svdr_dump::{Identities, MergeSummary};
 
 /// What has arrived.
-pub(super) enum Snapshot<'a> {
+pub(super) enum SnapshotSource<'a> {
     /// From the donor's agent.
     Partial(&'a Partial),
     /// As a file.
     Given(&'a Path),
 }
 
-impl Snapshot<'_> {
+impl SnapshotSource<'_> {
     /// Looks it through and merges it.
     pub(super) fn merged(
         &self,
@@ -37,8 +37,8 @@ impl Snapshot<'_> {
 
     fn open(&self) -> Result<Box<dyn Read>, ReceiveError> {
         match self {
-            Snapshot::Partial(partial) => Ok(Box::new(partial.file().reader()?)),
-            Snapshot::Given(path) => {
+            SnapshotSource::Partial(partial) => Ok(Box::new(partial.file().reader()?)),
+            SnapshotSource::Given(path) => {
                 Ok(Box::new(File::open(path).map_err(FileIoError::read("the snapshot", path))?))
             }
         }
@@ -47,8 +47,8 @@ impl Snapshot<'_> {
     fn lied(&self, from: &MemberName, lie: Lie) -> ReceiveError {
         let donor = from.clone();
         match self {
-            Snapshot::Partial(_) => TransferError::Lied { donor, lie }.into(),
-            Snapshot::Given(path) => ReceiveError::OtherFile { path: (*path).to_owned(), donor, lie },
+            SnapshotSource::Partial(_) => TransferError::Lied { donor, lie }.into(),
+            SnapshotSource::Given(path) => ReceiveError::OtherFile { path: (*path).to_owned(), donor, lie },
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct ValidatorDeliverArgs {
 
 /// What is printed.
 #[derive(Serialize)]
-struct Delivered {
+struct ValidatorDelivered {
     session: String,
     round: u32,
     recovery_timestamp: Timestamp,
@@ -77,7 +77,7 @@ pub(super) fn run(args: &ValidatorDeliverArgs, output: Output) -> Result<(), Fai
     proof.confirm(Some(&way.words()), args.delivery.yes)?;
     way.deliver(&proof.recovery, path.clone(), &dump, Replace::from_force(args.force))?;
     let (to, command) = way.target();
-    let delivered = Delivered {
+    let delivered = ValidatorDelivered {
         session: proof.recovery.round().session.to_string(),
         round: proof.recovery.round().round,
         recovery_timestamp: proof.recovery.recovery_timestamp(),

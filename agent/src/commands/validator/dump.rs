@@ -23,8 +23,8 @@ use crate::commands::args::sv_app::{self, App as _, AppArgs, OfValidator};
 use crate::config::{AgentConfig, ConfigError};
 use crate::deliver::DeliverError;
 use crate::operator::dump_summary;
-use crate::sources::app::Settings;
-use crate::sources::fetch::{self, Content, Request};
+use crate::sources::app::AppSettings;
+use crate::sources::fetch::{self, Request, RequestContent};
 use crate::validator::Recovery;
 use svdr_client::retry::RetryPolicy;
 
@@ -81,7 +81,7 @@ pub struct ValidatorDumpArgs {
 
 /// What is printed.
 #[derive(Serialize)]
-struct Report<'a> {
+struct ValidatorDumpReport<'a> {
     path: &'a PathBuf,
     session: String,
     round: u32,
@@ -122,7 +122,7 @@ pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), Failur
         way.deliver(&proof.recovery, out, &summary, replace)?;
     }
     let (path, command) = way.as_ref().map(DeliverWay::target).unwrap_or_default();
-    let report = Report {
+    let report = ValidatorDumpReport {
         path: &args.out,
         session: proof.recovery.round().session.to_string(),
         round: proof.recovery.round().round,
@@ -140,7 +140,7 @@ pub(super) fn run(args: &ValidatorDumpArgs, output: Output) -> Result<(), Failur
 }
 
 /// How to reach the app.
-fn settings(args: &ValidatorDumpArgs, config: &AgentConfig) -> Result<Settings, ConfigError> {
+fn settings(args: &ValidatorDumpArgs, config: &AgentConfig) -> Result<AppSettings, ConfigError> {
     let mut missing = Vec::new();
     let settings = args.app.resolve(&config.validator.app, config, &mut missing)?;
     settings.ok_or(ConfigError::Missing { missing })
@@ -148,13 +148,13 @@ fn settings(args: &ValidatorDumpArgs, config: &AgentConfig) -> Result<Settings, 
 
 fn fetched(
     args: &ValidatorDumpArgs,
-    settings: Settings,
+    settings: AppSettings,
     proof: &Proof,
     replace: Replace,
 ) -> Result<MergeSummary, Failure> {
     let recovery = &proof.recovery;
     let request = Request {
-        content: Content::ValidatorDump,
+        content: RequestContent::ValidatorDump,
         timestamp: recovery.recovery_timestamp(),
         migration_id: recovery.migration_id(),
         request_migration_id: args.request_migration_id,

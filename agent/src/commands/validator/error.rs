@@ -16,115 +16,66 @@ use crate::validator::Recovery;
 /// Why there is no dump, or why it is not delivered.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ValidatorError {
-    /// The roster is not the one whose fingerprint was given.
     #[error(
         "the roster {} has the fingerprint {found}, but --fingerprint expects {expected}\n\
          help: do not use this roster, and get the roster from the SVs again",
         path.display()
     )]
-    OtherFingerprint {
-        /// The roster's file.
-        path: PathBuf,
-        /// What was given.
-        expected: Digest,
-        /// What it has.
-        found: Digest,
-    },
-    /// Nobody can be asked whether the roster is the right one.
+    OtherFingerprint { path: PathBuf, expected: Digest, found: Digest },
     #[error(
         "somebody must confirm that the roster is that of the SVs, but standard input is not a terminal, and \
          --yes does not answer this question\n\
          help: give --fingerprint sha256:… as the SVs announced it, or run the command in a terminal"
     )]
     NobodyToAsk,
-    /// Nobody can be asked whether to deliver.
     #[error(
         "standard input is not a terminal, so nobody can confirm the delivery\n\
          help: read the text above, and give --yes"
     )]
     NobodyToAskToDeliver,
-    /// The operator says no.
     #[error(
         "not confirmed, so nothing was fetched or delivered\n\
          help: if the words differ, get the roster from the SVs again"
     )]
     Declined,
-    /// None can be reached.
     #[error(
         "none of the {tried} coordinators can be reached with the key of this observer\n\
          help: see the log above, or give the published certificate with --certificate"
     )]
-    NoCoordinator {
-        /// How many.
-        tried: usize,
-    },
-    /// It is not a whole id.
+    NoCoordinator { tried: usize },
     #[error(
         "{given:?} is not a whole session id, but a certificate in a file is compared with the whole id\n\
          help: give the whole id, or remove --session"
     )]
     SessionId {
-        /// What was given.
         given: String,
-        /// Why.
         #[source]
         source: SessionIdError,
     },
-    /// The app answers 400.
     #[error(
         "{url} answered 400 Bad Request{answer}. This validator's participant is pruned beyond {timestamp}, \
          the time that the network goes back to, so it cannot make a dump{}", reonboard(*migration_id)
     )]
-    Pruned {
-        /// What was asked for.
-        url: String,
-        /// What the app said.
-        answer: AnswerText,
-        /// The recovery timestamp.
-        timestamp: Timestamp,
-        /// The migration id of the recovered network.
-        migration_id: u64,
-    },
-    /// The app answers 429.
+    Pruned { url: String, answer: AnswerText, timestamp: Timestamp, migration_id: u64 },
     #[error(
         "{url} answered 429 Too Many Requests{answer}. This validator's participant had not caught up to \
          {timestamp}, the time that the network goes back to, when the synchronizer was lost. It can no \
          longer catch up, so it cannot make a dump{}",
         reonboard(*migration_id)
     )]
-    Behind {
-        /// What was asked for.
-        url: String,
-        /// What the app said.
-        answer: AnswerText,
-        /// The recovery timestamp.
-        timestamp: Timestamp,
-        /// The migration id of the recovered network.
-        migration_id: u64,
-    },
-    /// The app makes its snapshot for another migration.
+    Behind { url: String, answer: AnswerText, timestamp: Timestamp, migration_id: u64 },
     #[error(
         "{url} answered with a data snapshot for migration id {found}, but the SVs agreed on {expected}\n\
          help: check that url is the validator app of this network, or give --request-migration-id if \
          {expected} is not the app's own id + 1"
     )]
-    OtherMigrationId {
-        /// What was asked for.
-        url: String,
-        /// The certificate's.
-        expected: u64,
-        /// The snapshot's.
-        found: u64,
-    },
-    /// The current folder is unknown.
+    OtherMigrationId { url: String, expected: u64, found: u64 },
     #[error(
         "the path {} cannot be made absolute\nhelp: run the command in a folder that exists",
         path.display()
     )]
     Absolute {
-        /// The path.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -152,10 +103,10 @@ impl ValidatorError {
     pub(super) fn of_fetch(error: FetchError, recovery: &Recovery) -> Failure {
         let (timestamp, migration_id) = (recovery.recovery_timestamp(), recovery.migration_id());
         match error {
-            FetchError::SvApp(app::Failure::Pruned { url, answer }) => {
+            FetchError::SvApp(app::AppFailure::Pruned { url, answer }) => {
                 ValidatorError::Pruned { url, answer, timestamp, migration_id }.into()
             }
-            FetchError::SvApp(app::Failure::Behind { url, answer }) => {
+            FetchError::SvApp(app::AppFailure::Behind { url, answer }) => {
                 ValidatorError::Behind { url, answer, timestamp, migration_id }.into()
             }
             FetchError::OtherMigrationId { url, expected, found } => {

@@ -25,7 +25,7 @@ use svdr_protocol::text::shown;
 use super::error::ValidatorError;
 use crate::config::{AgentConfig, ConfigError};
 use crate::roster_file;
-use crate::validator::{Recovery, Wanted};
+use crate::validator::{Recovery, WantedSession};
 use svdr_cli::signing_key;
 
 /// Roster and certificate.
@@ -94,7 +94,7 @@ impl ProofArgs {
         let recovery = match &self.certificate {
             Some(path) => {
                 let session = self.session.as_deref().map(whole_id).transpose()?;
-                Recovery::of_file(path, &roster, Wanted { drill, session })?
+                Recovery::of_file(path, &roster, WantedSession { drill, session })?
             }
             None => self.fetched(config, &roster, drill)?,
         };
@@ -150,7 +150,7 @@ async fn recovery_at(
         }
     };
     let certificate = completion_certificate(&mut connection, roster, session).await?;
-    Ok(Recovery::of_certificate(certificate, Wanted { drill, session: Some(session) })?)
+    Ok(Recovery::of_certificate(certificate, WantedSession { drill, session: Some(session) })?)
 }
 
 /// A session's id that is compared with a file's, of which there is no list to find a beginning in.

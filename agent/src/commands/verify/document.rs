@@ -18,7 +18,7 @@ use super::Places;
 
 /// Everything that `verify` says.
 #[derive(Debug, Serialize)]
-pub(super) struct Document {
+pub(super) struct VerifyDocument {
     /// Whether all of it holds.
     pub(super) holds: bool,
     /// Every statement, and every line that is neither statement nor receipt.
@@ -26,13 +26,13 @@ pub(super) struct Document {
     /// How many receipts there are.
     pub(super) receipts: usize,
     /// Sessions that are opened in it.
-    pub(super) sessions: Vec<Session>,
+    pub(super) sessions: Vec<SessionEntry>,
     /// Hash chains of coordinators.
-    pub(super) chains: Vec<Chain>,
+    pub(super) chains: Vec<ChainEntry>,
     /// Members that contradicted themselves.
-    pub(super) equivocations: Vec<Equivocation>,
+    pub(super) equivocations: Vec<EquivocationEntry>,
     /// Coordinators that did.
-    pub(super) forks: Vec<Fork>,
+    pub(super) forks: Vec<ForkEntry>,
 }
 
 /// One statement and what became of it.
@@ -53,7 +53,7 @@ pub(super) struct Checked {
 
 /// A session.
 #[derive(Debug, Serialize)]
-pub(super) struct Session {
+pub(super) struct SessionEntry {
     pub(super) session: String,
     pub(super) drill: bool,
     pub(super) reason: String,
@@ -61,17 +61,17 @@ pub(super) struct Session {
     pub(super) statements: usize,
     pub(super) threshold: usize,
     pub(super) members: usize,
-    pub(super) proposals: Vec<Proposal>,
+    pub(super) proposals: Vec<ProposalEntry>,
     pub(super) completed: Vec<Completed>,
-    pub(super) donations: Vec<Donation>,
-    pub(super) received: Vec<Received>,
+    pub(super) donations: Vec<DonationEntry>,
+    pub(super) received: Vec<ReceivedDumpEntry>,
     pub(super) releases: Vec<Remark>,
     pub(super) aborts: Vec<Remark>,
 }
 
 /// A proposal that somebody agreed to.
 #[derive(Debug, Serialize)]
-pub(super) struct Proposal {
+pub(super) struct ProposalEntry {
     pub(super) round: u32,
     pub(super) proposal: Digest,
     /// `true` where it follows from its evidence, `false` where not, `null` where the evidence is not here.
@@ -93,7 +93,7 @@ pub(super) struct Completed {
 
 /// A snapshot that a member donates.
 #[derive(Debug, Serialize)]
-pub(super) struct Donation {
+pub(super) struct DonationEntry {
     pub(super) donor: MemberName,
     pub(super) donation: Digest,
     pub(super) round: u32,
@@ -108,7 +108,7 @@ pub(super) struct Donation {
 
 /// An attestation of a received dump.
 #[derive(Debug, Serialize)]
-pub(super) struct Received {
+pub(super) struct ReceivedDumpEntry {
     pub(super) member: MemberName,
     pub(super) attestation: Digest,
     pub(super) round: u32,
@@ -121,7 +121,7 @@ pub(super) struct Received {
 
 /// A coordinator's chain over one session, in one journal.
 #[derive(Debug, Serialize)]
-pub(super) struct Chain {
+pub(super) struct ChainEntry {
     pub(super) coordinator: String,
     /// `null` in receipts of earlier versions.
     pub(super) journal: Option<String>,
@@ -132,16 +132,16 @@ pub(super) struct Chain {
 
 /// Two statements that one signer may not both sign.
 #[derive(Debug, Serialize)]
-pub(super) struct Equivocation {
+pub(super) struct EquivocationEntry {
     pub(super) signer: MemberName,
     pub(super) what: String,
-    pub(super) first: Proof,
-    pub(super) second: Proof,
+    pub(super) first: ProofEntry,
+    pub(super) second: ProofEntry,
 }
 
 /// One of the two, with the envelope itself: the proof is complete without the files.
 #[derive(Debug, Serialize)]
-pub(super) struct Proof {
+pub(super) struct ProofEntry {
     pub(super) path: String,
     pub(super) line: usize,
     pub(super) digest: Digest,
@@ -151,15 +151,15 @@ pub(super) struct Proof {
 
 /// Two receipts that one coordinator may not both sign.
 #[derive(Debug, Serialize)]
-pub(super) struct Fork {
+pub(super) struct ForkEntry {
     pub(super) coordinator: String,
     pub(super) what: String,
     pub(super) first: serde_json::Value,
     pub(super) second: serde_json::Value,
 }
 
-impl Document {
-    pub(super) fn of(report: &Report, places: &Places) -> Document {
+impl VerifyDocument {
+    pub(super) fn of(report: &Report, places: &Places) -> VerifyDocument {
         let mut by_digest: HashMap<Digest, usize> = HashMap::new();
         for Line { number, content } in &report.lines {
             if let Content::Statement(one) = content {
@@ -170,9 +170,9 @@ impl Document {
             let number = by_digest.get(&one.digest()).copied().unwrap_or_default();
             let (path, line) = places.of(number);
             let says = format!("{}: {}", one.body().kind(), one.body());
-            Proof { path, line, digest: one.digest(), says, envelope: json(one.envelope()) }
+            ProofEntry { path, line, digest: one.digest(), says, envelope: json(one.envelope()) }
         };
-        Document {
+        VerifyDocument {
             holds: report.holds(),
             statements: report.lines.iter().filter_map(|line| checked(line, places)).collect(),
             receipts: report.lines.iter().filter(|one| matches!(one.content, Content::Receipt(_))).count(),
@@ -181,7 +181,7 @@ impl Document {
             equivocations: report
                 .equivocations
                 .iter()
-                .map(|one| Equivocation {
+                .map(|one| EquivocationEntry {
                     signer: one.signer.clone(),
                     what: one.contradiction.to_string(),
                     first: proof(&one.first),
@@ -191,7 +191,7 @@ impl Document {
             forks: report
                 .forks
                 .iter()
-                .map(|fork| Fork {
+                .map(|fork| ForkEntry {
                     coordinator: fork.first.coordinator().to_string(),
                     what: fork.to_string(),
                     first: json(fork.first.envelope()),
@@ -217,7 +217,7 @@ impl Document {
         count(broken, "hash chain is broken", "hash chains are broken");
         let proposals = self.sessions.iter().flat_map(|one| &one.proposals);
         let acknowledged =
-            |session: &Session| self.chains.iter().any(|chain| chain.session == session.session);
+            |session: &SessionEntry| self.chains.iter().any(|chain| chain.session == session.session);
         let missing = self.sessions.iter().filter(|one| acknowledged(one)).flat_map(|one| &one.proposals);
         let missing = missing.filter(|one| one.follows.is_none()).count();
         let unfollowed = proposals.filter(|one| one.follows == Some(false)).count();
@@ -287,10 +287,10 @@ fn checked(Line { number, content }: &Line, places: &Places) -> Option<Checked> 
     Some(checked)
 }
 
-fn session(report: &SessionReport) -> Session {
+fn session(report: &SessionReport) -> SessionEntry {
     let SessionReport { session, phase, proposals, completed } = report;
     let facts = SessionFacts::of(session);
-    Session {
+    SessionEntry {
         session: facts.session,
         drill: facts.drill,
         reason: facts.reason,
@@ -307,7 +307,7 @@ fn session(report: &SessionReport) -> Session {
     }
 }
 
-fn proposal(session: &svdr_protocol::session::Session, one: &Recomputed) -> Proposal {
+fn proposal(session: &svdr_protocol::session::Session, one: &Recomputed) -> ProposalEntry {
     let round = one.round.round;
     let (follows, reason) = match &one.refused {
         None => (Some(true), None),
@@ -316,7 +316,7 @@ fn proposal(session: &svdr_protocol::session::Session, one: &Recomputed) -> Prop
         }
         Some(error) => (Some(false), Some(Told::of(error).in_one_line())),
     };
-    Proposal {
+    ProposalEntry {
         round,
         proposal: one.proposal,
         follows,
@@ -336,10 +336,10 @@ fn certificate(one: &CompletionCertificate) -> Completed {
     }
 }
 
-fn donation(session: &svdr_protocol::session::Session, one: &Verified) -> Option<Donation> {
+fn donation(session: &svdr_protocol::session::Session, one: &Verified) -> Option<DonationEntry> {
     let Body::Donation(body) = one.body() else { return None };
     let counted = session.donations(body.round, &body.proposal);
-    Some(Donation {
+    Some(DonationEntry {
         donor: one.signer().clone(),
         donation: one.digest(),
         round: body.round,
@@ -352,8 +352,8 @@ fn donation(session: &svdr_protocol::session::Session, one: &Verified) -> Option
     })
 }
 
-fn received(one: &ReceivedDump<'_>) -> Received {
-    Received {
+fn received(one: &ReceivedDump<'_>) -> ReceivedDumpEntry {
+    ReceivedDumpEntry {
         member: one.member.clone(),
         attestation: one.attestation,
         round: one.round,
@@ -368,8 +368,8 @@ fn received(one: &ReceivedDump<'_>) -> Received {
     }
 }
 
-fn chain(report: &ChainReport) -> Chain {
-    Chain {
+fn chain(report: &ChainReport) -> ChainEntry {
+    ChainEntry {
         coordinator: report.coordinator.to_string(),
         journal: report.journal.map(|journal| journal.to_string()),
         session: report.session.to_string(),

@@ -42,7 +42,7 @@ fn completed(drill: bool) -> (Meeting, Digest) {
 }
 
 /// Writes the lines, verifies them, and gives the document, the certificates there are, and the text.
-fn verified(meeting: &Meeting, lines: &[String]) -> (Document, usize, String) {
+fn verified(meeting: &Meeting, lines: &[String]) -> (VerifyDocument, usize, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("session.jsonl");
     fs::write(&path, lines.join("\n")).unwrap();
@@ -186,7 +186,7 @@ fn what_is_no_file_of_statements_is_refused() {
     fs::write(&empty, "\n\n").unwrap();
     assert!(matches!(read(&[empty], &meeting.roster), Err(VerifyError::Empty { .. })));
     let absent = folder.path().join("absent");
-    assert!(matches!(read(&[absent], &meeting.roster), Err(VerifyError::Read { .. })));
+    assert!(matches!(read(&[absent], &meeting.roster), Err(VerifyError::Io(_))));
     let (document, _, text) = verified(&meeting, &["hello \u{1b}[2J".to_owned(), "{}".to_owned()]);
     assert!(!document.holds && document.statements.iter().all(|one| !one.holds));
     assert!(!text.contains('\u{1b}'));

@@ -7,14 +7,15 @@ use svdr_cli::screens::short;
 use svdr_protocol::text::shown;
 
 use super::document::{
-    Chain, Checked, Completed, Document, Donation, Equivocation, Proof, Proposal, Received, Session,
+    ChainEntry, Checked, Completed, DonationEntry, EquivocationEntry, ProofEntry, ProposalEntry,
+    ReceivedDumpEntry, SessionEntry, VerifyDocument,
 };
 
 /// Lines that are listed by themselves; of more, only those that do not hold.
 const FEW_LINES: usize = 40;
 
 /// The whole report.
-pub(super) fn text(document: &Document, every_line: bool, style: Style) -> String {
+pub(super) fn text(document: &VerifyDocument, every_line: bool, style: Style) -> String {
     let mut parts = Vec::new();
     let listed = every_line || document.statements.len() <= FEW_LINES;
     let lines: Vec<&Checked> = document.statements.iter().filter(|one| listed || !one.holds).collect();
@@ -32,7 +33,8 @@ pub(super) fn text(document: &Document, every_line: bool, style: Style) -> Strin
         let chains = document.chains.iter().filter(|chain| chain.session == session.session);
         parts.push(of_session(session, &chains.collect::<Vec<_>>(), style));
     }
-    let opened = |chain: &&Chain| document.sessions.iter().all(|session| session.session != chain.session);
+    let opened =
+        |chain: &&ChainEntry| document.sessions.iter().all(|session| session.session != chain.session);
     let loose: Vec<String> =
         document.chains.iter().filter(opened).map(|chain| of_chain(chain, style)).collect();
     if !loose.is_empty() {
@@ -58,17 +60,17 @@ fn table(lines: &[&Checked]) -> String {
     table.trim_fmt()
 }
 
-fn equivocation(one: &Equivocation, style: Style) -> String {
-    let Equivocation { signer, what, first, second } = one;
+fn equivocation(one: &EquivocationEntry, style: Style) -> String {
+    let EquivocationEntry { signer, what, first, second } = one;
     let mut text = style.alarm(&format!("EQUIVOCATION: {signer} signed {what}:"));
-    for Proof { path, line, digest, says, .. } in [first, second] {
+    for ProofEntry { path, line, digest, says, .. } in [first, second] {
         text += &shown(&format!("\n  {path}:{line} {digest}\n    {says}"));
     }
     text += "\n  The two envelopes are the proof; --output json prints them.";
     text
 }
 
-fn of_session(session: &Session, chains: &[&Chain], style: Style) -> String {
+fn of_session(session: &SessionEntry, chains: &[&ChainEntry], style: Style) -> String {
     let mut lines = Vec::new();
     if session.drill {
         lines.push(style.alarm(DRILL));
@@ -103,8 +105,8 @@ fn of_session(session: &Session, chains: &[&Chain], style: Style) -> String {
     lines.join("\n")
 }
 
-fn of_proposal(one: &Proposal, session: &Session, style: Style) -> String {
-    let Proposal { round, proposal, follows, reason, agreed_by, certified } = one;
+fn of_proposal(one: &ProposalEntry, session: &SessionEntry, style: Style) -> String {
+    let ProposalEntry { round, proposal, follows, reason, agreed_by, certified } = one;
     let proposal = short(proposal);
     let counted = format!(
         "agreed by {} of {} ({}), {} needed: {}",
@@ -127,7 +129,7 @@ fn of_proposal(one: &Proposal, session: &Session, style: Style) -> String {
     }
 }
 
-fn of_certificate(one: &Completed, session: &Session) -> String {
+fn of_certificate(one: &Completed, session: &SessionEntry) -> String {
     shown(&format!(
         "  COMPLETION CERTIFICATE{}: round {}, recover to {} as migration {}, attested by {} of {} ({}), {} \
          needed",
@@ -142,8 +144,8 @@ fn of_certificate(one: &Completed, session: &Session) -> String {
     ))
 }
 
-fn of_donation(one: &Donation) -> String {
-    let Donation { donor, donation, round, counts, recovery_timestamp, party, size, sha256, url } = one;
+fn of_donation(one: &DonationEntry) -> String {
+    let DonationEntry { donor, donation, round, counts, recovery_timestamp, party, size, sha256, url } = one;
     let how = url.as_ref().map_or_else(|| "as a file".to_owned(), |url| format!("at {url}"));
     let counts = if *counts { "" } else { ", does not count" };
     shown(&format!(
@@ -152,8 +154,8 @@ fn of_donation(one: &Donation) -> String {
     ))
 }
 
-fn of_received(one: &Received, style: Style) -> String {
-    let Received { member, round, from, donation, fits, reason, .. } = one;
+fn of_received(one: &ReceivedDumpEntry, style: Style) -> String {
+    let ReceivedDumpEntry { member, round, from, donation, fits, reason, .. } = one;
     let of =
         format!("received dump of {member} in round {round}, from {from} (donation {})", short(donation));
     let reason = reason.as_deref().unwrap_or_default();
@@ -164,8 +166,8 @@ fn of_received(one: &Received, style: Style) -> String {
     }
 }
 
-fn of_chain(chain: &Chain, style: Style) -> String {
-    let Chain { coordinator, journal, session, length, error } = chain;
+fn of_chain(chain: &ChainEntry, style: Style) -> String {
+    let ChainEntry { coordinator, journal, session, length, error } = chain;
     let journal = journal.as_ref().map_or_else(String::new, |journal| format!(", journal {journal}"));
     match error {
         None => shown(&format!(
@@ -177,7 +179,7 @@ fn of_chain(chain: &Chain, style: Style) -> String {
     }
 }
 
-fn verdict(document: &Document, style: Style) -> String {
+fn verdict(document: &VerifyDocument, style: Style) -> String {
     let statements = document.statements.len();
     match document.holds {
         true => style.title(&format!(

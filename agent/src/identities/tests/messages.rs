@@ -9,7 +9,7 @@ use svdr_protocol::failure::CommandError;
 use svdr_protocol::names::MemberName;
 use zeroize::Zeroizing;
 
-use super::super::recipients::Place;
+use super::super::recipients::RecipientPlace;
 use super::super::*;
 use crate::sources::fetch::FetchError;
 use svdr_dump::{Identities, MergeError};
@@ -52,12 +52,12 @@ fn reading() -> Vec<BackupError> {
 
 fn recipients() -> Vec<RecipientError> {
     let path = || PathBuf::from("recipients.txt");
-    let place = || Place::Flag(2);
+    let place = || RecipientPlace::Flag(2);
     vec![
         FileIoError::read("the recipients file", &path())(missing()).into(),
         RecipientError::TooLong { path: path() },
         RecipientError::Empty { path: path() },
-        RecipientError::NotARecipient { place: Place::Line(path(), 7) },
+        RecipientError::NotARecipient { place: RecipientPlace::Line(path(), 7) },
         RecipientError::Secret { place: place() },
         RecipientError::LowOrder { place: place() },
         RecipientError::TooMany,

@@ -20,7 +20,7 @@ struct Policy {
 const AUTOMATIC: Policy = Policy { approval: Approval::Automatic, migration_id: 6, has_logs: true };
 const OPERATOR: Policy = Policy { approval: Approval::Operator, ..AUTOMATIC };
 
-fn steps_of(meeting: &Meeting, me: usize, policy: Policy) -> Vec<Step> {
+fn steps_of(meeting: &Meeting, me: usize, policy: Policy) -> Vec<Action> {
     let (me, record) = (name(me), Record::new());
     let Policy { approval, migration_id, has_logs } = policy;
     let voter = Voter::new(&me, &record, &meeting.session, &[]);
@@ -28,15 +28,15 @@ fn steps_of(meeting: &Meeting, me: usize, policy: Policy) -> Vec<Step> {
 }
 
 /// What is done, without what is only told.
-fn done(meeting: &Meeting, me: usize, policy: Policy) -> Vec<Step> {
+fn done(meeting: &Meeting, me: usize, policy: Policy) -> Vec<Action> {
     let steps = steps_of(meeting, me, policy).into_iter();
-    steps.filter(|step| !matches!(step, Step::Tell(_))).collect()
+    steps.filter(|step| !matches!(step, Action::Tell(_))).collect()
 }
 
-fn wanted(meeting: &Meeting, proposal: Digest) -> Wanted {
+fn wanted(meeting: &Meeting, proposal: Digest) -> WantedDump {
     let verified = Arc::clone(meeting.session.statement(&proposal).unwrap());
     let Body::Proposal(content) = verified.body() else { panic!("no proposal") };
-    Wanted {
+    WantedDump {
         round: content.round,
         proposal,
         recovery_timestamp: content.plan.recovery_timestamp(),
@@ -47,7 +47,7 @@ fn wanted(meeting: &Meeting, proposal: Digest) -> Wanted {
 #[test]
 fn evidence_is_reported_once_and_only_where_there_are_logs() {
     let mut meeting = Meeting::open(false);
-    assert_eq!(done(&meeting, 1, AUTOMATIC), [Step::Report]);
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::Report]);
     assert_eq!(done(&meeting, 1, Policy { has_logs: false, ..AUTOMATIC }), []);
     meeting.report(1, &["23:24:00"]);
     assert_eq!(done(&meeting, 1, AUTOMATIC), []);
@@ -58,8 +58,8 @@ fn a_confirmed_proposal_is_agreed_to_or_asked_about_as_configured() {
     let mut meeting = Meeting::open(false);
     meeting.report_all();
     let proposal = meeting.propose(None);
-    assert_eq!(done(&meeting, 1, AUTOMATIC), [Step::Agree { proposal }]);
-    let ask = |reason| [Step::Ask { round: 1, proposal, reason }];
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::Agree { proposal }]);
+    let ask = |reason| [Action::Ask { round: 1, proposal, reason }];
     assert_eq!(done(&meeting, 1, OPERATOR), ask(AskReason::Configured));
     // The fourth is left behind by it; nobody signs that for its operator.
     assert_eq!(done(&meeting, 3, AUTOMATIC), ask(AskReason::LeftBehind));
@@ -78,7 +78,10 @@ fn what_does_not_follow_from_the_evidence_is_told_and_never_signed() {
     meeting.say(0, Body::Proposal(proposal));
     for policy in [AUTOMATIC, OPERATOR] {
         let steps = steps_of(&meeting, 1, policy);
-        assert!(matches!(steps.as_slice(), [Step::Tell(text)] if text.contains("history lost")), "{steps:?}");
+        assert!(
+            matches!(steps.as_slice(), [Action::Tell(text)] if text.contains("history lost")),
+            "{steps:?}"
+        );
     }
 }
 
@@ -99,7 +102,7 @@ fn who_has_rejected_or_abandoned_is_not_asked_again() {
     let mut second = meeting.session.next_proposal(&parameters).unwrap();
     second.round = 1;
     let second = meeting.say(0, Body::Proposal(second)).digest();
-    assert_eq!(done(&meeting, 1, AUTOMATIC), [Step::Agree { proposal: second }]);
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::Agree { proposal: second }]);
 }
 
 #[test]
@@ -111,9 +114,9 @@ fn the_dump_waits_for_the_certificate_and_ends_with_the_attestation() {
     meeting.agree(2, proposal);
     assert_eq!(done(&meeting, 1, AUTOMATIC), []);
     let told = steps_of(&meeting, 1, AUTOMATIC);
-    assert!(matches!(told.as_slice(), [Step::Tell(text)] if text.contains("Digital-Asset-1")), "{told:?}");
+    assert!(matches!(told.as_slice(), [Action::Tell(text)] if text.contains("Digital-Asset-1")), "{told:?}");
     meeting.agree(0, proposal);
-    assert_eq!(done(&meeting, 1, AUTOMATIC), [Step::Dump(wanted(&meeting, proposal))]);
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::Dump(wanted(&meeting, proposal))]);
     meeting.attest(1, proposal, "acs");
     assert_eq!(done(&meeting, 1, AUTOMATIC), []);
 }
@@ -125,11 +128,11 @@ fn a_superseded_round_is_not_worked_on() {
     let first = meeting.propose(None);
     (0..3).for_each(|by| drop(meeting.agree(by, first)));
     meeting.obstacle(0, first, ObstacleKind::Behind, "not caught up");
-    assert_eq!(done(&meeting, 1, AUTOMATIC), [Step::Dump(wanted(&meeting, first))]);
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::Dump(wanted(&meeting, first))]);
     let bounds = meeting.session.bounds();
     let parameters = Parameters { not_after: bounds.not_after, ..meeting.session.parameters() };
     let second = meeting.propose(Some(&parameters));
-    assert_eq!(done(&meeting, 1, AUTOMATIC), [Step::Agree { proposal: second }]);
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::Agree { proposal: second }]);
 }
 
 #[test]
@@ -140,9 +143,9 @@ fn a_completed_session_is_finished_by_everybody_who_agreed() {
     (0..4).for_each(|by| drop(meeting.agree(by, proposal)));
     let attested = (0..3).map(|by| meeting.attest(by, proposal, "acs").digest()).collect::<Vec<_>>();
     let end = End::Attested { round: 1, attestation: attested[1] };
-    assert_eq!(done(&meeting, 1, AUTOMATIC), [Step::KeepCertificate, Step::End(end)]);
-    let dump = Step::Dump(wanted(&meeting, proposal));
-    assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, dump]);
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::KeepCertificate, Action::End(end)]);
+    let dump = Action::Dump(wanted(&meeting, proposal));
+    assert_eq!(done(&meeting, 3, AUTOMATIC), [Action::KeepCertificate, dump]);
 }
 
 #[test]
@@ -152,8 +155,8 @@ fn who_is_left_behind_has_nothing_to_do_in_a_completed_session() {
     let proposal = meeting.propose(None);
     (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
     (0..3).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
-    let end = Step::End(End::CompletedWithout { round: 1 });
-    assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, end]);
+    let end = Action::End(End::CompletedWithout { round: 1 });
+    assert_eq!(done(&meeting, 3, AUTOMATIC), [Action::KeepCertificate, end]);
 }
 
 #[test]
@@ -163,13 +166,13 @@ fn who_comes_late_to_a_completed_session_follows_unless_it_refused() {
     let proposal = meeting.propose(None);
     (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
     (0..3).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
-    assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, Step::Agree { proposal }]);
-    let ask = Step::Ask { round: 1, proposal, reason: AskReason::Configured };
-    assert_eq!(done(&meeting, 3, OPERATOR), [Step::KeepCertificate, ask]);
+    assert_eq!(done(&meeting, 3, AUTOMATIC), [Action::KeepCertificate, Action::Agree { proposal }]);
+    let ask = Action::Ask { round: 1, proposal, reason: AskReason::Configured };
+    assert_eq!(done(&meeting, 3, OPERATOR), [Action::KeepCertificate, ask]);
     let rejection = Rejection { round: 1, proposal, reason: "not with this margin".to_owned() };
     meeting.say(3, Body::Rejection(rejection));
-    let end = Step::End(End::CompletedWithout { round: 1 });
-    assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, end]);
+    let end = Action::End(End::CompletedWithout { round: 1 });
+    assert_eq!(done(&meeting, 3, AUTOMATIC), [Action::KeepCertificate, end]);
 }
 
 #[test]
@@ -180,8 +183,8 @@ fn who_follows_dumps_and_attests_like_the_others() {
     (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
     (0..3).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
     meeting.agree(3, proposal);
-    let dump = Step::Dump(wanted(&meeting, proposal));
-    assert_eq!(done(&meeting, 3, AUTOMATIC), [Step::KeepCertificate, dump]);
+    let dump = Action::Dump(wanted(&meeting, proposal));
+    assert_eq!(done(&meeting, 3, AUTOMATIC), [Action::KeepCertificate, dump]);
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn an_abort_ends_it_unless_it_is_completed() {
     let proposal = meeting.propose(None);
     (0..3).for_each(|by| drop(meeting.agree(by, proposal)));
     meeting.say(0, Body::Abort(Abort { reason: "wrong network".to_owned() }));
-    assert_eq!(done(&meeting, 1, AUTOMATIC), [Step::End(End::Aborted)]);
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::End(End::Aborted)]);
     (0..3).for_each(|by| drop(meeting.attest(by, proposal, "acs")));
-    assert!(done(&meeting, 1, AUTOMATIC).contains(&Step::KeepCertificate));
+    assert!(done(&meeting, 1, AUTOMATIC).contains(&Action::KeepCertificate));
 }

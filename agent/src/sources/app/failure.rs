@@ -30,7 +30,7 @@ pub enum Class {
 
 /// Why a try brought no snapshot. Every message names the URL and the way out.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum AppFailure {
     #[error(
         "{url} answered 400 Bad Request{answer}. This SV's participant is pruned beyond that timestamp, and \
          needs a later one\n\
@@ -109,24 +109,24 @@ pub enum Failure {
     Unexpected { url: String, status: StatusCode, answer: AnswerText },
 }
 
-impl Failure {
+impl AppFailure {
     /// What follows from it.
     pub fn class(&self) -> Class {
         match self {
-            Failure::Pruned { .. } => Class::Pruned,
-            Failure::Behind { .. } => Class::Behind,
-            Failure::Unauthorized { .. } | Failure::Token(_) => Class::Unauthorized,
-            Failure::Server { .. }
-            | Failure::Page { .. }
-            | Failure::Unreachable { .. }
-            | Failure::Dropped { .. }
-            | Failure::NoAnswer { .. }
-            | Failure::Stalled { .. }
-            | Failure::Broken { .. } => Class::Retry,
-            Failure::NotFound { .. }
-            | Failure::Redirect { .. }
-            | Failure::Untrusted { .. }
-            | Failure::Unexpected { .. } => Class::Hopeless,
+            AppFailure::Pruned { .. } => Class::Pruned,
+            AppFailure::Behind { .. } => Class::Behind,
+            AppFailure::Unauthorized { .. } | AppFailure::Token(_) => Class::Unauthorized,
+            AppFailure::Server { .. }
+            | AppFailure::Page { .. }
+            | AppFailure::Unreachable { .. }
+            | AppFailure::Dropped { .. }
+            | AppFailure::NoAnswer { .. }
+            | AppFailure::Stalled { .. }
+            | AppFailure::Broken { .. } => Class::Retry,
+            AppFailure::NotFound { .. }
+            | AppFailure::Redirect { .. }
+            | AppFailure::Untrusted { .. }
+            | AppFailure::Unexpected { .. } => Class::Hopeless,
         }
     }
 
@@ -134,8 +134,8 @@ impl Failure {
     /// An ingress that has waited long enough answers in its place, and the app goes on.
     pub fn leaves_app_at_work(&self) -> bool {
         match self {
-            Failure::Dropped { .. } | Failure::NoAnswer { .. } | Failure::Page { .. } => true,
-            Failure::Server { status, answer, .. } => {
+            AppFailure::Dropped { .. } | AppFailure::NoAnswer { .. } | AppFailure::Page { .. } => true,
+            AppFailure::Server { status, answer, .. } => {
                 !matches!(answer, AnswerText::App(_)) && *status != StatusCode::SERVICE_UNAVAILABLE
             }
             _ => false,
@@ -150,14 +150,14 @@ impl Failure {
     /// The delay that the server asked for before the next try.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Failure::Server { retry_after, .. } => *retry_after,
+            AppFailure::Server { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
 }
 
 /// An answer that is no document, as far as its meaning depends on it.
-pub(super) struct Refusal {
+pub(super) struct ErrorAnswer {
     pub(super) url: String,
     pub(super) status: StatusCode,
     pub(super) answer: AnswerText,
@@ -168,54 +168,56 @@ pub(super) struct Refusal {
     pub(super) credentials: String,
 }
 
-impl Refusal {
+impl ErrorAnswer {
     /// What it means for a call that names no timestamp: then 400 and 429 say nothing about one.
-    pub(super) fn meaning_without_timestamp(self) -> Failure {
+    pub(super) fn meaning_without_timestamp(self) -> AppFailure {
         let (status, retry_after) = (self.status, self.retry_after);
         match self.meaning() {
-            Failure::Pruned { url, answer } => Failure::Unexpected { url, status, answer },
-            Failure::Behind { url, answer } => Failure::Server { url, status, answer, retry_after },
+            AppFailure::Pruned { url, answer } => AppFailure::Unexpected { url, status, answer },
+            AppFailure::Behind { url, answer } => AppFailure::Server { url, status, answer, retry_after },
             failure => failure,
         }
     }
 
     /// What it means for a call that only asks whether something is so: a success with another answer than that is not
     /// the app's.
-    pub(super) fn meaning_of_check(self) -> Failure {
+    pub(super) fn meaning_of_check(self) -> AppFailure {
         if self.status.is_success() {
-            let Refusal { url, status, answer, .. } = self;
-            return Failure::Unexpected { url, status, answer };
+            let ErrorAnswer { url, status, answer, .. } = self;
+            return AppFailure::Unexpected { url, status, answer };
         }
         self.meaning_without_timestamp()
     }
 
     /// What it means. Pure: all it looks at is in `self`.
-    pub(super) fn meaning(self) -> Failure {
-        let Refusal { url, status, answer, location, retry_after, credentials } = self;
+    pub(super) fn meaning(self) -> AppFailure {
+        let ErrorAnswer { url, status, answer, location, retry_after, credentials } = self;
         let from_a_proxy = matches!(answer, AnswerText::Html(_));
         match status {
             // It was no document, or it would not have come to this.
-            StatusCode::OK => Failure::Page { url, status, answer },
+            StatusCode::OK => AppFailure::Page { url, status, answer },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Failure::Unauthorized { url, status, answer, credentials }
+                AppFailure::Unauthorized { url, status, answer, credentials }
             }
-            StatusCode::NOT_FOUND => Failure::NotFound { url, answer },
-            _ if status.is_redirection() => {
-                Failure::Redirect { url, status, location: location.unwrap_or_else(|| "nowhere".to_owned()) }
-            }
+            StatusCode::NOT_FOUND => AppFailure::NotFound { url, answer },
+            _ if status.is_redirection() => AppFailure::Redirect {
+                url,
+                status,
+                location: location.unwrap_or_else(|| "nowhere".to_owned()),
+            },
             StatusCode::REQUEST_TIMEOUT | StatusCode::MISDIRECTED_REQUEST | StatusCode::TOO_EARLY => {
-                Failure::Server { url, status, answer, retry_after }
+                AppFailure::Server { url, status, answer, retry_after }
             }
-            _ if from_a_proxy => Failure::Page { url, status, answer },
-            StatusCode::BAD_REQUEST => Failure::Pruned { url, answer },
+            _ if from_a_proxy => AppFailure::Page { url, status, answer },
+            StatusCode::BAD_REQUEST => AppFailure::Pruned { url, answer },
             StatusCode::TOO_MANY_REQUESTS if matches!(answer, AnswerText::Other(_) | AnswerText::Unshown) => {
-                Failure::Server { url, status, answer, retry_after }
+                AppFailure::Server { url, status, answer, retry_after }
             }
-            StatusCode::TOO_MANY_REQUESTS => Failure::Behind { url, answer },
+            StatusCode::TOO_MANY_REQUESTS => AppFailure::Behind { url, answer },
             _ if status.is_server_error() || status.is_success() => {
-                Failure::Server { url, status, answer, retry_after }
+                AppFailure::Server { url, status, answer, retry_after }
             }
-            _ => Failure::Unexpected { url, status, answer },
+            _ => AppFailure::Unexpected { url, status, answer },
         }
     }
 }
@@ -225,8 +227,8 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, body: &str) -> Refusal {
-        Refusal {
+    fn refusal(status: u16, body: &str) -> ErrorAnswer {
+        ErrorAnswer {
             url: "https://sv.example.com/".to_owned(),
             status: StatusCode::from_u16(status).unwrap(),
             answer: AnswerText::read(None, body.as_bytes(), &[]),

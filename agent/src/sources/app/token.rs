@@ -250,12 +250,12 @@ async fn request_token(http: &Client, oauth2: &OAuth2) -> Result<Cached, TokenEr
 /// RFC 6749, section 5.2: `{"error": "invalid_client", "error_description": "…"}`.
 fn oauth2_text(content_type: Option<&str>, body: &[u8], secret: &Secret) -> AnswerText {
     #[derive(Deserialize)]
-    struct Refusal {
+    struct OAuth2Error {
         error: String,
         error_description: String,
     }
     match serde_json::from_slice(body) {
-        Ok(Refusal { error, error_description }) => {
+        Ok(OAuth2Error { error, error_description }) => {
             AnswerText::App(super::answer_text::shown(&format!("{error}: {error_description}"), &[secret]))
         }
         Err(_) => AnswerText::read(content_type, body, &[secret]),

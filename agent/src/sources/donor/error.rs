@@ -10,6 +10,7 @@ use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use tonic::{Code, Status};
 
+use crate::sources::tries::TryError;
 use svdr_dump::MergeError;
 
 /// How what arrived differs from what the donor signed.
@@ -67,9 +68,8 @@ pub enum TransferError {
     GaveUp { tries: u32, source: Box<TransferError> },
 }
 
-impl TransferError {
-    /// Whether another try can help.
-    pub fn is_worth_retrying(&self) -> bool {
+impl TryError for TransferError {
+    fn is_worth_retrying(&self) -> bool {
         match self {
             TransferError::Connect { source, .. } => match **source {
                 ConnectError::Unreachable { .. }
@@ -100,9 +100,8 @@ impl TransferError {
         }
     }
 
-    /// The same, said to be the last of so many tries.
-    pub(super) fn after(self, tries: u32) -> TransferError {
-        if tries > 1 { TransferError::GaveUp { tries, source: Box::new(self) } } else { self }
+    fn gave_up(self, tries: u32) -> TransferError {
+        TransferError::GaveUp { tries, source: Box::new(self) }
     }
 }
 

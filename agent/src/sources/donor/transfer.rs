@@ -15,7 +15,6 @@ use svdr_proto::channel;
 use svdr_proto::tls::{KeyBytes, TlsIdentity};
 use svdr_proto::v1::{FetchSnapshotRequest, FetchSnapshotResponse};
 use svdr_protocol::digest::Digest;
-use svdr_protocol::failure::in_one_line;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::statement::SessionId;
 use tokio::sync::oneshot;
@@ -23,12 +22,12 @@ use tonic::{Code, Status, Streaming};
 
 use super::limits::IDLE_TIMEOUT;
 use super::{Lie, Partial, TransferError, allocator};
-use crate::sources::fetch::tries::rounded;
-use svdr_client::retry::{NextTry, Retries, RetryPolicy};
+use crate::sources::tries::Tries;
+use svdr_client::retry::RetryPolicy;
 
 /// Where a snapshot comes from, and what it must be.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct DonorSource {
     /// The session that it is donated in.
     pub session: SessionId,
     /// Digest of the donation: the donor's signed statement.
@@ -50,7 +49,7 @@ pub struct Source {
 /// # Errors
 /// [`TransferError`]. The partial file stays where going on with it makes sense, and is removed where the donor lied.
 pub async fn transfer(
-    source: Source,
+    source: DonorSource,
     identity: TlsIdentity,
     file: PartialFile,
     policy: RetryPolicy,
@@ -75,13 +74,13 @@ pub async fn transfer(
 
 /// As [`transfer`], on the thread that it is called on.
 async fn bring(
-    source: &Source,
+    source: &DonorSource,
     identity: &TlsIdentity,
     file: PartialFile,
     policy: RetryPolicy,
 ) -> Result<Partial, TransferError> {
     let mut partial = Partial::take_up(file, source.size)?;
-    let mut retries = Retries::new(policy);
+    let mut tries = Tries::new(policy);
     loop {
         let before = partial.len();
         let began = Instant::now();
@@ -91,28 +90,20 @@ async fn bring(
             return Err(failure);
         }
         if partial.len() > before {
-            retries.worked(began.elapsed());
-            retries.progressed();
+            tries.worked(began.elapsed());
+            tries.progressed();
         }
-        if !failure.is_worth_retrying() {
-            return Err(failure);
-        }
-        let Some(NextTry { delay, left }) = retries.failed(None) else {
-            return Err(failure.after(retries.failures()));
-        };
-        tracing::warn!("{}", in_one_line(&failure));
-        tracing::warn!("trying again in {}, for at most {} more", rounded(delay), rounded(left));
-        tokio::time::sleep(delay).await;
+        tries.pause_after(failure).await?;
     }
 }
 
-fn lied(source: &Source, lie: Lie) -> TransferError {
+fn lied(source: &DonorSource, lie: Lie) -> TransferError {
     TransferError::Lied { donor: source.donor.clone(), lie }
 }
 
 /// One try: brings what is missing.
 async fn attempt(
-    source: &Source,
+    source: &DonorSource,
     identity: &TlsIdentity,
     partial: &mut Partial,
 ) -> Result<(), TransferError> {
@@ -125,7 +116,7 @@ async fn attempt(
 
 /// Asks the donor's agent for the bytes from `offset` on.
 async fn ask(
-    source: &Source,
+    source: &DonorSource,
     identity: &TlsIdentity,
     offset: u64,
 ) -> Result<Streaming<FetchSnapshotResponse>, TransferError> {
@@ -149,13 +140,13 @@ async fn ask(
     }
 }
 
-fn silent(source: &Source, at: u64) -> TransferError {
+fn silent(source: &DonorSource, at: u64) -> TransferError {
     TransferError::Silent { donor: source.donor.clone(), at, size: source.size, after: IDLE_TIMEOUT }
 }
 
 /// Writes what comes, until all of it is here.
 async fn keep(
-    source: &Source,
+    source: &DonorSource,
     mut stream: Streaming<FetchSnapshotResponse>,
     partial: &mut Partial,
 ) -> Result<(), TransferError> {
@@ -186,6 +177,6 @@ async fn keep(
     }
 }
 
-fn broken(source: &Source, at: u64, status: Status) -> TransferError {
+fn broken(source: &DonorSource, at: u64, status: Status) -> TransferError {
     TransferError::Broken { donor: source.donor.clone(), at, size: source.size, status: Box::new(status) }
 }

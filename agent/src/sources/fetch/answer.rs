@@ -13,9 +13,9 @@ use svdr_dump::{DumpWriter, MergeSummary};
 use svdr_files::PrivateFile;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::tries::{Tries, TryError as _};
-use super::{Content, FetchError, Request, is_page};
-use crate::sources::app::{Failure, Snapshot, SvApp};
+use super::{FetchError, Request, RequestContent, is_page};
+use crate::sources::app::{AppFailure, DocumentAnswer, SvApp};
+use crate::sources::tries::{Tries, TryError as _};
 
 /// Pieces between the network and the disk. One piece is what a read of the socket gave, below a megabyte, so this
 /// evens out the two without holding more than a few megabytes.
@@ -23,7 +23,7 @@ const PIECES_IN_FLIGHT: usize = 8;
 
 /// What the network gives to the writer.
 #[derive(Debug)]
-enum Piece {
+enum AnswerPiece {
     /// The next bytes of the answer.
     Chunk(Bytes),
     /// The answer is complete. A channel that closes without it means that the try was cancelled.
@@ -41,9 +41,9 @@ pub(super) async fn fetch(
         let (timestamp, id) =
             (request.timestamp, request.request_migration_id.then_some(request.migration_id));
         match &request.content {
-            Content::SvDump(_) => app.data_snapshot(timestamp, id, None).await?,
-            Content::Donation { party } => app.data_snapshot(timestamp, id, Some(party)).await?,
-            Content::ValidatorDump => app.validator_snapshot(timestamp, id).await?,
+            RequestContent::SvDump(_) => app.data_snapshot(timestamp, id, None).await?,
+            RequestContent::Donation { party } => app.data_snapshot(timestamp, id, Some(party)).await?,
+            RequestContent::ValidatorDump => app.validator_snapshot(timestamp, id).await?,
         }
     };
     let began = Instant::now();
@@ -53,7 +53,7 @@ pub(super) async fn fetch(
 }
 
 /// Passes the answer on to the writer, and waits for what it made of it.
-async fn receive(answer: &mut Snapshot, request: &Request) -> Result<MergeSummary, FetchError> {
+async fn receive(answer: &mut DocumentAnswer, request: &Request) -> Result<MergeSummary, FetchError> {
     let (sender, pieces) = mpsc::channel(PIECES_IN_FLIGHT);
     let (ordered, url) = (request.clone(), answer.url().to_owned());
     let writer = tokio::task::spawn_blocking(move || write(&ordered, &url, pieces));
@@ -72,7 +72,11 @@ async fn receive(answer: &mut Snapshot, request: &Request) -> Result<MergeSummar
 }
 
 /// Receives until the end, or until the writer has stopped: it then has a reason of its own to give.
-async fn pass_on(answer: &mut Snapshot, pieces: &Sender<Piece>, received: &AtomicU64) -> Result<(), Failure> {
+async fn pass_on(
+    answer: &mut DocumentAnswer,
+    pieces: &Sender<AnswerPiece>,
+    received: &AtomicU64,
+) -> Result<(), AppFailure> {
     let progress = Progress::bytes("data snapshot", answer.total());
     let mut is_first = true;
     while let Some(chunk) = answer.chunk().await? {
@@ -81,12 +85,12 @@ async fn pass_on(answer: &mut Snapshot, pieces: &Sender<Piece>, received: &Atomi
         }
         progress.advance(chunk.len() as u64);
         received.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-        if pieces.send(Piece::Chunk(chunk)).await.is_err() {
+        if pieces.send(AnswerPiece::Chunk(chunk)).await.is_err() {
             return Ok(());
         }
     }
     // Refused only by a writer that has stopped.
-    let _ = pieces.send(Piece::End).await;
+    let _ = pieces.send(AnswerPiece::End).await;
     Ok(())
 }
 
@@ -95,30 +99,30 @@ async fn pass_on(answer: &mut Snapshot, pieces: &Sender<Piece>, received: &Atomi
 fn write(
     request: &Request,
     url: &str,
-    mut pieces: Receiver<Piece>,
+    mut pieces: Receiver<AnswerPiece>,
 ) -> Result<Option<MergeSummary>, FetchError> {
     let mut file = PrivateFile::create(&request.out, request.replace)?;
     let (expected, parts) = (request.expectations(), request.parts);
     let writer = match &request.content {
-        Content::SvDump(dump) => {
+        RequestContent::SvDump(dump) => {
             let identities = dump.identities.as_ref().ok_or(FetchError::NoIdentities)?;
             DumpWriter::merge(identities, expected, parts, &mut file)
         }
-        Content::Donation { .. } => DumpWriter::keep(expected, &mut file),
-        Content::ValidatorDump => DumpWriter::extract(expected, parts, &mut file),
+        RequestContent::Donation { .. } => DumpWriter::keep(expected, &mut file),
+        RequestContent::ValidatorDump => DumpWriter::extract(expected, parts, &mut file),
     };
     let refused = |source| FetchError::of_document(url, source);
     let mut writer = writer.map_err(refused)?;
     loop {
         match pieces.blocking_recv() {
-            Some(Piece::Chunk(chunk)) => writer.push(&chunk).map_err(refused)?,
-            Some(Piece::End) => break,
+            Some(AnswerPiece::Chunk(chunk)) => writer.push(&chunk).map_err(refused)?,
+            Some(AnswerPiece::End) => break,
             None => return Ok(None),
         }
     }
     let summary = writer.finish().map_err(refused)?;
     // An SV app gives those in its volume instead; the files that an answer names are not on this machine.
-    if summary.separate_payload_files && matches!(request.content, Content::SvDump(_)) {
+    if summary.separate_payload_files && matches!(request.content, RequestContent::SvDump(_)) {
         return Err(FetchError::SeparateFiles { url: url.to_owned() });
     }
     file.commit()?;

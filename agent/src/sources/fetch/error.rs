@@ -7,15 +7,15 @@ use svdr_files::FileError;
 use svdr_protocol::failure::{CommandError, Exit};
 use tokio::task::JoinError;
 
-use super::tries::TryError;
-use crate::sources::app::{Class, Failure};
+use crate::sources::app::{AppFailure, Class};
+use crate::sources::tries::TryError;
 use crate::sources::volume::{APP_DIR, ExportError};
 
 /// Why there is no dump.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     #[error(transparent)]
-    SvApp(#[from] Failure),
+    SvApp(#[from] AppFailure),
     #[error(
         "{url} answered 200, but the answer is not valid\nhelp: if this happens again, check what is between this \
          machine and the app"

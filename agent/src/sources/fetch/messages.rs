@@ -8,7 +8,7 @@ use svdr_cli::failure::explain;
 use svdr_protocol::failure::CommandError as _;
 
 use super::FetchError;
-use crate::sources::app::{AnswerText, Failure, SetupError, TokenError, TrustError};
+use crate::sources::app::{AnswerText, AppFailure, SetupError, TokenError, TrustError};
 use crate::sources::volume::{DUMP_FILE, ExportError};
 use svdr_dump::{ChunkDefect, Defect, Document, PayloadFileError, Position, Refusal};
 use svdr_protocol::failure::in_one_line;
@@ -29,40 +29,50 @@ fn http() -> reqwest::Error {
     reqwest::Proxy::all("not a proxy").unwrap_err()
 }
 
-fn failures() -> Vec<Failure> {
+fn failures() -> Vec<AppFailure> {
     let page = || AnswerText::Html("502 Bad Gateway nginx".to_owned());
     let credentials = "the token in /run/secrets/sv-token".to_owned();
     let minute = Duration::from_secs(60);
     vec![
-        Failure::Pruned { url: url(), answer: app("participant has been pruned up to 2026-04-21T23:15:00Z") },
-        Failure::Behind { url: url(), answer: app("participant has only caught up to 2026-04-21T23:05:00Z") },
-        Failure::Unauthorized {
+        AppFailure::Pruned {
+            url: url(),
+            answer: app("participant has been pruned up to 2026-04-21T23:15:00Z"),
+        },
+        AppFailure::Behind {
+            url: url(),
+            answer: app("participant has only caught up to 2026-04-21T23:05:00Z"),
+        },
+        AppFailure::Unauthorized {
             url: url(),
             status: StatusCode::FORBIDDEN,
             answer: AnswerText::None,
             credentials,
         },
-        Failure::Token(token_errors().remove(0)),
-        Failure::Server {
+        AppFailure::Token(token_errors().remove(0)),
+        AppFailure::Server {
             url: url(),
             status: StatusCode::SERVICE_UNAVAILABLE,
             answer: app("the participant is unreachable"),
             retry_after: None,
         },
-        Failure::Page { url: url(), status: StatusCode::BAD_GATEWAY, answer: page() },
-        Failure::Unreachable { url: url(), source: http() },
-        Failure::Dropped { url: url(), source: http() },
-        Failure::NoAnswer { url: url(), after: 10 * minute },
-        Failure::Stalled { url: url(), after: minute, received: 123_456_789 },
-        Failure::Broken { url: url(), received: 123_456_789, source: http() },
-        Failure::NotFound { url: url(), answer: AnswerText::Other("default backend - 404".to_owned()) },
-        Failure::Redirect {
+        AppFailure::Page { url: url(), status: StatusCode::BAD_GATEWAY, answer: page() },
+        AppFailure::Unreachable { url: url(), source: http() },
+        AppFailure::Dropped { url: url(), source: http() },
+        AppFailure::NoAnswer { url: url(), after: 10 * minute },
+        AppFailure::Stalled { url: url(), after: minute, received: 123_456_789 },
+        AppFailure::Broken { url: url(), received: 123_456_789, source: http() },
+        AppFailure::NotFound { url: url(), answer: AnswerText::Other("default backend - 404".to_owned()) },
+        AppFailure::Redirect {
             url: url(),
             status: StatusCode::FOUND,
             location: "https://login.example.com/".to_owned(),
         },
-        Failure::Untrusted { url: url(), source: http() },
-        Failure::Unexpected { url: url(), status: StatusCode::METHOD_NOT_ALLOWED, answer: AnswerText::None },
+        AppFailure::Untrusted { url: url(), source: http() },
+        AppFailure::Unexpected {
+            url: url(),
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            answer: AnswerText::None,
+        },
     ]
 }
 
@@ -110,7 +120,7 @@ fn setup_errors() -> Vec<SetupError> {
 
 fn fetch_errors() -> Vec<FetchError> {
     let lost =
-        || FetchError::SvApp(Failure::Stalled { url: url(), after: Duration::from_secs(60), received: 0 });
+        || FetchError::SvApp(AppFailure::Stalled { url: url(), after: Duration::from_secs(60), received: 0 });
     vec![
         FetchError::OtherMigrationId { url: url(), expected: 7, found: 6 },
         FetchError::GaveUp { tries: 12, source: Box::new(lost()) },
@@ -200,7 +210,7 @@ fn every_failure_says_what_happened_and_what_to_do() {
 
 #[test]
 fn a_log_line_holds_all_the_causes() {
-    let failure = Failure::Token(TokenError::Unreadable {
+    let failure = AppFailure::Token(TokenError::Unreadable {
         path: "token".into(),
         source: std::io::Error::other("torn\nout"),
     });

@@ -14,7 +14,7 @@ use crate::sources::volume::Volume;
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Whose it is, and what becomes of it.
-    pub content: Content,
+    pub content: RequestContent,
     /// The time that it must be of.
     pub timestamp: Timestamp,
     /// The id of the migration that it must be for.
@@ -33,7 +33,7 @@ pub struct Request {
 
 /// Whose snapshot it is, and what becomes of it.
 #[derive(Clone, Debug)]
-pub enum Content {
+pub enum RequestContent {
     /// An SV's dump.
     SvDump(SvDump),
     /// The contracts of one party, as the SV app sends them: what a donor gives to others.
@@ -122,16 +122,16 @@ impl Request {
     /// How the app hands over what is asked for: only an SV's dump comes through a volume.
     pub(super) const fn handover(&self) -> &Handover {
         match &self.content {
-            Content::SvDump(dump) => &dump.handover,
-            Content::Donation { .. } | Content::ValidatorDump => &Handover::Answer,
+            RequestContent::SvDump(dump) => &dump.handover,
+            RequestContent::Donation { .. } | RequestContent::ValidatorDump => &Handover::Answer,
         }
     }
 
     /// The participant whose identities it must contain, if that is known.
     pub(super) fn participant(&self) -> Option<&str> {
         match &self.content {
-            Content::SvDump(dump) => dump.participant.as_deref(),
-            Content::Donation { .. } | Content::ValidatorDump => None,
+            RequestContent::SvDump(dump) => dump.participant.as_deref(),
+            RequestContent::Donation { .. } | RequestContent::ValidatorDump => None,
         }
     }
 }

@@ -8,7 +8,7 @@
 use reqwest::StatusCode;
 
 use super::FetchError;
-use crate::sources::app::{AnswerText, Failure};
+use crate::sources::app::{AnswerText, AppFailure};
 
 /// What an answer says whose app has no room for it.
 const NO_ROOM: [&str; 6] = [
@@ -61,22 +61,22 @@ impl Symptoms {
             }
         };
         let repeated = match failure {
-            Failure::Unexpected { status: StatusCode::PAYLOAD_TOO_LARGE, .. } => {
+            AppFailure::Unexpected { status: StatusCode::PAYLOAD_TOO_LARGE, .. } => {
                 return Some(Symptom::Sure("413 Payload Too Large"));
             }
-            Failure::Server { answer: AnswerText::App(text) | AnswerText::Other(text), .. }
+            AppFailure::Server { answer: AnswerText::App(text) | AnswerText::Other(text), .. }
                 if NO_ROOM.iter().any(|sign| text.contains(sign)) =>
             {
                 return Some(Symptom::Sure("the SV app has no room for the answer in its memory"));
             }
-            Failure::Broken { received, .. } if *received >= NEARLY_2_GIB => {
+            AppFailure::Broken { received, .. } if *received >= NEARLY_2_GIB => {
                 return Some(Symptom::Sure("the answer broke off at 2 GiB, the longest array of Java"));
             }
-            Failure::Dropped { .. } | Failure::Broken { .. } => {
+            AppFailure::Dropped { .. } | AppFailure::Broken { .. } => {
                 "the SV app has broken its answer off several times"
             }
-            Failure::NoAnswer { .. } => "the SV app has several times not begun to answer in time",
-            Failure::Page { status, .. } if status.is_server_error() => {
+            AppFailure::NoAnswer { .. } => "the SV app has several times not begun to answer in time",
+            AppFailure::Page { status, .. } if status.is_server_error() => {
                 "the ingress has answered instead of the SV app several times"
             }
             _ => {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn server(text: &str) -> FetchError {
-        Failure::Server {
+        AppFailure::Server {
             url: String::new(),
             status: StatusCode::INTERNAL_SERVER_ERROR,
             answer: AnswerText::App(text.to_owned()),
@@ -108,17 +108,17 @@ mod tests {
     }
 
     fn silent() -> FetchError {
-        Failure::NoAnswer { url: String::new(), after: Duration::from_secs(1) }.into()
+        AppFailure::NoAnswer { url: String::new(), after: Duration::from_secs(1) }.into()
     }
 
     fn broken(received: u64) -> FetchError {
         let source = reqwest::Proxy::all("not a proxy").unwrap_err();
-        Failure::Broken { url: String::new(), received, source }.into()
+        AppFailure::Broken { url: String::new(), received, source }.into()
     }
 
     #[test]
     fn some_failures_can_mean_nothing_else() {
-        let too_large = Failure::Unexpected {
+        let too_large = AppFailure::Unexpected {
             url: String::new(),
             status: StatusCode::PAYLOAD_TOO_LARGE,
             answer: AnswerText::None,

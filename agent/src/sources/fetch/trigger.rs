@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 use svdr_cli::progress::Progress;
 
-use super::tries::{Tries, rounded};
 use super::{FetchError, FetchedDump, Request};
-use crate::sources::app::{Failure, SvApp, Timeouts};
+use crate::sources::app::{AppFailure, SvApp, Timeouts};
 use crate::sources::cancel::CancelOnDrop;
+use crate::sources::tries::{Tries, rounded};
 use crate::sources::volume::{self, DUMP_FILE, Export, ExportError, FolderState, Volume, set_folder};
 use svdr_client::retry::RetryPolicy;
 use svdr_protocol::failure::in_one_line;
@@ -38,7 +38,7 @@ pub(super) async fn fetch(
     volume: &Volume,
     policy: RetryPolicy,
 ) -> Result<FetchedDump, FetchError> {
-    let watch = Watch { request, volume, timeouts: app.timeouts() };
+    let watch = ExportWatch { request, volume, timeouts: app.timeouts() };
     let mut tries = Tries::new(policy);
     let mut known = FolderState::default();
     watch.check_volume().await?;
@@ -58,13 +58,13 @@ pub(super) async fn fetch(
 }
 
 /// The export's folder, and what is wanted of it.
-struct Watch<'a> {
+struct ExportWatch<'a> {
     request: &'a Request,
     volume: &'a Volume,
     timeouts: Timeouts,
 }
 
-impl Watch<'_> {
+impl ExportWatch<'_> {
     /// Whether the volume is there: the app is not made to write gigabytes that nobody can take.
     async fn check_volume(&self) -> Result<(), FetchError> {
         let path = self.volume.dir.clone();
@@ -115,7 +115,7 @@ impl Watch<'_> {
 
     /// Asks, and counts the bytes that appear meanwhile. Done too where the export is whole and quiet without an
     /// answer: a connection can lose it.
-    async fn ask(&self, app: &SvApp, known: &FolderState) -> Result<(), Failure> {
+    async fn ask(&self, app: &SvApp, known: &FolderState) -> Result<(), AppFailure> {
         let progress = Progress::bytes("the SV app is writing its dump", None);
         let asked = app.migration_dump(self.request.timestamp, self.request.migration_id);
         tokio::pin!(asked);

@@ -12,7 +12,7 @@ use svdr_dump::{CheckedFile, DumpWriter, ExportedFile, MergeSummary, Relocation,
 use svdr_files::{FolderFile, PrivateFolder, Replace};
 use svdr_protocol::digest::Digest;
 
-use super::folder::{ExportFolder, Source};
+use super::folder::{ExportFolder, OpenedFile};
 use super::{DUMP_FILE, Export, ExportError};
 use crate::sources::cancel::Cancelled;
 
@@ -58,7 +58,7 @@ fn copy(
     check_participant(export, &dump, &summary)?;
     let files = std::mem::take(&mut summary.exported_files);
     let sources = open_payloads(&folder, &dump, &files)?;
-    let progress = Progress::bytes("taking the payloads", Some(sources.iter().map(Source::size).sum()));
+    let progress = Progress::bytes("taking the payloads", Some(sources.iter().map(OpenedFile::size).sum()));
     for (named, source) in files.iter().zip(&sources) {
         let file = relocation.new_file(named.part);
         let (size, sha256) = copy_payload(source, set.file(&file)?, &progress, cancelled)?;
@@ -75,7 +75,7 @@ fn copy(
 fn copy_document(
     export: &Export<'_>,
     relocation: &Relocation,
-    dump: &Source,
+    dump: &OpenedFile,
     set: &PrivateFolder,
     cancelled: &Cancelled,
 ) -> Result<MergeSummary, ExportError> {
@@ -88,7 +88,11 @@ fn copy_document(
     Ok(summary)
 }
 
-fn check_participant(export: &Export<'_>, dump: &Source, summary: &MergeSummary) -> Result<(), ExportError> {
+fn check_participant(
+    export: &Export<'_>,
+    dump: &OpenedFile,
+    summary: &MergeSummary,
+) -> Result<(), ExportError> {
     match (export.participant, summary.participant.as_deref()) {
         (Some(expected), found) if found != Some(expected) => Err(ExportError::OtherParticipant {
             path: dump.path.clone(),
@@ -103,9 +107,9 @@ fn check_participant(export: &Export<'_>, dump: &Source, summary: &MergeSummary)
 /// Opens the files that the document names; none of them may be newer than it.
 fn open_payloads(
     folder: &ExportFolder,
-    dump: &Source,
+    dump: &OpenedFile,
     files: &[ExportedFile],
-) -> Result<Vec<Source>, ExportError> {
+) -> Result<Vec<OpenedFile>, ExportError> {
     let open = |named: &ExportedFile| {
         let source = folder.open_file(&named.file)?;
         match source.is_newer_than(dump) {
@@ -118,7 +122,7 @@ fn open_payloads(
 
 /// Copies a payload file and checks it; returns size and digest of the payload.
 fn copy_payload(
-    source: &Source,
+    source: &OpenedFile,
     mut out: FolderFile,
     progress: &Progress,
     cancelled: &Cancelled,

@@ -31,26 +31,26 @@ pub(super) struct ExportFolder {
 
 /// An open file of it.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct OpenedFile {
     /// Its path, for messages.
     pub(super) path: PathBuf,
     name: String,
     pub(super) file: File,
-    state: State,
+    state: FileState,
 }
 
 /// What changes of a file when it is written, replaced or moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
+struct FileState {
     identity: (u64, u64),
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
-impl State {
-    fn of(metadata: &Metadata) -> State {
-        State {
+impl FileState {
+    fn of(metadata: &Metadata) -> FileState {
+        FileState {
             identity: (metadata.dev(), metadata.ino()),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
@@ -87,7 +87,7 @@ impl ExportFolder {
     }
 
     /// Opens a file in it. `name` must be a plain name.
-    pub(super) fn open_file(&self, name: &str) -> Result<Source, ExportError> {
+    pub(super) fn open_file(&self, name: &str) -> Result<OpenedFile, ExportError> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let foreign = |found| ExportError::Foreign { path: path.clone(), expected: "the file", found };
@@ -106,18 +106,18 @@ impl ExportFolder {
             return Err(foreign("a device or pipe"));
         }
         self.check_access(&path, &metadata)?;
-        Ok(Source { path, name: name.to_owned(), file, state: State::of(&metadata) })
+        Ok(OpenedFile { path, name: name.to_owned(), file, state: FileState::of(&metadata) })
     }
 
     /// Whether the open file still is what has its name, and as it was when it was opened.
-    pub(super) fn check_unchanged(&self, source: &Source) -> Result<(), ExportError> {
+    pub(super) fn check_unchanged(&self, source: &OpenedFile) -> Result<(), ExportError> {
         let open = source.file.metadata().map_err(ExportError::read(&source.path))?;
         let is_named = match statat(&self.opened, &source.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(named) => (named.st_dev, named.st_ino) == source.state.identity,
             Err(Errno::NOENT) => false,
             Err(error) => return Err(ExportError::read(&source.path)(error.into())),
         };
-        match is_named && State::of(&open) == source.state {
+        match is_named && FileState::of(&open) == source.state {
             true => Ok(()),
             false => Err(ExportError::Changed { path: source.path.clone() }),
         }
@@ -149,14 +149,14 @@ impl ExportFolder {
     }
 }
 
-impl Source {
+impl OpenedFile {
     /// Its size when it was opened, in bytes.
     pub(super) const fn size(&self) -> u64 {
         self.state.size
     }
 
     /// Whether it was written after `other`.
-    pub(super) fn is_newer_than(&self, other: &Source) -> bool {
+    pub(super) fn is_newer_than(&self, other: &OpenedFile) -> bool {
         self.state.modified > other.state.modified
     }
 

@@ -55,38 +55,22 @@ pub(super) struct SvApp {
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConfigError {
-    /// It cannot be read.
     #[error("the configuration {} cannot be read; name another one with --config", path.display())]
     Read {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// It is too long.
     #[error("{} has {found} bytes, more than any agent.toml; name another one with --config", path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// Its length.
-        found: u64,
-    },
-    /// It has a mistake.
+    TooLong { path: PathBuf, found: u64 },
     #[error("the configuration {} has a mistake; correct it", path.display())]
     Mistake {
-        /// The file.
         path: PathBuf,
-        /// Which, and where.
         #[source]
         source: Box<toml::de::Error>,
     },
-    /// It names no coordinator.
     #[error("{} names no coordinator; add a [[coordinator]] with url and key", path.display())]
-    NoCoordinator {
-        /// The file.
-        path: PathBuf,
-    },
+    NoCoordinator { path: PathBuf },
 }
 
 impl CommandError for ConfigError {

@@ -74,11 +74,11 @@ fn read(files: &[&str]) -> Result<Vec<(String, bool)>, String> {
     let folder = format!("{}/", folder.path().display());
     let inputs = Inputs::read(&paths, &roster())
         .map_err(|error| svdr_cli::failure::explain(&error).replace(&folder, ""))?;
-    let newest = |input: &Input| {
+    let newest = |input: &MemberInput| {
         let newest = input.evidence.about.values().filter_map(|about| about.matches.newest()).max();
         newest.unwrap().to_string()[14..16].to_owned()
     };
-    let shown = |(member, input): (&MemberName, &Input)| {
+    let shown = |(member, input): (&MemberName, &MemberInput)| {
         (format!("{member}{}", newest(input)), input.signed.is_some())
     };
     Ok(inputs.members.iter().map(shown).collect())
@@ -180,5 +180,5 @@ fn what_is_no_evidence_is_told_by_its_line() {
         "{error}"
     );
     let missing = Inputs::read(&[PathBuf::from("/nonexistent/evidence.json")], &roster());
-    assert!(matches!(missing, Err(InputError::Read { .. })));
+    assert!(matches!(missing, Err(ProposeInputError::Read { .. })));
 }

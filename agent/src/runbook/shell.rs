@@ -16,7 +16,7 @@ pub struct Variable {
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Line {
+pub struct ShellLine {
     words: Vec<Word>,
 }
 
@@ -25,44 +25,44 @@ enum Word {
     /// Taken as it is.
     Text(String),
     /// Texts and variables without a space between.
-    Joined(Vec<Piece>),
+    Joined(Vec<ShellPiece>),
     /// The shell's own syntax.
     Syntax(&'static str),
 }
 
 /// A part of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum ShellPiece {
     Text(String),
     Variable(Variable),
 }
 
-impl Line {
+impl ShellLine {
     /// A command of these words.
-    pub(super) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> Line {
-        Line { words: words.into_iter().map(|word| Word::Text(word.to_owned())).collect() }
+    pub(super) fn of<'a>(words: impl IntoIterator<Item = &'a str>) -> ShellLine {
+        ShellLine { words: words.into_iter().map(|word| Word::Text(word.to_owned())).collect() }
     }
 
     /// With another word.
-    pub(super) fn word(mut self, word: impl Into<String>) -> Line {
+    pub(super) fn word(mut self, word: impl Into<String>) -> ShellLine {
         self.words.push(Word::Text(word.into()));
         self
     }
 
     /// With other words.
-    pub(super) fn words<'a>(mut self, words: impl IntoIterator<Item = &'a str>) -> Line {
+    pub(super) fn words<'a>(mut self, words: impl IntoIterator<Item = &'a str>) -> ShellLine {
         self.words.extend(words.into_iter().map(|word| Word::Text(word.to_owned())));
         self
     }
 
     /// With a word that has variables in it.
-    pub(super) fn joined(mut self, pieces: impl IntoIterator<Item = Piece>) -> Line {
+    pub(super) fn joined(mut self, pieces: impl IntoIterator<Item = ShellPiece>) -> ShellLine {
         self.words.push(Word::Joined(pieces.into_iter().collect()));
         self
     }
 
     /// With something that the shell itself reads.
-    pub(super) fn syntax(mut self, syntax: &'static str) -> Line {
+    pub(super) fn syntax(mut self, syntax: &'static str) -> ShellLine {
         self.words.push(Word::Syntax(syntax));
         self
     }
@@ -74,19 +74,21 @@ impl Line {
             Word::Text(_) | Word::Syntax(_) => None,
         });
         pieces.flatten().filter_map(|piece| match piece {
-            Piece::Variable(variable) => Some(variable),
-            Piece::Text(_) => None,
+            ShellPiece::Variable(variable) => Some(variable),
+            ShellPiece::Text(_) => None,
         })
     }
 }
 
 /// The variables in all of `lines`, by name.
-pub(super) fn variables<'a>(lines: impl IntoIterator<Item = &'a Line>) -> BTreeMap<&'a str, &'static str> {
-    let all = lines.into_iter().flat_map(Line::variables);
+pub(super) fn variables<'a>(
+    lines: impl IntoIterator<Item = &'a ShellLine>,
+) -> BTreeMap<&'a str, &'static str> {
+    let all = lines.into_iter().flat_map(ShellLine::variables);
     all.map(|variable| (variable.name.as_str(), variable.meaning)).collect()
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for ShellLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, word) in self.words.iter().enumerate() {
             if at > 0 {
@@ -98,9 +100,9 @@ impl fmt::Display for Line {
                 Word::Joined(pieces) => {
                     for piece in pieces {
                         match piece {
-                            Piece::Text(text) if text.is_empty() => {}
-                            Piece::Text(text) => f.write_str(&quoted(text))?,
-                            Piece::Variable(variable) => write!(f, "\"${{{}}}\"", variable.name)?,
+                            ShellPiece::Text(text) if text.is_empty() => {}
+                            ShellPiece::Text(text) => f.write_str(&quoted(text))?,
+                            ShellPiece::Variable(variable) => write!(f, "\"${{{}}}\"", variable.name)?,
                         }
                     }
                 }

@@ -15,7 +15,7 @@ use super::limits::{MAX_CONNECTIONS_PER_MEMBER, MAX_TRANSFERS_PER_MEMBER};
 
 /// A member that may receive, and what it has in use.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct Receiver {
     pub(super) name: MemberName,
     connections: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
@@ -23,26 +23,26 @@ pub(super) struct Member {
 
 /// The members of the roster, by key. Nobody else ever becomes one, so that what is kept here cannot grow.
 #[derive(Debug)]
-pub(super) struct Members(HashMap<KeyBytes, Arc<Member>>);
+pub(super) struct Receivers(HashMap<KeyBytes, Arc<Receiver>>);
 
-impl Member {
+impl Receiver {
     /// A place for one more transfer, free again when it is dropped; none where it has too many.
     pub(super) fn transfer(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.transfers).try_acquire_owned().ok()
     }
 }
 
-impl Members {
-    pub(super) fn of(roster: &Roster) -> Members {
+impl Receivers {
+    pub(super) fn of(roster: &Roster) -> Receivers {
         let member = |name: &MemberName| {
-            Arc::new(Member {
+            Arc::new(Receiver {
                 name: name.clone(),
                 connections: Arc::new(Semaphore::new(MAX_CONNECTIONS_PER_MEMBER)),
                 transfers: Arc::new(Semaphore::new(MAX_TRANSFERS_PER_MEMBER)),
             })
         };
         let members = roster.members().iter();
-        Members(members.map(|one| (one.key.verifying_key().to_bytes(), member(&one.name))).collect())
+        Receivers(members.map(|one| (one.key.verifying_key().to_bytes(), member(&one.name))).collect())
     }
 
     pub(super) fn keys(&self) -> HashSet<KeyBytes> {
@@ -50,11 +50,11 @@ impl Members {
     }
 }
 
-impl accept::Gate for Members {
-    type Guest = Arc<Member>;
+impl accept::Gate for Receivers {
+    type Guest = Arc<Receiver>;
     type Place = OwnedSemaphorePermit;
 
-    fn admit(&self, key: &KeyBytes) -> Result<(Arc<Member>, OwnedSemaphorePermit), Refused> {
+    fn admit(&self, key: &KeyBytes) -> Result<(Arc<Receiver>, OwnedSemaphorePermit), Refused> {
         let member = self.0.get(key).ok_or(Refused::Stranger)?;
         match Arc::clone(&member.connections).try_acquire_owned() {
             Ok(place) => Ok((Arc::clone(member), place)),

@@ -10,7 +10,7 @@ const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 
 /// The form of a backup file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum BackupForm {
     /// The document itself, or something else that is no age file.
     Plain,
     /// An age file.
@@ -19,16 +19,16 @@ pub(super) enum Form {
     Armored(usize),
 }
 
-impl Form {
+impl BackupForm {
     /// The form of a file that begins with `start`.
-    pub(super) fn of(start: &[u8]) -> Form {
+    pub(super) fn of(start: &[u8]) -> BackupForm {
         let trimmed = start.trim_ascii_start();
         if start.starts_with(AGE) {
-            Form::Age
+            BackupForm::Age
         } else if trimmed.starts_with(ARMOR) {
-            Form::Armored(start.len() - trimmed.len())
+            BackupForm::Armored(start.len() - trimmed.len())
         } else {
-            Form::Plain
+            BackupForm::Plain
         }
     }
 }
@@ -39,14 +39,14 @@ mod tests {
 
     #[test]
     fn the_beginning_tells_the_form() {
-        assert_eq!(Form::of(b"age-encryption.org/v1\n-> X25519"), Form::Age);
-        assert_eq!(Form::of(b"age-encryption.org/v2\n"), Form::Age);
-        assert_eq!(Form::of(b"-----BEGIN AGE ENCRYPTED FILE-----\n"), Form::Armored(0));
-        assert_eq!(Form::of(b"\r\n -----BEGIN AGE ENCRYPTED FILE-----\n"), Form::Armored(3));
+        assert_eq!(BackupForm::of(b"age-encryption.org/v1\n-> X25519"), BackupForm::Age);
+        assert_eq!(BackupForm::of(b"age-encryption.org/v2\n"), BackupForm::Age);
+        assert_eq!(BackupForm::of(b"-----BEGIN AGE ENCRYPTED FILE-----\n"), BackupForm::Armored(0));
+        assert_eq!(BackupForm::of(b"\r\n -----BEGIN AGE ENCRYPTED FILE-----\n"), BackupForm::Armored(3));
         for plain in
             [&b""[..], b"{\"identities\":{}}", b" age-encryption.org/v1\n", b"age", b"-----BEGIN AGE"]
         {
-            assert_eq!(Form::of(plain), Form::Plain);
+            assert_eq!(BackupForm::of(plain), BackupForm::Plain);
         }
     }
 }

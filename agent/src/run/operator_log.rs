@@ -16,7 +16,7 @@ use super::decide::AskReason;
 
 /// Remembers what was said.
 #[derive(Debug, Default)]
-pub(super) struct Teller {
+pub(super) struct OperatorLog {
     /// The coordinator that is talked to, as far as has been said.
     connected: Option<String>,
     phase: Option<Phase>,
@@ -28,7 +28,7 @@ pub(super) struct Teller {
     donations: HashSet<Digest>,
 }
 
-impl Teller {
+impl OperatorLog {
     pub(super) fn joined(&self, session: &Session) {
         let (id, reason) = (session.id(), svdr_protocol::text::shown(&session.opening().reason));
         let by = session.opened().signer();

@@ -1,4 +1,4 @@
-//! What happens between two tries at the SV app, whatever is fetched.
+//! What happens between two tries at an SV app or at a donor, whatever is fetched.
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,7 +11,9 @@ pub(crate) trait TryError: Error + Sized {
     /// Whether another try can help.
     fn is_worth_retrying(&self) -> bool;
     /// The delay that the server asked for.
-    fn retry_after(&self) -> Option<Duration>;
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
     /// The same, said to be the last of so many tries; two at least.
     fn gave_up(self, tries: u32) -> Self;
 }
@@ -28,6 +30,11 @@ impl Tries {
     /// Adds time in which an answer was arriving, which does not count against the policy's budget.
     pub(crate) fn worked(&mut self, span: Duration) {
         self.0.worked(span);
+    }
+
+    /// Begins the delays anew: something has arrived that the next try needs not bring again.
+    pub(crate) fn progressed(&mut self) {
+        self.0.progressed();
     }
 
     /// A try has failed: returns once the next is to be made. The failure is logged as a warning then.
