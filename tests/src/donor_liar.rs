@@ -107,7 +107,8 @@ impl DonorService for Service {
         let says = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let chunks: Vec<Vec<u8>> = match says {
             Says::Bytes(bytes) => {
-                bytes.get(offset..).unwrap_or_default().chunks(CHUNK).map(<[u8]>::to_vec).collect()
+                // From beyond the end, as if everything had been sent.
+                bytes[offset.min(bytes.len())..].chunks(CHUNK).map(<[u8]>::to_vec).collect()
             }
             Says::Nothing => vec![Vec::new()],
             Says::OutOfRange => return Err(Status::out_of_range("there is none")),

@@ -1,11 +1,13 @@
 //! A TCP relay with an address of its own: what stands behind it can die and come back elsewhere, and connections
 //! can be cut or held up, without anybody's configuration changing.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use svdr_files::read_in_chunks;
 
 /// Bytes carried at once.
 const CHUNK: usize = 16 * 1024;
@@ -126,28 +128,27 @@ fn connect(client: TcpStream, shared: &Arc<Mutex<Shared>>, allowed: &Arc<Condvar
 
 /// Carries bytes until one side ends; those to a client as they are allowed.
 fn carry(
-    mut from: TcpStream,
+    from: TcpStream,
     mut to: TcpStream,
     shared: &Mutex<Shared>,
     allowed: Option<&Condvar>,
 ) -> io::Result<()> {
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let read = match from.read(&mut chunk) {
-            Ok(0) => return Ok(()),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let held_until = lock(shared).held_until;
-        if let Some(pause) = held_until.map(|until| until.saturating_duration_since(Instant::now())) {
-            thread::sleep(pause);
-        }
-        if let Some(allowed) = allowed {
-            await_allowance(shared, allowed, read as u64);
-        }
-        to.write_all(chunk.get(..read).unwrap_or_default())?;
-    }
+    let carried = read_in_chunks(
+        from,
+        &mut vec![0; CHUNK],
+        |_, error| error,
+        |chunk| {
+            let held_until = lock(shared).held_until;
+            if let Some(pause) = held_until.map(|until| until.saturating_duration_since(Instant::now())) {
+                thread::sleep(pause);
+            }
+            if let Some(allowed) = allowed {
+                await_allowance(shared, allowed, chunk.len() as u64);
+            }
+            to.write_all(chunk)
+        },
+    );
+    carried.map(drop)
 }
 
 /// Waits until some of so many bytes may be carried, and takes them off.

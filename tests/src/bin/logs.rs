@@ -102,8 +102,8 @@ fn write(args: &Args) -> io::Result<()> {
     let (own, others) = everyone.split_first().ok_or_else(|| io::Error::other("a log needs a member"))?;
     if let Some(path) = &args.roster {
         let keys: Vec<String> = (0..args.members).map(key).collect();
-        let in_roster = everyone.get(..args.members).unwrap_or_default();
-        std::fs::write(path, roster_toml(in_roster, &keys))?;
+        // There are as many, and the others.
+        std::fs::write(path, roster_toml(&everyone[..args.members], &keys))?;
     }
     let ticks = args.days.map(|days| days * 86_400 / args.interval.unsigned_abs().max(1));
     let chatter = match ticks {

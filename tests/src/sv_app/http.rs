@@ -114,7 +114,8 @@ fn decoded(value: &str) -> String {
         match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(byte) => {
                 bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
+                // The two digits are in it.
+                rest = &after[2..];
             }
             None => {
                 bytes.push(if first == b'+' { b' ' } else { first });

@@ -11,5 +11,6 @@ mod fixtures;
 mod generated;
 mod inputs;
 mod merge;
+mod texts;
 mod trigger;
 mod validator;
