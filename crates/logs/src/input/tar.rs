@@ -33,7 +33,8 @@ impl Tar {
     pub(super) fn detect(head: &[u8]) -> bool {
         head.get(..BLOCK_BYTES).is_some_and(|block| {
             let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
-            let field = block.get(148..156).unwrap_or_default();
+            // A block is longer than this.
+            let field = &block[148..156];
             let of_field: u64 = field.iter().map(|byte| u64::from(*byte)).sum();
             // The sum is of a header in which its own field is spaces.
             octal(field).is_some_and(|it| it == sum - of_field + 8 * u64::from(b' '))
@@ -67,7 +68,8 @@ impl Tar {
             if !Tar::detect(&block) {
                 return Err(self.fault("the archive is corrupt"));
             }
-            let field = |from: usize, to: usize| block.get(from..to).unwrap_or_default();
+            // The block is whole, and no field is beyond its end.
+            let field = |from: usize, to: usize| &block[from..to];
             let size = number(field(124, 136)).ok_or_else(|| self.fault("the archive is corrupt"))?;
             self.left = size;
             self.padding = (BLOCK_BYTES as u64 - size % BLOCK_BYTES as u64) % BLOCK_BYTES as u64;

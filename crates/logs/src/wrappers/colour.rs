@@ -49,10 +49,8 @@ impl Codes {
                 let end = memchr::memchr(ESCAPE, rest).unwrap_or(rest.len());
                 let (before, code) = rest.split_at(end);
                 without.extend_from_slice(before);
-                rest = code.get(1..).unwrap_or_default();
-                if !code.is_empty() {
-                    self.state = State::Begun;
-                }
+                let Some((_escape, after)) = code.split_first() else { break };
+                (rest, self.state) = (after, State::Begun);
                 continue;
             }
             // A line's end ends every code: a truncated one must not hide the next line.
@@ -60,7 +58,8 @@ impl Codes {
                 self.state = State::Text;
                 continue;
             }
-            rest = rest.get(1..).unwrap_or_default();
+            // It has a first byte.
+            rest = &rest[1..];
             self.state = match (self.state, first) {
                 (State::Begun, b'[') => State::Parameters,
                 (State::Begun, b']') => State::Title,
