@@ -18,7 +18,7 @@ use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, Part, RoundOf, SessionId};
+use svdr_protocol::statement::{Attestation, Body, Part, RoundOf, SessionId};
 use svdr_protocol::time::Timestamp;
 
 use crate::store::DumpRecord;
@@ -87,7 +87,8 @@ impl AttestedFile {
 
 impl Permit {
     /// The permission for `me` to deliver its dump of `session`. `held` are the certificates that this agent has
-    /// held before; `record` gives what its store says of the dump of a round.
+    /// held before; `record` gives what its store says of the dump that it
+    /// attested.
     ///
     /// # Errors
     /// [`DeliverError`] where anything of the proof is missing.
@@ -95,7 +96,7 @@ impl Permit {
         session: &Session,
         me: &MemberName,
         held: &[CompletionCertificate],
-        record: impl FnOnce(u32) -> Result<Option<DumpRecord>, E>,
+        record: impl FnOnce(&Attestation) -> Result<Option<DumpRecord>, E>,
     ) -> Result<Permit, E> {
         let id = session.id();
         if session.drill() {
@@ -123,7 +124,7 @@ impl Permit {
             _ => return Err(DeliverError::NotAttested { member: me.clone(), round }.into()),
         };
         let record =
-            record(round.round)?.ok_or_else(|| DeliverError::NoRecord { member: me.clone(), round })?;
+            record(attestation)?.ok_or_else(|| DeliverError::NoRecord { member: me.clone(), round })?;
         Ok(Permit {
             round,
             recovery_timestamp: first,

@@ -20,7 +20,7 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{Body, SessionId, StatementError, Verified};
 
-use crate::store::{Store, StoreError};
+use crate::store::{Adopted, Store, StoreError};
 use svdr_protocol::failure::in_one_line;
 
 mod error;
@@ -86,6 +86,7 @@ impl Replica {
             replica.known.insert(digest);
         }
         replica.absorb(store, received)?;
+        replica.mend_certificate(store)?;
         Ok(Some(replica))
     }
 
@@ -135,16 +136,23 @@ impl Replica {
         locked.mirror(self.session.id(), &mirrored)?;
         for statement in &own {
             // Signed by the operator's command in the meantime, or from another store.
-            if locked.adopt(self.session.id(), statement)? {
-                log_adopted(statement, store);
-            }
+            log_adopted(statement, store, &locked.adopt(self.session.id(), statement)?);
         }
         drop(locked);
         let count = own.len() + statements.len();
         for statement in own.into_iter().chain(statements) {
             insert(&mut self.session, statement);
         }
+        self.mend_certificate(store)?;
         Ok(count)
+    }
+
+    /// A corrupt completion certificate binds like any other, so it is had back as soon as the session completes.
+    fn mend_certificate(&self, store: &Store) -> Result<(), StoreError> {
+        match self.session.completion_certificate() {
+            Some(certificate) => store.mend_certificate(&certificate, self.session.roster()),
+            None => Ok(()),
+        }
     }
 
     /// Adds what another process of this agent has signed since. Returns how many statements were new.
@@ -173,8 +181,20 @@ fn insert(session: &mut Session, statement: Arc<Verified>) {
 }
 
 /// Logs that a statement with this member's own signature was not in the store.
-fn log_adopted(statement: &Verified, store: &Store) {
+fn log_adopted(statement: &Verified, store: &Store, adopted: &Adopted) {
     let (kind, digest) = (statement.body().kind(), statement.digest());
+    match adopted {
+        Adopted::Known => return,
+        Adopted::New => {}
+        Adopted::InPlaceOf(corrupt) => {
+            tracing::warn!(
+                "this member's {kind} ({digest}) is back from a coordinator, in place of {}. The statement binds \
+                 this member as before",
+                corrupt.display()
+            );
+            return;
+        }
+    }
     if matches!(statement.body(), Body::Open(_) | Body::Appointment(_) | Body::Proposal(_) | Body::Abort(_)) {
         // An agent signs none of these; conveners' commands do, with the same key and without the store.
         tracing::info!(

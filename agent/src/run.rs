@@ -120,6 +120,8 @@ struct Driver {
 /// [`RunError`] where going on cannot help. Everything else is told and tried again.
 pub async fn run(settings: RunSettings, store: Store) -> Result<Ended, RunError> {
     let _claim = store.claim_run()?;
+    // Before the first connection: nothing corrupt must be sent, or be blamed on whoever sent it once.
+    store.mend(&settings.roster)?;
     let coordinators = Coordinators::new(settings.coordinators.clone(), &settings.signer.key)?;
     let session = match settings.session {
         Some(session) => session,
@@ -229,8 +231,10 @@ impl Driver {
             if let Some(end) = end
                 && !self.settings.follow
             {
+                // The attestation may be another process's that has received the dump.
+                self.view.refresh(&self.store)?;
                 let dump = match end {
-                    End::Attested { round, .. } => self.store.dump(self.id(), round)?,
+                    End::Attested { attestation, .. } => self.attested_dump(&attestation)?,
                     End::CompletedWithout { .. } | End::Aborted => None,
                 };
                 return Ok(Ended { session: self.view.session().clone(), end, dump });
@@ -251,6 +255,14 @@ impl Driver {
                 }
             }
         }
+    }
+
+    fn attested_dump(&self, attestation: &Digest) -> Result<Option<DumpRecord>, RunError> {
+        let Some(Body::Attestation(body)) = self.view.session().statement(attestation).map(|one| one.body())
+        else {
+            return Ok(None);
+        };
+        Ok(jobs::attested_dump(&self.store, body, self.id(), &self.settings.dump.folder)?)
     }
 
     fn id(&self) -> SessionId {

@@ -16,7 +16,7 @@
 //! * Deciding and signing happen under one lock, so that `run` and an operator's command cannot sign both sides
 //!   of a decision. Nobody keeps the lock while waiting for a person or for the network.
 //! * A corrupt vote is an error and never skipped: an agent that does not know what it promised must not promise more.
-//!   The last line of a growing log may be incomplete after a crash. It is cut off, because it has no promise.
+//!   What a coordinator has as well is set aside and had again ([`Store::mend`]).
 //! * Everything is readable with a text editor, and nothing in here is secret; the folder is private all the same.
 
 use std::fs::{self, File};
@@ -33,7 +33,7 @@ use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError, Verified};
+use svdr_protocol::statement::{Body, Header, RoundOf, SessionId, Statement, StatementError, Verified};
 use svdr_protocol::vote::Record;
 
 mod donation;
@@ -41,11 +41,12 @@ mod dump;
 mod error;
 mod folder;
 mod log;
+mod mend;
 
 pub use donation::DonationRecord;
 pub(crate) use dump::parts;
 pub use dump::{DumpRecord, PartRecord, ReceivedRecord};
-pub use error::StoreError;
+pub use error::{CertificateFault, RecordFault, StoreError};
 pub use log::EnvelopeLog;
 
 use folder::{
@@ -73,6 +74,17 @@ pub struct Locked<'a> {
 #[derive(Debug)]
 pub struct RunClaim {
     _lock: File,
+}
+
+/// What became of a statement with this member's signature that came from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adopted {
+    /// The store has it.
+    Known,
+    /// It was added.
+    New,
+    /// It was added, and a corrupt file with its number was moved away before.
+    InPlaceOf(PathBuf),
 }
 
 /// Who signs: a member, its key, and the roster that its statements name.
@@ -149,9 +161,27 @@ impl Store {
     /// # Errors
     /// If a file cannot be read, or is not an envelope.
     pub fn signed(&self, session: SessionId) -> Result<Vec<Envelope>, StoreError> {
+        Ok(self.signed_files(session)?.into_iter().map(|(_, envelope)| envelope).collect())
+    }
+
+    fn signed_files(&self, session: SessionId) -> Result<Vec<(PathBuf, Envelope)>, StoreError> {
         let folder = self.session_folder(session);
         let files = numbered_files(&folder)?;
-        files.values().flatten().map(|name| read_envelope(&folder.join(name))).collect()
+        let paths = files.into_values().flatten().map(|name| folder.join(name));
+        paths.map(|path| read_envelope(&path).map(|envelope| (path, envelope))).collect()
+    }
+
+    /// What this member signed in a session with this roster, verified.
+    fn own_statements(&self, session: SessionId, roster: &Roster) -> Result<Vec<Verified>, StoreError> {
+        let mut statements = Vec::new();
+        for (path, envelope) in self.signed_files(session)? {
+            match verified(envelope, roster) {
+                Ok(verified) => statements.extend(verified),
+                Err(StatementError::Envelope(source)) => return Err(StoreError::Promise { path, source }),
+                Err(source) => return Err(StoreError::Foreign { path, source }),
+            }
+        }
+        Ok(statements)
     }
 
     /// What others signed in a session, in the order in which it was first seen.
@@ -195,11 +225,10 @@ impl Store {
     pub fn record(&self, roster: &Roster) -> Result<Record, StoreError> {
         let mut record = Record::new();
         for session in self.sessions()? {
-            for envelope in self.signed(session)? {
-                if let Some(verified) = verified(envelope, roster, session)? {
-                    record.sign(Arc::new(verified));
-                }
+            for statement in self.own_statements(session, roster)? {
+                record.sign(Arc::new(statement));
             }
+            self.none_is_missing(session)?;
             for certificate in self.certificates(session, roster)? {
                 record.complete(&certificate);
             }
@@ -220,18 +249,43 @@ impl Store {
         let is_certificate = |name: &&String| name.starts_with("completed-") && name.ends_with(".jsonl");
         let mut certificates = Vec::new();
         for name in names_in(&folder)?.iter().filter(is_certificate) {
-            let path = folder.join(name);
-            let mut statements = Vec::new();
-            for envelope in EnvelopeLog::new(path.clone()).read()? {
-                statements.extend(verified(envelope, roster, session)?.map(Arc::new));
-            }
-            // Of another roster, it binds there.
-            if !statements.is_empty() {
-                let certificate = CompletionCertificate::check(roster, statements);
-                certificates.push(certificate.map_err(|source| StoreError::Certificate { path, source })?);
-            }
+            certificates.extend(self.certificate(&folder.join(name), session, roster)?);
         }
         Ok(certificates)
+    }
+
+    /// The completion certificate in a file; `None` if it is of another roster, as it binds only there.
+    fn certificate(
+        &self,
+        path: &Path,
+        session: SessionId,
+        roster: &Roster,
+    ) -> Result<Option<CompletionCertificate>, StoreError> {
+        let corrupt = |source| StoreError::Certificate { path: path.to_owned(), session, source };
+        let lines = match EnvelopeLog::new(path.to_owned()).read_whole() {
+            Ok(lines) => lines,
+            Err(StoreError::Line { line, source, .. }) => {
+                return Err(corrupt(CertificateFault::Line { line, source }));
+            }
+            Err(other) => return Err(other),
+        };
+        let lines = lines.ok_or_else(|| corrupt(CertificateFault::Incomplete))?;
+        let mut statements = Vec::new();
+        for envelope in lines {
+            let statement = verified(envelope, roster);
+            statements.extend(
+                statement.map_err(|source| corrupt(CertificateFault::Statement(source)))?.map(Arc::new),
+            );
+        }
+        if statements.is_empty() {
+            return Ok(None);
+        }
+        let certificate = CompletionCertificate::check(roster, statements);
+        certificate.map(Some).map_err(|source| corrupt(CertificateFault::Certificate(source)))
+    }
+
+    fn certificate_path(&self, round: RoundOf) -> PathBuf {
+        self.session_folder(round.session).join(format!("completed-{}.jsonl", round.round))
     }
 
     /// The folder of a session, whether it exists or not.
@@ -239,9 +293,13 @@ impl Store {
         self.folder.join(session.to_string())
     }
 
+    /// The file of the receipts that a coordinator gave for a session, whether it exists or not.
+    pub fn receipt_path(&self, session: SessionId, coordinator: &PublicKey) -> PathBuf {
+        self.session_folder(session).join(receipt_file(coordinator))
+    }
+
     fn receipt_log(&self, session: SessionId, coordinator: &PublicKey) -> EnvelopeLog {
-        let key = hex::encode(&coordinator.fingerprint().as_bytes()[..8]);
-        EnvelopeLog::new(self.session_folder(session).join(format!("receipts-{key}.jsonl")))
+        EnvelopeLog::new(self.receipt_path(session, coordinator))
     }
 }
 
@@ -261,6 +319,9 @@ impl Locked<'_> {
     pub fn sign(&self, signer: &Signer, session: &Session, body: Body) -> Result<Envelope, StoreError> {
         let folder = self.make_session_folder(session.id())?;
         let stored = numbered_files(&folder)?.last_key_value().map_or(0, |(sequence, _)| *sequence);
+        // The number of a statement whose corrupt file was moved away is used as well.
+        let stored =
+            mend::moved_away(&folder)?.into_iter().fold(stored, |last, (number, _)| last.max(number));
         // What others have of this member counts too: the folder may have been restored from a backup.
         let sequence = Record::new().next_sequence(session, &signer.member).max(stored + 1);
         let header = Header {
@@ -284,22 +345,22 @@ impl Locked<'_> {
     /// If it cannot be written.
     pub fn keep_certificate(&self, certificate: &CompletionCertificate) -> Result<(), StoreError> {
         let round = certificate.round();
-        let folder = self.make_session_folder(round.session)?;
-        let path = folder.join(format!("completed-{}.jsonl", round.round));
+        self.make_session_folder(round.session)?;
+        let path = self.store.certificate_path(round);
         if path.exists() {
             return Ok(());
         }
-        let lines: String = certificate.statements().map(|one| one.envelope().to_json() + "\n").collect();
+        let lines = certificate_lines(certificate);
         around_flush(|| svdr_files::write_private(&path, lines.as_bytes(), Replace::Never))?;
         Ok(())
     }
 
     /// Adds a statement with this member's signature that the store does not have: the folder was lost or restored, or
-    /// the key is also in use elsewhere. Returns whether it was new here.
+    /// the key is also in use elsewhere.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn adopt(&self, session: SessionId, statement: &Verified) -> Result<bool, StoreError> {
+    pub fn adopt(&self, session: SessionId, statement: &Verified) -> Result<Adopted, StoreError> {
         let folder = self.make_session_folder(session)?;
         let (sequence, kind, digest) =
             (statement.header().sequence, statement.body().kind(), statement.digest());
@@ -307,7 +368,7 @@ impl Locked<'_> {
         let same_number = files.get(&sequence).map_or(&[][..], Vec::as_slice);
         for name in same_number {
             if read_envelope(&folder.join(name))?.digest() == digest {
-                return Ok(false);
+                return Ok(Adopted::Known);
             }
         }
         let name = match same_number {
@@ -316,7 +377,8 @@ impl Locked<'_> {
             _ => format!("{sequence:06}-{kind}-{}.json", hex::encode(&digest.as_bytes()[..8])),
         };
         write_envelope(&folder.join(name), statement.envelope())?;
-        Ok(true)
+        let moved_away = mend::moved_away(&folder)?.into_iter().find(|(number, _)| *number == sequence);
+        Ok(moved_away.map_or(Adopted::New, |(_, name)| Adopted::InPlaceOf(folder.join(name))))
     }
 
     /// Adds what others signed in a session, flushed.
@@ -385,12 +447,21 @@ impl Locked<'_> {
 
 /// The statement in an envelope of the store; `None` if it was made with another roster, or is of a kind that
 /// this version does not know.
-fn verified(envelope: Envelope, roster: &Roster, session: SessionId) -> Result<Option<Verified>, StoreError> {
+fn verified(envelope: Envelope, roster: &Roster) -> Result<Option<Verified>, StatementError> {
     match Verified::read(envelope, roster) {
         Ok(verified) => Ok(Some(verified)),
         Err(StatementError::OtherRoster { .. } | StatementError::UnknownKind { .. }) => Ok(None),
-        Err(source) => Err(StoreError::Foreign { session, source }),
+        Err(source) => Err(source),
     }
+}
+
+/// The name of the log of a coordinator's receipts.
+fn receipt_file(coordinator: &PublicKey) -> String {
+    format!("receipts-{}.jsonl", hex::encode(&coordinator.fingerprint().as_bytes()[..8]))
+}
+
+fn certificate_lines(certificate: &CompletionCertificate) -> String {
+    certificate.statements().map(|one| one.envelope().to_json() + "\n").collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -127,6 +128,11 @@ impl Town {
     /// The key of the coordinator that runs.
     pub fn coordinator_key(&self) -> PublicKey {
         self.coordinator.as_ref().unwrap().started.public_key.parse().unwrap()
+    }
+
+    /// Where the coordinator that runs listens.
+    pub fn coordinator_address(&self) -> SocketAddr {
+        self.coordinator.as_ref().unwrap().started.address
     }
 
     /// The statement that opened a session.

@@ -20,6 +20,7 @@ use super::args::delivery::DeliveryArgs;
 use crate::config::{AgentConfig, ConfigError, Deliver};
 use crate::deliver::Permit;
 use crate::operator::online::{Online, OnlineArgs};
+use crate::run::jobs::attested_dump;
 use crate::sources::volume;
 
 /// Arguments of `deliver`.
@@ -67,8 +68,11 @@ pub fn run(args: &DeliverArgs, output: Output) -> Result<(), Failure> {
     let seen = runtime::block_on(online.session(Some(&args.session)))?;
     let session = seen.view.session();
     let held = online.store.certificates(session.id(), &online.roster)?;
-    let permit = Permit::of(session, online.me(), &held, |round| {
-        Ok::<_, Failure>(online.store.dump(session.id(), round)?)
+    let permit = Permit::of(session, online.me(), &held, |attestation| {
+        Ok::<_, Failure>(match &online.config.output_dir {
+            Some(folder) => attested_dump(&online.store, attestation, session.id(), folder)?,
+            None => online.store.dump(session.id(), attestation.round)?,
+        })
     })?;
     // Held from now on: acting on it binds this agent.
     if let Some(certificate) = session.completion_certificate() {

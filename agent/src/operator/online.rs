@@ -128,7 +128,9 @@ impl Online {
         let roster = Arc::new(roster_file::read(roster_file)?);
         let signer = signer::read(key_file, &roster, roster_file)?;
         let coordinators = Coordinators::new(config.coordinators.clone(), &signer.key)?;
-        Ok(Online { config, roster, signer, store: Store::open(state)?, coordinators })
+        let store = Store::open(state)?;
+        store.mend(&roster)?;
+        Ok(Online { config, roster, signer, store, coordinators })
     }
 
     /// This member's name.

@@ -8,7 +8,7 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::statement::SessionId;
 
 use super::error::ReplicaError;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// What one coordinator acknowledged in one session: compared with everything that it said before, also before the last
 /// restart, and kept on disk.
@@ -32,8 +32,9 @@ impl Ledger {
         let mut kept = Vec::new();
         for envelope in store.receipts(session, &coordinator.key)? {
             let receipt = VerifiedReceipt::read(envelope, Some(&coordinator.key));
-            let url = coordinator.url.clone();
-            kept.push(receipt.map_err(|source| CallError::Receipt { url, source })?);
+            // A receipt was verified when it came, so it was altered on this disk since: not the coordinator's fault.
+            let path = || store.receipt_path(session, &coordinator.key);
+            kept.push(receipt.map_err(|source| StoreError::Receipt { path: path(), source })?);
         }
         let history = History::new(session, TranscriptLimits::of(roster));
         let mut ledger = Ledger { coordinator: coordinator.clone(), history };

@@ -4,7 +4,7 @@
 //! something need not restart anything, and what cannot be repaired is only asked for, never signed. Jobs end with
 //! the driver: an abandoned download leaves nothing behind (see [`crate::sources::fetch`]).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use svdr_files::Replace;
 use svdr_protocol::evidence::{Evidence, EvidenceError};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::statement::SessionId;
+use svdr_protocol::statement::{Attestation, SessionId};
 use svdr_protocol::time::Timestamp;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::WantedDump;
 use crate::sources::app::{AppSettings, SetupError, SvApp};
 use crate::sources::fetch::{self, FetchError, Handover, Request, RequestContent, SvDump};
+use crate::sources::volume::DUMP_FILE;
 use crate::store::{DumpRecord, Store, StoreError};
 use svdr_client::retry::{Backoff, DEFAULT_RETRY_FOR, RetryPolicy};
 use svdr_dump::{Identities, Parts};
@@ -260,6 +261,38 @@ fn is_of(made: &DumpRecord, wanted: &WantedDump) -> bool {
     made.proposal == wanted.proposal
         && made.recovery_timestamp == wanted.recovery_timestamp
         && made.migration_id == wanted.migration_id
+}
+
+/// The record of the dump that this member has attested. A record that was lost is made again of the attestation, if the
+/// dump is where [`make_dump`] puts it and is still what was attested.
+///
+/// # Errors
+/// If the store cannot be read or written.
+pub(crate) fn attested_dump(
+    store: &Store,
+    attestation: &Attestation,
+    session: SessionId,
+    folder: &Path,
+) -> Result<Option<DumpRecord>, StoreError> {
+    let round = attestation.round;
+    if let Some(known) = store.dump(session, round)? {
+        return Ok(Some(known));
+    }
+    let single = folder.join(file_name(session, round));
+    // One in several files has a folder of its own.
+    let several = single.with_extension("").join(DUMP_FILE);
+    let found = [single, several].into_iter().map(|path| DumpRecord::of_attestation(attestation, path));
+    let Some(record) = found.into_iter().find(|record| record.is_on_disk().unwrap_or(false)) else {
+        return Ok(None);
+    };
+    store.lock()?.keep_dump(session, &record)?;
+    tracing::warn!(
+        "the record of the dump of round {round} was missing in {}. The attested dump is {}, and the record is written \
+         again",
+        store.session_folder(session).display(),
+        record.path.display()
+    );
+    Ok(Some(record))
 }
 
 /// `domain_migration_dump-SESSION-rN.json`: the SV app's own name for it, made unique.

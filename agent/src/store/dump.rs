@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::statement::{MAX_PARTS, Part, Received};
+use svdr_protocol::statement::{Attestation, MAX_PARTS, Part, Received};
 use svdr_protocol::time::Timestamp;
 use svdr_protocol::vote;
 
@@ -91,6 +91,24 @@ impl DumpRecord {
         }
     }
 
+    /// The record that an attestation was made of, with the dump at `path`.
+    pub fn of_attestation(attestation: &Attestation, path: PathBuf) -> DumpRecord {
+        let received = attestation.received.as_ref();
+        DumpRecord {
+            round: attestation.round,
+            proposal: attestation.proposal,
+            path,
+            recovery_timestamp: attestation.recovery_timestamp,
+            migration_id: attestation.migration_id,
+            size: attestation.dump.size,
+            sha256: attestation.dump.digest,
+            parts: attestation.parts.iter().map(PartRecord::from).collect(),
+            started: attestation.started,
+            finished: attestation.finished,
+            received: received.map(|one| ReceivedRecord { from: one.from.clone(), donation: one.donation }),
+        }
+    }
+
     /// Whether the dump is on the disk as it was made: it and each of its payload files, read to the end.
     ///
     /// # Errors
@@ -153,6 +171,12 @@ fn digest(path: &Path, size: u64) -> io::Result<Option<Digest>> {
 impl From<&PartRecord> for Part {
     fn from(part: &PartRecord) -> Part {
         Part { name: part.name.clone(), digest: part.sha256, size: part.size, file: part.file.clone() }
+    }
+}
+
+impl From<&Part> for PartRecord {
+    fn from(part: &Part) -> PartRecord {
+        PartRecord { name: part.name.clone(), size: part.size, sha256: part.digest, file: part.file.clone() }
     }
 }
 
@@ -239,6 +263,19 @@ mod tests {
     fn the_attestation_names_the_files() {
         let folder = tempfile::tempdir().unwrap();
         let record = record(folder.path());
+        let vote = record.to_vote();
+        let attestation = Attestation {
+            round: record.round,
+            proposal: record.proposal,
+            recovery_timestamp: vote.recovery_timestamp,
+            migration_id: vote.migration_id,
+            dump: vote.whole,
+            parts: vote.parts,
+            started: vote.started,
+            finished: vote.finished,
+            received: vote.received,
+        };
+        assert_eq!(DumpRecord::of_attestation(&attestation, record.path.clone()), record);
         let files: Vec<_> = record.to_vote().parts.into_iter().map(|part| part.file).collect();
         assert_eq!(files, [Some("acs".to_owned()), None]);
         let json = serde_json::to_string(&record).unwrap();

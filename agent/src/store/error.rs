@@ -1,19 +1,21 @@
 //! Why the store cannot be used.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use svdr_files::FileError;
 use svdr_protocol::certificate::CertificateError;
-use svdr_protocol::dsse::{EnvelopeError, MAX_JSON_LEN};
+use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::EnvelopeError;
 use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::receipt::ReceiptError;
 use svdr_protocol::statement::{SessionId, StatementError};
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A folder cannot be made.
-    #[error("the state folder {} cannot be made\nhelp: check its parent's permissions, or name another folder with --state", path.display())]
+    #[error("the state folder {} cannot be made\nhelp: check the permissions of its parent", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -54,25 +56,38 @@ pub enum StoreError {
         /// The state folder.
         folder: PathBuf,
     },
-    /// A file is longer than a statement can be.
+    /// A statement of this member is corrupt.
     #[error(
-        "{} has {found} bytes, but a signed statement has at most {MAX_JSON_LEN}: the file is corrupt, and it has a \
-         promise of this member\nhelp: restore the file from a backup before this member signs anything else",
-        path.display()
+        "{}, line 1, is corrupt. It contained {}, which this member signed and is bound by\n\
+         help: move the file to {}.corrupt, then run this again while every coordinator can be reached: a coordinator \
+         gives the statement back",
+        path.display(), statement(path), path.display()
     )]
-    TooLong {
+    Promise {
         /// The file.
         path: PathBuf,
-        /// Its size in bytes.
-        found: u64,
+        /// What is wrong with it.
+        #[source]
+        source: EnvelopeError,
     },
-    /// A line is not an envelope.
+    /// A promise of this member is missing, and its corrupt file was moved away.
     #[error(
-        "{}, line {line}, is not a signed statement: the file is corrupt, and it may have promises of this member\n\
-         help: move the file away, and run this again: what this member sent is taken from the coordinators, which have it",
+        "{} was corrupt, and no coordinator that was reached has the statement. It contained {}, which this member \
+         signed and is bound by\n\
+         help: run this again when every coordinator can be reached",
+        path.display(), statement(path)
+    )]
+    Missing {
+        /// The file that was moved away.
+        path: PathBuf,
+    },
+    /// A line of a log is corrupt.
+    #[error(
+        "{}, line {line}, is corrupt. It contained what a coordinator sends again\n\
+         help: stop `svdr-agent run`, and start it again: it sets the line aside",
         path.display()
     )]
-    Damaged {
+    Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
@@ -81,14 +96,31 @@ pub enum StoreError {
         #[source]
         source: EnvelopeError,
     },
+    /// A receipt that was kept is not that of the coordinator.
+    #[error(
+        "{} contains an invalid receipt, so the file is corrupt\n\
+         help: stop `svdr-agent run`, and start it again: it sets the receipt aside",
+        path.display()
+    )]
+    Receipt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: ReceiptError,
+    },
     /// The record of a dump or a snapshot cannot be understood.
-    #[error("{} is corrupt\nhelp: remove the file, so that it is made again", path.display())]
+    #[error(
+        "{} is corrupt. It says where a dump or snapshot is\n\
+         help: stop `svdr-agent run`, and start it again: it sets the file aside and makes it again",
+        path.display()
+    )]
     Record {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: serde_json::Error,
+        source: RecordFault,
     },
     /// A vote or record cannot be written.
     #[error(transparent)]
@@ -98,34 +130,87 @@ pub enum StoreError {
     Statement(#[from] StatementError),
     /// A statement in the store is invalid with this roster.
     #[error(
-        "a statement of session {session} in the state folder is invalid with this roster\n\
-         help: use the roster that the statement was signed with"
+        "{} has a statement that is invalid with this roster\n\
+         help: use the roster that the statement was signed with",
+        path.display()
     )]
     Foreign {
-        /// The session.
-        session: SessionId,
+        /// The file.
+        path: PathBuf,
         /// What is wrong with it.
         #[source]
         source: StatementError,
     },
     /// A completion certificate in the store is invalid.
     #[error(
-        "{} is not a valid completion certificate\nhelp: restore the file from a backup, and import nothing before",
+        "{} is corrupt. It contained the certificate of a completed round, which this member is bound by\n\
+         help: run `svdr-agent status {session}` while a coordinator can be reached, which writes the file again",
         path.display()
     )]
     Certificate {
         /// The file.
         path: PathBuf,
+        /// The session.
+        session: SessionId,
         /// What is wrong with it.
         #[source]
-        source: CertificateError,
+        source: CertificateFault,
     },
+}
+
+/// What is wrong with the record of a dump or a snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordFault {
+    /// It is not JSON, or a field is missing.
+    #[error("the file is not the JSON of a record")]
+    Json(#[source] serde_json::Error),
+    /// It is not text.
+    #[error("the file is not text")]
+    Text(#[source] std::str::Utf8Error),
+    /// It was altered after it was written.
+    #[error("the record was altered after it was written: its digest is {found}, but \"check\" is not")]
+    Check {
+        /// Of what the file has.
+        found: Digest,
+    },
+}
+
+/// What is wrong with a completion certificate on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateFault {
+    /// A line is not a signed statement.
+    #[error("line {line} is not a signed statement")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        #[source]
+        source: EnvelopeError,
+    },
+    /// A line is incomplete, or there is none.
+    #[error("the file is empty or incomplete")]
+    Incomplete,
+    /// A statement is invalid.
+    #[error(transparent)]
+    Statement(StatementError),
+    /// The statements are no certificate.
+    #[error(transparent)]
+    Certificate(CertificateError),
+}
+
+/// What the file of a statement is called after: `000003-agreement.json` contained statement 3, an agreement.
+fn statement(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (number, kind) = name.split_once('-').unwrap_or(("", &name));
+    let kind = kind.split(['.', '-']).next().unwrap_or_default();
+    format!("statement {} (kind {kind})", number.trim_start_matches('0'))
 }
 
 impl CommandError for StoreError {
     fn exit(&self) -> Exit {
         match self {
-            StoreError::Damaged { .. }
+            StoreError::Promise { .. }
+            | StoreError::Missing { .. }
             | StoreError::Foreign { .. }
             | StoreError::Certificate { .. }
             | StoreError::Statement(_) => Exit::Refused,
@@ -135,7 +220,8 @@ impl CommandError for StoreError {
             | StoreError::Append { .. }
             | StoreError::Lock { .. }
             | StoreError::Running { .. }
-            | StoreError::TooLong { .. }
+            | StoreError::Line { .. }
+            | StoreError::Receipt { .. }
             | StoreError::Record { .. } => Exit::Failed,
         }
     }

@@ -4,18 +4,29 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use svdr_files::Replace;
 use svdr_files::crash::around_flush;
-use svdr_protocol::dsse::{Envelope, MAX_JSON_LEN};
+use svdr_protocol::digest::Digest;
+use svdr_protocol::dsse::{Envelope, EnvelopeError, MAX_JSON_LEN};
 
 use super::StoreError;
+use super::error::RecordFault;
 
 /// Read, write and enter for the owner, nothing for anybody else.
 const PRIVATE_FOLDER: u32 = 0o700;
+
+/// Ends the name of a file that is corrupt and was set aside.
+pub(super) const CORRUPT: &str = ".corrupt";
+
+/// Begins the last field of a record: the digest of the record without this field. A record is not signed, so without
+/// it an altered digit would be believed, and attested.
+const CHECK: &str = ",\n  \"check\": \"";
+/// Ends that field and the record.
+const CHECK_END: &str = "\"\n}";
 
 /// `000001-evidence.json`
 pub(super) fn file_name(sequence: u64, kind: &str) -> String {
@@ -54,18 +65,23 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>, StoreError> {
     Ok(names)
 }
 
+/// The name under which a corrupt file is set aside.
+pub(super) fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(CORRUPT);
+    PathBuf::from(name)
+}
+
+/// Reads a statement of this member.
 pub(super) fn read_envelope(path: &Path) -> Result<Envelope, StoreError> {
     let read = |source| StoreError::Read { path: path.to_owned(), source };
+    let corrupt = |source| StoreError::Promise { path: path.to_owned(), source };
     let found = fs::metadata(path).map_err(read)?.len();
     if found > MAX_JSON_LEN as u64 + 1 {
-        return Err(StoreError::TooLong { path: path.to_owned(), found });
+        let found = usize::try_from(found).unwrap_or(usize::MAX);
+        return Err(corrupt(EnvelopeError::TooLong { found, limit: MAX_JSON_LEN }));
     }
-    let json = fs::read(path).map_err(read)?;
-    Envelope::from_json(&json).map_err(|source| StoreError::Damaged {
-        path: path.to_owned(),
-        line: 1,
-        source,
-    })
+    Envelope::from_json(&fs::read(path).map_err(read)?).map_err(corrupt)
 }
 
 pub(super) fn write_envelope(path: &Path, envelope: &Envelope) -> Result<(), StoreError> {
@@ -81,16 +97,30 @@ pub(super) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
     };
-    let record = serde_json::from_slice(&json);
+    let record = checked(&json).and_then(|json| serde_json::from_slice(&json).map_err(RecordFault::Json));
     record.map(Some).map_err(|source| StoreError::Record { path: path.to_owned(), source })
 }
 
 /// Writes a record to `path`, flushed. An earlier one is replaced.
 pub(super) fn write_record(path: &Path, record: &impl Serialize) -> Result<(), StoreError> {
-    let json = serde_json::to_vec_pretty(record)
-        .map_err(|source| StoreError::Record { path: path.to_owned(), source })?;
-    around_flush(|| svdr_files::write_private(path, &json, Replace::Force))?;
+    let fault = |source| StoreError::Record { path: path.to_owned(), source: RecordFault::Json(source) };
+    let json = serde_json::to_string_pretty(record).map_err(fault)?;
+    let fields = json.strip_suffix("\n}").unwrap_or(&json);
+    let json = format!("{fields}{CHECK}{}{CHECK_END}", Digest::of(json.as_bytes()));
+    around_flush(|| svdr_files::write_private(path, json.as_bytes(), Replace::Force))?;
     Ok(())
+}
+
+/// The record without its check, which must be right. A record of an earlier version has none.
+fn checked(json: &[u8]) -> Result<Vec<u8>, RecordFault> {
+    let json = std::str::from_utf8(json).map_err(RecordFault::Text)?;
+    let Some((fields, check)) = json.rsplit_once(CHECK) else { return Ok(json.as_bytes().to_vec()) };
+    let record = format!("{fields}\n}}");
+    let found = Digest::of(record.as_bytes());
+    match check.strip_suffix(CHECK_END) {
+        Some(expected) if expected == found.to_string() => Ok(record.into_bytes()),
+        _ => Err(RecordFault::Check { found }),
+    }
 }
 
 pub(super) fn make_folder(folder: &Path) -> Result<(), StoreError> {

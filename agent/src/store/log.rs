@@ -1,8 +1,8 @@
 //! A file of envelopes, one a line, that only grows: what others signed, and what coordinators acknowledged.
 //!
 //! A crash while a line is written leaves a line without an end. Reading ignores that line, and the next append cuts
-//! it off: the coordinators send its statement again. Any other line that is not an envelope is an error. Appending
-//! needs the store's lock, so that two processes do not write into each other's lines.
+//! it off: the coordinators send its statement again. Any other line that is not an envelope is an error, and
+//! [`Store::mend`](super::Store::mend) has set it aside before anybody reads. Appending needs the store's lock, so that two processes do not write into each other's lines.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -31,18 +31,32 @@ impl EnvelopeLog {
     /// # Errors
     /// If it cannot be read, or a complete line is not an envelope.
     pub fn read(&self) -> Result<Vec<Envelope>, StoreError> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(StoreError::Read { path: self.path.clone(), source }),
-        };
-        let complete = &bytes[..complete_len(&bytes)];
-        let lines = complete.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+        match fs::read(&self.path) {
+            Ok(bytes) => self.envelopes(&bytes[..complete_len(&bytes)]),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(StoreError::Read { path: self.path.clone(), source }),
+        }
+    }
+
+    /// Every line of a file that was written in one go; `None` if its last line is incomplete, or it has none.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a line is not an envelope.
+    pub(super) fn read_whole(&self) -> Result<Option<Vec<Envelope>>, StoreError> {
+        let read = fs::read(&self.path);
+        let bytes = read.map_err(|source| StoreError::Read { path: self.path.clone(), source })?;
+        if bytes.last() != Some(&b'\n') {
+            return Ok(None);
+        }
+        self.envelopes(&bytes).map(|lines| if lines.is_empty() { None } else { Some(lines) })
+    }
+
+    fn envelopes(&self, lines: &[u8]) -> Result<Vec<Envelope>, StoreError> {
+        let lines = lines.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
         lines
             .map(|(at, line)| {
-                let path = || self.path.clone();
-                Envelope::from_json(line).map_err(|source| StoreError::Damaged {
-                    path: path(),
+                Envelope::from_json(line).map_err(|source| StoreError::Line {
+                    path: self.path.clone(),
                     line: at + 1,
                     source,
                 })

@@ -104,14 +104,14 @@ fn a_statement_from_elsewhere_is_taken_up_once_and_never_replaces_another() {
     let here = store.lock().unwrap().sign(signer, &session, milestone("here")).unwrap();
     let there = elsewhere.lock().unwrap().sign(signer, &session, milestone("there")).unwrap();
     let there = Verified::read(there, &world.roster).unwrap();
-    assert!(store.lock().unwrap().adopt(session.id(), &there).unwrap());
-    assert!(!store.lock().unwrap().adopt(session.id(), &there).unwrap());
+    assert_eq!(store.lock().unwrap().adopt(session.id(), &there).unwrap(), Adopted::New);
+    assert_eq!(store.lock().unwrap().adopt(session.id(), &there).unwrap(), Adopted::Known);
     let kept = store.signed(session.id()).unwrap();
     assert!(kept.len() == 2 && kept.contains(&here) && kept.contains(there.envelope()));
 }
 
 #[test]
-fn a_damaged_vote_is_an_error_that_names_the_file() {
+fn a_corrupt_vote_is_an_error_that_names_the_file() {
     let world = world();
     let (store, session) = (world.store(), world.session());
     store.lock().unwrap().sign(&world.signers[1], &session, milestone("a")).unwrap();
@@ -147,7 +147,7 @@ fn a_torn_last_line_is_cut_off_and_damage_elsewhere_is_said() {
     store.lock().unwrap().mirror(session.id(), &[&c]).unwrap();
     assert_eq!(store.mirrored(session.id()).unwrap(), [a, c]);
     fs::write(&path, b"no envelope\n").unwrap();
-    assert!(matches!(store.mirrored(session.id()), Err(StoreError::Damaged { line: 1, .. })));
+    assert!(matches!(store.mirrored(session.id()), Err(StoreError::Line { line: 1, .. })));
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn a_corrupt_vote_is_refused_and_a_lost_one_comes_back_from_the_coordinator() {
         fs::write(&file, corrupt).unwrap();
         let finished = town.run(1).finish().unwrap();
         assert_eq!(finished.status.code(), Some(3), "{}", finished.log);
-        for said in ["-evidence.json", "move the file away", "from the coordinators"] {
+        for said in ["-evidence.json", "move the file to", "a coordinator gives the statement back"] {
             assert!(finished.log.contains(said), "{said}: {}", finished.log);
         }
     }
