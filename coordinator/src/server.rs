@@ -118,7 +118,7 @@ impl Server {
 
         let (connections, accepted) = tokio::sync::mpsc::channel(ACCEPTED);
         let known = Arc::new(KnownClients::new(clients.keys()));
-        let gate = Arc::new(Gate { clients, metrics: metrics.clone() });
+        let gate = Arc::new(Gate::new(clients, metrics.clone()));
         let accepting = Acceptor { listener, tls, known, gate, write_len: WRITE_LEN, connections };
         let accepting = tokio::spawn(accepting.run());
         let page = metrics_listener.map(|listener| tokio::spawn(page::serve(listener, metrics)));

@@ -54,11 +54,26 @@ impl Coordinator {
     /// # Errors
     /// What it printed on stderr, where it ends instead.
     pub fn start_with(folder: &Path, more: &[&str], variables: &[(&str, &str)]) -> io::Result<Coordinator> {
-        let mut child = Command::new(binaries::coordinator())
+        let mut command = Command::new(binaries::coordinator());
+        command.envs(variables.iter().copied());
+        Coordinator::start_as(command, folder, more)
+    }
+
+    /// As [`start`](Self::start), in a process to which the shell's command `limit` was applied before: `ulimit -n 128`.
+    ///
+    /// # Errors
+    /// What it printed on stderr, where it ends instead.
+    pub fn start_limited(folder: &Path, limit: &str) -> io::Result<Coordinator> {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]).arg(binaries::coordinator());
+        Coordinator::start_as(command, folder, &[])
+    }
+
+    fn start_as(mut command: Command, folder: &Path, more: &[&str]) -> io::Result<Coordinator> {
+        let mut child = command
             .args(["serve", "--output", "json", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
             .args(["--roster", "roster.toml", "--signing-key", "coordinator.key", "--data", "data"])
             .args(more)
-            .envs(variables.iter().copied())
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -121,6 +136,14 @@ impl Coordinator {
         kilobytes
             .map(|kilobytes| kilobytes * 1024)
             .ok_or_else(|| io::Error::other("no VmHWM in /proc/PID/status"))
+    }
+
+    /// The limits of its process, as the system lists them.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn limits(&self) -> io::Result<String> {
+        std::fs::read_to_string(format!("/proc/{}/limits", self.child.id()))
     }
 
     /// Kills it at once (`SIGKILL`).

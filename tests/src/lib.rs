@@ -6,6 +6,7 @@ pub mod binaries;
 pub mod capacity;
 pub mod completed;
 pub mod coordinator;
+pub mod distance;
 pub mod donor_liar;
 pub mod drill;
 pub mod liar;

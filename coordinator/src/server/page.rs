@@ -1,7 +1,9 @@
 //! The page of metrics: plain HTTP, on an address of its own, for a scraper in the same network.
+//!
+//! Whoever opens connections there and does not read cannot keep the scraper out: addresses share them as they share
+//! handshakes, and each ends after [`METRICS_TIMEOUT`].
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -10,9 +12,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use svdr_proto::accept::SharedTasks;
 use svdr_proto::limits::ACCEPT_REST;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 use crate::limits::{MAX_METRICS_CONNECTIONS, METRICS_TIMEOUT};
 use crate::metrics::Metrics;
@@ -22,20 +24,18 @@ const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Serves the page until it is aborted.
 pub(super) async fn serve(listener: TcpListener, metrics: Metrics) {
-    let places = Arc::new(Semaphore::new(MAX_METRICS_CONNECTIONS));
+    let connections = SharedTasks::new(MAX_METRICS_CONNECTIONS);
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(target: "svdr", %error, "a connection for the metrics cannot be accepted");
                 tokio::time::sleep(ACCEPT_REST).await;
                 continue;
             }
         };
-        // One too many is closed at once.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
         let metrics = metrics.clone();
-        tokio::spawn(async move {
+        let dropped = connections.spawn(address, |slot| async move {
             let service = service_fn(move |request| {
                 let response = answer(&metrics, &request);
                 async { Ok::<_, Infallible>(response) }
@@ -48,8 +48,11 @@ pub(super) async fn serve(listener: TcpListener, metrics: Metrics) {
             if let Ok(Err(error)) = tokio::time::timeout(METRICS_TIMEOUT, connection).await {
                 tracing::debug!(target: "svdr", %error, "a request for the metrics failed");
             }
-            drop(place);
+            drop(slot);
         });
+        if let Some(address) = dropped {
+            tracing::debug!(target: "svdr", %address, "a connection for the metrics is dropped: there are too many");
+        }
     }
 }
 
