@@ -10,8 +10,9 @@
 //! ```
 //!
 //! A statement gets its place first. Then it is written to the journal, together with all others that wait. Only then
-//! it counts, reaches watchers and is acknowledged. If the journal fails, no statement on its way is acknowledged and
-//! the coordinator stops, because only the next start can tell what is on disk.
+//! it counts, reaches watchers and is acknowledged. If the journal fails, as on a full disk, no statement on its way is
+//! acknowledged and no other is accepted, because only the next start can tell what is on disk. What was acknowledged is
+//! shown until the coordinator is stopped: members may need it to recover elsewhere.
 //!
 //! While statements wait for the disk, no more are taken from their queue; questions are still answered. Watchers pull
 //! pages, so the board never waits for one.
@@ -58,8 +59,8 @@ const PROPOSE_EVERY: Duration = Duration::from_secs(1);
 pub enum BoardError {
     /// The journal failed.
     #[error(
-        "the coordinator stops, because its journal has failed; only acknowledged statements count\n\
-         help: check the disk, and start the coordinator again"
+        "the journal of the coordinator has failed, so the coordinator accepts no statements\n\
+         help: check the disk and its free space, then start the coordinator again"
     )]
     Journal(#[source] JournalError),
     /// The journal's thread ended without saying why.
@@ -123,6 +124,8 @@ pub struct Board {
     records: mpsc::Sender<Vec<u8>>,
     flushed: mpsc::UnboundedReceiver<writer::Flushed>,
     thread: JoinHandle<()>,
+    /// Why nothing is accepted any more.
+    failed: Option<JournalError>,
 }
 
 impl Board {
@@ -154,6 +157,7 @@ impl Board {
             records,
             flushed,
             thread,
+            failed: None,
         };
         Ok((board, BoardHandle::new(submit, ask)))
     }
@@ -161,17 +165,22 @@ impl Board {
     /// Runs until every handle has been dropped and everything is on disk.
     ///
     /// # Errors
-    /// If the journal fails.
+    /// If the journal has failed.
     pub async fn run(mut self) -> Result<(), BoardError> {
         let mut clock = tokio::time::interval(PROPOSE_EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut submitting, mut asking) = (true, true);
         while submitting || asking || !self.on_their_way.is_empty() {
             tokio::select! {
-                flushed = self.flushed.recv() => self.confirm(flushed)?,
+                flushed = self.flushed.recv(), if self.failed.is_none() => {
+                    match flushed.ok_or(BoardError::Writer)? {
+                        Ok(count) => self.confirm(count),
+                        Err(error) => self.fail(error),
+                    }
+                }
                 submission = self.submissions.recv(), if submitting && self.on_their_way.len() < MAX_WAITING => {
                     match submission {
-                        Some(submission) => self.submit(submission)?,
+                        Some(submission) => self.submit(submission),
                         None => submitting = false,
                     }
                 }
@@ -181,7 +190,7 @@ impl Board {
                 },
                 Some(proposed) = self.proposing.next() => {
                     if let Some(incoming) = self.proposing.sign(proposed) {
-                        self.accept(incoming, &From::Itself, None)?;
+                        self.accept(incoming, &From::Itself, None);
                     }
                 }
                 _ = clock.tick() => self.propose(),
@@ -189,22 +198,39 @@ impl Board {
         }
         drop(self.records);
         // It has nothing left to write, so it ends at once.
-        self.thread.join().map_err(|_panic| BoardError::Writer)
+        self.thread.join().map_err(|_panic| BoardError::Writer)?;
+        self.failed.map_or(Ok(()), |error| Err(BoardError::Journal(error)))
     }
 
-    fn submit(&mut self, submission: Submission) -> Result<(), BoardError> {
-        self.accept(submission.incoming, &submission.from, Some(submission.reply))
+    /// Refuses what is on its way, and everything after it.
+    fn fail(&mut self, error: JournalError) {
+        let reason = Told::of(&error).in_one_line();
+        tracing::error!(target: "svdr", reason, "the journal has failed. This coordinator accepts no more statements, and \
+            shows those that it has acknowledged until it is stopped");
+        self.metrics.journal_failed();
+        for reply in self.on_their_way.drain(..).flat_map(|one| one.replies) {
+            answer(Some(reply), Err(CallRefusal::JournalFailed));
+        }
+        self.failed = Some(error);
     }
 
-    fn accept(&mut self, incoming: Incoming, from: &From, reply: Option<Reply>) -> Result<(), BoardError> {
+    fn submit(&mut self, submission: Submission) {
+        self.accept(submission.incoming, &submission.from, Some(submission.reply));
+    }
+
+    fn accept(&mut self, incoming: Incoming, from: &From, reply: Option<Reply>) {
+        if self.failed.is_some() {
+            return answer(reply, Err(CallRefusal::JournalFailed));
+        }
         let (session, signer) = (incoming.session, incoming.statement.signer().clone());
         let kind = incoming.statement.kind().to_owned();
         match self.sessions.accept(incoming, from, clock::now()) {
             Ok(Accepted::New(entry)) => {
                 let record = record::encode(entry.statement.envelope(), entry.receipt.accepted);
                 self.on_their_way.push_back(OnItsWay { entry, replies: reply.into_iter().collect() });
-                // The queue is as long as there may be entries on their way, so there is always a place.
-                self.records.try_send(record).map_err(|_gone| BoardError::Writer)?;
+                // The queue is as long as there may be entries on their way, so there is always a place. A thread that has
+                // gone has said why, and that is read next.
+                let _ = self.records.try_send(record);
             }
             Ok(Accepted::Known(entry)) => self.acknowledge_again(&entry, reply),
             Err(refusal) => {
@@ -213,7 +239,6 @@ impl Board {
                 answer(reply, Err(refusal));
             }
         }
-        Ok(())
     }
 
     /// The receipt of a statement that has its place: now if it is on disk, else when it is.
@@ -226,8 +251,7 @@ impl Board {
     }
 
     /// So many entries, the oldest of those on their way, are on disk.
-    fn confirm(&mut self, flushed: Option<writer::Flushed>) -> Result<(), BoardError> {
-        let count = flushed.ok_or(BoardError::Writer)?.map_err(BoardError::Journal)?;
+    fn confirm(&mut self, count: usize) {
         for OnItsWay { entry, replies } in self.on_their_way.drain(..count.min(self.on_their_way.len())) {
             self.sessions.confirm(&entry);
             let (session, member, kind) =
@@ -245,10 +269,12 @@ impl Board {
         }
         self.metrics.sessions(self.sessions.newest_first().count());
         self.propose();
-        Ok(())
     }
 
     fn propose(&mut self) {
+        if self.failed.is_some() {
+            return;
+        }
         self.proposing.look(&mut self.sessions);
     }
 

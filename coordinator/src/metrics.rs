@@ -33,6 +33,7 @@ pub struct Metrics {
     connections: Gauge,
     streams: Gauge,
     sessions: Gauge,
+    journal_failed: Gauge,
 }
 
 /// Counts one open thing until it is dropped.
@@ -66,6 +67,7 @@ impl Metrics {
             connections: Gauge::default(),
             streams: Gauge::default(),
             sessions: Gauge::default(),
+            journal_failed: Gauge::default(),
         };
         let mut registry = Registry::with_prefix("svdr");
         registry.register("statements_accepted", "Statements accepted and on disk", metrics.accepted.clone());
@@ -88,6 +90,11 @@ impl Metrics {
         registry.register("connections", "Open connections", metrics.connections.clone());
         registry.register("streams", "Open streams", metrics.streams.clone());
         registry.register("sessions", "Sessions in the journal", metrics.sessions.clone());
+        registry.register(
+            "journal_failed",
+            "1 if the journal has failed: nothing is accepted until the coordinator is started again",
+            metrics.journal_failed.clone(),
+        );
         metrics.registry = Arc::new(registry);
         metrics
     }
@@ -111,6 +118,11 @@ impl Metrics {
     pub fn flushed(&self, statements: usize, took: Duration) {
         self.flush_seconds.observe(took.as_secs_f64());
         self.flush_statements.observe(statements as f64);
+    }
+
+    /// The journal has failed.
+    pub fn journal_failed(&self) {
+        self.journal_failed.set(1);
     }
 
     /// There are so many sessions.

@@ -167,6 +167,13 @@ pub enum CallRefusal {
     /// The coordinator is about to stop.
     #[error("the coordinator is stopping\nhelp: use another coordinator, or retry later")]
     Stopping,
+    /// The journal has failed.
+    #[error(
+        "the coordinator accepts no statements, because its journal has failed. It still shows those that it \
+         acknowledged\n\
+         help: use another coordinator, and tell whoever runs this one to check its disk"
+    )]
+    JournalFailed,
     /// The connection says nothing of who is at its other end: no client's fault.
     #[error("the connection has lost its client\nhelp: connect again, and report this as a bug in svdr")]
     Anonymous,

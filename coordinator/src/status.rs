@@ -54,6 +54,7 @@ impl CallRefusal {
             CallRefusal::TooManyStreams { .. } => (Code::ResourceExhausted, "TOO_MANY_STREAMS"),
             CallRefusal::SlowWatcher { .. } => (Code::ResourceExhausted, "SLOW_WATCHER"),
             CallRefusal::Stopping => (Code::Unavailable, "STOPPING"),
+            CallRefusal::JournalFailed => (Code::Unavailable, "JOURNAL_FAILED"),
             CallRefusal::Anonymous => (Code::Internal, "ANONYMOUS"),
         }
     }

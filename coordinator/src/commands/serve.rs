@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ed25519_dalek::SigningKey;
+use rustix::fs::Mode;
 use serde::Serialize;
 use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
@@ -115,6 +116,9 @@ pub fn run(args: &ServeArgs, output: Output) -> Result<(), Failure> {
     if let Some(folder) = &args.publish {
         usable(folder)?;
     }
+    // What is written from here on is for this user alone, also by libraries that set no mode. What is published gets its
+    // mode when it is complete.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let mut journal = SledJournal::open(&args.data, &roster.fingerprint(), clock::now())?;
     let (sessions, replayed) = recover(&mut journal, &roster)?;
     let id = journal.id();

@@ -10,8 +10,9 @@
 //! so long.
 
 use std::any::Any;
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,11 @@ const SEGMENT_LEN: usize = 4 << 20;
 const CHUNK_LEN: usize = 32 << 10;
 /// What sled may keep of its pages in memory, in bytes: the journal is only read at the start.
 const CACHE_LEN: u64 = 16 << 20;
+
+/// Read, write and enter for the owner, nothing for anybody else.
+const PRIVATE_FOLDER: u32 = 0o700;
+/// The permissions of everybody but the owner.
+const OTHERS: u32 = 0o077;
 
 /// Key of the roster's fingerprint in the tree of what the journal is.
 const ROSTER_KEY: &[u8] = b"roster";
@@ -66,6 +72,7 @@ impl SledJournal {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(file(folder))?;
         let store_folder = folder.join("journal");
+        make_private(&store_folder).map_err(file(&store_folder))?;
         let store = guarded(folder, || {
             sled::Config::new()
                 .path(&store_folder)
@@ -288,6 +295,22 @@ fn key(position: u64, chunk: usize) -> Vec<u8> {
 fn split_key(key: &[u8]) -> Option<(u64, u16)> {
     let (position, chunk) = key.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*position), u16::from_be_bytes(chunk.try_into().ok()?)))
+}
+
+/// Makes sled's folder if need be, and takes it and what is in it from everybody but its owner. The folder around it may
+/// be somebody else's, as a mounted volume is, and sled leaves the mode of its files to the umask.
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder)?;
+    let files = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    for path in std::iter::once(Ok(folder.to_owned())).chain(files) {
+        let path = path?;
+        let metadata = fs::symlink_metadata(&path)?;
+        let mode = metadata.permissions().mode();
+        if !metadata.is_symlink() && mode & OTHERS != 0 {
+            fs::set_permissions(&path, Permissions::from_mode(mode & !OTHERS))?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs an operation of sled, and turns its errors and its panics into errors.

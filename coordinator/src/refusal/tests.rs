@@ -36,6 +36,7 @@ fn refusals_read_well() {
         CallRefusal::TooManyStreams { client: name() },
         CallRefusal::SlowWatcher { next: 17 },
         CallRefusal::Stopping,
+        CallRefusal::JournalFailed,
         CallRefusal::Anonymous,
     ];
     let told = all.map(|refusal| {

@@ -64,7 +64,7 @@ pub(super) fn answers(
             (lane, handed_in)
         }
     });
-    let answers = handed_in.map(|(lane, handed_in)| async move { Ok(lane.answer(handed_in?).await) });
+    let answers = handed_in.map(|(lane, handed_in)| async move { lane.answer(handed_in?).await });
     Ok(Box::pin(answers.buffered(MAX_UNANSWERED).chain(farewell(at_the_end))))
 }
 
@@ -95,8 +95,11 @@ impl Lane {
         Ok(HandedIn { waiting, _bytes: bytes })
     }
 
-    /// Waits for what becomes of it.
-    async fn answer(&self, handed_in: Result<HandedIn, CallRefusal>) -> v1::SubmitAllResponse {
+    /// Waits for what becomes of it. The stream ends if that says nothing about the statement.
+    async fn answer(
+        &self,
+        handed_in: Result<HandedIn, CallRefusal>,
+    ) -> Result<v1::SubmitAllResponse, Status> {
         let accepted = match handed_in {
             Ok(handed_in) => handed_in.waiting.outcome().await,
             Err(refusal) => Err(refusal),
@@ -105,9 +108,12 @@ impl Lane {
             Ok(entry) => Answer::Receipt(entry.signed_receipt(&self.service.key)),
             Err(refusal) => {
                 self.service.count_refused(Some(&self.client), CALL, &refusal);
+                if matches!(refusal, CallRefusal::JournalFailed) {
+                    return Err(refusal.into());
+                }
                 Answer::Refusal(refusal.into())
             }
         };
-        v1::SubmitAllResponse { answer: Some(answer) }
+        Ok(v1::SubmitAllResponse { answer: Some(answer) })
     }
 }

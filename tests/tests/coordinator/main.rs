@@ -22,6 +22,7 @@ mod commands;
 mod crash;
 mod crash_points;
 mod crash_streams;
+mod disk;
 mod flood;
 mod python;
 mod refusals;

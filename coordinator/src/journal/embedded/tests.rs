@@ -240,3 +240,23 @@ fn a_journal_of_an_earlier_version_has_no_identity() {
     let refused = reopen(&folder, &roster()).err().unwrap();
     assert!(matches!(refused, JournalError::Identity { len: 5, .. }), "{refused}");
 }
+
+#[test]
+fn nobody_else_reads_the_journal_whatever_the_folder_and_the_modes_were() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    drop(filled(&folder, 3));
+    // As an earlier version left them, under a careless umask.
+    let store = folder.path().join("journal");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let paths = fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().path());
+    let before: Vec<PathBuf> = paths.chain([store.clone()]).collect();
+    for path in &before {
+        fs::set_permissions(path, Permissions::from_mode(mode(path) | 0o066)).unwrap();
+    }
+    assert_eq!(replay(&mut open(&folder)).unwrap().0.len(), 3);
+    // Files that sled has replaced meanwhile follow the umask of the process, which `serve` sets.
+    for path in before.iter().filter(|path| path.exists() && !path.to_string_lossy().contains("snap")) {
+        assert_eq!(mode(path) & OTHERS, 0, "{}: {:o}", path.display(), mode(path));
+    }
+}
