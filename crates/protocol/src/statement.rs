@@ -44,7 +44,7 @@ pub use appointing::AppointmentError;
 pub use attesting::{Attestation, MAX_PARTS, Obstacle, ObstacleKind, Part, Received};
 pub use error::StatementError;
 pub use fields::{MAX_REASON_LEN, MAX_ROUND, MAX_SHORT_TEXT_LEN, shortened};
-pub use header::{Header, RoundOf, SessionId, SessionIdError};
+pub use header::{Header, MAX_SEQUENCE, RoundOf, SessionId, SessionIdError};
 pub use opening::{
     Abort, Appointment, Check, MAX_CHECKS, MAX_COORDINATORS, MAX_PREDECESSORS, Milestone, Open, Readiness,
 };

@@ -14,7 +14,7 @@ async fn submit_until_broken(
     acknowledged: Arc<AtomicU64>,
 ) -> Vec<VerifiedReceipt> {
     let mut receipts = Vec::new();
-    for n in 0.. {
+    for n in 1.. {
         let envelope = network.sign(member, Some(session), n, milestone(&format!("step-{n}"))).unwrap();
         let Ok(receipt) = submit(&mut client, &envelope).await else { break };
         receipts.push(read_receipt(receipt, &coordinator));

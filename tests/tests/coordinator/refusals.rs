@@ -135,7 +135,7 @@ async fn a_member_that_floods_is_held_back_and_the_others_are_not() {
     let mut client = connect(&coordinator, network.key(1)).await;
     let session = open(&mut client, &network, 1).await;
     // Side by side, so that they share flushes; each lane goes on until it is refused, whatever the others do.
-    let next = Arc::new(AtomicU64::new(0));
+    let next = Arc::new(AtomicU64::new(1));
     let floods = (0..64).map(|_| {
         let (mut client, network, next) = (client.clone(), Arc::clone(&network), Arc::clone(&next));
         tokio::spawn(async move {

@@ -85,7 +85,7 @@ async fn a_watcher_that_does_not_read_hinders_nobody() {
     let mut lazy = connect(&coordinator, network.key(3)).await;
     let request = v1::WatchRequest { session: session.to_string(), from: 0 };
     let _never_read = lazy.watch(request).await.unwrap().into_inner();
-    for n in 0..500 {
+    for n in 1..=500 {
         let envelope = network.sign(2, Some(session), n, milestone(&format!("step-{n}"))).unwrap();
         submit(&mut client, &envelope).await.unwrap();
     }

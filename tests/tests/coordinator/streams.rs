@@ -244,7 +244,7 @@ async fn a_member_that_floods_its_streams_is_held_back_and_the_others_are_not() 
     }
     let floods = lanes.into_iter().enumerate().map(|(lane, stream)| {
         let statements: Vec<_> = (0..BURST / 2)
-            .map(|n| network.sign(2, Some(session), lane as u64 * BURST + n, milestone("flood")).unwrap())
+            .map(|n| network.sign(2, Some(session), lane as u64 * BURST + n + 1, milestone("flood")).unwrap())
             .collect();
         tokio::spawn(async move {
             let mut stream = stream;
@@ -259,7 +259,7 @@ async fn a_member_that_floods_its_streams_is_held_back_and_the_others_are_not() 
         })
     });
     let floods: Vec<_> = floods.collect();
-    for n in 0..50 {
+    for n in 1..=50 {
         let envelope = network.sign(3, Some(session), n, milestone("meanwhile")).unwrap();
         submit(&mut client, &envelope).await.unwrap();
     }

@@ -114,7 +114,7 @@ fn proposals_of_other_coordinators_count_against_whoever_brings_them() {
         (header.signer, header.sequence) = ("coordinator".parse().unwrap(), sequence);
         read(&net, Statement { header, body }.sign(&other).unwrap())
     };
-    for sequence in 0..MAX_FOREIGN_PROPOSALS_PER_MEMBER {
+    for sequence in 1..=MAX_FOREIGN_PROPOSALS_PER_MEMBER {
         sessions.accept(foreign(sequence), &member("SV-1"), at(1)).unwrap();
     }
     let more = sessions.accept(foreign(1000), &member("SV-1"), at(1));

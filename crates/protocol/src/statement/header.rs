@@ -12,6 +12,11 @@ use crate::names::MemberName;
 use crate::roster::Roster;
 use crate::text::excerpt;
 
+/// The highest sequence number. Every program can count so far, also one whose numbers are floating-point, and nobody gets
+/// there by counting: evidence made outside a session has the time in microseconds, which is less until the year 2255.
+/// A member could otherwise use up its numbers with one statement.
+pub const MAX_SEQUENCE: u64 = 1 << 53;
+
 const SESSION_LEN: usize = 16;
 /// Characters of a malformed session id that an error quotes.
 const EXCERPT_LEN: usize = 40;
@@ -27,7 +32,7 @@ pub struct Header {
     pub drill: bool,
     /// The member that signs; for a coordinator's own proposal, a name that no member has.
     pub signer: MemberName,
-    /// The signer's count of its statements.
+    /// The signer's count of its statements, from 1 to [`MAX_SEQUENCE`].
     pub sequence: u64,
     /// Name and version of the software that made it.
     pub software: String,
@@ -137,6 +142,10 @@ impl Header {
             && found != expected
         {
             return Err(StatementError::OtherRoster { signer, expected, found });
+        }
+        if !(1..=MAX_SEQUENCE).contains(&header.sequence) {
+            let found = header.sequence.to_string();
+            return Err(fields.error("header.sequence", found, "a number from 1 to 2^53"));
         }
         let session = match header.session.as_slice() {
             [] => None,

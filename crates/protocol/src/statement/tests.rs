@@ -255,6 +255,33 @@ fn what_nobody_would_read_is_not_signed() {
 }
 
 #[test]
+fn numbers_are_those_that_can_be_counted_to() {
+    let net = Net::new(4);
+    let session = net.open();
+    let numbered = |sequence| {
+        let mut statement = net.statement(1, Some(session.id()), abandonment(1));
+        statement.header.sequence = sequence;
+        statement
+            .sign(&key(1))
+            .map(|envelope| Verified::read(envelope, &net.roster).unwrap().header().sequence)
+    };
+    for sequence in [1, 2, 1_776_000_000_000_000, MAX_SEQUENCE] {
+        assert_eq!(numbered(sequence).unwrap(), sequence);
+    }
+    for sequence in [0, MAX_SEQUENCE + 1, u64::MAX] {
+        let error = numbered(sequence).unwrap_err().to_string();
+        assert!(error.contains("header.sequence") && error.contains(&sequence.to_string()), "{error}");
+        // Somebody else's program signs what it likes.
+        let mut header = net.statement(1, Some(session.id()), abandonment(1)).header.to_message();
+        header.sequence = sequence;
+        let payload =
+            v1::Abandonment { header: Some(header), round: 1, reason: String::new() }.encode_to_vec();
+        let envelope = Envelope::sign(format!("{TYPE_PREFIX}abandonment{TYPE_SUFFIX}"), payload, &key(1));
+        assert!(matches!(Verified::read(envelope, &net.roster), Err(StatementError::Field { .. })));
+    }
+}
+
+#[test]
 fn a_foreign_text_is_made_to_fit() {
     assert_eq!(shortened(" pruned\r\nbeyond\t", 100), "pruned  beyond");
     assert_eq!(shortened("äöü", 5), "ä…");

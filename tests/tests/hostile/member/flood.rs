@@ -88,7 +88,7 @@ fn flood(town: &Town, session: SessionId, lane: usize, over: &AtomicBool) -> Ref
                 Ok(stream) => unread.push(stream),
                 Err(status) => refusals.streams += usize::from(status.code() == Code::ResourceExhausted),
             }
-            let sequence = lane as u64 * 1_000_000 + n;
+            let sequence = lane as u64 * 1_000_000 + n + 1;
             let genuine =
                 network.sign(HOSTILE, Some(session), sequence, milestone(&format!("step-{sequence}")));
             let genuine = genuine.unwrap();
