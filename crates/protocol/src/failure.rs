@@ -15,6 +15,10 @@ use crate::text::shown_in_line;
 /// Begins the second part of an error's text.
 const HELP: &str = "\nhelp: ";
 
+/// Begins a link into the documentation of a library, which some libraries put into their errors. It tells a programmer
+/// about the library, and an operator nothing.
+const DOCUMENTATION: &str = "https://docs.rs/";
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -69,11 +73,11 @@ pub struct Told {
 impl Told {
     /// Takes an error and its causes apart.
     pub fn of(error: &dyn Error) -> Told {
-        let (text, mut help) = split(&error.to_string());
+        let (text, mut help) = split(&without_links(&error.to_string()));
         let mut told = Told { error: text, because: Vec::new(), help: None };
         let mut cause = error.source();
         while let Some(error) = cause {
-            let (text, its_help) = split(&error.to_string());
+            let (text, its_help) = split(&without_links(&error.to_string()));
             let before = told.because.last().unwrap_or(&told.error);
             if !before.ends_with(&text) {
                 told.because.push(text);
@@ -108,8 +112,21 @@ pub fn in_one_line(error: &dyn Error) -> String {
 
 /// The text of one error, without its causes, in one line that is safe to show: `error (help)`.
 pub fn text_in_one_line(text: &str) -> String {
-    let (error, help) = split(text);
+    let (error, help) = split(&without_links(text));
     Told { error, because: Vec::new(), help }.in_one_line()
+}
+
+/// A text without its links into the documentation of libraries, and without what leads to them.
+fn without_links(text: &str) -> String {
+    let mut parts = text.split(DOCUMENTATION);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.truncate(plain.trim_end_matches([':', ' ', '(', '<']).len());
+        plain.push_str(
+            part.find([' ', '\n', ')', '>']).map_or("", |end| part[end..].trim_start_matches([')', '>'])),
+        );
+    }
+    plain
 }
 
 /// The text of an error, and what to do about it.
@@ -151,6 +168,25 @@ mod tests {
     fn the_help_of_a_cause_is_told_if_the_error_has_none() {
         let told = Told::of(&Outer { help: "", source: Inner });
         assert_eq!(told.help.as_deref(), Some("call the fire brigade"));
+    }
+
+    #[test]
+    fn links_into_the_documentation_of_libraries_are_left_out() {
+        // What rustls says of a connection that just ends.
+        let rustls = "peer closed connection without sending TLS close_notify: \
+            https://docs.rs/rustls/latest/rustls/manual/_03_howto/index.html#unexpected-eof";
+        assert_eq!(text_in_one_line(rustls), "peer closed connection without sending TLS close_notify");
+        let error = Failed { source: std::io::Error::other(rustls) };
+        assert_eq!(in_one_line(&error), "it failed: peer closed connection without sending TLS close_notify");
+        assert_eq!(text_in_one_line("a (https://docs.rs/a) b: https://docs.rs/b\nhelp: c"), "a b (c)");
+        let ours = "see https://board.example:7443";
+        assert_eq!(text_in_one_line(ours), ours);
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("it failed")]
+    struct Failed {
+        source: std::io::Error,
     }
 
     #[test]
