@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use svdr_cli::screens::operator::next::{Next, next};
 use svdr_client::{Coordinator, Coordinators};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
@@ -89,6 +90,8 @@ pub struct Ended {
     pub end: End,
     /// This member's finished dump of the completed round.
     pub dump: Option<DumpRecord>,
+    /// What its operator does next.
+    pub next: Next,
 }
 
 /// A run at work in one session.
@@ -237,7 +240,8 @@ impl Driver {
                     End::Attested { attestation, .. } => self.attested_dump(&attestation)?,
                     End::CompletedWithout { .. } | End::Aborted => None,
                 };
-                return Ok(Ended { session: self.view.session().clone(), end, dump });
+                let next = self.next()?;
+                return Ok(Ended { session: self.view.session().clone(), end, dump, next });
             }
             tokio::select! {
                 event = incoming.recv() => self.observe(event)?,
@@ -255,6 +259,14 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// What the operator does next, as `status` says it.
+    fn next(&self) -> Result<Next, RunError> {
+        let record = self.store.record(&self.settings.roster)?;
+        let others: Vec<&Session> = self.others.iter().map(Replica::session).collect();
+        let (me, session) = (&self.settings.signer.member, self.view.session());
+        Ok(next(session, me, &Voter::new(me, &record, session, &others)))
     }
 
     fn attested_dump(&self, attestation: &Digest) -> Result<Option<DumpRecord>, RunError> {
@@ -350,6 +362,7 @@ impl Driver {
                 }
                 Action::End(other) => end = Some(other),
                 Action::Tell(text) => waiting.push(text),
+                Action::Warn(text) => self.operator_log.warn(text),
             }
         }
         self.operator_log.waiting(waiting);

@@ -9,10 +9,12 @@ use serde::Serialize;
 use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::runtime;
+use svdr_cli::screens::operator::next::Next;
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::span;
 use svdr_protocol::statement::SessionId;
+use svdr_protocol::text::shown;
 use svdr_protocol::time::Timestamp;
 
 use super::args::node_identities::{self, NodeIdentitiesArgs};
@@ -217,10 +219,11 @@ struct RunReport<'a> {
     attested: bool,
     dump: Option<&'a Path>,
     sha256: Option<Digest>,
+    next: &'a Next,
 }
 
 fn finish(ended: &Ended, output: Output) -> Result<(), Failure> {
-    let Ended { session, end, dump } = ended;
+    let Ended { session, end, dump, next } = ended;
     let (round, attested) = match end {
         End::Attested { round, .. } => (*round, true),
         End::CompletedWithout { round } => (*round, false),
@@ -235,6 +238,7 @@ fn finish(ended: &Ended, output: Output) -> Result<(), Failure> {
         attested,
         dump: dump.as_ref().map(|dump| dump.path.as_path()),
         sha256: dump.as_ref().map(|dump| dump.sha256),
+        next,
     };
     let printed = output.show(&report, || told(&report));
     Ok(printed.map_err(|error| error.after("this member's part is done"))?)
@@ -255,9 +259,12 @@ fn told(report: &RunReport<'_>) -> String {
             dump.display()
         ),
         (false, None) => {
-            "This SV has no dump of its own in this session. Next: make one from the snapshot of a donor, \
-             which `svdr-agent status` names."
-                .to_owned()
+            let commands: String =
+                report.next.commands.iter().map(|command| format!("\n  {command}")).collect();
+            shown(&format!(
+                "This SV has no dump of its own in this session. Next: {}{commands}",
+                report.next.what
+            ))
         }
     };
     format!("{completed}\n{next}")

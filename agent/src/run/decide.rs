@@ -17,7 +17,7 @@ use svdr_protocol::names::MemberName;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::{Body, Plan, Proposal};
 use svdr_protocol::time::Timestamp;
-use svdr_protocol::vote::{Decision, Voter};
+use svdr_protocol::vote::{Decision, VoteRefusal, Voter};
 
 use crate::config::Approval;
 
@@ -83,6 +83,8 @@ pub enum Action {
     End(End),
     /// Tell the operator what is being waited for, or why nothing can be signed.
     Tell(String),
+    /// Warn the operator of a proposal that does not follow from the evidence.
+    Warn(String),
 }
 
 /// Why the operator is asked.
@@ -200,32 +202,38 @@ impl Situation<'_> {
     fn vote(&self, round: u32) -> Vec<Action> {
         let withdrawn = self.session.abandonments(round).contains_key(self.me);
         let mut open = None;
-        let mut obstacles = Vec::new();
+        let (mut obstacles, mut steps) = (Vec::new(), Vec::new());
         for one in self.session.proposals(round) {
             let Body::Proposal(proposal) = one.body() else { continue };
             let digest = one.digest();
             match self.voter.agree(&digest) {
-                Decision::Signed(_) => return Vec::new(),
+                Decision::Signed(_) => return steps,
                 Decision::Sign(_) if self.session.rejections(round, &digest).contains_key(self.me) => {}
                 Decision::Sign(_) => {
                     open = Some((digest, proposal));
                     break;
                 }
                 Decision::Wait(wait) => obstacles.push(Action::Tell(in_one_line(&wait))),
+                Decision::Refuse(refusal @ VoteRefusal::Unconfirmed(_)) => {
+                    let (by, why) = (one.signer(), refused(&refusal));
+                    steps.push(Action::Warn(format!(
+                        "the proposal {digest} of round {round}, signed by {by}, is not confirmed by the evidence: {why}"
+                    )));
+                }
                 Decision::Refuse(refusal) => obstacles.push(Action::Tell(refused(&refusal))),
             }
         }
         match open {
-            _ if withdrawn => Vec::new(),
+            _ if withdrawn => {}
             Some((digest, proposal)) => {
-                let step = match self.ask_about(proposal) {
+                steps.push(match self.ask_about(proposal) {
                     None => Action::Agree { proposal: digest },
                     Some(reason) => Action::Ask { round, proposal: digest, reason },
-                };
-                vec![step]
+                });
             }
-            None => obstacles,
+            None => steps.extend(obstacles),
         }
+        steps
     }
 
     fn ask_about(&self, proposal: &Proposal) -> Option<AskReason> {

@@ -21,6 +21,7 @@ pub(super) struct OperatorLog {
     connected: Option<String>,
     phase: Option<Phase>,
     waiting: Vec<String>,
+    warned: HashSet<String>,
     asked: HashSet<(Digest, String)>,
     equivocators: HashSet<MemberName>,
     trouble: Option<String>,
@@ -95,6 +96,14 @@ impl OperatorLog {
             tracing::info!("{text}");
         }
         self.waiting = texts;
+    }
+
+    /// A proposal that must not be agreed to.
+    pub(super) fn warn(&mut self, text: String) {
+        if !self.warned.contains(&text) {
+            tracing::warn!("{text}");
+            self.warned.insert(text);
+        }
     }
 
     pub(super) fn ask(&mut self, session: &Session, round: u32, proposal: &Digest, reason: AskReason) {

@@ -76,6 +76,8 @@ fn who_abandons_a_round_never_attests_it_and_the_others_complete_it() {
         assert_eq!(document["round"], 1);
         assert_eq!(document["attested"], place != 2, "{document}");
     }
+    let advice = documents[2]["next"]["what"].as_str().unwrap();
+    assert!(advice.contains("you promised never to attest round 1"), "{advice}");
     // It cannot release what it has not attested.
     let refused = town.agents.command(3, &["release", &id, "--reason", "x", "--yes"]).unwrap();
     assert_eq!(refused.status.code(), Some(3));
@@ -83,6 +85,29 @@ fn who_abandons_a_round_never_attests_it_and_the_others_complete_it() {
     assert!(report.holds() && report.equivocations.is_empty());
     let completed = &report.sessions[0].completed[0];
     assert!(!completed.attestations().keys().any(|member| member.as_str() == "Example-SV-3"));
+}
+
+#[test]
+fn who_rejected_what_the_others_completed_is_told_how_to_follow_them() {
+    let town = Town::with_approval(4, "operator");
+    let session = town.agents.open(&[]).unwrap();
+    let id = session.to_string();
+    let agents: Vec<_> = (1..=4).map(|member| town.run(member)).collect();
+    for agent in &agents {
+        assert!(agent.logs("round 1 waits for this SV's operator"), "{}", agent.log());
+    }
+    operate(&town, 4, &["reject", &id, "--reason", "our backup is older", "--yes"]);
+    (1..=3).for_each(|member| drop(operate(&town, member, &["agree", &id, "--yes"])));
+    let documents: Vec<_> = agents.into_iter().map(done).collect();
+    assert_eq!(documents[3]["attested"], false);
+    let commands = |document: &serde_json::Value| document["next"]["commands"].to_string();
+    assert!(commands(&documents[3]).contains(&format!("svdr-agent agree {id}")), "{}", documents[3]["next"]);
+    assert!(!documents[3]["next"].to_string().contains("donat"), "{}", documents[3]["next"]);
+    // What it says is what helps.
+    operate(&town, 4, &["agree", &id, "--yes"]);
+    let followed = done(town.run(4));
+    assert_eq!(followed["attested"], true);
+    assert!(commands(&followed).contains("svdr-agent deliver"), "{}", followed["next"]);
 }
 
 #[test]

@@ -173,6 +173,12 @@ fn completed(
             [format!("svdr-agent review {id}"), format!("svdr-agent agree {id}"), run_command(session)],
         );
     }
+    if session.abandonments(round).contains_key(me) {
+        return Next::wait(format!(
+            "you promised never to attest round {round}, which the others have completed. So your SV has no dump in this \
+             session. Say so on the call, and agree how your SV joins the restored network."
+        ));
+    }
     let is_stopped = session.obstacles(round).any(|(member, _)| member == me);
     if covered && !is_stopped && session.agreements(round, &proposal).contains_key(me) {
         return Next::run(
