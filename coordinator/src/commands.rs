@@ -5,6 +5,7 @@
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use svdr_cli::completions;
+use svdr_cli::core_dumps;
 use svdr_cli::failure::{self, Failure};
 use svdr_cli::logging::{self, LogFormat};
 use svdr_cli::output::Output;
@@ -61,6 +62,7 @@ impl CommandLine {
     /// Runs the command and reports any error on stderr.
     pub fn run(self) -> Exit {
         logging::init(self.log_format);
+        core_dumps::forbid();
         let output = self.output;
         failure::report(self.dispatch(), output)
     }

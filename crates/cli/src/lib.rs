@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod confirm;
+pub mod core_dumps;
 pub mod failure;
 pub mod logging;
 pub mod output;
