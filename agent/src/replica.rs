@@ -147,7 +147,7 @@ impl Replica {
         Ok(count)
     }
 
-    /// A corrupt completion certificate binds like any other, so it is had back as soon as the session completes.
+    /// A corrupt completion certificate binds like any other, so it is written again as soon as the session is complete.
     fn mend_certificate(&self, store: &Store) -> Result<(), StoreError> {
         match self.session.completion_certificate() {
             Some(certificate) => store.mend_certificate(&certificate, self.session.roster()),

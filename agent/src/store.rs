@@ -16,7 +16,7 @@
 //! * Deciding and signing happen under one lock, so that `run` and an operator's command cannot sign both sides
 //!   of a decision. Nobody keeps the lock while waiting for a person or for the network.
 //! * A corrupt vote is an error and never skipped: an agent that does not know what it promised must not promise more.
-//!   What a coordinator has as well is set aside and had again ([`Store::mend`]).
+//!   What a coordinator has too is set aside, and comes again from there ([`Store::mend`]).
 //! * Everything is readable with a text editor, and nothing in here is secret; the folder is private all the same.
 
 use std::fs::{self, File};

@@ -30,7 +30,7 @@ use svdr_protocol::statement::SessionId;
 use super::folder::{CORRUPT, aside, names_in, numbered_files, read_record};
 use super::{DonationRecord, DumpRecord, MIRROR, Store, StoreError, certificate_lines, receipt_file};
 
-/// Kinds that bind this member to nothing but their number: one that is lost need not be had again.
+/// Kinds that bind this member to nothing but their number: one that is lost need not come back.
 const NOT_PROMISES: [&str; 11] = [
     "open",
     "appointment",
@@ -59,7 +59,7 @@ enum LineFault {
 }
 
 impl Store {
-    /// Verifies every file of the state folder, and sets aside what is corrupt and can be had again, with a warning.
+    /// Verifies every file of the state folder, and sets aside what is corrupt and a coordinator has too, with a warning.
     ///
     /// # Errors
     /// [`StoreError::Promise`] if a statement of this member is corrupt, and any other [`StoreError`] if the folder cannot
