@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod binaries;
+pub mod canton_node;
 pub mod capacity;
 pub mod completed;
 pub mod coordinator;

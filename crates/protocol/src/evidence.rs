@@ -14,6 +14,7 @@ use crate::roster::Roster;
 use crate::time::Timestamp;
 
 pub mod document;
+pub mod lookup;
 mod ticks;
 
 pub(crate) use ticks::Descending;
