@@ -133,7 +133,9 @@ pub async fn check(subject: &Subject<'_>) -> CheckReport {
         .zip(key.as_ref())
         .and_then(|(roster, key)| roster.member_by_key(&key.verifying_key().into()));
     checks.extend(reach::coordinators(&subject.config.coordinators, key.as_ref()).await);
-    checks.push(logs::logs(subject.config.evidence.as_ref(), roster.as_deref(), me, subject.now));
+    let evidence = subject.config.evidence.as_ref();
+    checks.push(logs::logs(evidence, roster.as_ref(), me, subject.now).await);
+    checks.extend(logs::participant(evidence, roster.as_deref(), me, subject.now).await);
     checks.push(reach::sv_app(&subject.sv_app).await);
     checks.push(identities::identities(subject.identities, subject.age_identity, me, subject.now));
     let (output, room) = (subject.config.output_dir.as_deref(), subject.config.room());

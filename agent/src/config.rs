@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use svdr_canton::{ClientCertificate, NodeSettings};
 use svdr_client::Coordinator;
 use svdr_protocol::failure::{CommandError, Exit};
 use toml::de::DeTable;
@@ -48,11 +49,15 @@ pub enum Approval {
     Automatic,
 }
 
-/// `[evidence]`: where this SV's logs are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `[evidence]`: where this SV's evidence is. At least one source is given.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct EvidenceSection {
-    /// Patterns of paths, absolute.
+    /// The logs: patterns of paths, absolute.
     pub logs: Vec<String>,
+    /// Programs that print logs, each with its arguments.
+    pub commands: Vec<Vec<String>>,
+    /// The participant's admin API.
+    pub participant: Option<NodeSettings>,
     /// How far back from the newest tick to look.
     pub since: Option<Duration>,
     /// The participant whose lines count, as loggers name it, if several write into the logs.
@@ -415,11 +420,36 @@ fn coordinator(mut section: Section<'_, '_>) -> Option<Coordinator> {
 }
 
 fn evidence(mut section: Section<'_, '_>) -> Option<EvidenceSection> {
-    let logs = section.patterns("logs");
+    let (has_logs, logs) = (section.has("logs"), section.patterns("logs"));
+    let commands = section.commands("commands");
+    let participant = node(&mut section, "participant");
     let since = section.duration("since");
     let logger_participant = section.text("logger_participant");
+    if !has_logs && !section.has("commands") && !section.has("participant") {
+        section.mistake("no source is given: set logs, commands or participant");
+    }
     section.finish();
-    Some(EvidenceSection { logs: logs?, since, logger_participant })
+    let (logs, commands) = (logs.unwrap_or_default(), commands.unwrap_or_default());
+    Some(EvidenceSection { logs, commands, participant, since, logger_participant })
+}
+
+/// A node's admin API: its URL under `key`, and beside it what a hardened one asks for.
+fn node(section: &mut Section<'_, '_>, key: &'static str) -> Option<NodeSettings> {
+    let url = section.parsed(key, str::parse);
+    let ca_file = section.path("ca_file");
+    let client = match (section.path("certificate"), section.path("certificate_key")) {
+        (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+        (None, None) => None,
+        _ => {
+            section.mistake("certificate and certificate_key belong together: give both or neither");
+            None
+        }
+    };
+    let token_file = section.path("token_file");
+    if url.is_none() && (ca_file.is_some() || client.is_some() || token_file.is_some()) && !section.has(key) {
+        section.mistake(&format!("ca_file, certificate and token_file are for {key}, which is missing"));
+    }
+    Some(NodeSettings { url: url?, ca_file, client, token_file })
 }
 
 /// Whether a command of `[deliver]` is told where the dump is: itself, or the folder that holds it and its files.

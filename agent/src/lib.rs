@@ -12,6 +12,7 @@ pub mod config;
 pub mod deliver;
 pub mod donate;
 pub mod envelope_lines;
+pub mod evidence;
 pub mod identities;
 pub mod operator;
 pub mod replica;

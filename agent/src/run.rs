@@ -31,6 +31,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::config::Approval;
+use crate::evidence::EvidenceOrder;
 use crate::replica::{self, Replica, ReplicaError};
 use crate::store::{DumpRecord, Signer, Store};
 use svdr_protocol::failure::{CommandError as _, Exit, in_one_line};
@@ -45,7 +46,7 @@ mod operator_log;
 
 pub use decide::{Action, AskReason, End, Situation, WantedDump};
 pub use error::RunError;
-pub use jobs::{DumpOrder, JobError, LogsOrder};
+pub use jobs::{DumpOrder, JobError};
 
 use courier::{Courier, Event};
 use jobs::Job;
@@ -75,8 +76,8 @@ pub struct RunSettings {
     pub session: Option<SessionId>,
     /// Whether to stay after the session is completed, so that others can get from this agent what they lack.
     pub follow: bool,
-    /// Which logs to report from; a vouched member has none.
-    pub logs: Option<LogsOrder>,
+    /// What to report from; a vouched member has nothing.
+    pub evidence: Option<EvidenceOrder>,
     /// How to make dumps.
     pub dump: DumpOrder,
 }
@@ -329,7 +330,7 @@ impl Driver {
             voter: Voter::new(me, &record, session, &others),
             approval: self.settings.approval,
             migration_id: self.settings.dump.migration_id,
-            has_logs: self.settings.logs.is_some(),
+            has_logs: self.settings.evidence.is_some(),
         };
         let steps = situation.steps();
         self.operator_log.phase(session);
@@ -385,9 +386,14 @@ impl Driver {
         match logs {
             Ok(evidence) => self.sign_evidence(evidence),
             // Trying again changes nothing: the operator must say whose logs these are.
-            Err(JobError::Scan(error)) if error.exit() == Exit::Refused => Err(RunError::Evidence(error)),
+            Err(JobError::Gather(error)) if error.exit() == Exit::Refused => {
+                Err(RunError::Evidence(Box::new(error)))
+            }
             Err(error) => {
-                tracing::warn!("the logs could not be reported. The agent retries: {}", in_one_line(&error));
+                tracing::warn!(
+                    "the evidence could not be reported. The agent retries: {}",
+                    in_one_line(&error)
+                );
                 Ok(())
             }
         }

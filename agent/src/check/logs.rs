@@ -1,6 +1,8 @@
-//! The participant's logs: present, and with commitments of a level that a recovery can use.
+//! The evidence: logs that are present, with commitments of a level that a recovery can use; a participant that can be
+//! asked. Each source is judged alone, because the other may be gone on the day.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use svdr_protocol::evidence::document::EvidenceDocument;
@@ -10,7 +12,8 @@ use svdr_protocol::time::{Tick, Timestamp};
 
 use super::{Finding, explained};
 use crate::config::EvidenceSection;
-use svdr_logs::{Bound, Effort, LogsRequest};
+use crate::evidence::{self, EvidenceOrder};
+use svdr_logs::{Bound, Effort};
 
 const NAME: &str = "logs";
 /// How far back to look: several ticks at any interval, and little to read.
@@ -20,9 +23,9 @@ const WINDOW: Duration = Duration::from_secs(4 * 60 * 60);
 const SILENT_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// Scans the end of the logs, as a session would.
-pub(super) fn logs(
+pub(super) async fn logs(
     evidence: Option<&EvidenceSection>,
-    roster: Option<&Roster>,
+    roster: Option<&Arc<Roster>>,
     me: Option<&Member>,
     now: SystemTime,
 ) -> Finding {
@@ -31,51 +34,81 @@ pub(super) fn logs(
             "no logs are configured: add [evidence] with logs = [\"/var/log/canton/participant*.log*\"]";
         return Finding::failed(NAME, text);
     };
+    if evidence.logs.is_empty() && evidence.commands.is_empty() {
+        return Finding::left_out(NAME, "no logs are configured: the participant alone gives evidence");
+    }
     let (Some(roster), Some(me)) = (roster, me) else {
         return Finding::failed(NAME, "skipped: fix the roster and the signing key first");
     };
-    let paths: Vec<PathBuf> = evidence.logs.iter().map(PathBuf::from).collect();
     let since = evidence.since.map_or(WINDOW, |since| since.min(WINDOW));
-    let request = LogsRequest {
-        roster,
-        member: &me.name,
+    let order = EvidenceOrder {
+        logs: evidence.logs.iter().map(PathBuf::from).collect(),
+        commands: evidence.commands.clone(),
+        participant: None,
         since: Some(Bound::Back(since)),
         until: None,
-        logger_participant: evidence.logger_participant.as_deref(),
-        paths: &paths,
+        logger_participant: evidence.logger_participant.clone(),
         effort: Effort::default(),
-        on_bytes: &|_| {},
     };
-    match svdr_logs::read(&request) {
-        Ok(document) => found(&document, roster, now),
+    match evidence::gather(order, Arc::clone(roster), me.name.clone(), "reading the logs").await {
+        Ok(document) => {
+            let hint = "Check that the participant runs, and that these are its current logs";
+            judged(NAME, &counted(document.sources.len()), hint, &document, roster, now)
+        }
         Err(error) => Finding::failed(NAME, explained(&error)),
     }
 }
 
-fn found(document: &EvidenceDocument, roster: &Roster, now: SystemTime) -> Finding {
+/// Reads the newest comparisons of the participant, as a session would; nothing if none is configured.
+pub(super) async fn participant(
+    evidence: Option<&EvidenceSection>,
+    roster: Option<&Roster>,
+    me: Option<&Member>,
+    now: SystemTime,
+) -> Option<Finding> {
+    const NAME: &str = "participant";
+    let settings = evidence?.participant.as_ref()?;
+    let (Some(roster), Some(me)) = (roster, me) else {
+        return Some(Finding::failed(NAME, "skipped: fix the roster and the signing key first"));
+    };
+    let since = Some(Bound::Back(WINDOW));
+    Some(match evidence::read_participant(settings, roster, &me.name, since, None).await {
+        Ok(reading) => {
+            let document = reading.into_document(roster);
+            let hint = "Check that the participant is connected to its synchronizer";
+            judged(NAME, &settings.url.to_string(), hint, &document, roster, now)
+        }
+        Err(error) => Finding::failed(NAME, explained(&error)),
+    })
+}
+
+/// Whether a source has matches, and recent ones; `subject` is the source, and `hint` says what to do if they are old.
+fn judged(
+    name: &'static str,
+    subject: &str,
+    hint: &str,
+    document: &EvidenceDocument,
+    roster: &Roster,
+    now: SystemTime,
+) -> Finding {
     let seen = |ticks: &[Tick]| !ticks.is_empty();
     let matches = || document.matches.iter().filter(|one| seen(&one.ticks));
     let newest = matches().flat_map(|one| &one.ticks).max();
     let warnings: String = document.warnings.iter().map(|warning| format!("; {warning}")).collect();
-    let files = document.sources.len();
     let Some(newest) = newest else {
-        return Finding::failed(NAME, format!("no match with any member in {}{warnings}", counted(files)));
+        return Finding::failed(name, format!("no match with any member in {subject}{warnings}"));
     };
     let age = age(newest.0, now);
     let others = roster.members().len().saturating_sub(1);
     let text = format!(
-        "{}: matches with {} of {others} other members, the newest {} ago ({newest}){warnings}",
-        counted(files),
+        "{subject}: matches with {} of {others} other members, the newest {} ago ({newest}){warnings}",
         matches().count(),
         span::print(age.as_secs())
     );
     if age > SILENT_AFTER {
-        return Finding::failed(
-            NAME,
-            format!("{text}. Check that the participant runs, and that these are its current logs"),
-        );
+        return Finding::failed(name, format!("{text}. {hint}"));
     }
-    Finding::passed(NAME, text)
+    Finding::passed(name, text)
 }
 
 fn counted(files: usize) -> String {

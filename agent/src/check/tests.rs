@@ -131,19 +131,18 @@ fn databases_are_backed_up_recently_and_in_their_order() {
     assert_eq!(files::databases(&DatabaseBackups::default(), now).verdict, Verdict::LeftOut);
 }
 
-#[test]
-fn logs_have_to_hold_recent_commitments() {
-    let (folder, roster) = (TempDir::new().unwrap(), roster());
+#[tokio::test]
+async fn logs_have_to_hold_recent_commitments() {
+    let (folder, roster) = (TempDir::new().unwrap(), Arc::new(roster()));
     let me = roster.member(&name(1)).unwrap();
     let log = folder.path().join("participant.log");
-    let section =
-        EvidenceSection { logs: vec![log.display().to_string()], since: None, logger_participant: None };
-    let check = |text: &str, after: u64| {
+    let section = EvidenceSection { logs: vec![log.display().to_string()], ..EvidenceSection::default() };
+    let check = async |text: &str, after: u64| {
         fs::write(&log, text).unwrap();
         let tick: svdr_protocol::time::Timestamp = "2026-04-21T23:25:00Z".parse().unwrap();
         let tick = Duration::from_micros(u64::try_from(tick.micros()).unwrap());
         let now = SystemTime::UNIX_EPOCH + tick + Duration::from_secs(after);
-        logs::logs(Some(&section), Some(&roster), Some(me), now)
+        logs::logs(Some(&section), Some(&roster), Some(me), now).await
     };
     let sender = roster.member(&name(0)).unwrap().participant.in_logs();
     let line = format!(
@@ -152,27 +151,29 @@ fn logs_have_to_hold_recent_commitments() {
          toInclusive = 2026-04-21T23:25:00Z)\n",
         roster.synchronizer().short()
     );
-    let right = check(&line, 90);
+    let right = check(&line, 90).await;
     assert_eq!(right.verdict, Verdict::Passed, "{}", right.text);
     assert!(
         right.text.starts_with("1 file: matches with 1 of 3 other members, the newest 1m 30s ago"),
         "{}",
         right.text
     );
-    assert!(check(&line, 2 * 3600).text.contains("Check that the participant runs"));
-    let two = check(&format!("{line}{}", line.replace("participant=p/", "participant=q/")), 90);
+    assert!(check(&line, 2 * 3600).await.text.contains("Check that the participant runs"));
+    let two = check(&format!("{line}{}", line.replace("participant=p/", "participant=q/")), 90).await;
     assert_eq!(two.verdict, Verdict::Failed);
     assert!(two.text.contains("the participants p and q"), "{}", two.text);
     assert!(
-        check("2026-04-21 23:25:07,123 [t-1] INFO  x - y\n", 0).text.contains("no match with any member")
+        check("2026-04-21 23:25:07,123 [t-1] INFO  x - y\n", 0)
+            .await
+            .text
+            .contains("no match with any member")
     );
-    let absent =
-        EvidenceSection { logs: vec!["/nowhere/*.log".to_owned()], since: None, logger_participant: None };
+    let absent = EvidenceSection { logs: vec!["/nowhere/*.log".to_owned()], ..EvidenceSection::default() };
     assert_eq!(
-        logs::logs(Some(&absent), Some(&roster), Some(me), SystemTime::now()).verdict,
+        logs::logs(Some(&absent), Some(&roster), Some(me), SystemTime::now()).await.verdict,
         Verdict::Failed
     );
-    assert_eq!(logs::logs(None, Some(&roster), Some(me), SystemTime::now()).verdict, Verdict::Failed);
+    assert_eq!(logs::logs(None, Some(&roster), Some(me), SystemTime::now()).await.verdict, Verdict::Failed);
 }
 
 /// An SV app that answers one request with `head`; with the first line of the request.

@@ -91,6 +91,7 @@ async fn read(online: &Online, paths: Vec<PathBuf>, after: Tick) -> Result<Evide
             since: Some(Bound::At(after.0)),
             until: None,
             logger_participant: None,
+            pipes: &[],
             paths: &paths,
             // The participant writes them while they are read, and rotates them.
             effort: Effort::default(),

@@ -1,13 +1,14 @@
-//! `evidence`: what do this participant's logs say about the other members?
+//! `evidence`: what do this participant's logs, and its store, say about the other members?
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, SystemTimeError};
 
 use clap::Args;
 use ed25519_dalek::SigningKey;
 use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
-use svdr_cli::progress::Progress;
+use svdr_cli::runtime;
 use svdr_cli::signing_key;
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::evidence::document::EvidenceDocument;
@@ -19,10 +20,11 @@ use svdr_protocol::span::{self, SpanError};
 use svdr_protocol::statement::{Body, Header, Statement};
 use svdr_protocol::time::{Tick, Timestamp};
 
+use super::args::participant::ParticipantArgs;
+use crate::evidence::{self, EvidenceOrder};
 use crate::roster_file;
 use crate::version::SOFTWARE;
-use svdr_logs::Effort;
-use svdr_logs::{Bound, LogsError, LogsRequest};
+use svdr_logs::{Bound, Effort, LogsError};
 
 /// Arguments of `evidence`.
 #[derive(Debug, Args)]
@@ -30,7 +32,8 @@ use svdr_logs::{Bound, LogsError, LogsRequest};
     svdr-agent evidence --roster roster.toml --member SV-1 --since 48h /var/log/canton\n  \
     svdr-agent evidence --roster roster.toml --member SV-1 --output json 'participant*.log*' > sv-1.json\n  \
     svdr-agent evidence --roster roster.toml --member SV-1 --sign signing.key --out sv-1.dsse /var/log/canton\n  \
-    kubectl logs participant-0 | svdr-agent evidence --roster roster.toml --member SV-1 -\n\n\
+    kubectl logs participant-0 | svdr-agent evidence --roster roster.toml --member SV-1 -\n  \
+    svdr-agent evidence --roster roster.toml --member SV-1 --participant http://participant:5002\n\n\
     The format is detected automatically: text and JSON of Canton, with any prefix that a tool prints before each line, \
     in the exports of log platforms as JSON or CSV, in UTF-8 or UTF-16, plain, gzip, zstd or tar.")]
 pub struct EvidenceArgs {
@@ -58,8 +61,11 @@ pub struct EvidenceArgs {
     /// Replace the output if it exists
     #[arg(long, requires = "out")]
     pub force: bool,
+    /// The participant's admin API
+    #[command(flatten)]
+    pub participant: ParticipantArgs,
     /// Logs: files, folders, patterns such as '*.log*'; - for standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "participant", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }
 
@@ -104,7 +110,7 @@ impl CommandError for EvidenceCommandError {
     }
 }
 
-/// Scans the logs and prints the evidence.
+/// Reads the sources and prints the evidence.
 ///
 /// # Errors
 /// If there is no evidence. Warnings are no errors, they go to stderr.
@@ -114,20 +120,19 @@ pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), Failure> {
     let key = args.sign.as_deref().map(|path| signing_key(path, &args.member, &roster)).transpose()?;
     let replace = Replace::from_force(args.force);
     let file = args.out.as_ref().map(|path| PrivateFile::create(path, replace)).transpose()?;
-    let document = {
-        let progress = Progress::bytes("reading logs", None);
-        let request = LogsRequest {
-            roster: &roster,
-            member: &args.member,
-            since: args.since,
-            until: args.until,
-            logger_participant: args.logger_participant.as_deref(),
-            paths: &args.paths,
-            effort: Effort::mapped(),
-            on_bytes: &|bytes| progress.advance(bytes),
-        };
-        svdr_logs::read(&request)?
+    let order = EvidenceOrder {
+        logs: args.paths.clone(),
+        commands: Vec::new(),
+        participant: args.participant.settings(),
+        since: args.since,
+        until: args.until,
+        logger_participant: args.logger_participant.clone(),
+        effort: Effort::mapped(),
     };
+    let roster = Arc::new(roster);
+    let document = runtime::block_on(async {
+        Ok(evidence::gather(order, Arc::clone(&roster), args.member.clone(), "reading logs").await?)
+    })?;
     for warning in &document.warnings {
         eprintln!("warning: {warning}");
     }

@@ -10,6 +10,7 @@ use svdr_cli::failure::Failure;
 use svdr_cli::output::Output;
 use svdr_cli::runtime;
 use svdr_cli::screens::operator::next::Next;
+use svdr_logs::{Bound, Effort};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::span;
@@ -20,9 +21,10 @@ use svdr_protocol::time::Timestamp;
 use super::args::node_identities::{self, NodeIdentitiesArgs};
 use super::args::sv_app::{Resolved, SvAppArgs};
 use crate::config::{AgentConfig, Approval, ConfigError, Missing};
+use crate::evidence::EvidenceOrder;
 use crate::operator::signer;
 use crate::roster_file;
-use crate::run::{self, DumpOrder, End, Ended, LogsOrder, RunSettings};
+use crate::run::{self, DumpOrder, End, Ended, RunSettings};
 use crate::store::Store;
 
 /// Threads that run the network: a stream, a download, and what watches for signals. Reading logs and merging have
@@ -145,7 +147,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(RunSettings, Pat
         drill: args.drill,
         session: args.session,
         follow: args.follow,
-        logs: logs(args, &config),
+        evidence: evidence(args, &config),
         dump: DumpOrder {
             sv_app: paths.sv_app.settings,
             migration_id: paths.sv_app.migration_id,
@@ -199,14 +201,26 @@ impl Paths {
     }
 }
 
-fn logs(args: &RunArgs, config: &AgentConfig) -> Option<LogsOrder> {
-    let section = config.evidence.as_ref();
-    let configured = || section.map(|section| section.logs.iter().map(PathBuf::from).collect());
-    let paths = if args.log.is_empty() { configured()? } else { args.log.clone() };
-    let since = args.since.or_else(|| section.and_then(|section| section.since));
-    let configured = || section.and_then(|section| section.logger_participant.clone());
-    let logger_participant = args.logger_participant.clone().or_else(configured);
-    Some(LogsOrder { paths, since, logger_participant })
+/// What to report from: the logs of flags or else of the file, and the file's programs and participant.
+fn evidence(args: &RunArgs, config: &AgentConfig) -> Option<EvidenceOrder> {
+    let section = config.evidence.clone().unwrap_or_default();
+    let logs: Vec<PathBuf> = match args.log.as_slice() {
+        [] => section.logs.iter().map(PathBuf::from).collect(),
+        given => given.to_vec(),
+    };
+    let since = args.since.or(section.since).map(Bound::Back);
+    let logger_participant = args.logger_participant.clone().or(section.logger_participant);
+    let has_source = !logs.is_empty() || !section.commands.is_empty() || section.participant.is_some();
+    let order = EvidenceOrder {
+        logs,
+        commands: section.commands,
+        participant: section.participant,
+        since,
+        until: None,
+        logger_participant,
+        effort: Effort::default(),
+    };
+    has_source.then_some(order)
 }
 
 /// How it ended, for programs.

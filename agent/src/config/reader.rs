@@ -106,6 +106,11 @@ impl<'s, 't> Section<'s, 't> {
         }
     }
 
+    /// Whether the section has `key`, with whatever value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// A text that has to be there where the section is.
     pub(super) fn required_text(&mut self, key: &'static str) -> Option<String> {
         if !self.table.contains_key(key) {
@@ -194,6 +199,31 @@ impl<'s, 't> Section<'s, 't> {
             Some(texts) => Some(texts),
             None => {
                 self.wrong(key, value, "a list of texts, [\"…\"]");
+                None
+            }
+        }
+    }
+
+    /// A list of programs, each a list of texts: the program and its arguments.
+    pub(super) fn commands(&mut self, key: &'static str) -> Option<Vec<Vec<String>>> {
+        let value = self.value(key)?;
+        let texts = |item: &Spanned<DeValue<'_>>| -> Option<Vec<String>> {
+            let words =
+                item.get_ref().as_array()?.iter().map(|word| word.get_ref().as_str().map(str::to_owned));
+            words
+                .collect::<Option<Vec<_>>>()
+                .filter(|words| words.first().is_some_and(|first| !first.is_empty()))
+        };
+        let commands =
+            value.get_ref().as_array().map(|items| items.iter().map(texts).collect::<Option<Vec<_>>>());
+        match commands.flatten().filter(|commands| !commands.is_empty()) {
+            Some(commands) => Some(commands),
+            None => {
+                self.wrong(
+                    key,
+                    value,
+                    "a list of programs with their arguments, [[\"kubectl\", \"logs\", \"…\"]]",
+                );
                 None
             }
         }

@@ -271,3 +271,44 @@ fn what_is_missing_is_said_with_the_line_to_add() {
         "{without_file}"
     );
 }
+
+#[test]
+fn the_participant_is_a_source_beside_logs_or_alone() {
+    let parse = |text: &str| AgentConfig::parse(text, Path::new("/etc/svdr"));
+    let config = parse(
+        "[evidence]\nparticipant = \"https://participant:5002\"\nca_file = \"ca.pem\"\ncertificate = \"c.pem\"\n\
+         certificate_key = \"c.key\"\ntoken_file = \"token\"\n",
+    );
+    let evidence = config.unwrap().evidence.unwrap();
+    assert!(evidence.logs.is_empty());
+    let participant = evidence.participant.unwrap();
+    assert_eq!(participant.url.to_string(), "https://participant:5002");
+    assert_eq!(participant.ca_file.as_deref(), Some(Path::new("/etc/svdr/ca.pem")));
+    assert_eq!(participant.client.unwrap().key, Path::new("/etc/svdr/c.key"));
+    for (text, words) in [
+        ("[evidence]\nsince = \"48h\"\n", "no source is given: set logs, commands or participant"),
+        ("[evidence]\nparticipant = \"participant:5002\"\n", "is not the URL of an admin API"),
+        ("[evidence]\nlogs = [\"a\"]\nca_file = \"ca.pem\"\n", "are for participant, which is missing"),
+        (
+            "[evidence]\ncommands = [\"kubectl\", \"logs\"]\n",
+            "expected a list of programs with their arguments",
+        ),
+        ("[evidence]\ncommands = [[]]\n", "expected a list of programs with their arguments"),
+        (
+            "[evidence]\nparticipant = \"http://p:5002\"\ncertificate = \"c.pem\"\n",
+            "certificate and certificate_key belong together",
+        ),
+    ] {
+        let mistakes = parse(text).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert!(mistakes[0].message.contains(words), "{mistakes:?}");
+    }
+}
+
+#[test]
+fn commands_are_lists_of_words() {
+    let text = "[evidence]\ncommands = [[\"kubectl\", \"logs\", \"-n\", \"sv\"], [\"journalctl\"]]\n";
+    let config = AgentConfig::parse(text, Path::new("/etc/svdr")).unwrap();
+    let commands = config.evidence.unwrap().commands;
+    assert_eq!(commands, [vec!["kubectl", "logs", "-n", "sv"], vec!["journalctl"]]);
+}

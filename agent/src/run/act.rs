@@ -47,11 +47,11 @@ impl Driver {
     }
 
     pub(super) fn report(&mut self) {
-        let Some(order) = self.settings.logs.clone() else { return };
+        let Some(order) = self.settings.evidence.clone() else { return };
         if self.logs.is_ready(()) {
-            tracing::info!("reading the logs");
+            tracing::info!("reading the evidence");
             let (roster, me) = (Arc::clone(&self.settings.roster), self.settings.signer.member.clone());
-            self.logs.start((), jobs::read_logs(order, roster, me));
+            self.logs.start((), jobs::read_evidence(order, roster, me));
         }
     }
 

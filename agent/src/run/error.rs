@@ -1,11 +1,11 @@
 //! Why a run ends without having done its part.
 
 use svdr_client::{CallError, CoordinatorsError};
-use svdr_logs::LogsError;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::statement::SessionId;
 
 use super::courier::CourierError;
+use crate::evidence::GatherError;
 use crate::replica::ReplicaError;
 use crate::store::StoreError;
 
@@ -24,9 +24,9 @@ pub enum RunError {
     /// The session.
     #[error(transparent)]
     Replica(ReplicaError),
-    /// The logs are not this member's, or not its alone.
+    /// A source of the evidence is not this member's, or not its alone.
     #[error(transparent)]
-    Evidence(LogsError),
+    Evidence(Box<GatherError>),
     /// A drill where none is wanted, or the other way round.
     #[error(
         "session {session} is {}, but this agent was started for {}; {}",

@@ -1,4 +1,4 @@
-//! The two things that take long: reading the logs, and making the dump. Each runs beside the driver, one at a time.
+//! The two things that take long: reading the evidence, and making the dump. Each runs beside the driver, one at a time.
 //!
 //! A job that fails is tried again, after pauses that grow to [`LONGEST_DELAY`](svdr_client::retry::LONGEST_DELAY): an operator who has repaired
 //! something need not restart anything, and what cannot be repaired is only asked for, never signed. Jobs end with
@@ -19,24 +19,13 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::WantedDump;
+use crate::evidence::{self, EvidenceOrder, GatherError};
 use crate::sources::app::{AppSettings, SetupError, SvApp};
 use crate::sources::fetch::{self, FetchError, Handover, Request, RequestContent, SvDump};
 use crate::sources::volume::DUMP_FILE;
 use crate::store::{DumpRecord, Store, StoreError};
 use svdr_client::retry::{Backoff, DEFAULT_RETRY_FOR, RetryPolicy};
 use svdr_dump::{Identities, Parts};
-use svdr_logs::{Bound, Effort, LogsError, LogsRequest};
-
-/// Which logs to read.
-#[derive(Clone, Debug)]
-pub struct LogsOrder {
-    /// Files, folders and patterns.
-    pub paths: Vec<PathBuf>,
-    /// How far back from the newest tick.
-    pub since: Option<Duration>,
-    /// The participant whose lines count, as loggers name it, if several write into the logs.
-    pub logger_participant: Option<String>,
-}
 
 /// How to make dumps.
 #[derive(Clone, Debug)]
@@ -60,11 +49,11 @@ pub struct DumpOrder {
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// The logs.
+    /// The sources of the evidence.
     #[error(transparent)]
-    Scan(#[from] LogsError),
-    /// What they hold is no evidence.
-    #[error("the logs were read, but the evidence in them cannot be signed")]
+    Gather(#[from] GatherError),
+    /// What they report is no evidence.
+    #[error("the sources were read, but the evidence in them cannot be signed")]
     Evidence(#[from] EvidenceError),
     /// The SV app's client.
     #[error(transparent)]
@@ -164,34 +153,20 @@ impl<K, T> Drop for Job<K, T> {
     }
 }
 
-/// Reads the logs.
+/// Reads the sources of the evidence.
 ///
 /// # Errors
-/// Where there is no evidence in them that could be signed.
-pub(super) async fn read_logs(
-    order: LogsOrder,
+/// If there is no evidence in them that could be signed.
+pub(super) async fn read_evidence(
+    order: EvidenceOrder,
     roster: Arc<Roster>,
     member: MemberName,
 ) -> Result<Evidence, JobError> {
-    let document = tokio::task::spawn_blocking(move || {
-        let progress = svdr_cli::progress::Progress::bytes("reading the logs", None);
-        let request = LogsRequest {
-            roster: &roster,
-            member: &member,
-            since: order.since.map(Bound::Back),
-            until: None,
-            logger_participant: order.logger_participant.as_deref(),
-            paths: &order.paths,
-            effort: Effort::default(),
-            on_bytes: &|bytes| progress.advance(bytes),
-        };
-        let document = svdr_logs::read(&request)?;
-        for warning in &document.warnings {
-            tracing::warn!("logs: {warning}");
-        }
-        Ok::<_, JobError>(document.evidence(&roster)?)
-    });
-    document.await?
+    let document = evidence::gather(order, Arc::clone(&roster), member, "reading the logs").await?;
+    for warning in &document.warnings {
+        tracing::warn!("evidence: {warning}");
+    }
+    Ok(document.evidence(&roster)?)
 }
 
 /// Makes the dump, or finds the one that was made before a restart, and writes down that it is there.

@@ -111,7 +111,7 @@ fn start<'scope, 'env>(
 ) -> io::Result<Started> {
     let opened = match (feed.opened, &feed.path) {
         (Some(input), _) => Ok(input),
-        (None, SourcePath::File(path)) => Input::open(path),
+        (None, SourcePath::File(path) | SourcePath::Pipe { path, .. }) => Input::open(path),
         (None, SourcePath::Stdin) => Ok(Input::Stream(Box::new(Stream::new(Box::new(io::stdin()))))),
     };
     let stream = match opened {

@@ -13,5 +13,5 @@ mod zstandard;
 
 pub(crate) use fault::{CHECK_THE_DISK, Fault};
 pub(crate) use opened::{Input, read_at};
-pub use paths::{PathError, SourcePath, expand};
+pub use paths::{PathError, Pipe, SourcePath, expand};
 pub(crate) use stream::{Piece, Stream};

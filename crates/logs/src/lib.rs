@@ -35,7 +35,7 @@ mod wrappers;
 mod zone;
 
 pub use feed::Effort;
-pub use input::{PathError, SourcePath, expand};
+pub use input::{PathError, Pipe, SourcePath, expand};
 pub use reading::read;
 pub use request::{Bound, LogsError, LogsRequest};
 

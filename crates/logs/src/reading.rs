@@ -6,7 +6,7 @@ use svdr_protocol::time::{Tick, Timestamp};
 use crate::canton::{ALARM_NEEDLE, CHECKING_NEEDLE, COMPARED_NEEDLE, MATCH_NEEDLE, MISMATCH_NEEDLE};
 use crate::document;
 use crate::feed::{self, Arrival, Feed};
-use crate::input::{self, Fault, Input, SourcePath};
+use crate::input::{self, Fault, Input, Pipe, SourcePath};
 use crate::lines::NeedleSets;
 use crate::request::{Bound, LogsError, LogsRequest};
 use crate::source::LogRead;
@@ -27,7 +27,8 @@ pub fn read(request: &LogsRequest<'_>) -> Result<EvidenceDocument, LogsError> {
     {
         return Err(LogsError::BackwardWindow { since, until });
     }
-    let paths = input::expand(request.paths)?;
+    let mut paths = input::expand(request.paths)?;
+    paths.extend(request.pipes.iter().map(Pipe::source));
     for path in &paths {
         check_openable(path)?;
     }
@@ -96,7 +97,7 @@ pub fn read(request: &LogsRequest<'_>) -> Result<EvidenceDocument, LogsError> {
 fn is_readable_again(path: &SourcePath) -> bool {
     match path {
         SourcePath::File(path) => path.is_file(),
-        SourcePath::Stdin => false,
+        SourcePath::Stdin | SourcePath::Pipe { .. } => false,
     }
 }
 

@@ -10,7 +10,7 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::time::Timestamp;
 
 use crate::feed::Effort;
-use crate::input::PathError;
+use crate::input::{PathError, Pipe};
 
 /// A bound of the ticks that count; itself included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct LogsRequest<'a> {
     pub logger_participant: Option<&'a str>,
     /// Files, folders, shell patterns, and `-` for standard input.
     pub paths: &'a [PathBuf],
+    /// Outputs of programs that run.
+    pub pipes: &'a [Pipe],
     /// How to read; without influence on the result.
     pub effort: Effort,
     /// Called with the number of bytes, as they are on the disk, after each part.

@@ -97,6 +97,7 @@ impl Scan {
             since: self.since,
             until: None,
             logger_participant: self.logger_participant,
+            pipes: &[],
             paths,
             effort: self.effort,
             on_bytes: &|_| {},

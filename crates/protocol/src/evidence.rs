@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 
 pub mod document;
 pub mod lookup;
+pub mod merge;
 mod ticks;
 
 pub(crate) use ticks::Descending;

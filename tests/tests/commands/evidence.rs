@@ -22,6 +22,7 @@ fn run(roster: &Roster, paths: &[PathBuf], effort: Effort, since: Option<Bound>)
         since,
         until: None,
         logger_participant: None,
+        pipes: &[],
         paths,
         effort,
         on_bytes: &|_| {},

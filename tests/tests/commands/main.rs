@@ -12,6 +12,7 @@ mod fixtures;
 mod generated;
 mod inputs;
 mod merge;
+mod participant;
 mod texts;
 mod trigger;
 mod validator;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use crate::limits::{MAX_FILES, MAX_FOLDER_DEPTH};
@@ -15,6 +16,29 @@ pub enum SourcePath {
     File(PathBuf),
     /// Standard input.
     Stdin,
+    /// The output of a program.
+    Pipe {
+        /// How it is shown.
+        name: String,
+        /// Where this process has it open.
+        path: PathBuf,
+    },
+}
+
+/// The output of a program that runs, to be read as a log.
+#[derive(Debug)]
+pub struct Pipe {
+    /// How it is shown: the program and its arguments.
+    pub name: String,
+    /// The end to read from.
+    pub reader: File,
+}
+
+impl Pipe {
+    pub(crate) fn source(&self) -> SourcePath {
+        let path = PathBuf::from(format!("/dev/fd/{}", self.reader.as_raw_fd()));
+        SourcePath::Pipe { name: self.name.clone(), path }
+    }
 }
 
 impl SourcePath {
@@ -23,6 +47,7 @@ impl SourcePath {
         match self {
             SourcePath::File(path) => path.display().to_string(),
             SourcePath::Stdin => "-".to_owned(),
+            SourcePath::Pipe { name, .. } => name.clone(),
         }
     }
 }

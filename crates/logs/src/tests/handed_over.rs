@@ -99,6 +99,7 @@ fn durations_that_leave_no_window() {
         since,
         until,
         logger_participant: None,
+        pipes: &[],
         paths: std::slice::from_ref(&path),
         effort: Effort::default(),
         on_bytes: &|_| {},
