@@ -12,9 +12,10 @@ use svdr_cli::output::{self, Output};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::plan::dump::document::ProposalDocument;
-use svdr_protocol::plan::dump::{Choice, Outcome, Parameters, listed, propose};
+use svdr_protocol::plan::dump::{Choice, Outcome, Parameters, propose};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span;
+use svdr_protocol::text::listed;
 use svdr_protocol::time::Timestamp;
 
 use crate::roster_file;

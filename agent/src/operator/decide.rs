@@ -17,7 +17,8 @@ use svdr_protocol::failure::{CommandError, Exit, in_one_line};
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, MAX_REASON_LEN, SessionId, shortened};
+use svdr_protocol::statement::{Body, MAX_REASON_LEN, SessionId};
+use svdr_protocol::text::shortened;
 use svdr_protocol::text::shown;
 use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 

@@ -6,7 +6,8 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::evidence::Evidence;
 use svdr_protocol::failure::in_one_line;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, MAX_REASON_LEN, Milestone, Obstacle, ObstacleKind, shortened};
+use svdr_protocol::statement::{Body, MAX_REASON_LEN, Milestone, Obstacle, ObstacleKind};
+use svdr_protocol::text::shortened;
 use svdr_protocol::vote::{Decision, Record, Voter};
 use tokio::time::Instant;
 

@@ -148,6 +148,7 @@ const fn is_invalid_for_all(error: &StatementError) -> bool {
         | StatementError::Key { .. }
         | StatementError::Runs { .. }
         | StatementError::Evidence(_)
+        | StatementError::Sequencing(_)
         | StatementError::Proof { .. }
         | StatementError::TooLarge { .. } => false,
     }

@@ -5,7 +5,7 @@
 //! it writes each vote to its disk before anybody sees it.
 //!
 //! * agreements to two proposals of one round;
-//! * two evidences of one session with one sequence number;
+//! * two evidences of one kind, of one session, with one sequence number;
 //! * an attestation of a round, and a promise never to attest it: an abandonment, or an agreement that
 //!   [abandons](crate::statement::Agreement::abandons) it;
 //! * two attestations of one round that differ in the proposal, the timestamp or the dump;
@@ -130,7 +130,9 @@ pub fn contradiction(one: &Verified, other: &Verified) -> Option<Contradiction> 
 
 /// Finds a contradiction in the order in which the kinds are named here.
 fn pair(first: &Verified, second: &Verified) -> Option<Contradiction> {
-    if let (Body::Evidence(_), Body::Evidence(_)) = (first.body(), second.body()) {
+    if let (Body::Evidence(_), Body::Evidence(_)) | (Body::Sequencing(_), Body::Sequencing(_)) =
+        (first.body(), second.body())
+    {
         let [one, other] = [first.header(), second.header()];
         let (session, sequence) = (one.session, one.sequence);
         return (one.session == other.session && one.sequence == other.sequence)

@@ -11,8 +11,9 @@ use ed25519_dalek::SigningKey;
 use crate::digest::Digest;
 use crate::evidence::{Evidence, Observations, Ticks};
 use crate::keys::PublicKey;
-use crate::names::MemberName;
+use crate::names::{MemberName, PhysicalSynchronizerId};
 use crate::roster::Roster;
+use crate::sequencing::{Fence, Sequencing, TopologyTimes};
 use crate::session::Session;
 use crate::statement::{
     Abandonment, Agreement, Attestation, Body, Header, Open, Part, Proposal, Release, SessionId, Statement,
@@ -158,6 +159,25 @@ impl Net {
         statement.header.signer = "coordinator".parse().unwrap();
         statement.header.drill = session.drill();
         Arc::new(Verified::read(statement.sign(key).unwrap(), &self.roster).unwrap())
+    }
+
+    /// What a member's nodes have seen of the old physical synchronizer at these seconds.
+    pub(crate) fn sequencing(&self, member: usize, last: i64, topology: Option<i64>) -> Sequencing {
+        Sequencing {
+            member: self.name(member),
+            physical_synchronizer: PhysicalSynchronizerId::new(self.roster.synchronizer(), 35, 1),
+            protocol_version: Some(35),
+            sequencer: Some(format!("SEQ::sv-{member}::abc")),
+            last_sequenced: at(last),
+            block_height: Some(3672),
+            topology: topology
+                .map(|sequenced| TopologyTimes { sequenced: at(sequenced), effective: at(last) }),
+            participant_record_time: Some(at(last)),
+            announcement: None,
+            fence: Some(Fence { at: at(last + 1), reached: false }),
+            sources: [("last_sequenced".to_owned(), "sequencer log".to_owned())].into(),
+            warnings: vec!["read from a copy".to_owned()],
+        }
     }
 
     /// A session in which everybody has reported.

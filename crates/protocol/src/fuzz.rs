@@ -26,9 +26,10 @@ pub fn roster(bytes: &[u8]) {
 }
 
 /// Every kind of statement there is.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "open",
     "evidence",
+    "sequencing",
     "proposal",
     "agreement",
     "rejection",

@@ -17,6 +17,7 @@
 //! 6. Audit: [`transcript::verify`] does 2 to 4 again, offline, with [`receipts`](receipt) that prove the order.
 //!
 //! [`plan::dump`] is the rule that chooses the recovery timestamp from [`evidence`]; [`clique`] is its search.
+//! [`plan::roll_forward`] is the rule that computes the values of a new physical synchronizer from [`sequencing`].
 
 pub mod certificate;
 pub mod clique;
@@ -38,6 +39,7 @@ pub mod names;
 pub mod plan;
 pub mod receipt;
 pub mod roster;
+pub mod sequencing;
 pub mod session;
 pub mod span;
 pub mod statement;

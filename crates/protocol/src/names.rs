@@ -57,6 +57,15 @@ pub enum NameError {
         /// The text as given.
         found: String,
     },
+    /// The text has not the form of a physical synchronizer id.
+    #[error(
+        "{found:?} is not a physical synchronizer id; expected identifier::fingerprint::version-serial, for example \
+         global-domain::1220be58…::35-1"
+    )]
+    PhysicalSynchronizer {
+        /// The text as given.
+        found: String,
+    },
     /// The fingerprint has been shortened, as logs do.
     #[error(
         "the fingerprint of {found:?} is shortened, as logs show it; expected 1220 and 64 hexadecimal digits"
@@ -112,6 +121,19 @@ pub struct ParticipantId(UniqueId);
 /// A synchronizer's full logical id: `identifier::fingerprint`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SynchronizerId(UniqueId);
+
+/// A physical synchronizer's id (psid), `identifier::fingerprint::version-serial`: a synchronizer as it runs with one
+/// protocol version, and the serial that each upgrade increases.
+///
+/// Logs show the fingerprint shortened. Such an id is read too, is equal to no full one, and is completed with
+/// [`PhysicalSynchronizerId::completed`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PhysicalSynchronizerId {
+    synchronizer: UniqueId,
+    cut: bool,
+    protocol_version: u32,
+    serial: u32,
+}
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct UniqueId {
@@ -208,6 +230,80 @@ impl fmt::Display for SynchronizerId {
     }
 }
 
+impl PhysicalSynchronizerId {
+    /// The largest protocol version and the largest serial: Canton has them in 32 signed bits.
+    pub const MAX_NUMBER: u32 = i32::MAX.unsigned_abs();
+
+    /// The physical synchronizer with that protocol version and serial.
+    pub fn new(synchronizer: &SynchronizerId, protocol_version: u32, serial: u32) -> PhysicalSynchronizerId {
+        PhysicalSynchronizerId { synchronizer: synchronizer.0.clone(), cut: false, protocol_version, serial }
+    }
+
+    /// This id, in full if it is `synchronizer`'s, of which a log shows the first characters only.
+    pub fn completed(&self, synchronizer: &SynchronizerId) -> PhysicalSynchronizerId {
+        let full = &synchronizer.0;
+        let same = self.cut
+            && self.synchronizer.identifier == full.identifier
+            && self.synchronizer.fingerprint.len() >= SHORT_FINGERPRINT_LEN
+            && full.fingerprint.starts_with(&self.synchronizer.fingerprint);
+        if same {
+            PhysicalSynchronizerId::new(synchronizer, self.protocol_version, self.serial)
+        } else {
+            self.clone()
+        }
+    }
+
+    /// Whether this is `synchronizer` with some protocol version and serial; false for a shortened id.
+    pub fn is_of(&self, synchronizer: &SynchronizerId) -> bool {
+        !self.cut && self.synchronizer == synchronizer.0
+    }
+
+    /// The protocol version.
+    pub const fn protocol_version(&self) -> u32 {
+        self.protocol_version
+    }
+
+    /// The serial.
+    pub const fn serial(&self) -> u32 {
+        self.serial
+    }
+}
+
+impl FromStr for PhysicalSynchronizerId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<PhysicalSynchronizerId, NameError> {
+        let malformed = || NameError::PhysicalSynchronizer { found: excerpt(text, EXCERPT_LEN) };
+        let number = |digits: &str| -> Option<u32> {
+            // Only as Canton prints it, so that one id has one text.
+            let number = digits.parse().ok().filter(|number: &u32| number.to_string() == digits)?;
+            (number <= Self::MAX_NUMBER).then_some(number)
+        };
+        let (synchronizer, numbers) = text.rsplit_once(SEPARATOR).ok_or_else(malformed)?;
+        let (protocol_version, serial) = numbers.split_once('-').ok_or_else(malformed)?;
+        let uncut = synchronizer.strip_suffix("...").or_else(|| synchronizer.strip_suffix('…'));
+        let id = UniqueId::parse(uncut.unwrap_or(synchronizer)).ok_or_else(malformed)?;
+        Ok(PhysicalSynchronizerId {
+            cut: uncut.is_some() || id.is_cut(),
+            synchronizer: id,
+            protocol_version: number(protocol_version).ok_or_else(malformed)?,
+            serial: number(serial).ok_or_else(malformed)?,
+        })
+    }
+}
+
+impl fmt::Display for PhysicalSynchronizerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UniqueId { identifier, fingerprint } = &self.synchronizer;
+        let dots = if self.cut { "..." } else { "" };
+        write!(
+            f,
+            "{identifier}{SEPARATOR}{fingerprint}{dots}{SEPARATOR}{}-{}",
+            self.protocol_version, self.serial
+        )
+    }
+}
+
 macro_rules! text_forms {
     ($($name:ident),*) => {$(
         impl Serialize for $name {
@@ -224,9 +320,15 @@ macro_rules! text_forms {
     )*};
 }
 
-text_forms!(MemberName, ParticipantId, SynchronizerId);
+text_forms!(MemberName, ParticipantId, SynchronizerId, PhysicalSynchronizerId);
 
 impl fmt::Debug for ParticipantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for PhysicalSynchronizerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -265,6 +367,41 @@ mod tests {
             found.parse::<SynchronizerId>(),
             Err(NameError::CutFingerprint { found: found.to_owned() })
         );
+    }
+
+    #[test]
+    fn a_physical_synchronizer_is_completed_only_with_its_own_synchronizer() {
+        let full: SynchronizerId = format!("global-domain::{FINGERPRINT}").parse().unwrap();
+        let expected = PhysicalSynchronizerId::new(&full, 35, 1);
+        assert_eq!(expected.to_string(), format!("global-domain::{FINGERPRINT}::35-1"));
+        assert_eq!(expected.to_string().parse(), Ok(expected.clone()));
+        for short in ["1220e5a29d39", "1220e5a29d39...", "1220e5a29d39f2…"] {
+            let read: PhysicalSynchronizerId = format!("global-domain::{short}::35-1").parse().unwrap();
+            assert_ne!(read, expected);
+            assert!(!read.is_of(&full));
+            assert_eq!(read.completed(&full), expected);
+            assert_eq!(read.to_string().parse(), Ok(read));
+        }
+        for other in ["global-domain::1220e5a29d3", "global-domain::1220e5a29d38...", "other::1220e5a29d39"] {
+            let read: PhysicalSynchronizerId = format!("{other}::35-1").parse().unwrap();
+            assert!(!read.completed(&full).is_of(&full), "{other}");
+        }
+        for malformed in [
+            "",
+            "35-1",
+            "a::35-1",
+            "a::b",
+            "a::b::",
+            "a::b::35",
+            "a::b::35-",
+            "a::b::035-1",
+            "a::b::35-+1",
+            "a::b::35-1-2",
+            "a::b::35-2147483648",
+        ] {
+            let error = NameError::PhysicalSynchronizer { found: malformed.to_owned() };
+            assert_eq!(malformed.parse::<PhysicalSynchronizerId>(), Err(error));
+        }
     }
 
     #[test]

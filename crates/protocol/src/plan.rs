@@ -3,3 +3,4 @@
 //! Each rule is a pure function of the members' evidence, so that everybody computes the same plan from the same evidence.
 
 pub mod dump;
+pub mod roll_forward;

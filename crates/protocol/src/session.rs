@@ -54,6 +54,7 @@ pub struct Session {
     opened: Arc<Verified>,
     statements: BTreeMap<Digest, Arc<Verified>>,
     evidence: BTreeMap<MemberName, BTreeMap<u64, Arc<Verified>>>,
+    sequencing: BTreeMap<MemberName, BTreeMap<u64, Arc<Verified>>>,
     rounds: BTreeMap<u32, Round>,
     aborts: BTreeMap<Digest, Arc<Verified>>,
     /// Of each coordinator's key, the appointment with the smallest digest.
@@ -183,6 +184,7 @@ impl Session {
             statements: [(opened.digest(), Arc::clone(&opened))].into(),
             opened,
             evidence: BTreeMap::new(),
+            sequencing: BTreeMap::new(),
             rounds: BTreeMap::new(),
             aborts: BTreeMap::new(),
             appointments: BTreeMap::new(),
@@ -290,6 +292,10 @@ impl Session {
                 let own = self.evidence.entry(signer).or_default();
                 smallest(own, one.header().sequence, one);
             }
+            Body::Sequencing(_) => {
+                let own = self.sequencing.entry(signer).or_default();
+                smallest(own, one.header().sequence, one);
+            }
             Body::Proposal(proposal) => rounds.entry(proposal.round).or_default().add_proposal(one),
             Body::Agreement(agreement) => {
                 let (at, proposal) = (agreement.round, agreement.proposal);
@@ -389,7 +395,20 @@ impl Session {
 
     /// The evidence of each member that counts.
     pub fn evidence(&self) -> BTreeMap<&MemberName, &Arc<Verified>> {
-        let newest = self.evidence.iter().filter_map(|(member, own)| {
+        self.newest_of(&self.evidence)
+    }
+
+    /// What the nodes of each member have seen of the old physical synchronizer, if it counts.
+    pub fn sequencing(&self) -> BTreeMap<&MemberName, &Arc<Verified>> {
+        self.newest_of(&self.sequencing)
+    }
+
+    /// Each member's statement with its highest sequence number, if the member has not contradicted it.
+    fn newest_of<'a>(
+        &self,
+        all: &'a BTreeMap<MemberName, BTreeMap<u64, Arc<Verified>>>,
+    ) -> BTreeMap<&'a MemberName, &'a Arc<Verified>> {
+        let newest = all.iter().filter_map(|(member, own)| {
             let (_, newest) = own.last_key_value()?;
             (!self.contradicted(newest)).then_some((member, newest))
         });

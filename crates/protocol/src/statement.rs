@@ -26,6 +26,7 @@ use crate::evidence::Evidence;
 use crate::keys::PublicKey;
 use crate::names::MemberName;
 use crate::roster::Roster;
+use crate::sequencing::Sequencing;
 
 mod appointing;
 mod attesting;
@@ -37,13 +38,14 @@ mod opening;
 mod proof;
 mod proposing;
 mod restoring;
+mod sequencing;
 mod summary;
 mod voting;
 
 pub use appointing::AppointmentError;
 pub use attesting::{Attestation, MAX_PARTS, Obstacle, ObstacleKind, Part, Received};
 pub use error::StatementError;
-pub use fields::{MAX_REASON_LEN, MAX_ROUND, MAX_SHORT_TEXT_LEN, shortened};
+pub use fields::{MAX_REASON_LEN, MAX_ROUND, MAX_SHORT_TEXT_LEN};
 pub use header::{Header, MAX_SEQUENCE, RoundOf, SessionId, SessionIdError};
 pub use opening::{
     Abort, Appointment, Check, MAX_CHECKS, MAX_COORDINATORS, MAX_PREDECESSORS, Milestone, Open, Readiness,
@@ -77,6 +79,8 @@ pub enum Body {
     Appointment(Appointment),
     /// Kind `evidence`: what a participant's logs say.
     Evidence(Evidence),
+    /// Kind `sequencing`: what a member's nodes have seen of the old physical synchronizer.
+    Sequencing(Sequencing),
     /// Kind `proposal`: a plan for a round.
     Proposal(Proposal),
     /// Kind `agreement`: to one proposal of a round.
@@ -169,6 +173,7 @@ kinds! {
     "open" => Open,
     "appointment" => Appointment,
     "evidence" => Evidence,
+    "sequencing" => Sequencing,
     "proposal" => Proposal,
     "agreement" => Agreement,
     "rejection" => Rejection,
@@ -279,6 +284,7 @@ impl Statement {
             }
             Body::Open(open) => open.coordinators.iter().try_for_each(|key| self.no_members_key(key, roster)),
             Body::Appointment(appointment) => self.no_members_key(&appointment.coordinator, roster),
+            Body::Sequencing(sequencing) => Ok(sequencing.check(roster)?),
             Body::Attestation(Attestation { received: Some(Received { from, .. }), .. })
                 if roster.member(from).is_none() =>
             {
@@ -306,7 +312,7 @@ impl Statement {
         let named = self.header.session.is_some();
         let fits = match self.body {
             Body::Open(_) => !named,
-            Body::Evidence(_) => true,
+            Body::Evidence(_) | Body::Sequencing(_) => true,
             _ => named,
         };
         if fits {

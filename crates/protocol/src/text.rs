@@ -18,10 +18,14 @@
 //! What is shown is escaped ([`shown`], [`shown_in_line`], [`shown_in_json`]); what is signed or names somebody is
 //! refused ([`hidden_in`]).
 
+use std::fmt;
+
 mod marks;
 
 /// Marks in a row over one character. Hebrew with accents and Tibetan need up to five.
 const MAX_MARKS: usize = 8;
+/// Names that a sentence lists before it only counts.
+const LISTED: usize = 5;
 
 /// `text` with every character of the set escaped as in a Rust string, line ends aside.
 pub fn shown(text: &str) -> String {
@@ -56,6 +60,34 @@ pub fn hidden_in(text: &str) -> Option<char> {
 /// `text` with a space for every character of the set.
 pub fn without_hidden(text: &str) -> String {
     judged(text).map(|(c, hidden)| if hidden { ' ' } else { c }).collect()
+}
+
+/// `text` as a statement may carry it: on one line, without control or invisible characters, cut to `limit` bytes.
+pub fn shortened(text: &str, limit: usize) -> String {
+    let clean = without_hidden(text);
+    let clean = clean.trim();
+    if clean.len() <= limit {
+        return clean.to_owned();
+    }
+    const DOTS: &str = "…";
+    let mut end = limit.saturating_sub(DOTS.len());
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    // The loop ends where a character begins, at 0 at the latest.
+    format!("{}{DOTS}", &clean[..end])
+}
+
+/// Names as a sentence lists them, `A, B and C`; of many the first five and how many more there are.
+pub fn listed<T: fmt::Display>(names: &[T]) -> String {
+    let spelled_out = if names.len() == LISTED + 1 { names.len() } else { LISTED };
+    let (first, more) = names.split_at_checked(spelled_out).unwrap_or((names, &[]));
+    let first: Vec<String> = first.iter().map(T::to_string).collect();
+    match (first.as_slice(), more.len()) {
+        ([but_last @ .., last], 0) if !but_last.is_empty() => format!("{} and {last}", but_last.join(", ")),
+        (first, 0) => first.join(", "),
+        (first, more) => format!("{} and {more} more", first.join(", ")),
+    }
 }
 
 /// The first `most` characters of `text`, and an ellipsis if there are more.

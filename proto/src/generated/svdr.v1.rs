@@ -77,6 +77,81 @@ pub struct TickRun {
     #[prost(uint32, tag = "3")]
     pub count: u32,
 }
+/// Kind "sequencing": what one member's nodes have seen of the old physical synchronizer, the evidence of a roll-forward.
+/// Times are microseconds since the Unix epoch.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Sequencing {
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<Header>,
+    /// "identifier::fingerprint::version-serial", in full.
+    #[prost(string, tag = "2")]
+    pub physical_synchronizer: ::prost::alloc::string::String,
+    /// As a node reports it.
+    #[prost(uint32, optional, tag = "3")]
+    pub protocol_version: ::core::option::Option<u32>,
+    /// The sequencer's id, for people: "SEQ::identifier::fingerprint"; empty if it is not known.
+    #[prost(string, tag = "4")]
+    pub sequencer: ::prost::alloc::string::String,
+    /// Sequencing time of the newest event that the sequencer has processed, deliverable or not.
+    #[prost(sint64, tag = "5")]
+    pub last_sequenced: i64,
+    /// Height of the newest block, for people.
+    #[prost(sint64, optional, tag = "6")]
+    pub block_height: ::core::option::Option<i64>,
+    /// The newest topology transaction that was not rejected; absent if it is not known. Never later than last_sequenced.
+    #[prost(message, optional, tag = "7")]
+    pub topology: ::core::option::Option<TopologyTimes>,
+    /// Record time of the member's participant.
+    #[prost(sint64, optional, tag = "8")]
+    pub participant_record_time: ::core::option::Option<i64>,
+    /// The announced upgrade in the topology; absent if there is none.
+    #[prost(message, optional, tag = "9")]
+    pub announcement: ::core::option::Option<LsuAnnouncement>,
+    /// The max sequencing time that the sequencer has; absent if it has none.
+    #[prost(message, optional, tag = "10")]
+    pub fence: ::core::option::Option<SequencerFence>,
+    /// Where each value was read, for people; in the order of the values' names.
+    #[prost(message, repeated, tag = "11")]
+    pub sources: ::prost::alloc::vec::Vec<ValueSource>,
+    /// What the reader of the nodes doubted, for people.
+    #[prost(string, repeated, tag = "12")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TopologyTimes {
+    /// Sequencing time of the newest topology transaction.
+    #[prost(sint64, tag = "1")]
+    pub sequenced: i64,
+    /// The newest time at which one became or becomes effective.
+    #[prost(sint64, tag = "2")]
+    pub effective: i64,
+}
+/// An announced logical synchronizer upgrade.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LsuAnnouncement {
+    /// The physical synchronizer that was to follow.
+    #[prost(string, tag = "1")]
+    pub successor: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "2")]
+    pub effective: i64,
+    #[prost(sint64, tag = "3")]
+    pub upgrade_time: i64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SequencerFence {
+    /// The time from which on the sequencer sequences nothing.
+    #[prost(sint64, tag = "1")]
+    pub at: i64,
+    #[prost(bool, tag = "2")]
+    pub reached: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ValueSource {
+    #[prost(string, tag = "1")]
+    pub value: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub source: ::prost::alloc::string::String,
+}
 /// A DSSE envelope, as DSSE's own schema has it: how a statement travels, on the wire and inside of another
 /// statement. The signature is over DSSE's pre-authentication encoding of payload type and payload.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use svdr_cli::output;
 use svdr_cli::output::comfy_table::ColumnConstraint;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::plan::dump::{Candidate, Choice, Outcome, listed};
+use svdr_protocol::plan::dump::{Candidate, Choice, Outcome};
 use svdr_protocol::span;
+use svdr_protocol::text::listed;
 
 /// Marks the chosen candidate, in the table, the reasons and the chart alike.
 pub(super) const CHOSEN: &str = "=>";

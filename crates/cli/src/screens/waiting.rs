@@ -2,9 +2,9 @@
 
 use svdr_protocol::failure::Told;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::plan::dump::listed;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
+use svdr_protocol::text::listed;
 
 use super::{shown_proposal, shown_round};
 

@@ -22,7 +22,11 @@ impl Contradictions {
     pub(crate) fn insert(&mut self, statement: &Arc<Verified>) -> Vec<Contradiction> {
         let binds = matches!(
             statement.body(),
-            Body::Evidence(_) | Body::Agreement(_) | Body::Attestation(_) | Body::Abandonment(_)
+            Body::Evidence(_)
+                | Body::Sequencing(_)
+                | Body::Agreement(_)
+                | Body::Attestation(_)
+                | Body::Abandonment(_)
         );
         if !binds || !statement.by_member() {
             return Vec::new();

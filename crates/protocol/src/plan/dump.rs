@@ -42,7 +42,7 @@ mod sweep;
 mod warnings;
 
 pub use parameters::{DEFAULT_MARGIN, MAX_MARGIN, ParameterError, Parameters};
-pub use reasons::{LeftBehind, Reason, listed};
+pub use reasons::{LeftBehind, Reason};
 pub use shortfall::{Beyond, Gap, GapReason, Shortfall};
 pub use warnings::Warning;
 
@@ -128,7 +128,7 @@ pub enum ProposalError {
         "the largest set of members that agree at {tick} was not found within {SEARCH_STEPS} steps: too many pairs \
          lack matches without a pattern, most of them pairs with {}\n\
          help: exclude one of these members, or narrow the bounds of the recovery timestamp",
-        reasons::listed(members)
+        crate::text::listed(members)
     )]
     TooHard {
         /// Where the steps ran out.
@@ -141,7 +141,7 @@ pub enum ProposalError {
         "the members match each other at more than {MAX_DISTINCT_TICKS} different ticks, which no network has; most \
          matches are reported by {}\n\
          help: exclude these members, or narrow the bounds of the recovery timestamp",
-        reasons::listed(members)
+        crate::text::listed(members)
     )]
     TooManyTicks {
         /// Who reports most, the most first.

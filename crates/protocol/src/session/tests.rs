@@ -49,6 +49,7 @@ fn eventful(net: &Net) -> Vec<Arc<Verified>> {
         let confirmation = Confirmation { round: 2, proposal: second, evidence };
         net.say(member, &mut session, Body::Confirmation(confirmation));
     }
+    net.say(2, &mut session, Body::Sequencing(net.sequencing(2, 60, Some(50))));
     // An equivocation of each kind that a session can hold.
     net.say(3, &mut session, agreement(2, Digest::of(b"another")));
     net.say(3, &mut session, Body::Attestation(attestation(1, first, at(6300))));
@@ -419,4 +420,24 @@ fn a_proposal_is_not_computed_twice_from_the_same() {
     again.header.sequence = sequence;
     session.insert(net.verified(&again, 3)).unwrap();
     assert!(matches!(session.recompute(&proposal), Err(Unconfirmed::Contradicted { .. })));
+}
+
+#[test]
+fn of_a_roll_forwards_evidence_the_highest_number_counts_unless_it_is_contradicted() {
+    let net = Net::new(4);
+    let mut session = net.open();
+    let say = |session: &mut Session, last| {
+        net.say(1, session, Body::Sequencing(net.sequencing(1, last, Some(0)))).digest()
+    };
+    let older = say(&mut session, 60);
+    let newer = say(&mut session, 90);
+    let counts = |session: &Session| session.sequencing().get(&net.name(1)).map(|one| one.digest());
+    assert_eq!(counts(&session), Some(newer));
+    assert!(session.evidence().is_empty());
+    let mut twice = session.statement(&newer).unwrap().statement().clone();
+    twice.body = Body::Sequencing(net.sequencing(1, 91, None));
+    session.insert(net.verified(&twice, 1)).unwrap();
+    assert_eq!(counts(&session), None);
+    assert_eq!(session.equivocations().len(), 1);
+    assert_ne!(older, newer);
 }

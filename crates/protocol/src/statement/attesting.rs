@@ -75,7 +75,7 @@ pub struct Obstacle {
     pub kind: ObstacleKind,
     /// The time that was asked for.
     pub recovery_timestamp: Timestamp,
-    /// The SV app's words, as [`shortened`](super::shortened) leaves them.
+    /// The SV app's words, as [`shortened`](crate::text::shortened) leaves them.
     pub text: String,
 }
 

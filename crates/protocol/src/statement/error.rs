@@ -6,6 +6,7 @@ use crate::evidence::{EvidenceError, TickRunError};
 use crate::failure::{CommandError, Exit};
 use crate::keys::{PublicKey, PublicKeyError};
 use crate::names::{MemberName, NameError};
+use crate::sequencing::SequencingError;
 
 use super::appointing::AppointmentError;
 use super::proof::ProofError;
@@ -152,6 +153,9 @@ pub enum StatementError {
     /// The evidence contradicts the roster.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// The evidence of a roll-forward contradicts the roster or itself.
+    #[error(transparent)]
+    Sequencing(#[from] SequencingError),
     /// A kind that only conveners sign is signed by another member.
     #[error(
         "{signer} signed a statement of kind {kind}, but is not a convener in the roster\n\

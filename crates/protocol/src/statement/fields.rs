@@ -19,22 +19,6 @@ pub const MAX_SHORT_TEXT_LEN: usize = 128;
 /// session.
 pub const MAX_ROUND: u32 = 1000;
 
-/// `text` as a statement may carry it: on one line, without control or invisible characters, cut to `limit` bytes.
-pub fn shortened(text: &str, limit: usize) -> String {
-    let clean = text::without_hidden(text);
-    let clean = clean.trim();
-    if clean.len() <= limit {
-        return clean.to_owned();
-    }
-    const DOTS: &str = "…";
-    let mut end = limit.saturating_sub(DOTS.len());
-    while !clean.is_char_boundary(end) {
-        end -= 1;
-    }
-    // The loop ends where a character begins, at 0 at the latest.
-    format!("{}{DOTS}", &clean[..end])
-}
-
 /// Reads the fields of one member's statement.
 pub(super) struct Fields<'a> {
     signer: &'a MemberName,

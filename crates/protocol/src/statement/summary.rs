@@ -14,6 +14,18 @@ impl fmt::Display for Body {
                 write!(f, "migration {}, margin {margin} s: {}", open.migration_id, open.reason)
             }
             Body::Evidence(evidence) => reported(f, evidence),
+            Body::Sequencing(seen) => {
+                write!(f, "{}: last sequenced {}", seen.physical_synchronizer, seen.last_sequenced)?;
+                match seen.topology {
+                    Some(times) => write!(f, ", newest topology transaction {}", times.sequenced)?,
+                    None => write!(f, ", no topology times")?,
+                }
+                match seen.fence {
+                    Some(fence) if fence.reached => write!(f, ", fence {} reached", fence.at),
+                    Some(fence) => write!(f, ", fence {}", fence.at),
+                    None => Ok(()),
+                }
+            }
             Body::Proposal(proposal) => {
                 let plan = &proposal.plan;
                 write!(f, "round {}: recover to {}", proposal.round, plan.recovery_timestamp())?;

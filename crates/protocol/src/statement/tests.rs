@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fixture::{Net, abandonment, agreement, at, attestation, key, part, release};
+use crate::sequencing::Announcement;
+use crate::text::shortened;
 
 /// A key of nobody in the roster.
 fn outside(seed: u8) -> SigningKey {
@@ -47,6 +49,12 @@ fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
     };
     let Body::Evidence(evidence) = net.evidence(2, &[9000]) else { panic!("no evidence") };
     let confirmation = Confirmation { round: 1, proposal: digest, evidence };
+    let mut sequencing = net.sequencing(1, 60, Some(50));
+    sequencing.announcement = Some(Announcement {
+        successor: "global::abc::35-2".parse().unwrap(),
+        effective: at(40),
+        upgrade_time: at(90),
+    });
     let text = |text: &str| text.to_owned();
     let check = |name, passed| Check { name: text(name), passed, text: text("as it should be") };
     let obstacle = Obstacle {
@@ -65,6 +73,7 @@ fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
             }),
         ),
         (1, net.evidence(1, &[0, 60, 180])),
+        (1, Body::Sequencing(sequencing)),
         (0, Body::Proposal(proposal)),
         (2, agreement(1, digest)),
         (0, Body::Agreement(moving_on)),
@@ -103,7 +112,7 @@ fn every_kind_is_read_as_it_was_signed() {
         kinds.push(statement.body.kind());
     }
     kinds.dedup();
-    assert_eq!(kinds.len(), 15);
+    assert_eq!(kinds.len(), 16);
 }
 
 #[test]
@@ -348,4 +357,19 @@ fn what_cannot_be_donated_or_received_is_refused_by_field() {
         attestation(&|one| one.parts[0].file = Some("/etc/passwd".to_owned())),
     ];
     svdr_snapshot::assert_snapshot!("donations", texts.join("\n"));
+}
+
+#[test]
+fn evidence_of_a_roll_forward_that_contradicts_itself_is_not_signed() {
+    let net = Net::new(4);
+    let refused = |seen: Sequencing| match net.statement(1, None, Body::Sequencing(seen)).sign(&key(1)) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("signed"),
+    };
+    let seen = net.sequencing(1, 60, Some(61));
+    assert!(refused(seen).starts_with("the evidence of SV-1 is invalid: topology_sequenced"));
+    let long = Sequencing { warnings: vec!["x".repeat(2000)], ..net.sequencing(1, 60, None) };
+    assert!(refused(long).contains("2000 bytes"));
+    let hidden = Sequencing { sequencer: Some("SEQ\u{202e}".to_owned()), ..net.sequencing(1, 60, None) };
+    assert!(refused(hidden).contains("the character \\u{202e}"));
 }

@@ -6,9 +6,9 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{split, text_in_one_line};
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::plan::dump::listed;
 use svdr_protocol::session::{Phase, Session};
 use svdr_protocol::statement::Body;
+use svdr_protocol::text::listed;
 use svdr_protocol::vote::{Decision, VoteRefusal, Voter, Wait};
 
 use crate::screens::facts::SessionFacts;

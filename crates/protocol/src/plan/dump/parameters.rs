@@ -89,7 +89,7 @@ pub enum ParameterError {
     /// A name to exclude or to vouch for is not a member's.
     #[error(
         "{name} is not a member of the roster, so it can be neither excluded nor vouched for; the members are {}",
-        super::reasons::listed(members)
+        crate::text::listed(members)
     )]
     NotAMember {
         /// The name given.

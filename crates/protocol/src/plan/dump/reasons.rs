@@ -7,12 +7,10 @@ use std::fmt;
 
 use crate::clique::VertexSet;
 use crate::names::MemberName;
+use crate::text::listed;
 use crate::time::{Tick, Timestamp};
 
 use super::reports::Reports;
-
-/// Names that a sentence lists before it only counts.
-const LISTED: usize = 5;
 
 /// A member that a candidate does not cover.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,18 +125,6 @@ pub(super) fn bracketed(reports: &Reports, recovery: Timestamp, covered: VertexS
                 || reports.matched_until(b, a, recovery)
         },
     )
-}
-
-/// Names as a sentence lists them, `A, B and C`; of many the first five and how many more there are.
-pub fn listed<T: fmt::Display>(names: &[T]) -> String {
-    let spelled_out = if names.len() == LISTED + 1 { names.len() } else { LISTED };
-    let (first, more) = names.split_at_checked(spelled_out).unwrap_or((names, &[]));
-    let first: Vec<String> = first.iter().map(T::to_string).collect();
-    match (first.as_slice(), more.len()) {
-        ([but_last @ .., last], 0) if !but_last.is_empty() => format!("{} and {last}", but_last.join(", ")),
-        (first, 0) => first.join(", "),
-        (first, more) => format!("{} and {more} more", first.join(", ")),
-    }
 }
 
 impl fmt::Display for Reason {

@@ -9,9 +9,9 @@ use crate::clique::VertexSet;
 use crate::names::MemberName;
 use crate::time::{Tick, Timestamp};
 
-use super::reasons::listed;
 use super::reports::Reports;
 use super::{BoundedSearch, Candidate, Parameters, ProposalError};
+use crate::text::listed;
 
 /// Why no candidate reaches the threshold.
 #[derive(Clone, Debug, PartialEq, Eq)]

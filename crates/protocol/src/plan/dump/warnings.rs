@@ -5,9 +5,9 @@ use std::fmt;
 use crate::evidence::Evidence;
 use crate::names::MemberName;
 
-use super::reasons::listed;
 use super::reports::Reports;
 use super::{Candidate, Parameters};
+use crate::text::listed;
 
 /// Something that does not change the choice, and that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
