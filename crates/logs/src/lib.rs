@@ -10,7 +10,8 @@
 //!
 //! Opening, searching, reading (pure functions) and counting do not know each other. `feed` carries bytes between them
 //! in bounded memory, and `window` finds where in a large file a time begins. A new wrapper around lines is one file in
-//! `wrappers`; a new compression is one file in `input`.
+//! `wrappers`; a new compression is one file in `input`. [`sequencing`] reads what the nodes have seen of a synchronizer,
+//! with the same `input` and `wrappers`.
 
 mod canton;
 mod document;
@@ -26,6 +27,7 @@ mod lines;
 mod reading;
 mod request;
 mod sample;
+pub mod sequencing;
 mod source;
 mod table;
 mod tally;
