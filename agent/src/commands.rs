@@ -27,6 +27,7 @@ pub mod receive;
 pub mod review;
 pub mod run;
 pub mod runbook;
+pub mod sequencing;
 pub mod status;
 pub mod validator;
 pub mod verify;
@@ -78,6 +79,8 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// Read the participant's logs and print the evidence in them
     Evidence(evidence::EvidenceArgs),
+    /// Print what this SV's nodes have seen of the old synchronizer, as evidence to roll forward
+    Sequencing(Box<sequencing::SequencingArgs>),
     /// Take a data snapshot from the SV app and merge it into a migration dump
     Dump(Box<dump::DumpArgs>),
     /// Merge the node identities and a data snapshot into a migration dump
@@ -85,8 +88,8 @@ pub enum Command {
     /// Back up what a recovery needs: the node identities of this SV
     #[command(subcommand)]
     Backup(backup::BackupCommand),
-    /// Compute the recovery timestamp from the evidence of all SVs
-    Propose(propose::ProposeArgs),
+    /// Compute the recovery timestamp or the roll-forward values from the evidence of all SVs
+    Propose(Box<propose::ProposeArgs>),
     /// Check whether this node is ready for a recovery call
     Check(Box<check::CheckArgs>),
     /// Show the state of the session, what it waits for, and what to do next
@@ -142,6 +145,7 @@ impl CommandLine {
             Command::Roster(command) => roster::run(&command, self.output),
             Command::Run(args) => run::run(&args, self.output),
             Command::Evidence(args) => evidence::run(&args, self.output),
+            Command::Sequencing(args) => sequencing::run(&args, self.output),
             Command::Dump(args) => dump::run(&args, self.output),
             Command::Merge(args) => merge::run(&args, self.output),
             Command::Backup(command) => backup::run(&command, self.output),

@@ -3,4 +3,5 @@
 pub mod decide;
 pub(crate) mod dump_summary;
 pub mod online;
+pub(crate) mod outside;
 pub(crate) mod signer;

@@ -1,29 +1,25 @@
 //! `evidence`: what do this participant's logs, and its store, say about the other members?
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, SystemTimeError};
 
 use clap::Args;
-use ed25519_dalek::SigningKey;
 use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
 use svdr_cli::runtime;
-use svdr_cli::signing_key;
 use svdr_files::{PrivateFile, Replace};
 use svdr_protocol::evidence::document::EvidenceDocument;
 use svdr_protocol::failure::{CommandError, Exit};
-use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span::{self, SpanError};
-use svdr_protocol::statement::{Body, Header, Statement};
+use svdr_protocol::statement::Body;
 use svdr_protocol::time::{Tick, Timestamp};
 
 use super::args::participant::ParticipantArgs;
 use crate::evidence::{self, EvidenceOrder};
+use crate::operator::outside;
 use crate::roster_file;
-use crate::version::SOFTWARE;
 use svdr_logs::{Bound, Effort, LogsError};
 
 /// Arguments of `evidence`.
@@ -85,28 +81,14 @@ fn bound(text: &str) -> Result<Bound, BoundError> {
     }
 }
 
-/// What only this command can say.
+/// The evidence has no JSON.
 #[derive(Debug, thiserror::Error)]
-enum EvidenceCommandError {
-    #[error(
-        "the key {} is {found}, but the roster says that {member} signs with {expected}\nhelp: give the key of {member}",
-        path.display()
-    )]
-    OtherKey { path: PathBuf, member: MemberName, expected: Box<PublicKey>, found: Box<PublicKey> },
-    #[error(
-        "the clock of this machine is set before 1970, so no sequence number can be made\nhelp: set the clock"
-    )]
-    Clock(#[source] SystemTimeError),
-    #[error("the evidence cannot be written as JSON\nhelp: report this as a fault of svdr")]
-    Json(#[source] serde_json::Error),
-}
+#[error("the evidence cannot be written as JSON\nhelp: report this as a fault of svdr")]
+struct JsonError(#[source] serde_json::Error);
 
-impl CommandError for EvidenceCommandError {
+impl CommandError for JsonError {
     fn exit(&self) -> Exit {
-        match self {
-            EvidenceCommandError::OtherKey { .. } => Exit::Refused,
-            _ => Exit::Failed,
-        }
+        Exit::Failed
     }
 }
 
@@ -117,7 +99,7 @@ impl CommandError for EvidenceCommandError {
 pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), Failure> {
     let roster = roster_file::read(&args.roster)?;
     // What can go wrong without the logs goes wrong before they are read.
-    let key = args.sign.as_deref().map(|path| signing_key(path, &args.member, &roster)).transpose()?;
+    let signer = args.sign.as_deref().map(|path| outside::signer(path, &args.member, &roster)).transpose()?;
     let replace = Replace::from_force(args.force);
     let file = args.out.as_ref().map(|path| PrivateFile::create(path, replace)).transpose()?;
     let order = EvidenceOrder {
@@ -136,53 +118,22 @@ pub fn run(args: &EvidenceArgs, output: Output) -> Result<(), Failure> {
     for warning in &document.warnings {
         eprintln!("warning: {warning}");
     }
-    let signed = key.map(|key| sign(&document, &roster, &key)).transpose()?;
+    let signed = match signer {
+        Some(signer) => Some(outside::sign(&signer, Body::Evidence(document.evidence(&roster)?))?),
+        None => None,
+    };
     match (file, &signed) {
         (None, Some(signed)) => return Ok(output::print(signed)?),
         (None, None) => {}
         (Some(file), signed) => {
             let text = match signed {
                 Some(signed) => signed.clone(),
-                None => serde_json::to_string(&document).map_err(EvidenceCommandError::Json)?,
+                None => serde_json::to_string(&document).map_err(JsonError)?,
             };
             file.commit_with(format!("{text}\n").as_bytes())?;
         }
     }
     Ok(output.show(&document, || text(&document, &roster))?)
-}
-
-/// The key in `path`, where the roster says that `member` signs with it.
-fn signing_key(path: &Path, member: &MemberName, roster: &Roster) -> Result<SigningKey, Failure> {
-    let key = signing_key::read(path)?;
-    let found = PublicKey::from(key.verifying_key());
-    match roster.member(member) {
-        None => Err(LogsError::not_a_member(member, roster).into()),
-        Some(listed) if listed.key != found => Err(EvidenceCommandError::OtherKey {
-            path: path.to_owned(),
-            member: member.clone(),
-            expected: Box::new(listed.key),
-            found: Box::new(found),
-        }
-        .into()),
-        Some(_) => Ok(key),
-    }
-}
-
-/// The evidence as a signed statement outside of any session, in JSON. Its sequence number is the time in
-/// microseconds, so that of two scans the later one counts.
-fn sign(document: &EvidenceDocument, roster: &Roster, key: &SigningKey) -> Result<String, Failure> {
-    let now =
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(EvidenceCommandError::Clock)?;
-    let header = Header {
-        session: None,
-        roster: roster.fingerprint(),
-        drill: false,
-        signer: document.member.clone(),
-        sequence: u64::try_from(now.as_micros()).unwrap_or(u64::MAX),
-        software: SOFTWARE.to_owned(),
-    };
-    let statement = Statement { header, body: Body::Evidence(document.evidence(roster)?) };
-    Ok(statement.sign(key)?.to_json())
 }
 
 /// The document as a person reads it.

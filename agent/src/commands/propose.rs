@@ -1,18 +1,20 @@
-//! `propose`: where would the network go back to, by the evidence at hand?
+//! `propose`: what follows from the evidence at hand: where the network would go back to, or with which values it would
+//! roll forward.
 //!
-//! The rule is [`svdr_protocol::proposal`]; here files are read and the outcome is shown. Nothing is decided by
+//! The rules are in [`svdr_protocol::plan`]; here files are read and the outcome is shown. Nothing is decided by
 //! it: in a session every agent computes the same from signed evidence alone.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use svdr_cli::failure::Failure;
 use svdr_cli::output::{self, Output};
+use svdr_protocol::evidence::Evidence;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::plan::dump::document::ProposalDocument;
-use svdr_protocol::plan::dump::{Choice, Outcome, Parameters, propose};
+use svdr_protocol::plan::dump::{Choice, DEFAULT_MARGIN, Outcome, Parameters, propose};
 use svdr_protocol::roster::Roster;
 use svdr_protocol::span;
 use svdr_protocol::text::listed;
@@ -22,41 +24,80 @@ use crate::roster_file;
 
 mod chart;
 mod input;
+mod roll_forward;
 mod table;
 
-use input::Inputs;
+use input::{Inputs, Report};
 
 /// Arguments of `propose`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     svdr-agent propose --roster roster.toml evidence/*.json\n  \
-    svdr-agent propose --roster roster.toml --vouch SV-3 --not-before 2026-04-21T22:00:00Z evidence/*.json\n\n\
+    svdr-agent propose --roster roster.toml --vouch SV-3 --not-before 2026-04-21T22:00:00Z evidence/*.json\n  \
+    svdr-agent propose --plan roll-forward --roster roster.toml --old-psid global-domain::1220…::35-1 --new-serial 2 \
+    --new-protocol-version 35 sequencing/*.json\n\n\
     Exit code 4 if no candidate reaches the threshold.")]
 pub struct ProposeArgs {
     /// The roster of the members whose evidence counts
     #[arg(long, value_name = "FILE")]
     pub roster: PathBuf,
-    /// Time from the recovery timestamp to its tick
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = span::parse)]
-    pub margin: Duration,
-    /// How many members must be covered [default: the threshold of the roster]
-    #[arg(long, value_name = "N")]
-    pub threshold: Option<usize>,
-    /// The earliest recovery timestamp allowed
-    #[arg(long, value_name = "TIMESTAMP")]
-    pub not_before: Option<Timestamp>,
-    /// The latest recovery timestamp allowed
-    #[arg(long, value_name = "TIMESTAMP")]
-    pub not_after: Option<Timestamp>,
+    /// What the members would do: go back in time with dumps, or start a new physical synchronizer
+    #[arg(long, value_enum, default_value_t)]
+    pub plan: PlanKind,
     /// A member to exclude; may be given several times
     #[arg(long, value_name = "NAME")]
     pub exclude: Vec<MemberName>,
+    /// Time from the recovery timestamp to its tick [default: 15m]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse, help_heading = DUMP)]
+    pub margin: Option<Duration>,
+    /// How many members must be covered [default: the threshold of the roster]
+    #[arg(long, value_name = "N", help_heading = DUMP)]
+    pub threshold: Option<usize>,
+    /// The earliest recovery timestamp allowed
+    #[arg(long, value_name = "TIMESTAMP", help_heading = DUMP)]
+    pub not_before: Option<Timestamp>,
+    /// The latest recovery timestamp allowed
+    #[arg(long, value_name = "TIMESTAMP", help_heading = DUMP)]
+    pub not_after: Option<Timestamp>,
     /// A member without logs, for which the matches of the others count instead; may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = DUMP)]
     pub vouch: Vec<MemberName>,
-    /// Evidence: JSON documents and signed statements, in any mix; - for standard input
+    /// What only the plan roll-forward has
+    #[command(flatten)]
+    pub roll_forward: roll_forward::RollForwardArgs,
+    /// Evidence of `svdr-agent evidence` or, to roll forward, of `svdr-agent sequencing`: JSON documents and signed
+    /// statements, in any mix; - for standard input
     #[arg(required = true, value_name = "EVIDENCE")]
     pub evidence: Vec<PathBuf>,
+}
+
+/// The heading of the flags that only the dump plan has.
+const DUMP: &str = "Options of the plan dump";
+
+/// What the members would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlanKind {
+    /// Go back to one time, from migration dumps: networks of Splice 0.5.18 or older.
+    #[default]
+    Dump,
+    /// Start a new physical synchronizer; participants keep their state: networks of Splice 0.6.2 or newer.
+    #[value(alias = "roll_forward")]
+    RollForward,
+}
+
+/// Flags of another plan.
+#[derive(Debug, thiserror::Error)]
+#[error("{} {} no meaning with --plan {plan}\nhelp: remove {}, or choose the other plan",
+    listed(flags), if flags.len() == 1 { "has" } else { "have" }, if flags.len() == 1 { "it" } else { "them" })]
+struct OtherPlansFlags {
+    plan: &'static str,
+    flags: Vec<&'static str>,
+}
+
+impl CommandError for OtherPlansFlags {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
 }
 
 /// No candidate reaches the threshold; the candidates have been printed.
@@ -77,8 +118,12 @@ impl CommandError for NotPossible {
 /// # Errors
 /// Where the input is refused, and, after printing, where no candidate reaches the threshold.
 pub fn run(args: &ProposeArgs, output: Output) -> Result<(), Failure> {
+    args.check()?;
     let roster = roster_file::read(&args.roster)?;
-    let inputs = Inputs::read(&args.evidence, &roster)?;
+    if args.plan == PlanKind::RollForward {
+        return roll_forward::run(args, &roster, output);
+    }
+    let inputs = Inputs::<Evidence>::read(&args.evidence, &roster)?;
     let outcome = propose(&roster, inputs.evidence(), &parameters(args, &roster))?;
     let mut document = ProposalDocument::from(&outcome);
     document.warnings.extend(warnings(&inputs));
@@ -89,9 +134,31 @@ pub fn run(args: &ProposeArgs, output: Output) -> Result<(), Failure> {
     }
 }
 
+impl ProposeArgs {
+    /// Refuses flags that the plan does not have.
+    fn check(&self) -> Result<(), OtherPlansFlags> {
+        let (plan, given) = match self.plan {
+            PlanKind::Dump => ("dump", self.roll_forward.given()),
+            PlanKind::RollForward => ("roll-forward", self.given_for_dump()),
+        };
+        let flags: Vec<&str> = given.into_iter().filter_map(|(flag, given)| given.then_some(flag)).collect();
+        if flags.is_empty() { Ok(()) } else { Err(OtherPlansFlags { plan, flags }) }
+    }
+
+    fn given_for_dump(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("--margin", self.margin.is_some()),
+            ("--threshold", self.threshold.is_some()),
+            ("--not-before", self.not_before.is_some()),
+            ("--not-after", self.not_after.is_some()),
+            ("--vouch", !self.vouch.is_empty()),
+        ]
+    }
+}
+
 fn parameters(args: &ProposeArgs, roster: &Roster) -> Parameters {
     Parameters {
-        margin: args.margin,
+        margin: args.margin.unwrap_or(DEFAULT_MARGIN),
         threshold: args.threshold.unwrap_or(roster.threshold()),
         not_before: args.not_before,
         not_after: args.not_after,
@@ -101,7 +168,7 @@ fn parameters(args: &ProposeArgs, roster: &Roster) -> Parameters {
 }
 
 /// What the files themselves give reason to say.
-fn warnings(inputs: &Inputs) -> Vec<String> {
+fn warnings<R: Report>(inputs: &Inputs<R>) -> Vec<String> {
     let mut warnings = Vec::new();
     let unsigned: Vec<MemberName> = inputs.unsigned().cloned().collect();
     if !unsigned.is_empty() {
@@ -127,11 +194,14 @@ fn text(outcome: &Outcome, document: &ProposalDocument) -> String {
         parts.extend(table::left_behind(outcome));
         parts.push(chart::chart(outcome, output::width().into(), chart::ChartStyle::of_environment()));
     }
-    if !document.warnings.is_empty() {
-        let warnings: Vec<String> = document.warnings.iter().map(|text| format!("warning: {text}")).collect();
-        parts.push(warnings.join("\n"));
-    }
+    parts.extend(warning_lines(&document.warnings));
     parts.join("\n\n")
+}
+
+/// One line a warning, if there are any.
+fn warning_lines(warnings: &[String]) -> Option<String> {
+    let lines: Vec<String> = warnings.iter().map(|text| format!("warning: {text}")).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ fn command_lines_answer_as_recorded() {
         ("backup.in/signing.key", 0o600),
         ("backup.in/age.key", 0o600),
         ("backup.in/other.key", 0o600),
+        ("roll-forward.in/signing.key", 0o600),
     ] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("cmd").join(file);
         fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();

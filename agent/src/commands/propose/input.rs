@@ -1,4 +1,4 @@
-//! Evidence from files: documents that `evidence` prints and signed statements, in any mix.
+//! Evidence from files: documents that `evidence` or `sequencing` prints, and signed statements, in any mix.
 //!
 //! A file may hold one document, indented or not, or any number of them, one after the other. What counts of
 //! each member has to be beyond doubt:
@@ -24,6 +24,8 @@ use svdr_protocol::evidence::{Evidence, EvidenceError};
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
+use svdr_protocol::sequencing::document::SequencingDocument;
+use svdr_protocol::sequencing::{self, Sequencing, SequencingError};
 use svdr_protocol::statement::{Body, Header, SessionId, Statement, StatementError};
 
 /// The longest file, in bytes: the largest signed evidence of 128 members, one after the other.
@@ -62,43 +64,53 @@ pub(super) enum ProposeInputError {
     },
     /// There is nothing in a file.
     #[error(
-        "{} contains no evidence\nhelp: give a file that `svdr-agent evidence` wrote with --out",
+        "{} contains no evidence\nhelp: give a file that `svdr-agent {command}` wrote",
         path.display()
     )]
     Empty {
         /// The file.
         path: PathBuf,
+        /// The command that writes it.
+        command: &'static str,
     },
     /// Something is not JSON.
     #[error(
-        "{place} is not JSON\nhelp: give a document that `svdr-agent evidence` wrote, or a signed statement"
+        "{place} is not JSON\nhelp: give a document that `svdr-agent {command}` wrote, or a signed statement"
     )]
     Json {
         /// Where the document starts.
         place: InputPlace,
+        /// The command that writes it.
+        command: &'static str,
         /// What is wrong, and where.
         #[source]
         source: serde_json::Error,
     },
     /// An unsigned document is too long.
     #[error(
-        "{place} has {found} bytes, but a document of evidence has at most {MAX_DOCUMENT_LEN}\n\
-         help: make the evidence of a shorter time with --since"
+        "{place} has {found} bytes, but a document of evidence has at most {most}\n\
+         help: {help}"
     )]
     LongDocument {
         /// Where it starts.
         place: InputPlace,
         /// Its length.
         found: usize,
+        /// The most that one has.
+        most: usize,
+        /// What to do.
+        help: &'static str,
     },
     /// It is JSON, but no evidence.
     #[error(
-        "{place} is neither a document of `svdr-agent evidence` nor a signed statement\n\
-         help: give a file that `svdr-agent evidence` wrote with --out"
+        "{place} is neither a document of `svdr-agent {command}` nor a signed statement\n\
+         help: give a file that `svdr-agent {command}` wrote"
     )]
     Foreign {
         /// Where it starts.
         place: InputPlace,
+        /// The command that writes one.
+        command: &'static str,
         /// What is missing or too much.
         #[source]
         source: serde_json::Error,
@@ -114,7 +126,8 @@ pub(super) enum ProposeInputError {
     },
     /// A signed statement is of another kind.
     #[error(
-        "{place} is a statement of kind {kind} by {signer}, not evidence\nhelp: remove it from the arguments"
+        "{place} is a statement of kind {kind} by {signer}, not evidence of this plan\n\
+         help: remove it from the arguments"
     )]
     NotEvidence {
         /// Where it starts.
@@ -132,6 +145,15 @@ pub(super) enum ProposeInputError {
         /// What contradicts.
         #[source]
         source: Box<EvidenceError>,
+    },
+    /// An unsigned document of a roll-forward contradicts the roster or itself.
+    #[error("{place} is invalid")]
+    Sequencing {
+        /// Where it starts.
+        place: InputPlace,
+        /// What contradicts.
+        #[source]
+        source: Box<SequencingError>,
     },
     /// Two unsigned evidences of one member.
     #[error("{first} and {second} are both unsigned evidence of {member}\nhelp: give only one of them")]
@@ -204,15 +226,30 @@ pub(super) struct SignedFor {
     drill: bool,
 }
 
+/// What a member reports: a document that a command writes, or a statement of its own kind.
+pub(super) trait Report: Sized {
+    /// The command that writes the document.
+    const COMMAND: &'static str;
+
+    /// Whose it is.
+    fn member(&self) -> &MemberName;
+
+    /// The report in a statement's body; the body if it is of another kind.
+    fn from_body(body: Body) -> Result<Self, Body>;
+
+    /// Reads the document at `place`.
+    fn from_document(place: &InputPlace, json: &[u8], roster: &Roster) -> Result<Self, ProposeInputError>;
+}
+
 /// What counts of each member.
-pub(super) struct Inputs {
-    members: BTreeMap<MemberName, MemberInput>,
+pub(super) struct Inputs<R> {
+    members: BTreeMap<MemberName, MemberInput<R>>,
     session: Option<(InputPlace, SignedFor)>,
 }
 
-struct MemberInput {
+struct MemberInput<R> {
     place: InputPlace,
-    evidence: Evidence,
+    evidence: R,
     signed: Option<Signed>,
 }
 
@@ -228,26 +265,26 @@ struct DocumentForm {
     payload_type: Option<IgnoredAny>,
 }
 
-impl Inputs {
+impl<R: Report> Inputs<R> {
     /// Reads all of `paths`.
-    pub(super) fn read(paths: &[PathBuf], roster: &Roster) -> Result<Inputs, ProposeInputError> {
+    pub(super) fn read(paths: &[PathBuf], roster: &Roster) -> Result<Inputs<R>, ProposeInputError> {
         let mut inputs = Inputs { members: BTreeMap::new(), session: None };
         for path in paths {
             let bytes = read(path)?;
             let mut any = false;
-            for_each_document(path, &bytes, |place, document| {
+            for_each_document(path, &bytes, R::COMMAND, |place, document| {
                 any = true;
                 inputs.add(place, document, roster)
             })?;
             if !any {
-                return Err(ProposeInputError::Empty { path: path.clone() });
+                return Err(ProposeInputError::Empty { path: path.clone(), command: R::COMMAND });
             }
         }
         Ok(inputs)
     }
 
     /// What counts, one of each member.
-    pub(super) fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+    pub(super) fn evidence(&self) -> impl Iterator<Item = &R> {
         self.members.values().map(|input| &input.evidence)
     }
 
@@ -264,17 +301,17 @@ impl Inputs {
     fn add(&mut self, place: InputPlace, document: &[u8], roster: &Roster) -> Result<(), ProposeInputError> {
         let form: DocumentForm = match serde_json::from_slice(document) {
             Ok(form) => form,
-            Err(source) => return Err(ProposeInputError::Foreign { place, source }),
+            Err(source) => return Err(ProposeInputError::Foreign { place, command: R::COMMAND, source }),
         };
         let (evidence, signed) = if form.payload_type.is_some() {
             let (header, evidence, digest) = read_statement(&place, document, roster)?;
             self.belongs(&place, &header)?;
             (evidence, Some(Signed { sequence: header.sequence, digest }))
         } else {
-            (read_document(&place, document, roster)?, None)
+            (R::from_document(&place, document, roster)?, None)
         };
         let second = MemberInput { place, evidence, signed };
-        match self.members.entry(second.evidence.member.clone()) {
+        match self.members.entry(second.evidence.member().clone()) {
             Entry::Vacant(entry) => {
                 entry.insert(second);
             }
@@ -304,8 +341,8 @@ impl Inputs {
 }
 
 /// Whether `second` counts instead of `first`, both of one member.
-fn newer(first: &MemberInput, second: &MemberInput) -> Result<bool, ProposeInputError> {
-    let member = first.evidence.member.clone();
+fn newer<R: Report>(first: &MemberInput<R>, second: &MemberInput<R>) -> Result<bool, ProposeInputError> {
+    let member = first.evidence.member().clone();
     let (one, other) = (first.place.clone(), second.place.clone());
     match (&first.signed, &second.signed) {
         (Some(a), Some(b)) if a.sequence == b.sequence && a.digest != b.digest => {
@@ -318,31 +355,84 @@ fn newer(first: &MemberInput, second: &MemberInput) -> Result<bool, ProposeInput
     }
 }
 
-fn read_statement(
+fn read_statement<R: Report>(
     place: &InputPlace,
     json: &[u8],
     roster: &Roster,
-) -> Result<(Header, Evidence, Digest), ProposeInputError> {
+) -> Result<(Header, R, Digest), ProposeInputError> {
     let refused = |source| ProposeInputError::Statement { place: place.clone(), source: Box::new(source) };
     let envelope = Envelope::from_json(json).map_err(|source| refused(source.into()))?;
-    match Statement::read(&envelope, roster).map_err(refused)? {
-        Statement { header, body: Body::Evidence(evidence) } => Ok((header, evidence, envelope.digest())),
-        Statement { header, body } => {
+    let Statement { header, body } = Statement::read(&envelope, roster).map_err(refused)?;
+    match R::from_body(body) {
+        Ok(evidence) => Ok((header, evidence, envelope.digest())),
+        Err(body) => {
             let (kind, signer) = (body.kind(), header.signer);
             Err(ProposeInputError::NotEvidence { place: place.clone(), kind, signer })
         }
     }
 }
 
-fn read_document(place: &InputPlace, json: &[u8], roster: &Roster) -> Result<Evidence, ProposeInputError> {
-    if json.len() > MAX_DOCUMENT_LEN {
-        return Err(ProposeInputError::LongDocument { place: place.clone(), found: json.len() });
+/// The document that `json` has the form of, if it is no longer than `most`.
+fn parsed<'a, R: Report, D: Deserialize<'a>>(
+    place: &InputPlace,
+    json: &'a [u8],
+    most: usize,
+    help: &'static str,
+) -> Result<D, ProposeInputError> {
+    if json.len() > most {
+        return Err(ProposeInputError::LongDocument { place: place.clone(), found: json.len(), most, help });
     }
-    let document: EvidenceDocument = serde_json::from_slice(json)
-        .map_err(|source| ProposeInputError::Foreign { place: place.clone(), source })?;
-    document
-        .evidence(roster)
-        .map_err(|source| ProposeInputError::Evidence { place: place.clone(), source: Box::new(source) })
+    serde_json::from_slice(json).map_err(|source| ProposeInputError::Foreign {
+        place: place.clone(),
+        command: R::COMMAND,
+        source,
+    })
+}
+
+impl Report for Evidence {
+    const COMMAND: &'static str = "evidence";
+
+    fn member(&self) -> &MemberName {
+        &self.member
+    }
+
+    fn from_body(body: Body) -> Result<Evidence, Body> {
+        match body {
+            Body::Evidence(evidence) => Ok(evidence),
+            body => Err(body),
+        }
+    }
+
+    fn from_document(place: &InputPlace, json: &[u8], roster: &Roster) -> Result<Evidence, ProposeInputError> {
+        let help = "make the evidence of a shorter time with --since";
+        let document: EvidenceDocument = parsed::<Evidence, _>(place, json, MAX_DOCUMENT_LEN, help)?;
+        document
+            .evidence(roster)
+            .map_err(|source| ProposeInputError::Evidence { place: place.clone(), source: Box::new(source) })
+    }
+}
+
+impl Report for Sequencing {
+    const COMMAND: &'static str = "sequencing";
+
+    fn member(&self) -> &MemberName {
+        &self.member
+    }
+
+    fn from_body(body: Body) -> Result<Sequencing, Body> {
+        match body {
+            Body::Sequencing(sequencing) => Ok(sequencing),
+            body => Err(body),
+        }
+    }
+
+    fn from_document(place: &InputPlace, json: &[u8], roster: &Roster) -> Result<Sequencing, ProposeInputError> {
+        let (most, help) = (sequencing::document::MAX_DOCUMENT_LEN, "make the evidence again");
+        let document: SequencingDocument = parsed::<Sequencing, _>(place, json, most, help)?;
+        document
+            .sequencing(roster)
+            .map_err(|source| ProposeInputError::Sequencing { place: place.clone(), source: Box::new(source) })
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ProposeInputError> {
@@ -364,6 +454,7 @@ fn read(path: &Path) -> Result<Vec<u8>, ProposeInputError> {
 fn for_each_document(
     path: &Path,
     bytes: &[u8],
+    command: &'static str,
     mut each: impl FnMut(InputPlace, &[u8]) -> Result<(), ProposeInputError>,
 ) -> Result<(), ProposeInputError> {
     let mut rest = bytes.trim_ascii_start();
@@ -372,7 +463,7 @@ fn for_each_document(
         let place = InputPlace { path: path.to_owned(), line };
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
         if let Some(Err(source)) = values.next() {
-            return Err(ProposeInputError::Json { place, source });
+            return Err(ProposeInputError::Json { place, command, source });
         }
         let (document, behind) = rest.split_at_checked(values.byte_offset()).unwrap_or((rest, &[]));
         each(place, document)?;

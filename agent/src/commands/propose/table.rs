@@ -94,6 +94,6 @@ pub(super) fn left_behind(outcome: &Outcome) -> Option<String> {
 }
 
 /// All of them: who is covered or left behind is not to be guessed.
-fn all(members: &[MemberName]) -> String {
+pub(super) fn all(members: &[MemberName]) -> String {
     members.iter().map(MemberName::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -72,13 +72,13 @@ fn read(files: &[&str]) -> Result<Vec<(String, bool)>, String> {
         fs::write(path, content).unwrap();
     }
     let folder = format!("{}/", folder.path().display());
-    let inputs = Inputs::read(&paths, &roster())
+    let inputs = Inputs::<Evidence>::read(&paths, &roster())
         .map_err(|error| svdr_cli::failure::explain(&error).replace(&folder, ""))?;
-    let newest = |input: &MemberInput| {
+    let newest = |input: &MemberInput<Evidence>| {
         let newest = input.evidence.about.values().filter_map(|about| about.matches.newest()).max();
         newest.unwrap().to_string()[14..16].to_owned()
     };
-    let shown = |(member, input): (&MemberName, &MemberInput)| {
+    let shown = |(member, input): (&MemberName, &MemberInput<Evidence>)| {
         (format!("{member}{}", newest(input)), input.signed.is_some())
     };
     Ok(inputs.members.iter().map(shown).collect())
@@ -179,6 +179,36 @@ fn what_is_no_evidence_is_told_by_its_line() {
         error.starts_with("error: 0:1 does not fit the roster\n  because: the evidence is by E"),
         "{error}"
     );
-    let missing = Inputs::read(&[PathBuf::from("/nonexistent/evidence.json")], &roster());
+    let missing = Inputs::<Evidence>::read(&[PathBuf::from("/nonexistent/evidence.json")], &roster());
     assert!(matches!(missing, Err(ProposeInputError::Read { .. })));
+}
+
+#[test]
+fn signed_evidence_of_a_roll_forward_counts_by_its_number() {
+    let reported = |minute: usize, sequence| {
+        let header = Header {
+            session: None,
+            roster: roster().fingerprint(),
+            drill: false,
+            signer: "A".parse().unwrap(),
+            sequence,
+            software: "test".to_owned(),
+        };
+        let document = format!(
+            r#"{{"member":"A","physical_synchronizer":"global-domain::abcdefabcdef::35-1","last_sequenced":"2026-04-21T23:{minute:02}:00Z"}}"#
+        );
+        let document: SequencingDocument = serde_json::from_str(&document).unwrap();
+        let body = Body::Sequencing(document.sequencing(&roster()).unwrap());
+        Statement { header, body }.sign(&key('A')).unwrap().to_json()
+    };
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("evidence");
+    fs::write(&path, format!("{}\n{}\n", reported(2, 8), reported(1, 7))).unwrap();
+    let inputs = Inputs::<Sequencing>::read(std::slice::from_ref(&path), &roster()).unwrap();
+    let last: Vec<String> = inputs.evidence().map(|one| one.last_sequenced.to_string()).collect();
+    assert_eq!(last, ["2026-04-21T23:02:00Z"]);
+    assert_eq!(inputs.unsigned().count(), 0);
+    // The evidence of one plan is not the other's.
+    let other = Inputs::<Evidence>::read(&[path], &roster());
+    assert!(matches!(other, Err(ProposeInputError::NotEvidence { kind: "sequencing", .. })));
 }
