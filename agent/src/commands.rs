@@ -78,7 +78,7 @@ pub enum Command {
     /// Take part in a session: evidence, agreement, dump, attestation
     Run(Box<run::RunArgs>),
     /// Read the participant's logs and print the evidence in them
-    Evidence(evidence::EvidenceArgs),
+    Evidence(Box<evidence::EvidenceArgs>),
     /// Print what this SV's nodes have seen of the old synchronizer, as evidence to roll forward
     Sequencing(Box<sequencing::SequencingArgs>),
     /// Take a data snapshot from the SV app and merge it into a migration dump

@@ -20,7 +20,7 @@ use super::args::participant::ParticipantArgs;
 use crate::evidence::{self, EvidenceOrder};
 use crate::operator::outside;
 use crate::roster_file;
-use svdr_logs::{Bound, Effort, LogsError};
+use svdr_logs::{Bound, Effort};
 
 /// Arguments of `evidence`.
 #[derive(Debug, Args)]

@@ -140,7 +140,7 @@ pub fn read(paths: &[PathBuf], on_bytes: &dyn Fn(u64)) -> Result<SeenInLogs, Log
 fn open(path: &SourcePath) -> Result<Box<Stream>, LogsError> {
     let opened = match path {
         SourcePath::Stdin => Ok(Box::new(Stream::new(Box::new(std::io::stdin())))),
-        SourcePath::File(path) => match Input::open(path) {
+        SourcePath::File(path) | SourcePath::Pipe { path, .. } => match Input::open(path) {
             Ok(Input::Plain { mut file, .. }) => {
                 std::io::Seek::rewind(&mut file).map(|()| Box::new(Stream::new(Box::new(file))))
             }

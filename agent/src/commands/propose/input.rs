@@ -235,7 +235,7 @@ pub(super) trait Report: Sized {
     fn member(&self) -> &MemberName;
 
     /// The report in a statement's body; the body if it is of another kind.
-    fn from_body(body: Body) -> Result<Self, Body>;
+    fn from_body(body: Body) -> Result<Self, Box<Body>>;
 
     /// Reads the document at `place`.
     fn from_document(place: &InputPlace, json: &[u8], roster: &Roster) -> Result<Self, ProposeInputError>;
@@ -396,14 +396,18 @@ impl Report for Evidence {
         &self.member
     }
 
-    fn from_body(body: Body) -> Result<Evidence, Body> {
+    fn from_body(body: Body) -> Result<Evidence, Box<Body>> {
         match body {
             Body::Evidence(evidence) => Ok(evidence),
-            body => Err(body),
+            body => Err(Box::new(body)),
         }
     }
 
-    fn from_document(place: &InputPlace, json: &[u8], roster: &Roster) -> Result<Evidence, ProposeInputError> {
+    fn from_document(
+        place: &InputPlace,
+        json: &[u8],
+        roster: &Roster,
+    ) -> Result<Evidence, ProposeInputError> {
         let help = "make the evidence of a shorter time with --since";
         let document: EvidenceDocument = parsed::<Evidence, _>(place, json, MAX_DOCUMENT_LEN, help)?;
         document
@@ -419,19 +423,24 @@ impl Report for Sequencing {
         &self.member
     }
 
-    fn from_body(body: Body) -> Result<Sequencing, Body> {
+    fn from_body(body: Body) -> Result<Sequencing, Box<Body>> {
         match body {
             Body::Sequencing(sequencing) => Ok(sequencing),
-            body => Err(body),
+            body => Err(Box::new(body)),
         }
     }
 
-    fn from_document(place: &InputPlace, json: &[u8], roster: &Roster) -> Result<Sequencing, ProposeInputError> {
+    fn from_document(
+        place: &InputPlace,
+        json: &[u8],
+        roster: &Roster,
+    ) -> Result<Sequencing, ProposeInputError> {
         let (most, help) = (sequencing::document::MAX_DOCUMENT_LEN, "make the evidence again");
         let document: SequencingDocument = parsed::<Sequencing, _>(place, json, most, help)?;
-        document
-            .sequencing(roster)
-            .map_err(|source| ProposeInputError::Sequencing { place: place.clone(), source: Box::new(source) })
+        document.sequencing(roster).map_err(|source| ProposeInputError::Sequencing {
+            place: place.clone(),
+            source: Box::new(source),
+        })
     }
 }
 

@@ -105,7 +105,10 @@ fn exit_codes_say_whose_fault_it_is() {
     assert_eq!(ProposalError::from(parameter).exit(), Exit::Usage);
     assert_eq!(ProposalError::TwoEvidences { member: named("A") }.exit(), Exit::Refused);
     assert_eq!(NotPossible { reason: String::new() }.exit(), Exit::Impossible);
-    assert_eq!(ProposeInputError::Empty { path: PathBuf::new(), command: "svdr-agent evidence" }.exit(), Exit::Refused);
+    assert_eq!(
+        ProposeInputError::Empty { path: PathBuf::new(), command: "svdr-agent evidence" }.exit(),
+        Exit::Refused
+    );
     let unreadable =
         ProposeInputError::Read { path: PathBuf::new(), source: std::io::ErrorKind::NotFound.into() };
     assert_eq!(unreadable.exit(), Exit::Failed);

@@ -78,7 +78,10 @@ fn what_does_not_follow_from_the_evidence_is_told_and_never_signed() {
     meeting.say(0, Body::Proposal(proposal));
     for policy in [AUTOMATIC, OPERATOR] {
         let steps = steps_of(&meeting, 1, policy);
-        assert!(matches!(steps.as_slice(), [Action::Warn(text)] if text.contains("history lost")), "{steps:?}");
+        assert!(
+            matches!(steps.as_slice(), [Action::Warn(text)] if text.contains("history lost")),
+            "{steps:?}"
+        );
     }
     // One beside it that follows is agreed to, whichever is looked at first.
     let mut sound = meeting.session.next_proposal(&own).unwrap();

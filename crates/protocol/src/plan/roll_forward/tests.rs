@@ -147,7 +147,8 @@ fn everybody_who_is_not_covered_is_left_behind_with_a_reason() {
 
 #[test]
 fn parameters_that_break_the_order_are_refused() {
-    let set: [(fn(&mut Parameters), &str); 7] = [
+    type Change = fn(&mut Parameters);
+    let set: [(Change, &str); 7] = [
         (|it| it.new_serial = 1, "the new serial 1 is not larger than 1"),
         (
             |it| it.max_sequencing_time = Some(at(100)),
