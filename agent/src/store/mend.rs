@@ -31,10 +31,11 @@ use super::folder::{CORRUPT, aside, names_in, numbered_files, read_record};
 use super::{DonationRecord, DumpRecord, MIRROR, Store, StoreError, certificate_lines, receipt_file};
 
 /// Kinds that bind this member to nothing but their number: one that is lost need not come back.
-const NOT_PROMISES: [&str; 11] = [
+const NOT_PROMISES: [&str; 12] = [
     "open",
     "appointment",
     "evidence",
+    "sequencing",
     "proposal",
     "rejection",
     "obstacle",
