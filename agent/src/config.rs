@@ -20,6 +20,8 @@ use std::time::Duration;
 use svdr_canton::{ClientCertificate, NodeSettings};
 use svdr_client::Coordinator;
 use svdr_protocol::failure::{CommandError, Exit};
+#[cfg(doc)]
+use svdr_protocol::session::DEFAULT_GRACE;
 use toml::de::DeTable;
 
 use crate::sources::app::UrlError;
@@ -45,7 +47,8 @@ pub enum Approval {
     /// The operator, every time.
     #[default]
     Operator,
-    /// The agent signs whatever its own recomputation confirms and covers this SV.
+    /// The agent signs whatever its own recomputation confirms and covers this SV, once everybody has reported or its
+    /// grace period is over.
     Automatic,
 }
 
@@ -103,6 +106,8 @@ pub struct AgentConfig {
     pub roster: Option<PathBuf>,
     /// Who decides.
     pub approval: Approval,
+    /// How long automatic approval waits for members that have not reported; see [`DEFAULT_GRACE`].
+    pub grace: Option<Duration>,
     /// `signing.key`: the private key's file.
     pub signing_key: Option<PathBuf>,
     /// The coordinators, in the order in which they are tried.
@@ -307,6 +312,7 @@ impl AgentConfig {
                     other => Err(format!("expected \"operator\" or \"automatic\", found {other:?}")),
                 })
                 .unwrap_or_default(),
+            grace: root.duration("grace"),
             signing_key: root.section("signing").and_then(|section| one_path(section, "key")),
             coordinators: root.sections("coordinator").into_iter().filter_map(coordinator).collect(),
             evidence: root.section("evidence").and_then(evidence),

@@ -43,6 +43,7 @@ mod decide;
 mod error;
 pub(crate) mod jobs;
 mod operator_log;
+mod patience;
 
 pub use decide::{Action, AskReason, End, Situation, WantedDump};
 pub use error::RunError;
@@ -51,6 +52,7 @@ pub use jobs::{DumpOrder, JobError};
 use courier::{Courier, Event};
 use jobs::Job;
 use operator_log::OperatorLog;
+use patience::Patience;
 
 /// Events that wait for the driver: it takes them as fast as its disk, so a few even out the two.
 const EVENTS_IN_FLIGHT: usize = 16;
@@ -70,6 +72,8 @@ pub struct RunSettings {
     pub coordinators: Vec<Coordinator>,
     /// Who decides about proposals.
     pub approval: Approval,
+    /// How long automatic approval waits for members that have not reported.
+    pub grace: Duration,
     /// Whether to take part in drills, and in nothing else.
     pub drill: bool,
     /// The session to join; the newest open one where there is none.
@@ -116,6 +120,7 @@ struct Driver {
     received: Arc<AtomicU64>,
     next_progress: Option<(Instant, Duration)>,
     operator_log: OperatorLog,
+    patience: Patience,
 }
 
 /// Takes part until the session ends for this agent; for ever with `follow`.
@@ -149,7 +154,9 @@ pub async fn run(settings: RunSettings, store: Store) -> Result<Ended, RunError>
     let opened = open(&settings, &store, session, &mut incoming).await;
     let driven = match opened {
         Ok(opened) => {
+            let patience = Patience::new(settings.grace);
             let driver = Driver {
+                patience,
                 settings,
                 store,
                 view: opened.view,
@@ -256,6 +263,7 @@ impl Driver {
                         let _ = self.nudges.try_send(());
                     }
                     self.is_new |= signed > 0 || self.logs.is_due() || self.dump.is_due();
+                    self.is_new |= self.patience.has_ended(Instant::now());
                     self.progress()?;
                 }
             }
@@ -323,12 +331,14 @@ impl Driver {
         let record = self.store.record(&self.settings.roster)?;
         let others: Vec<&Session> = self.others.iter().map(Replica::session).collect();
         let session = self.view.session();
+        self.patience.look(session, Instant::now());
         let me = &self.settings.signer.member;
         let situation = Situation {
             me,
             session,
             voter: Voter::new(me, &record, session, &others),
             approval: self.settings.approval,
+            grace_is_over: self.patience.is_over(Instant::now()),
             migration_id: self.settings.dump.migration_id,
             has_logs: self.settings.evidence.is_some(),
         };

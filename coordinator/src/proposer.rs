@@ -5,10 +5,8 @@
 
 use std::time::Duration;
 
+pub use svdr_protocol::session::DEFAULT_GRACE;
 use svdr_protocol::session::{Phase, Session};
-
-/// How long members that have not reported are waited for, once the threshold has.
-pub const DEFAULT_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// Whether to propose now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -158,7 +158,7 @@ impl Agents {
             .map(|(url, key)| format!("[[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n"))
             .collect();
         let text = format!(
-            "roster = \"roster.toml\"\napproval = \"{approval}\"\n\
+            "roster = \"roster.toml\"\napproval = \"{approval}\"\ngrace = \"1ms\"\n\
              [signing]\nkey = \"member-{member}.key\"\n{coordinators}\
              [evidence]\nlogs = [\"sv-{member}/participant.log\"]\n\
              [sv_app]\nurl = \"{}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = {}\n\

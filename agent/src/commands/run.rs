@@ -13,6 +13,7 @@ use svdr_cli::screens::operator::next::Next;
 use svdr_logs::{Bound, Effort};
 use svdr_protocol::digest::Digest;
 use svdr_protocol::failure::{CommandError, Exit};
+use svdr_protocol::session::DEFAULT_GRACE;
 use svdr_protocol::span;
 use svdr_protocol::statement::SessionId;
 use svdr_protocol::text::shown;
@@ -144,6 +145,7 @@ fn settings(args: &RunArgs, mut config: AgentConfig) -> Result<(RunSettings, Pat
         signer,
         coordinators: config.coordinators.clone(),
         approval,
+        grace: config.grace.unwrap_or(DEFAULT_GRACE),
         drill: args.drill,
         session: args.session,
         follow: args.follow,

@@ -165,7 +165,7 @@ fn all_mistakes_are_reported_at_once_with_their_lines() {
     assert_eq!(
         mistakes(text),
         [
-            "line 1: rooster is unknown: the known names are roster, approval, signing, coordinator, evidence, sv_app, validator_app, node_identities, database_backups, deliver, donor, runbook, output",
+            "line 1: rooster is unknown: the known names are roster, approval, grace, signing, coordinator, evidence, sv_app, validator_app, node_identities, database_backups, deliver, donor, runbook, output",
             "line 2: approval: expected \"operator\" or \"automatic\", found \"never\"",
             "line 4: sv_app.url: \"ftp://x\" is not an http or https URL: give a URL such as https://sv.sv.HOST/api/sv",
             "line 5: sv_app.token_file: expected a text in quotes, found integer",

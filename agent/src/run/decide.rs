@@ -7,6 +7,8 @@
 //! * Evidence is reported once; agreements follow the operator's policy; only the latest round is worked on, or the
 //!   one that is completed. A dump of a round that a higher one supersedes is given up: its attestation could only
 //!   lock what the others are leaving.
+//! * An agreement is signed automatically only once everybody has reported, or the grace period is over: whoever proposes
+//!   early must not leave behind an SV that was about to report.
 //! * A proposal that this member has rejected, or whose round it has abandoned, is not asked for again.
 
 use std::fmt;
@@ -32,6 +34,8 @@ pub struct Situation<'a> {
     pub voter: Voter<'a>,
     /// Who decides on proposals.
     pub approval: Approval,
+    /// Whether members that have not reported were waited for as long as configured.
+    pub grace_is_over: bool,
     /// The migration id of the configuration.
     pub migration_id: u64,
     /// Whether there are logs to report from.
@@ -226,14 +230,28 @@ impl Situation<'_> {
         match open {
             _ if withdrawn => {}
             Some((digest, proposal)) => {
-                steps.push(match self.ask_about(proposal) {
-                    None => Action::Agree { proposal: digest },
-                    Some(reason) => Action::Ask { round, proposal: digest, reason },
+                steps.push(match (self.ask_about(proposal), self.waits_for()) {
+                    (Some(reason), _) => Action::Ask { round, proposal: digest, reason },
+                    (None, silent) if silent.is_empty() => Action::Agree { proposal: digest },
+                    (None, silent) => Action::Tell(format!(
+                        "automatic approval waits for the evidence of {}, until the grace period is over",
+                        silent.join(", ")
+                    )),
                 });
             }
             None => steps.extend(obstacles),
         }
         steps
+    }
+
+    /// The members that have not reported, and that automatic approval still waits for.
+    fn waits_for(&self) -> Vec<&str> {
+        if self.grace_is_over {
+            return Vec::new();
+        }
+        let evidence = self.session.evidence();
+        let members = self.session.roster().members().iter().map(|member| &member.name);
+        members.filter(|name| !evidence.contains_key(*name)).map(MemberName::as_str).collect()
     }
 
     fn ask_about(&self, proposal: &Proposal) -> Option<AskReason> {

@@ -21,6 +21,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::equivocation::{Contradiction, Contradictions, Equivocation};
@@ -44,6 +45,10 @@ pub use round::Bounds;
 use recompute::Computed;
 use restored::LastAnswer;
 use round::Round;
+
+/// How long coordinators and automatic agents wait for members that have not reported, once the threshold has: reading two
+/// days of logs takes minutes.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// The statements of one session, and what they mean together.
 #[derive(Clone, Debug)]

@@ -149,7 +149,7 @@ fn start(
         Evidence::AtHand => String::new(),
     };
     let text = format!(
-        "roster = \"roster.toml\"\napproval = \"automatic\"\n\
+        "roster = \"roster.toml\"\napproval = \"automatic\"\ngrace = \"1ms\"\n\
          [signing]\nkey = \"member-{member}.key\"\n\
          [[coordinator]]\nurl = \"{url}\"\nkey = \"{key}\"\n\
          {logs}[sv_app]\nurl = \"{NO_APP}\"\ntoken_file = \"sv-{member}/token\"\nmigration_id = 6\n\

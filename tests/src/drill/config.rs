@@ -76,7 +76,7 @@ fn agent_toml(node: &Node<'_>, settings: &Settings<'_>) -> String {
     // What the largest of its dumps takes beside the temporary copy, so that the drill needs no more of a disk.
     let room = 2 * node.app.options().snapshot.acs_len + SMALL_ROOM;
     format!(
-        "roster = \"../roster.toml\"\napproval = \"{approval}\"\n\n\
+        "roster = \"../roster.toml\"\napproval = \"{approval}\"\ngrace = \"1s\"\n\n\
          [signing]\nkey = \"signing.key\"\n\n\
          {coordinator}{evidence}\
          [sv_app]\nurl = \"{url}\"\ntoken_file = \"token\"\nca_file = \"ca.pem\"\nmigration_id = {id}\n{trigger}\n\

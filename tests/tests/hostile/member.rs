@@ -5,4 +5,5 @@
 mod equivocation;
 mod evidence;
 mod flood;
+mod impostor;
 mod stage;

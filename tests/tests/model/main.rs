@@ -63,6 +63,11 @@ fn one_equivocator_agrees_to_both_proposals_of_a_round() {
 }
 
 #[test]
+fn a_member_that_proposes_as_it_likes_steers_nobody() {
+    explore("a proposer of three", Recovery::new(Network::steered(3)).with_equivocator());
+}
+
+#[test]
 fn two_sessions_of_one_network_never_complete_two_timestamps() {
     explore("two sessions of three", Recovery::new(Network::sessions(3)));
 }

@@ -29,6 +29,8 @@ pub(crate) struct Slot {
     pub(crate) proposal: Digest,
     /// What it recovers to.
     pub(crate) recovery_timestamp: Timestamp,
+    /// Whether it follows from evidence that everybody has.
+    pub(crate) follows: bool,
 }
 
 /// Members, sessions with evidence and proposals, and a table of statements.
@@ -62,6 +64,11 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(1_776_000_000_000_000 + seconds * 1_000_000).unwrap()
 }
 
+/// The key of the coordinator that openings list.
+fn coordinator_key() -> SigningKey {
+    SigningKey::from_bytes(&[200; 32])
+}
+
 fn key(member: usize) -> SigningKey {
     SigningKey::from_bytes(&[u8::try_from(member).unwrap() + 1; 32])
 }
@@ -92,6 +99,43 @@ impl Network {
         network
     }
 
+    /// One session of one round, in which the last member proposes as it likes: what does not follow from the evidence,
+    /// what names evidence that nobody has, and what follows but leaves a member out. A coordinator that the opening lists
+    /// proposes what follows for all.
+    pub(crate) fn steered(members: usize) -> Network {
+        let mut network = Network::empty(members);
+        let mut session = network.open(0);
+        let unproposed = session.clone();
+        let liar = members - 1;
+        let honest = session.next_proposal(&session.parameters()).unwrap();
+        let mut invented = honest.clone();
+        invented.candidate.history_lost_seconds += 1;
+        let mut withheld = honest.clone();
+        withheld.evidence.insert(Digest::of(b"evidence that nobody has"));
+        let mut parameters = session.parameters();
+        parameters.excluded = [network.name(0)].into();
+        parameters.threshold = 2;
+        let without = session.next_proposal(&parameters).unwrap();
+        let header = |signer| network.header(signer, Some(session.id()));
+        let by_coordinator = network.verified(
+            header("coordinator".parse().unwrap()),
+            Body::Proposal(honest),
+            &coordinator_key(),
+        );
+        let by_liar = [(invented, false), (withheld, false), (without, true)].map(|(proposal, follows)| {
+            (network.verified(header(network.name(liar)), Body::Proposal(proposal), &key(liar)), follows)
+        });
+        for (signed, follows) in [(by_coordinator, true)].into_iter().chain(by_liar) {
+            let Body::Proposal(proposal) = signed.body() else { continue };
+            let recovery_timestamp = proposal.plan.recovery_timestamp();
+            let digest = signed.digest();
+            network.slots.push(Slot { session: 0, round: 1, proposal: digest, recovery_timestamp, follows });
+            session.insert(signed).unwrap();
+        }
+        network.bases.push(vec![unproposed, session]);
+        network
+    }
+
     /// Two sessions of one round each.
     pub(crate) fn sessions(members: usize) -> Network {
         let mut network = Network::empty(members);
@@ -109,7 +153,7 @@ impl Network {
             let public = PublicKey::from(key(at).verifying_key());
             format!(
                 "[[member]]\nname = \"SV-{at}\"\nparticipant = \"PAR::sv-{at}::abc\"\nkey = \"{public}\"\nconvener = {}\n",
-                at == 0
+                at == 0 || at + 1 == members
             )
         };
         let members: String = (0..members).map(member).collect();
@@ -142,7 +186,8 @@ impl Network {
             let round = proposal.round;
             assert_eq!(round, network.rounds_of(0) + 1, "recordings have one proposal a round");
             let recovery_timestamp = proposal.plan.recovery_timestamp();
-            network.slots.push(Slot { session: 0, round, proposal: signed.digest(), recovery_timestamp });
+            let proposal = signed.digest();
+            network.slots.push(Slot { session: 0, round, proposal, recovery_timestamp, follows: true });
             session.insert(signed).unwrap();
             network.bases[0].push(session.clone());
         }
@@ -159,7 +204,7 @@ impl Network {
             migration_id: 6,
             predecessors: BTreeSet::new(),
             nonce: [nonce; 16],
-            coordinators: Vec::new(),
+            coordinators: vec![coordinator_key().verifying_key().into()],
         };
         let opened = self.signed(0, None, Body::Open(open));
         let mut session = Session::open(opened, Arc::clone(&self.roster)).unwrap();
@@ -189,19 +234,26 @@ impl Network {
         let signed = self.signed(0, Some(session.id()), Body::Proposal(proposal));
         let proposal = signed.digest();
         session.insert(signed).unwrap();
-        self.slots.push(Slot { session: place, round, proposal, recovery_timestamp });
+        self.slots.push(Slot { session: place, round, proposal, recovery_timestamp, follows: true });
     }
 
-    fn signed(&self, member: usize, session: Option<SessionId>, body: Body) -> Arc<Verified> {
-        let header = Header {
+    fn header(&self, signer: MemberName, session: Option<SessionId>) -> Header {
+        Header {
             session,
             roster: self.roster.fingerprint(),
             drill: false,
-            signer: self.name(member),
+            signer,
             sequence: 1,
             software: String::new(),
-        };
-        let envelope = Statement { header, body }.sign(&key(member)).unwrap();
+        }
+    }
+
+    fn signed(&self, member: usize, session: Option<SessionId>, body: Body) -> Arc<Verified> {
+        self.verified(self.header(self.name(member), session), body, &key(member))
+    }
+
+    fn verified(&self, header: Header, body: Body, key: &SigningKey) -> Arc<Verified> {
+        let envelope = Statement { header, body }.sign(key).unwrap();
         Arc::new(Verified::read(envelope, &self.roster).unwrap())
     }
 

@@ -337,6 +337,18 @@ impl Recovery {
         all.iter().any(|one| matches!(one.body(), Body::Release(_))) || !equivocation::find(&all).is_empty()
     }
 
+    /// Whether members that keep to the rules agreed to and attested only what follows from evidence that they have.
+    fn founded(&self, state: &Signed) -> bool {
+        let false_ones: BTreeSet<_> =
+            self.network.slots.iter().filter(|at| !at.follows).map(|at| at.proposal).collect();
+        let honest = (0..state.0.len()).filter(|member| self.equivocator != Some(*member));
+        honest.flat_map(|member| &state.0[member]).all(|id| match self.network.statement(*id).body() {
+            Body::Agreement(said) => !false_ones.contains(&said.proposal),
+            Body::Attestation(said) => !false_ones.contains(&said.proposal),
+            _ => true,
+        })
+    }
+
     /// Whether some member has attested, others have abandoned, and nobody who attested can go anywhere, whatever
     /// it is shown.
     fn locked(&self, state: &Signed) -> bool {
@@ -430,6 +442,9 @@ impl Model for Recovery {
         let mut properties = vec![
             Property::always("two completions show an equivocation or a release", |model: &Self, state| {
                 model.accountable(state)
+            }),
+            Property::always("honest members sign only what follows", |model: &Self, state| {
+                model.founded(state)
             }),
             Property::sometimes("a completion", |model: &Self, state| {
                 model.completed(state).next().is_some()

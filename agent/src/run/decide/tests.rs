@@ -15,16 +15,19 @@ struct Policy {
     approval: Approval,
     migration_id: u64,
     has_logs: bool,
+    grace_is_over: bool,
 }
 
-const AUTOMATIC: Policy = Policy { approval: Approval::Automatic, migration_id: 6, has_logs: true };
+const AUTOMATIC: Policy =
+    Policy { approval: Approval::Automatic, migration_id: 6, has_logs: true, grace_is_over: true };
 const OPERATOR: Policy = Policy { approval: Approval::Operator, ..AUTOMATIC };
 
 fn steps_of(meeting: &Meeting, me: usize, policy: Policy) -> Vec<Action> {
     let (me, record) = (name(me), Record::new());
-    let Policy { approval, migration_id, has_logs } = policy;
+    let Policy { approval, migration_id, has_logs, grace_is_over } = policy;
     let voter = Voter::new(&me, &record, &meeting.session, &[]);
-    Situation { me: &me, session: &meeting.session, voter, approval, migration_id, has_logs }.steps()
+    Situation { me: &me, session: &meeting.session, voter, approval, grace_is_over, migration_id, has_logs }
+        .steps()
 }
 
 /// What is done, without what is only told.
@@ -66,6 +69,25 @@ fn a_confirmed_proposal_is_agreed_to_or_asked_about_as_configured() {
     let other = Policy { migration_id: 7, ..AUTOMATIC };
     let reason = AskReason::OtherMigrationId { proposed: 6, configured: 7 };
     assert_eq!(done(&meeting, 1, other), ask(reason));
+}
+
+#[test]
+fn automatic_approval_waits_for_those_that_have_not_reported() {
+    let early = Policy { grace_is_over: false, ..AUTOMATIC };
+    let mut meeting = Meeting::open(false);
+    (0..3).for_each(|member| meeting.report(member, &["23:24:00"]));
+    let proposal = meeting.propose(None);
+    let steps = steps_of(&meeting, 1, early);
+    assert!(matches!(steps.as_slice(), [Action::Tell(text)] if text.contains(name(3).as_str())), "{steps:?}");
+    assert_eq!(done(&meeting, 1, AUTOMATIC), [Action::Agree { proposal }]);
+    // A person decides without it, and when everybody has reported there is nobody to wait for.
+    let operator = Policy { grace_is_over: false, ..OPERATOR };
+    assert_eq!(
+        done(&meeting, 1, operator),
+        [Action::Ask { round: 1, proposal, reason: AskReason::Configured }]
+    );
+    meeting.report(3, &["23:24:00"]);
+    assert_eq!(done(&meeting, 1, early), [Action::Agree { proposal }]);
 }
 
 #[test]

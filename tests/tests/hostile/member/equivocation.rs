@@ -31,7 +31,7 @@ fn whoever_contradicts_itself_is_named_on_every_screen_and_the_others_finish() {
     let folded = hostile.folded();
     let Body::Proposal(body) = folded.statement(&proposal).unwrap().body().clone() else { unreachable!() };
     let at = body.plan.recovery_timestamp();
-    let other = hostile.by_nobody(body);
+    let other = hostile.by_coordinator(body);
     hostile.submit(&other).unwrap();
 
     for minutes in [3, 4] {

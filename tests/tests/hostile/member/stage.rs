@@ -98,8 +98,18 @@ impl<'a> Hostile<'a> {
         }
     }
 
-    /// A proposal under a key that is in no roster.
-    pub(crate) fn by_nobody(&self, proposal: Proposal) -> Envelope {
+    /// A proposal as another coordinator signs it, that the opening lists.
+    pub(crate) fn by_coordinator(&self, proposal: Proposal) -> Envelope {
+        let key = svdr_cli::signing_key::read(&self.town.agents.network.path().join("second.key")).unwrap();
+        self.proposed_with(&key, proposal)
+    }
+
+    /// A proposal in the coordinator's name under a key that the opening does not list.
+    pub(crate) fn by_impostor(&self, proposal: Proposal) -> Envelope {
+        self.proposed_with(&SigningKey::from_bytes(&[50; 32]), proposal)
+    }
+
+    fn proposed_with(&self, key: &SigningKey, proposal: Proposal) -> Envelope {
         let header = Header {
             session: Some(self.session),
             roster: self.town.agents.network.roster.fingerprint(),
@@ -108,7 +118,7 @@ impl<'a> Hostile<'a> {
             sequence: self.next(),
             software: "hostile".to_owned(),
         };
-        Statement { header, body: Body::Proposal(proposal) }.sign(&SigningKey::from_bytes(&[50; 32])).unwrap()
+        Statement { header, body: Body::Proposal(proposal) }.sign(key).unwrap()
     }
 }
 
