@@ -18,7 +18,7 @@ use svdr_protocol::dsse::Envelope;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, SessionId, StatementError, Verified};
+use svdr_protocol::statement::{AnyStatement, Body, SessionId, StatementError, Unknown, Verified};
 
 use crate::store::{Adopted, Store, StoreError};
 use svdr_protocol::failure::in_one_line;
@@ -80,7 +80,7 @@ impl Replica {
                     replica.admission.count(&verdict);
                     insert(&mut replica.session, Arc::clone(statement));
                 }
-                Verdict::UnknownKind => {}
+                Verdict::Kept(unknown) => replica.keep(unknown),
                 Verdict::Unreadable | Verdict::Invalid => continue,
             }
             replica.known.insert(digest);
@@ -105,7 +105,8 @@ impl Replica {
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
     pub fn absorb(&mut self, store: &Store, received: &[Envelope]) -> Result<usize, StoreError> {
-        let (mut mirrored, mut own, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut mirrored, mut own, mut statements, mut kept) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for envelope in received {
             let digest = envelope.digest();
             if self.known.contains(&digest) {
@@ -120,12 +121,15 @@ impl Replica {
                     mirrored.push(envelope);
                     statements.push(Arc::clone(statement));
                 }
-                Verdict::UnknownKind => mirrored.push(envelope),
+                Verdict::Kept(unknown) => {
+                    mirrored.push(envelope);
+                    kept.push(Arc::clone(unknown));
+                }
                 Verdict::Unreadable | Verdict::Invalid => {}
             }
             self.admission.count(&verdict);
             // A digest leaves the signature out: a forged copy must not stand in the way of the genuine statement.
-            if matches!(verdict, Verdict::Counts(_) | Verdict::UnknownKind) {
+            if matches!(verdict, Verdict::Counts(_) | Verdict::Kept(_)) {
                 self.known.insert(digest);
             }
         }
@@ -139,6 +143,7 @@ impl Replica {
             log_adopted(statement, store, &locked.adopt(self.session.id(), statement)?);
         }
         drop(locked);
+        kept.iter().for_each(|unknown| self.keep(unknown));
         let count = own.len() + statements.len();
         for statement in own.into_iter().chain(statements) {
             insert(&mut self.session, statement);
@@ -152,6 +157,13 @@ impl Replica {
         match self.session.completion_certificate() {
             Some(certificate) => store.mend_certificate(&certificate, self.session.roster()),
             None => Ok(()),
+        }
+    }
+
+    /// Adds a statement of a newer version that was admitted, which counts for nothing.
+    fn keep(&mut self, unknown: &Arc<Unknown>) {
+        if let Err(error) = self.session.add(&AnyStatement::Unknown(Arc::clone(unknown))) {
+            tracing::warn!("a statement is left out: {}", in_one_line(&error));
         }
     }
 

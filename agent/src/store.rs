@@ -445,12 +445,16 @@ impl Locked<'_> {
     }
 }
 
-/// The statement in an envelope of the store; `None` if it was made with another roster, or is of a kind that
-/// this version does not know.
+/// The statement in an envelope of the store; `None` if it was made with another roster, or a newer version
+/// made it.
 fn verified(envelope: Envelope, roster: &Roster) -> Result<Option<Verified>, StatementError> {
     match Verified::read(envelope, roster) {
         Ok(verified) => Ok(Some(verified)),
-        Err(StatementError::OtherRoster { .. } | StatementError::UnknownKind { .. }) => Ok(None),
+        Err(
+            StatementError::OtherRoster { .. }
+            | StatementError::UnknownKind { .. }
+            | StatementError::NotKnown { .. },
+        ) => Ok(None),
         Err(source) => Err(source),
     }
 }

@@ -94,7 +94,7 @@ impl Recovery {
                     let (line, source) = (line.number, Box::new(source));
                     return Err(RecoveryError::Line { from: from(), line, source });
                 }
-                Content::Statement(_) | Content::Receipt(_) | Content::Unknown { .. } => rest = true,
+                Content::Statement(_) | Content::Receipt(_) | Content::Unknown(_) => rest = true,
             }
         }
         if statements.is_empty() && !rest {

@@ -27,12 +27,12 @@ use ed25519_dalek::SigningKey;
 use svdr_proto::v1;
 use svdr_protocol::certificate::CompletionCertificate;
 use svdr_protocol::failure::Told;
-use svdr_protocol::statement::SessionId;
+use svdr_protocol::statement::{AnyStatement, SessionId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::clock;
-use crate::incoming::{AnyStatement, Incoming};
+use crate::incoming::Incoming;
 use crate::journal::{Journal, JournalError, record};
 use crate::limits::{MAX_QUESTIONS, MAX_WAITING, PAGE_ENTRIES};
 use crate::metrics::Metrics;

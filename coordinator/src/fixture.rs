@@ -11,7 +11,7 @@ use svdr_protocol::evidence::{Evidence, Observations, Ticks};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, Header, Milestone, Open, SessionId, Statement, Verified};
+use svdr_protocol::statement::{Body, Header, Milestone, Open, PlanKind, SessionId, Statement, Verified};
 use svdr_protocol::time::{Tick, Timestamp};
 
 /// Members `SV-0`, `SV-1`, …, of whom the first is the convener.
@@ -68,6 +68,7 @@ impl Net {
             predecessors: Default::default(),
             nonce: [nonce; 16],
             coordinators: Vec::new(),
+            plan: PlanKind::Dump,
         };
         self.envelope(convener, None, Body::Open(open))
     }

@@ -32,7 +32,6 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::board::{BoardHandle, Placed};
-use crate::incoming::AnyStatement;
 use crate::refusal::CallRefusal;
 
 /// How often the publisher looks for sessions that have grown: often enough for readers, and seldom enough that a burst
@@ -197,11 +196,7 @@ impl SessionFiles {
 }
 
 fn is_drill(opening: &Placed) -> bool {
-    match &opening.statement {
-        AnyStatement::Known(known) => known.header().drill,
-        // No session is opened with one.
-        AnyStatement::Unknown(_) => false,
-    }
+    opening.statement.header().drill
 }
 
 /// Writes the certificate, unless it is there already as it should be.

@@ -1,11 +1,13 @@
 //! Why the coordinator refuses a call.
 
+use std::sync::Arc;
+
 use svdr_proto::limits::{
     MAX_BYTES_PER_MEMBER, MAX_CERTIFICATE_LEN, MAX_FOREIGN_PROPOSALS_PER_MEMBER, MAX_STATEMENTS_PER_MEMBER,
 };
 use svdr_protocol::dsse::EnvelopeError;
 use svdr_protocol::names::MemberName;
-use svdr_protocol::session::{NotAccepted, Phase};
+use svdr_protocol::session::{NotAccepted, NotAdmitted, Phase};
 use svdr_protocol::statement::{SessionId, SessionIdError, StatementError};
 
 use crate::limits::{CALLS_PER_SECOND, MAX_SESSIONS, MAX_STREAMS_PER_CLIENT};
@@ -21,24 +23,12 @@ pub enum CallRefusal {
     Envelope(EnvelopeError),
     /// The statement is invalid.
     #[error(transparent)]
-    Statement(Box<StatementError>),
+    Statement(Arc<StatementError>),
     /// The statement belongs to no session.
     #[error("this {kind} names no session\nhelp: sign it again for a session")]
     NoSession {
         /// Its kind.
         kind: String,
-    },
-    /// A kind for newer versions that does not begin as all kinds do.
-    #[error(
-        "the statement of kind {kind:?} by {signer}, which this version does not know, has no header for a \
-         session of this roster\n\
-         help: sign it again with the version of svdr that the others use"
-    )]
-    UnknownKind {
-        /// Its kind.
-        kind: String,
-        /// Who signed it.
-        signer: MemberName,
     },
     /// The text is not a session's id.
     #[error(transparent)]
@@ -181,3 +171,12 @@ pub enum CallRefusal {
 
 #[cfg(test)]
 mod tests;
+
+impl From<NotAdmitted> for CallRefusal {
+    fn from(refused: NotAdmitted) -> CallRefusal {
+        match refused {
+            NotAdmitted::Malformed(error) => CallRefusal::Statement(error),
+            NotAdmitted::NotAccepted(error) => CallRefusal::NotAccepted(error),
+        }
+    }
+}

@@ -30,7 +30,6 @@ impl CallRefusal {
             CallRefusal::Envelope(error) => envelope(error),
             CallRefusal::Statement(error) => statement(error),
             CallRefusal::NoSession { .. } => (Code::InvalidArgument, "NO_SESSION"),
-            CallRefusal::UnknownKind { .. } => (Code::InvalidArgument, "MALFORMED"),
             CallRefusal::SessionId(_) => (Code::InvalidArgument, "MALFORMED"),
             CallRefusal::UnknownSession { .. } => (Code::NotFound, "UNKNOWN_SESSION"),
             CallRefusal::NotCompleted { .. } => (Code::FailedPrecondition, "NOT_COMPLETED"),
@@ -39,7 +38,9 @@ impl CallRefusal {
             CallRefusal::NotAccepted(error) => match error {
                 NotAccepted::Drill { .. } => (Code::FailedPrecondition, "DRILL"),
                 NotAccepted::OtherRoster { .. } => (Code::FailedPrecondition, "OTHER_ROSTER"),
-                NotAccepted::UnknownCoordinator { .. } => (Code::PermissionDenied, "UNKNOWN_COORDINATOR"),
+                NotAccepted::UnknownCoordinator { .. } | NotAccepted::Outsider { .. } => {
+                    (Code::PermissionDenied, "UNKNOWN_COORDINATOR")
+                }
                 NotAccepted::ConvenersToPropose { .. } => (Code::PermissionDenied, "NOT_A_CONVENER"),
                 NotAccepted::OtherSession { .. } | NotAccepted::NotOpened => {
                     (Code::FailedPrecondition, "OTHER_SESSION")

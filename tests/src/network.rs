@@ -11,7 +11,7 @@ use svdr_protocol::dsse::Envelope;
 use svdr_protocol::evidence::{Evidence, Observations, Ticks};
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::roster::Roster;
-use svdr_protocol::statement::{Body, Header, Milestone, Open, SessionId, Statement};
+use svdr_protocol::statement::{Body, Header, Milestone, Open, PlanKind, SessionId, Statement};
 use svdr_protocol::time::{Tick, Timestamp};
 use tempfile::TempDir;
 
@@ -165,6 +165,7 @@ pub fn opening(nonce: u8) -> Body {
         predecessors: Default::default(),
         nonce: [nonce; 16],
         coordinators: Vec::new(),
+        plan: PlanKind::Dump,
     })
 }
 

@@ -146,7 +146,8 @@ fn proposals_of_coordinators_are_kept_up_to_a_number() {
 fn a_kind_that_is_not_known_is_kept_and_counts_for_nothing() {
     let (_folder, store, meeting, mut replica) = seen();
     let kind = "application/vnd.svdr.v1.later+protobuf".to_owned();
-    let unknown = Envelope::sign(kind, b"something".to_vec(), &key(2));
+    let header = said(&meeting, 2, false, meeting.session.id()).to_message().payload;
+    let unknown = Envelope::sign(kind, header, &key(2));
     let before = replica.session().len();
     assert_eq!(replica.absorb(&store, std::slice::from_ref(&unknown)).unwrap(), 0);
     assert_eq!(replica.session().len(), before);

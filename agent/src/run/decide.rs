@@ -146,7 +146,12 @@ impl Situation<'_> {
     /// What to do now, in this order.
     pub fn steps(&self) -> Vec<Action> {
         let mut steps = Vec::new();
-        match self.session.phase() {
+        let phase = self.session.phase();
+        if let Some(unknown) = self.session.unknown_plan().filter(|_| phase != Phase::Aborted) {
+            // It keeps what the others say and hands it on; who has a newer version acts on it.
+            return vec![Action::Tell(in_one_line(&unknown))];
+        }
+        match phase {
             Phase::Aborted => return vec![Action::End(End::Aborted)],
             Phase::Completed(round) | Phase::Verified(round) => {
                 steps.push(Action::KeepCertificate);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use svdr_protocol::statement::{Milestone, Open};
+use svdr_protocol::statement::{Milestone, Open, PlanKind};
 
 use super::*;
 
@@ -49,6 +49,7 @@ impl World {
             predecessors: BTreeSet::new(),
             nonce: [7; 16],
             coordinators: Vec::new(),
+            plan: PlanKind::Dump,
         };
         let header = Header {
             session: None,

@@ -7,11 +7,11 @@ use svdr_protocol::names::MemberName;
 use svdr_protocol::receipt::JournalId;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, SessionId};
+use svdr_protocol::statement::{AnyStatement, Body, SessionId};
 use svdr_protocol::time::Timestamp;
 
 use super::slot::{Acceptance, Accepted, From, Placed, Slot};
-use crate::incoming::{AnyStatement, Incoming};
+use crate::incoming::Incoming;
 use crate::limits::{KEPT_SESSIONS, MAX_SESSIONS};
 use crate::refusal::CallRefusal;
 

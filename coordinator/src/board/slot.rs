@@ -10,12 +10,12 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::receipt::{Chain, JournalId, Receipt};
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::Body;
+use svdr_protocol::statement::AnyStatement;
 use svdr_protocol::time::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::incoming::{AnyStatement, Incoming};
+use crate::incoming::Incoming;
 use crate::refusal::CallRefusal;
 
 /// A statement with its place in the transcript.
@@ -116,7 +116,7 @@ impl Slot {
         if let Some(entry) = self.places.get(&digest).and_then(|&at| self.entries.get(at as usize)) {
             return Ok(Accepted::Known(Arc::clone(entry)));
         }
-        self.belongs(&incoming)?;
+        self.session.admits(&incoming.statement)?;
         self.charge(&incoming.statement, from)?;
         let Acceptance { journal, accepted } = acceptance;
         let receipt = Receipt { journal, accepted, ..self.chain.append(digest) };
@@ -124,19 +124,6 @@ impl Slot {
         let entry = Arc::new(Placed { statement: incoming.statement, receipt, signed: OnceLock::new() });
         self.entries.push(Arc::clone(&entry));
         Ok(Accepted::New(entry))
-    }
-
-    fn belongs(&self, incoming: &Incoming) -> Result<(), CallRefusal> {
-        match &incoming.statement {
-            // The opening itself names no session.
-            AnyStatement::Known(known) if matches!(known.body(), Body::Open(_)) => Ok(()),
-            AnyStatement::Known(known) => Ok(self.session.accepts(known)?),
-            AnyStatement::Unknown(_) if incoming.drill == self.session.drill() => Ok(()),
-            AnyStatement::Unknown(_) => Err(CallRefusal::UnknownKind {
-                kind: incoming.statement.kind().to_owned(),
-                signer: incoming.statement.signer().clone(),
-            }),
-        }
     }
 
     /// Counts a statement against its signer; another coordinator's proposal against the member that forwards it.
@@ -170,12 +157,8 @@ impl Slot {
     pub(super) fn confirm(&mut self, entry: &Placed) {
         debug_assert_eq!(entry.receipt.position, self.durable);
         self.durable = entry.receipt.position + 1;
-        if let AnyStatement::Known(known) = &entry.statement
-            && !matches!(known.body(), Body::Open(_))
-        {
-            // `accept` found that it belongs here, and that cannot change.
-            let _ = self.session.insert(Arc::clone(known));
-        }
+        // `accept` found that it belongs here, and that cannot change.
+        let _ = self.session.add(&entry.statement);
         self.length.send_replace(self.durable);
     }
 

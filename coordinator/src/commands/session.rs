@@ -24,7 +24,7 @@ use svdr_protocol::plan::dump::DEFAULT_MARGIN;
 use svdr_protocol::receipt::VerifiedReceipt;
 use svdr_protocol::session::{NotProposable, Session};
 use svdr_protocol::span;
-use svdr_protocol::statement::{Abort, Appointment, Body, Open, Proposal, SessionId};
+use svdr_protocol::statement::{Abort, Appointment, Body, Open, PlanKind, Proposal, SessionId};
 use svdr_protocol::text::shown_in_line;
 use svdr_protocol::time::Timestamp;
 
@@ -266,6 +266,7 @@ async fn open(
         predecessors: args.follows.iter().copied().collect(),
         nonce,
         coordinators: signer.coordinator_keys.clone(),
+        plan: PlanKind::Dump,
     };
     let receipt = signer.sign_and_submit(connection, None, args.drill, Body::Open(opening)).await?;
     let drill = if args.drill { "drill session" } else { "session" };

@@ -13,16 +13,17 @@ fn refusals_read_well() {
     let all = [
         CallRefusal::NoStatement,
         CallRefusal::Envelope(EnvelopeError::SignatureCount { found: 2 }),
-        CallRefusal::Statement(Box::new(StatementError::Stranger { key: "ed25519:AAAA".to_owned() })),
+        CallRefusal::Statement(std::sync::Arc::new(StatementError::Stranger {
+            key: "ed25519:AAAA".to_owned(),
+        })),
         CallRefusal::NoSession { kind: "evidence".to_owned() },
-        CallRefusal::UnknownKind { kind: "astrology".to_owned(), signer: name() },
         CallRefusal::SessionId("x".parse::<SessionId>().unwrap_err()),
         CallRefusal::UnknownSession { session },
         CallRefusal::NotCompleted { session, phase: Phase::Agreed(1), needed: 3 },
         CallRefusal::SeveralCertificates { session, found: 2 },
         CallRefusal::CertificateTooLong { session, found: 20 << 20 },
         CallRefusal::NotAccepted(NotAccepted::Drill {
-            kind: "milestone",
+            kind: "milestone".to_owned(),
             signer: name(),
             session,
             drill: true,

@@ -4,17 +4,18 @@
 //!
 //! * a statement of another session or another roster, or a drill in a real session, is left out, with a warning;
 //! * one with an invalid signature or content likewise;
-//! * one of a kind that this version does not know is kept, to be forwarded, and counts for nothing.
+//! * one of a newer version is kept, to be forwarded, and counts for nothing.
 //!
 //! An invalid statement is the coordinator's fault if no coordinator of any version accepts it. What a member signed and
 //! this version cannot read is not: a member could make others leave an honest coordinator with it.
 
 use std::sync::Arc;
 
+use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::failure::in_one_line;
-use svdr_protocol::session::Session;
-use svdr_protocol::statement::{StatementError, Verified};
+use svdr_protocol::session::{NotAdmitted, Session};
+use svdr_protocol::statement::{AnyStatement, StatementError, Unknown, Verified};
 
 use crate::error::CallError;
 use crate::limits::{MAX_INVALID, MAX_LOGGED, TranscriptLimits};
@@ -24,8 +25,8 @@ use crate::limits::{MAX_INVALID, MAX_LOGGED, TranscriptLimits};
 pub enum Verdict {
     /// It counts.
     Counts(Arc<Verified>),
-    /// It is of an unknown kind: to be kept and forwarded, but not counted.
-    UnknownKind,
+    /// It is of a newer version: to be kept and forwarded, but not counted.
+    Kept(Arc<Unknown>),
     /// A member signed what this version cannot read: not to be kept, as a newer version may read it.
     Unreadable,
     /// No coordinator of any version accepts it: not to be kept.
@@ -39,7 +40,7 @@ pub struct Admission {
     foreign_proposals: u64,
     max_foreign_proposals: u64,
     invalid: usize,
-    /// Statements of unknown kinds, or that cannot be read.
+    /// Statements of newer versions, or that cannot be read.
     not_understood: usize,
 }
 
@@ -57,8 +58,12 @@ impl Admission {
     /// Verifies an envelope, and logs why if it does not count.
     pub fn judge(&self, envelope: Envelope, session: &Session) -> Verdict {
         let digest = envelope.digest();
-        match Verified::read(envelope, session.roster()) {
-            Ok(statement)
+        let statement = match AnyStatement::read(envelope, session.roster()) {
+            Ok(statement) => statement,
+            Err(error) => return self.refuse(&digest, &error),
+        };
+        match (session.admits(&statement), statement) {
+            (Ok(()), AnyStatement::Known(statement))
                 if !statement.by_member() && self.foreign_proposals >= self.max_foreign_proposals =>
             {
                 self.log(&format!(
@@ -67,33 +72,34 @@ impl Admission {
                 ));
                 Verdict::Invalid
             }
-            Ok(statement) => match session.accepts(&statement) {
-                Ok(()) => Verdict::Counts(Arc::new(statement)),
-                Err(error) => {
-                    self.log(&format!("statement {digest} is left out: {}", in_one_line(&error)));
-                    Verdict::Invalid
-                }
-            },
-            Err(StatementError::UnknownKind { kind }) => {
+            (Ok(()), AnyStatement::Known(statement)) => Verdict::Counts(statement),
+            (Ok(()), AnyStatement::Unknown(unknown)) => {
                 if self.are_few() {
+                    let kind = unknown.kind();
                     tracing::info!(
-                        "statement {digest} is not counted: its kind {kind:?} is unknown to this version"
+                        "statement {digest} of kind {kind:?} is kept and not counted: a newer version of svdr made it"
                     );
                 }
-                Verdict::UnknownKind
+                Verdict::Kept(unknown)
             }
-            Err(error) => {
+            (Err(NotAdmitted::Malformed(error)), _) => self.refuse(&digest, &error),
+            (Err(error), _) => {
                 self.log(&format!("statement {digest} is left out: {}", in_one_line(&error)));
-                if is_invalid_for_all(&error) { Verdict::Invalid } else { Verdict::Unreadable }
+                Verdict::Invalid
             }
         }
+    }
+
+    fn refuse(&self, digest: &Digest, error: &StatementError) -> Verdict {
+        self.log(&format!("statement {digest} is left out: {}", in_one_line(error)));
+        if is_invalid_for_all(error) { Verdict::Invalid } else { Verdict::Unreadable }
     }
 
     /// Counts a verdict on what a coordinator sent.
     pub fn count(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Counts(statement) => self.foreign_proposals += u64::from(!statement.by_member()),
-            Verdict::UnknownKind | Verdict::Unreadable => self.not_understood += 1,
+            Verdict::Kept(_) | Verdict::Unreadable => self.not_understood += 1,
             Verdict::Invalid => self.invalid += 1,
         }
     }
@@ -142,6 +148,7 @@ const fn is_invalid_for_all(error: &StatementError) -> bool {
         | StatementError::Appointment { .. }
         | StatementError::Session { .. } => true,
         StatementError::UnknownKind { .. }
+        | StatementError::NotKnown { .. }
         | StatementError::Decode { .. }
         | StatementError::Field { .. }
         | StatementError::Name { .. }

@@ -9,8 +9,8 @@ use svdr_protocol::certificate::{CertificateError, CompletionCertificate};
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::failure::{CommandError, Exit};
 use svdr_protocol::roster::Roster;
-use svdr_protocol::session::{NotAccepted, Session};
-use svdr_protocol::statement::{SessionId, StatementError, Verified};
+use svdr_protocol::session::{NotAccepted, NotAdmitted, Session};
+use svdr_protocol::statement::{AnyStatement, SessionId, StatementError, Verified};
 
 use crate::admission::{Admission, Verdict, check_invalid};
 use crate::connection::Connection;
@@ -48,6 +48,9 @@ pub enum SessionError {
     /// The statement does not open the session.
     #[error(transparent)]
     NotAccepted(#[from] NotAccepted),
+    /// The statement does not belong to the session.
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
     /// The coordinator does not know the session.
     #[error(
         "{url} has no statement of session {session}\nhelp: list its sessions with `svdr-coordinator session list`"
@@ -115,6 +118,7 @@ impl CommandError for SessionError {
             SessionError::History { .. }
             | SessionError::Opening { .. }
             | SessionError::NotAccepted(_)
+            | SessionError::NotAdmitted(_)
             | SessionError::CertificateStatement { .. }
             | SessionError::Certificate { .. }
             | SessionError::OtherCertificate { .. } => Exit::Refused,
@@ -182,9 +186,12 @@ impl SessionReader {
         let verdict = self.admission.judge(statement.clone(), session);
         self.admission.count(&verdict);
         check_invalid(url, self.admission.invalid())?;
-        if let Verdict::Counts(statement) = &verdict {
-            session.insert(Arc::clone(statement))?;
-        }
+        let statement = match &verdict {
+            Verdict::Counts(statement) => AnyStatement::Known(Arc::clone(statement)),
+            Verdict::Kept(unknown) => AnyStatement::Unknown(Arc::clone(unknown)),
+            Verdict::Unreadable | Verdict::Invalid => return Ok(Some(verdict)),
+        };
+        session.add(&statement)?;
         Ok(Some(verdict))
     }
 

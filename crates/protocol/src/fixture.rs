@@ -16,8 +16,8 @@ use crate::roster::Roster;
 use crate::sequencing::{Fence, Sequencing, TopologyTimes};
 use crate::session::Session;
 use crate::statement::{
-    Abandonment, Agreement, Attestation, Body, Header, Open, Part, Proposal, Release, SessionId, Statement,
-    Verified,
+    Abandonment, Agreement, Attestation, Body, Header, Open, Part, PlanKind, Proposal, Release, SessionId,
+    Statement, Verified,
 };
 use crate::time::{Tick, Timestamp};
 use crate::vote::{Dump, Record, Voter};
@@ -117,6 +117,7 @@ impl Net {
             predecessors,
             nonce: [self.nonce.get(); 16],
             coordinators,
+            plan: PlanKind::Dump,
         };
         let mut statement = self.statement(0, None, Body::Open(open));
         statement.header.drill = drill;

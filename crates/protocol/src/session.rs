@@ -17,6 +17,8 @@
 //!   Only a convener decides whom to exclude, how much history to lose, and when to give up a round. Otherwise any member
 //!   could steer the others with a key that nobody knows.
 //! * A completion certificate wins over an abort, whichever came first.
+//! * What a newer version says counts for nothing, and changes no answer but how many such statements there are. In a
+//!   session whose plan only a newer version knows, nothing counts but an abort.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +30,10 @@ use crate::equivocation::{Contradiction, Contradictions, Equivocation};
 use crate::keys::PublicKey;
 use crate::names::MemberName;
 use crate::roster::Roster;
-use crate::statement::{Body, Open, Proposal, RoundOf, SessionId, Verified};
+use crate::statement::{
+    AnyStatement, Body, Header, Open, PlanKind, Proposal, RoundOf, SessionId, StatementError, Unknown,
+    Verified,
+};
 
 mod certify;
 mod received;
@@ -58,6 +63,8 @@ pub struct Session {
     opening: Open,
     opened: Arc<Verified>,
     statements: BTreeMap<Digest, Arc<Verified>>,
+    /// Digests of those of newer versions.
+    unknown: BTreeSet<Digest>,
     evidence: BTreeMap<MemberName, BTreeMap<u64, Arc<Verified>>>,
     sequencing: BTreeMap<MemberName, BTreeMap<u64, Arc<Verified>>>,
     rounds: BTreeMap<u32, Round>,
@@ -97,7 +104,7 @@ pub enum NotAccepted {
     )]
     OtherSession {
         /// Its kind.
-        kind: &'static str,
+        kind: String,
         /// Who signed it.
         signer: MemberName,
         /// This session.
@@ -113,7 +120,7 @@ pub enum NotAccepted {
     )]
     Drill {
         /// Its kind.
-        kind: &'static str,
+        kind: String,
         /// Who signed it.
         signer: MemberName,
         /// This session.
@@ -128,7 +135,7 @@ pub enum NotAccepted {
     )]
     OtherRoster {
         /// Its kind.
-        kind: &'static str,
+        kind: String,
         /// Who signed it.
         signer: MemberName,
         /// The session's roster.
@@ -165,9 +172,53 @@ pub enum NotAccepted {
         /// What only a convener may do.
         why: &'static str,
     },
+    /// A statement of a newer version is signed by nobody who may sign here.
+    #[error(
+        "the {kind} of {signer} in session {session} is signed with {key}, which is neither a member's key nor one that \
+         the opening lists"
+    )]
+    Outsider {
+        /// The session.
+        session: SessionId,
+        /// Its kind.
+        kind: String,
+        /// The name that its signer gives itself.
+        signer: MemberName,
+        /// The key.
+        key: PublicKey,
+    },
     /// The session was not opened by any of the statements.
     #[error("no statement opens the session\nhelp: get the transcript from its beginning")]
     NotOpened,
+}
+
+/// Why a statement does not belong to a session.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotAdmitted {
+    /// It cannot be read, and no newer version could.
+    #[error(transparent)]
+    Malformed(Arc<StatementError>),
+    /// It belongs elsewhere, or its signer may not sign it.
+    #[error(transparent)]
+    NotAccepted(#[from] NotAccepted),
+}
+
+/// Only a newer version knows the plan of a session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this version of svdr does not know the plan of session {session} (number {plan}), so it keeps the statements of the \
+     session and takes no part\n\
+     help: use {software}, with which {opened_by} opened the session, or a newer version"
+)]
+pub struct UnknownPlan {
+    /// The session.
+    pub session: SessionId,
+    /// The plan's number in the schema.
+    pub plan: i32,
+    /// Who opened the session.
+    pub opened_by: MemberName,
+    /// The software that did.
+    pub software: String,
 }
 
 impl Session {
@@ -179,7 +230,7 @@ impl Session {
         let Body::Open(opening) = opened.body() else { return Err(NotAccepted::NotOpened) };
         let [expected, found] = [roster.fingerprint(), opened.header().roster];
         if expected != found {
-            let (kind, signer) = (opened.body().kind(), opened.signer().clone());
+            let (kind, signer) = (opened.body().kind().to_owned(), opened.signer().clone());
             return Err(NotAccepted::OtherRoster { kind, signer, expected, found });
         }
         Ok(Session {
@@ -187,6 +238,7 @@ impl Session {
             roster,
             opening: opening.clone(),
             statements: [(opened.digest(), Arc::clone(&opened))].into(),
+            unknown: BTreeSet::new(),
             opened,
             evidence: BTreeMap::new(),
             sequencing: BTreeMap::new(),
@@ -226,19 +278,8 @@ impl Session {
     /// [`NotAccepted`] says why not.
     pub fn accepts(&self, statement: &Verified) -> Result<(), NotAccepted> {
         // Nothing here may depend on what came before: in any order, all must accept the same statements.
-        let (kind, signer) = (statement.body().kind(), || statement.signer().clone());
-        let (expected, found) = (self.id, statement.session());
-        if found != Some(expected) {
-            return Err(NotAccepted::OtherSession { kind, signer: signer(), expected, found });
-        }
-        let [expected, found] = [self.opened.header().roster, statement.header().roster];
-        if expected != found {
-            return Err(NotAccepted::OtherRoster { kind, signer: signer(), expected, found });
-        }
-        let drill = statement.header().drill;
-        if drill != self.drill() {
-            return Err(NotAccepted::Drill { kind, signer: signer(), session: self.id, drill });
-        }
+        let signer = || statement.signer().clone();
+        self.belongs(statement.body().kind(), statement.session(), statement.header())?;
         if !statement.may_sign(&self.opening) {
             let (session, signer, key) = (self.id, signer(), statement.key());
             return Err(NotAccepted::UnknownCoordinator { session, signer, key });
@@ -248,6 +289,63 @@ impl Session {
                 self.within_a_coordinators_right(statement, proposal)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Checks that a statement names this session, its roster, and whether it is a drill.
+    fn belongs(&self, kind: &str, found: Option<SessionId>, header: &Header) -> Result<(), NotAccepted> {
+        let (kind, signer) = (|| kind.to_owned(), || header.signer.clone());
+        let expected = self.id;
+        if found != Some(expected) {
+            return Err(NotAccepted::OtherSession { kind: kind(), signer: signer(), expected, found });
+        }
+        let [expected, found] = [self.opened.header().roster, header.roster];
+        if expected != found {
+            return Err(NotAccepted::OtherRoster { kind: kind(), signer: signer(), expected, found });
+        }
+        if header.drill != self.drill() {
+            let (session, drill) = (self.id, header.drill);
+            return Err(NotAccepted::Drill { kind: kind(), signer: signer(), session, drill });
+        }
+        Ok(())
+    }
+
+    /// Whether a statement belongs to this session, also one of a newer version.
+    ///
+    /// # Errors
+    /// [`NotAdmitted`] says why not.
+    pub fn admits(&self, statement: &AnyStatement) -> Result<(), NotAdmitted> {
+        match statement {
+            AnyStatement::Known(known) => Ok(self.accepts(known)?),
+            AnyStatement::Unknown(unknown) => self.admits_unknown(unknown),
+        }
+    }
+
+    fn admits_unknown(&self, unknown: &Unknown) -> Result<(), NotAdmitted> {
+        // As `accepts`: nothing here may depend on what came before.
+        let (header, key) = (unknown.header(), unknown.key());
+        self.belongs(unknown.kind(), header.session, header)?;
+        let listed = self.opening.coordinators.contains(&key);
+        if !unknown.by_member() && !listed && !unknown.is_appointed() {
+            let (session, kind, signer) = (self.id, unknown.kind().to_owned(), header.signer.clone());
+            return Err(NotAccepted::Outsider { session, kind, signer, key }.into());
+        }
+        match unknown.malformed() {
+            Some(error) if self.unknown_plan().is_none() => Err(NotAdmitted::Malformed(Arc::clone(error))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says that only a newer version knows the plan of this session; `None` if this version knows it.
+    pub fn unknown_plan(&self) -> Option<UnknownPlan> {
+        match self.opening.plan {
+            PlanKind::Dump => None,
+            PlanKind::Unknown(plan) => Some(UnknownPlan {
+                session: self.id,
+                plan,
+                opened_by: self.opened.signer().clone(),
+                software: self.opened.header().software.clone(),
+            }),
         }
     }
 
@@ -278,6 +376,9 @@ impl Session {
         self.accepts(&statement)?;
         let Entry::Vacant(vacant) = self.statements.entry(statement.digest()) else { return Ok(false) };
         vacant.insert(Arc::clone(&statement));
+        if self.unknown_plan().is_some() && !matches!(statement.body(), Body::Abort(_)) {
+            return Ok(true);
+        }
         // A contradiction voids both sides in its rounds, whichever came first.
         for contradiction in self.found.insert(&statement) {
             let here = contradiction.rounds().filter(|round| round.session == self.id);
@@ -285,6 +386,20 @@ impl Session {
         }
         self.index(statement);
         Ok(true)
+    }
+
+    /// Adds a statement, also one of a newer version, which counts for nothing; false if it was known already.
+    ///
+    /// # Errors
+    /// [`NotAdmitted`] if it does not belong here; the session is unchanged.
+    pub fn add(&mut self, statement: &AnyStatement) -> Result<bool, NotAdmitted> {
+        match statement {
+            AnyStatement::Known(known) => Ok(self.insert(Arc::clone(known))?),
+            AnyStatement::Unknown(unknown) => {
+                self.admits_unknown(unknown)?;
+                Ok(self.unknown.insert(unknown.digest()))
+            }
+        }
     }
 
     fn index(&mut self, one: Arc<Verified>) {
@@ -361,6 +476,11 @@ impl Session {
     /// The roster.
     pub const fn roster(&self) -> &Arc<Roster> {
         &self.roster
+    }
+
+    /// How many statements of newer versions there are besides.
+    pub fn unknown(&self) -> usize {
+        self.unknown.len()
     }
 
     /// How many statements there are, the opening included.

@@ -2,8 +2,8 @@
 //!
 //! A statement is serialized once, by its signer ([`Statement::sign`]). It is read only through [`Envelope::verify`] and
 //! [`Statement::read`], which check that it was made with this roster, by the member whose key signed it. [`Verified`]
-//! keeps it together with its envelope; nothing else makes one. A statement of an unknown kind is not a malformed one:
-//! it is forwarded, and not counted.
+//! keeps it together with its envelope; nothing else makes one. A statement of a newer version is not a malformed one:
+//! [`AnyStatement`] keeps it too, to be handed on and counted for nothing.
 //!
 //! * A statement is identified by its digest, which covers type and payload but not the signature: signed twice, it
 //!   is one statement.
@@ -21,7 +21,7 @@ use prost::Message as _;
 use svdr_proto::v1;
 
 use crate::digest::Digest;
-use crate::dsse::{Envelope, MAX_PAYLOAD_LEN};
+use crate::dsse::{Envelope, MAX_PAYLOAD_LEN, VerifiedPayload};
 use crate::evidence::Evidence;
 use crate::keys::PublicKey;
 use crate::names::MemberName;
@@ -40,6 +40,7 @@ mod proposing;
 mod restoring;
 mod sequencing;
 mod summary;
+mod unknown;
 mod voting;
 
 pub use appointing::AppointmentError;
@@ -48,12 +49,14 @@ pub use error::StatementError;
 pub use fields::{MAX_REASON_LEN, MAX_ROUND, MAX_SHORT_TEXT_LEN};
 pub use header::{Header, MAX_SEQUENCE, RoundOf, SessionId, SessionIdError};
 pub use opening::{
-    Abort, Appointment, Check, MAX_CHECKS, MAX_COORDINATORS, MAX_PREDECESSORS, Milestone, Open, Readiness,
+    Abort, Appointment, Check, MAX_CHECKS, MAX_COORDINATORS, MAX_PREDECESSORS, Milestone, Open, PlanKind,
+    Readiness,
 };
 pub(crate) use proof::abandons;
 pub use proof::{ProofError, abandonments_needed};
 pub use proposing::{CandidateSummary, MAX_EVIDENCE, Plan, Proposal};
 pub use restoring::{Confirmation, Donation, MAX_URL_LEN};
+pub use unknown::{AnyStatement, Unknown};
 pub use voting::{Abandonment, Agreement, MAX_ATTESTED, MAX_ELSEWHERE, Rejection, Release};
 
 use fields::Fields;
@@ -118,6 +121,14 @@ pub struct Verified {
     envelope: Envelope,
 }
 
+/// The kinds that conveners alone sign, and coordinators if a proposal.
+const FOR_CONVENERS: [&str; 4] = ["open", "appointment", Body::PROPOSAL, "abort"];
+
+impl Body {
+    /// The kind's name of a proposal.
+    const PROPOSAL: &str = "proposal";
+}
+
 /// A body that has a message of its own in the schema.
 trait Content: Sized {
     /// The message.
@@ -137,6 +148,9 @@ trait Content: Sized {
 macro_rules! kinds {
     ($($kind:literal => $body:ident),* $(,)?) => {
         impl Body {
+            /// The names of all kinds.
+            const KINDS: &[&str] = &[$($kind),*];
+
             /// The kind's name, as in the payload type.
             pub const fn kind(&self) -> &'static str {
                 match self {
@@ -233,7 +247,9 @@ impl Statement {
         // Not in `read_shallow`: an agreement within a proof has no proof of its own.
         match &statement.body {
             Body::Agreement(agreement) => proof::check(agreement, &statement.header, roster)?,
-            Body::Proposal(proposal) => appointing::check(proposal, &statement.header, envelope, roster)?,
+            Body::Proposal(Proposal { appointment: Some(carried), .. }) => {
+                appointing::check(carried, &statement.header, envelope.signer(), roster)?;
+            }
             _ => {}
         }
         Ok(statement)
@@ -242,26 +258,9 @@ impl Statement {
     /// Like [`Statement::read`], without looking at statements inside of this one.
     fn read_shallow(envelope: &Envelope, roster: &Roster) -> Result<Statement, StatementError> {
         let verified = envelope.verify_in(roster)?;
-        let kind = verified
-            .payload_type()
-            .strip_prefix(TYPE_PREFIX)
-            .and_then(|rest| rest.strip_suffix(TYPE_SUFFIX))
-            .ok_or_else(|| StatementError::ForeignType { found: verified.payload_type().to_owned() })?;
-        // The signature is valid, so the key says who speaks. The name in the header is compared with it later.
-        let member = roster.member_by_key(&verified.signer());
-        let stranger = || StatementError::Stranger { key: verified.signer().to_string() };
-        let name = match member {
-            Some(member) => member.name.clone(),
-            None if kind == "proposal" => {
-                // A coordinator's key is in no roster. It must not speak in a member's name.
-                let claimed = Proposal::claimed_signer(verified.payload()).ok_or_else(stranger)?;
-                if let Some(actual) = roster.member(&claimed) {
-                    return Err(StatementError::NotTheMember { claimed: actual.name.clone() });
-                }
-                claimed
-            }
-            None => return Err(stranger()),
-        };
+        let foreign = || StatementError::ForeignType { found: verified.payload_type().to_owned() };
+        let kind = unknown::kind_of(verified.payload_type()).ok_or_else(foreign)?;
+        let (name, _) = Statement::signer_of(kind, &verified, roster)?;
         let fields = Fields::of(&name);
         let statement = Body::decode(kind, verified.payload(), &fields, Some(roster))
             .ok_or_else(|| StatementError::UnknownKind { kind: kind.to_owned() })??;
@@ -270,14 +269,45 @@ impl Statement {
         Ok(statement)
     }
 
+    /// Who signed, and whether it is a member. The signature is valid, so the key says who speaks. The name in the header is
+    /// compared with it later.
+    fn signer_of(
+        kind: &str,
+        verified: &VerifiedPayload<'_>,
+        roster: &Roster,
+    ) -> Result<(MemberName, bool), StatementError> {
+        if let Some(member) = roster.member_by_key(&verified.signer()) {
+            return Ok((member.name.clone(), true));
+        }
+        let stranger = || StatementError::Stranger { key: verified.signer().to_string() };
+        // A coordinator's key is in no roster. Of the kinds that this version knows, a coordinator signs proposals alone.
+        if kind != Body::PROPOSAL && Body::KINDS.contains(&kind) {
+            return Err(stranger());
+        }
+        let header = unknown::header_in(verified.payload()).ok_or_else(stranger)?;
+        let claimed: MemberName = header.signer.parse().ok().ok_or_else(stranger)?;
+        // It must not speak in a member's name.
+        match roster.member(&claimed) {
+            Some(actual) => Err(StatementError::NotTheMember { claimed: actual.name.clone() }),
+            None => Ok((claimed, false)),
+        }
+    }
+
+    /// Checks that the signer may sign that kind.
+    fn check_right(kind: &str, header: &Header, roster: &Roster) -> Result<(), StatementError> {
+        let Some(kind) = FOR_CONVENERS.into_iter().find(|one| *one == kind) else { return Ok(()) };
+        match roster.member(&header.signer) {
+            Some(member) if !member.convener => {
+                Err(StatementError::NotAConvener { signer: header.signer.clone(), kind })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks what the content says against the roster.
     fn check(&self, roster: &Roster) -> Result<(), StatementError> {
         let signer = || self.header.signer.clone();
-        let for_conveners =
-            matches!(self.body, Body::Open(_) | Body::Appointment(_) | Body::Proposal(_) | Body::Abort(_));
-        if for_conveners && roster.member(&self.header.signer).is_some_and(|member| !member.convener) {
-            return Err(StatementError::NotAConvener { signer: signer(), kind: self.body.kind() });
-        }
+        Statement::check_right(self.body.kind(), &self.header, roster)?;
         match &self.body {
             Body::Evidence(evidence) | Body::Confirmation(Confirmation { evidence, .. }) => {
                 Ok(evidence.check(roster)?)
@@ -330,8 +360,13 @@ impl Verified {
     /// Whatever [`Statement::read`] refuses.
     pub fn read(envelope: Envelope, roster: &Roster) -> Result<Verified, StatementError> {
         let statement = Statement::read(&envelope, roster)?;
+        Ok(Verified::of(statement, envelope, roster))
+    }
+
+    /// A statement that was read from that envelope.
+    fn of(statement: Statement, envelope: Envelope, roster: &Roster) -> Verified {
         let by_member = roster.member(&statement.header.signer).is_some();
-        Ok(Verified { statement, digest: envelope.digest(), key: envelope.signer(), by_member, envelope })
+        Verified { statement, digest: envelope.digest(), key: envelope.signer(), by_member, envelope }
     }
 
     /// The statement.
@@ -399,3 +434,5 @@ impl Verified {
 mod evidence_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown_tests;

@@ -13,8 +13,8 @@
 //! * every attestation of a received dump, compared with the donation that it names;
 //! * equivocations, of members within and across sessions, and of coordinators.
 //!
-//! An invalid line is reported with its number, and not used for anything else. A statement of an unknown kind is not an
-//! error: it is reported, and has no effect.
+//! An invalid line is reported with its number, and not used for anything else. A statement of a newer version is not an
+//! error: it is reported, coordinators may acknowledge it, and it has no other effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use crate::equivocation::{self, Equivocation};
 use crate::keys::PublicKey;
 use crate::receipt::{self, Broken, Chain, Fork, JournalId, ReceiptError, VerifiedReceipt};
 use crate::roster::Roster;
-use crate::session::{NotAccepted, Phase, Session, Unconfirmed};
-use crate::statement::{Body, RoundOf, SessionId, StatementError, Verified};
+use crate::session::{NotAdmitted, Phase, Session, Unconfirmed};
+use crate::statement::{AnyStatement, Body, RoundOf, SessionId, StatementError, Unknown, Verified};
 
 /// What a transcript contains, and what of it is invalid.
 #[derive(Debug)]
@@ -60,11 +60,8 @@ pub enum Content {
     Statement(Arc<Verified>),
     /// A valid receipt.
     Receipt(Box<VerifiedReceipt>),
-    /// A statement of a kind that this version does not know, signed by a member.
-    Unknown {
-        /// The kind.
-        kind: String,
-    },
+    /// A statement of a newer version.
+    Unknown(Arc<Unknown>),
     /// Neither.
     Refused(LineError),
 }
@@ -78,9 +75,9 @@ pub enum LineError {
     /// It is not a valid receipt.
     #[error(transparent)]
     Receipt(#[from] ReceiptError),
-    /// The statement contradicts the opening of its session.
+    /// The statement contradicts the opening of its session, or is malformed.
     #[error(transparent)]
-    NotAccepted(#[from] NotAccepted),
+    NotAdmitted(#[from] NotAdmitted),
 }
 
 /// A session in a transcript.
@@ -220,9 +217,9 @@ impl Verifier {
                 Err(error) => Content::Refused(error.into()),
             };
         }
-        match Verified::read(envelope, &self.roster) {
-            Ok(statement) => Content::Statement(Arc::new(statement)),
-            Err(StatementError::UnknownKind { kind }) => Content::Unknown { kind },
+        match AnyStatement::read(envelope, &self.roster) {
+            Ok(AnyStatement::Known(statement)) => Content::Statement(statement),
+            Ok(AnyStatement::Unknown(unknown)) => Content::Unknown(unknown),
             Err(error) => Content::Refused(error.into()),
         }
     }
@@ -237,7 +234,12 @@ impl Verifier {
             })
         };
         let equivocations = equivocation::find(statements());
-        let known: BTreeSet<Digest> = statements().map(|one| one.digest()).collect();
+        // Coordinators acknowledge those of newer versions as well.
+        let of_newer = self.lines.iter().filter_map(|line| match &line.content {
+            Content::Unknown(unknown) => Some(unknown.digest()),
+            _ => None,
+        });
+        let known: BTreeSet<Digest> = statements().map(|one| one.digest()).chain(of_newer).collect();
         let (chains, forks) = self.chains(&known);
         let sessions = sessions.into_values().map(session_report).collect();
         Report { lines: self.lines, sessions, chains, equivocations, forks }
@@ -255,11 +257,17 @@ impl Verifier {
             }
         }
         for line in &mut self.lines {
-            if let Content::Statement(one) = &line.content
-                && let Some(session) = one.session().and_then(|id| sessions.get_mut(&id))
-                && let Err(error) = session.insert(Arc::clone(one))
-            {
-                line.content = Content::Refused(error.into());
+            let statement = match &line.content {
+                Content::Statement(one) => AnyStatement::Known(Arc::clone(one)),
+                Content::Unknown(unknown) => AnyStatement::Unknown(Arc::clone(unknown)),
+                Content::Receipt(_) | Content::Refused(_) => continue,
+            };
+            let added = match statement.session().and_then(|id| sessions.get_mut(&id)) {
+                Some(session) => session.add(&statement).map(drop).map_err(LineError::from),
+                None => alone(&statement),
+            };
+            if let Err(error) = added {
+                line.content = Content::Refused(error);
             }
         }
         sessions
@@ -302,6 +310,20 @@ impl Verifier {
                 second: VerifiedReceipt::clone(newer),
             })
             .collect()
+    }
+}
+
+/// Checks a statement whose session is not opened in the transcript.
+fn alone(statement: &AnyStatement) -> Result<(), LineError> {
+    let AnyStatement::Unknown(unknown) = statement else { return Ok(()) };
+    if let Some(error) = unknown.malformed() {
+        return Err(NotAdmitted::Malformed(Arc::clone(error)).into());
+    }
+    // Only an opening says which other keys may sign.
+    if unknown.by_member() {
+        Ok(())
+    } else {
+        Err(StatementError::Stranger { key: unknown.key().to_string() }.into())
     }
 }
 

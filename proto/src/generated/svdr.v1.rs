@@ -200,6 +200,9 @@ pub struct Open {
     /// member's: "ed25519:" and base64. Empty in a session that an earlier version opened: any key may propose then.
     #[prost(string, repeated, tag = "7")]
     pub coordinators: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What the members are to do. A version that does not know it keeps the session's statements and takes no part.
+    #[prost(enumeration = "PlanKind", tag = "8")]
+    pub plan: i32,
 }
 /// Kind "appointment", by a convener: one more coordinator may propose round 1, as if the opening listed it last. For
 /// a coordinator that replaces a lost one.
@@ -522,6 +525,35 @@ pub struct Receipt {
     /// within a journal. Absent where the journal does not say.
     #[prost(sint64, optional, tag = "6")]
     pub accepted: ::core::option::Option<i64>,
+}
+/// What the members of a session are to do; each has an arm in the proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PlanKind {
+    /// In a session that an earlier version opened: dump.
+    Unspecified = 0,
+    /// 2 is kept for roll_forward.
+    Dump = 1,
+}
+impl PlanKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PLAN_KIND_UNSPECIFIED",
+            Self::Dump => "PLAN_KIND_DUMP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PLAN_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "PLAN_KIND_DUMP" => Some(Self::Dump),
+            _ => None,
+        }
+    }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -26,6 +26,7 @@ mod disk;
 mod flood;
 mod python;
 mod refusals;
+mod releases;
 mod serving;
 mod strangers;
 mod streams;

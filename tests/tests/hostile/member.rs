@@ -6,4 +6,5 @@ mod equivocation;
 mod evidence;
 mod flood;
 mod impostor;
+mod newer;
 mod stage;

@@ -11,7 +11,9 @@ use svdr_protocol::keys::PublicKey;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Body, Header, Open, Part, Proposal, SessionId, Statement, Verified};
+use svdr_protocol::statement::{
+    Body, Header, Open, Part, PlanKind, Proposal, SessionId, Statement, Verified,
+};
 use svdr_protocol::time::{Tick, Timestamp};
 use svdr_protocol::vote::Dump;
 
@@ -114,6 +116,7 @@ impl Network {
         withheld.evidence.insert(Digest::of(b"evidence that nobody has"));
         let mut parameters = session.parameters();
         parameters.excluded = [network.name(0)].into();
+        parameters.not_after = Some(at(TICKS[2] - 900));
         parameters.threshold = 2;
         let without = session.next_proposal(&parameters).unwrap();
         let header = |signer| network.header(signer, Some(session.id()));
@@ -205,6 +208,7 @@ impl Network {
             predecessors: BTreeSet::new(),
             nonce: [nonce; 16],
             coordinators: vec![coordinator_key().verifying_key().into()],
+            plan: PlanKind::Dump,
         };
         let opened = self.signed(0, None, Body::Open(open));
         let mut session = Session::open(opened, Arc::clone(&self.roster)).unwrap();

@@ -272,12 +272,18 @@ fn checked(Line { number, content }: &Line, places: &Places) -> Option<Checked> 
             checked.digest = Some(one.digest());
             checked.says = Some(one.body().to_string());
         }
-        Content::Unknown { kind } => {
-            checked.says = Some(
-                "the signature is valid, but this version of svdr does not know this kind of statement"
-                    .to_owned(),
-            );
-            checked.kind = Some(kind.clone());
+        Content::Unknown(unknown) => {
+            let header = unknown.header();
+            checked.says = Some(format!(
+                "the signature is valid, but only a newer version of svdr ({}) can read the statement",
+                header.software
+            ));
+            checked.kind = Some(unknown.kind().to_owned());
+            checked.signer = Some(header.signer.clone());
+            checked.session = header.session.map(|session| session.to_string());
+            checked.drill = Some(header.drill);
+            checked.sequence = Some(header.sequence);
+            checked.digest = Some(unknown.digest());
         }
         Content::Refused(error) => {
             checked.holds = false;

@@ -93,7 +93,7 @@ async fn follow(
         };
         let statement = match verdict {
             Some(Verdict::Counts(statement)) => Some(statement),
-            Some(Verdict::UnknownKind) => None,
+            Some(Verdict::Kept(_)) => None,
             // Known from another coordinator, or left out: the log says why.
             None | Some(Verdict::Unreadable | Verdict::Invalid) => continue,
         };

@@ -42,8 +42,12 @@ pub struct SessionFacts {
     pub round: Option<u32>,
     /// How many members have to agree and to attest.
     pub threshold: usize,
-    /// How many statements it holds.
+    /// How many statements it holds that count.
     pub statements: usize,
+    /// How many statements of newer versions it holds besides, which count for nothing.
+    pub unknown_statements: usize,
+    /// What to do if only a newer version knows the plan; `null` if this version knows it.
+    pub unknown_plan: Option<String>,
     /// The proposal of the round.
     pub proposal: Option<ProposalFacts>,
     /// What each member has done, in the order of the roster.

@@ -16,7 +16,7 @@ use svdr_protocol::roster::Roster;
 use svdr_protocol::session::Session;
 use svdr_protocol::statement::{
     Abandonment, Agreement, Attestation, Body, Confirmation, Donation, Header, Obstacle, ObstacleKind, Open,
-    Part, Received, Rejection, Release, Statement, Verified,
+    Part, PlanKind, Received, Rejection, Release, Statement, Verified,
 };
 use svdr_protocol::time::{Tick, Timestamp};
 
@@ -81,6 +81,7 @@ impl Meeting {
             predecessors: Default::default(),
             nonce: [7; 16],
             coordinators: vec![coordinator_key().verifying_key().into()],
+            plan: PlanKind::Dump,
         };
         let header = Header {
             session: None,

@@ -63,6 +63,12 @@ pub fn heading(facts: &SessionFacts, style: Style) -> String {
     if facts.coordinators.is_empty() {
         lines.push(ANYBODY_PROPOSES.to_owned());
     }
+    match facts.unknown_statements {
+        0 => {}
+        1 => lines.push("1 statement of a newer version of svdr is kept and counts for nothing.".to_owned()),
+        n => lines.push(format!("{n} statements of newer versions of svdr are kept and count for nothing.")),
+    }
+    lines.extend(facts.unknown_plan.iter().map(|text| style.alarm(text)));
     lines.extend(alarms(facts).iter().map(|alarm| style.alarm(alarm)));
     lines.join("\n")
 }
@@ -113,6 +119,7 @@ fn misfits(misfits: &[MisfitFacts], style: Style) -> String {
 
 fn title(facts: &SessionFacts) -> String {
     let state = match (facts.phase, facts.round) {
+        ("gathering", _) if facts.unknown_plan.is_some() => "its plan is unknown to this version".to_owned(),
         ("gathering", _) => "gathering evidence".to_owned(),
         ("aborted", _) => "ABORTED".to_owned(),
         ("completed", Some(round)) => format!("COMPLETED in round {round}"),

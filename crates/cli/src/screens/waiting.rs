@@ -20,6 +20,10 @@ pub struct Waiting {
 impl Waiting {
     /// What `session` waits for.
     pub fn of(session: &Session) -> Waiting {
+        if session.unknown_plan().is_some() && session.phase() == Phase::Gathering {
+            let what = "a version of svdr that knows the plan".to_owned();
+            return Waiting { what, members: Vec::new() };
+        }
         match session.phase() {
             Phase::Gathering => gathering(session),
             Phase::Proposed(round) => proposed(session, round),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Session;
+use super::{Session, UnknownPlan};
 use crate::digest::Digest;
 use crate::evidence::Evidence;
 use crate::names::MemberName;
@@ -18,6 +18,9 @@ pub enum NotProposable {
     /// The rule refuses its input.
     #[error(transparent)]
     Rule(#[from] ProposalError),
+    /// Only a newer version knows the session's plan.
+    #[error(transparent)]
+    UnknownPlan(#[from] UnknownPlan),
     /// No candidate reaches the threshold.
     #[error("no candidate reaches the threshold")]
     NoChoice(#[source] Box<Shortfall>),
@@ -40,6 +43,9 @@ pub enum Unconfirmed {
         /// Their digests.
         missing: BTreeSet<Digest>,
     },
+    /// Only a newer version knows the session's plan.
+    #[error(transparent)]
+    UnknownPlan(#[from] UnknownPlan),
     /// It names a statement of another kind.
     #[error("the proposal names {digest} as evidence, which is of kind {kind}\nhelp: reject the proposal")]
     NotEvidence {
@@ -137,6 +143,9 @@ impl Session {
     /// # Errors
     /// [`NotProposable`] if the rule refuses or chooses nothing.
     pub fn next_proposal(&self, parameters: &Parameters) -> Result<Proposal, NotProposable> {
+        if let Some(unknown) = self.unknown_plan() {
+            return Err(unknown.into());
+        }
         let counted = self.evidence();
         let evidence = counted.values().filter_map(|one| match one.body() {
             Body::Evidence(evidence) => Some(evidence),
@@ -177,6 +186,9 @@ impl Session {
     /// # Errors
     /// [`Unconfirmed`] if it does not follow; [`Unconfirmed::Missing`] if that cannot be said yet.
     pub fn recompute(&self, proposal: &Proposal) -> Result<Outcome, Unconfirmed> {
+        if let Some(unknown) = self.unknown_plan() {
+            return Err(unknown.into());
+        }
         let [expected, found] = [RULE_VERSION, proposal.rule];
         if expected != found {
             return Err(Unconfirmed::OtherRule { expected, found });

@@ -50,6 +50,9 @@ fn eventful(net: &Net) -> Vec<Arc<Verified>> {
         net.say(member, &mut session, Body::Confirmation(confirmation));
     }
     net.say(2, &mut session, Body::Sequencing(net.sequencing(2, 60, Some(50))));
+    for seed in [201, 202, 201] {
+        net.say(1, &mut session, appointment(&coordinator(seed)));
+    }
     // An equivocation of each kind that a session can hold.
     net.say(3, &mut session, agreement(2, Digest::of(b"another")));
     net.say(3, &mut session, Body::Attestation(attestation(1, first, at(6300))));
@@ -91,7 +94,7 @@ fn everything(session: &Session) -> String {
     let rounds: Vec<String> = rounds.collect();
     let evidence: Vec<_> = session.evidence().into_values().map(|one| one.digest()).collect();
     format!(
-        "{:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {rounds:?} {evidence:?}",
+        "{:?} {} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {rounds:?} {evidence:?}",
         session.phase(),
         session.latest_round(),
         session.settled(),
@@ -103,6 +106,7 @@ fn everything(session: &Session) -> String {
         session.aborts().collect::<Vec<_>>(),
         session.confirmations(),
         session.restoration(),
+        session.appointments(),
     )
 }
 

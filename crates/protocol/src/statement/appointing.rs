@@ -2,7 +2,7 @@
 //!
 //! A proposal carries it, so that whether the proposal is valid does not depend on what arrived before.
 
-use super::{Body, Header, Proposal, Statement, StatementError};
+use super::{Body, Header, Statement, StatementError};
 use crate::dsse::Envelope;
 use crate::keys::PublicKey;
 use crate::roster::Roster;
@@ -32,14 +32,13 @@ pub enum AppointmentError {
     OtherSession,
 }
 
-/// Checks the appointment that a proposal carries, if it carries one.
+/// Checks the appointment that a proposal carries, with the proposal's header and key.
 pub(super) fn check(
-    proposal: &Proposal,
+    carried: &Envelope,
     header: &Header,
-    envelope: &Envelope,
+    signed: PublicKey,
     roster: &Roster,
 ) -> Result<(), StatementError> {
-    let Some(carried) = &proposal.appointment else { return Ok(()) };
     let failed =
         |source| StatementError::Appointment { signer: header.signer.clone(), source: Box::new(source) };
     // An appointment carries nothing, so this goes one level deep.
@@ -48,7 +47,7 @@ pub(super) fn check(
     let Body::Appointment(appointment) = &statement.body else {
         return Err(failed(AppointmentError::Kind { kind: statement.body.kind() }));
     };
-    let [appointed, signed] = [appointment.coordinator, envelope.signer()];
+    let appointed = appointment.coordinator;
     if appointed != signed {
         return Err(failed(AppointmentError::OtherKey { appointed, signed }));
     }

@@ -195,10 +195,11 @@ impl Content for Obstacle {
     }
 
     fn from_message(message: v1::Obstacle, fields: &Fields<'_>) -> Result<Obstacle, StatementError> {
-        let kind = match message.kind() {
-            v1::ObstacleKind::Pruned => ObstacleKind::Pruned,
-            v1::ObstacleKind::Behind => ObstacleKind::Behind,
-            v1::ObstacleKind::Unspecified => {
+        let kind = match v1::ObstacleKind::try_from(message.kind) {
+            Err(_) => return Err(fields.not_known("obstacle", "kind")),
+            Ok(v1::ObstacleKind::Pruned) => ObstacleKind::Pruned,
+            Ok(v1::ObstacleKind::Behind) => ObstacleKind::Behind,
+            Ok(v1::ObstacleKind::Unspecified) => {
                 return Err(fields.error("kind", message.kind.to_string(), "pruned or behind"));
             }
         };

@@ -32,6 +32,19 @@ pub enum StatementError {
         /// The kind found.
         kind: String,
     },
+    /// A known kind that says what this version does not know.
+    #[error(
+        "this version of svdr does not know what the field {field} of {signer}'s {kind} says\n\
+         help: read it with a newer version of svdr"
+    )]
+    NotKnown {
+        /// The kind.
+        kind: &'static str,
+        /// Who signed.
+        signer: MemberName,
+        /// The field's name in the schema.
+        field: &'static str,
+    },
     /// The signer is nobody in the roster.
     #[error(
         "the signing key {key} is not the key of a member of the roster\n\
@@ -201,6 +214,23 @@ pub enum StatementError {
         /// Its size.
         found: usize,
     },
+}
+
+impl StatementError {
+    /// Whether the error is about what a member says, and not about who says it and where.
+    pub(super) const fn is_of_content(&self) -> bool {
+        matches!(
+            self,
+            StatementError::Decode { .. }
+                | StatementError::Field { .. }
+                | StatementError::Name { .. }
+                | StatementError::Key { .. }
+                | StatementError::Runs { .. }
+                | StatementError::Evidence(_)
+                | StatementError::Sequencing(_)
+                | StatementError::Proof { .. }
+        )
+    }
 }
 
 impl CommandError for StatementError {

@@ -57,6 +57,11 @@ impl<'a> Fields<'a> {
         digest.ok_or_else(|| self.error(field, format!("{} bytes", bytes.len()), "32 bytes"))
     }
 
+    /// A field says something that only a newer version knows.
+    pub(super) fn not_known(&self, kind: &'static str, field: &'static str) -> StatementError {
+        StatementError::NotKnown { kind, signer: self.signer.clone(), field }
+    }
+
     /// A public key in its one text form.
     pub(super) fn key(&self, field: &'static str, text: &str) -> Result<PublicKey, StatementError> {
         let key = text.parse::<PublicKey>();

@@ -16,6 +16,15 @@ pub const MAX_COORDINATORS: usize = 16;
 /// Checks that a readiness may list; an agent makes about a dozen.
 pub const MAX_CHECKS: usize = 64;
 
+/// What the members of a session are to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanKind {
+    /// Each makes a migration dump as of one time.
+    Dump,
+    /// What a newer version knows, by its number in the schema.
+    Unknown(i32),
+}
+
 /// A convener opens a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
@@ -32,6 +41,8 @@ pub struct Open {
     /// The keys of the coordinators that may propose round 1, in the order in which they do. If there are none, as in
     /// a session that an earlier version opened, any key may.
     pub coordinators: Vec<PublicKey>,
+    /// What the members are to do.
+    pub plan: PlanKind,
 }
 
 /// A convener lets one more coordinator propose round 1.
@@ -87,6 +98,10 @@ impl Content for Open {
             predecessors: self.predecessors.iter().map(|session| session.as_bytes().to_vec()).collect(),
             nonce: self.nonce.to_vec(),
             coordinators: self.coordinators.iter().map(ToString::to_string).collect(),
+            plan: match self.plan {
+                PlanKind::Dump => v1::PlanKind::Dump.into(),
+                PlanKind::Unknown(number) => number,
+            },
         }
     }
 
@@ -108,6 +123,10 @@ impl Content for Open {
                 fields.error("nonce", format!("{} bytes", message.nonce.len()), "16 random bytes")
             })?,
             coordinators: coordinators(&message.coordinators, fields)?,
+            plan: match v1::PlanKind::try_from(message.plan) {
+                Ok(v1::PlanKind::Unspecified | v1::PlanKind::Dump) => PlanKind::Dump,
+                Err(_) => PlanKind::Unknown(message.plan),
+            },
         })
     }
 }

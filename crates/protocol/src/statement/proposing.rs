@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use prost::Message as _;
 use svdr_proto::v1;
 
 use super::fields::Fields;
-use super::{Content, StatementError};
+use super::{Body, Content, StatementError};
 use crate::digest::Digest;
 use crate::dsse::Envelope;
 use crate::names::MemberName;
@@ -90,13 +89,6 @@ impl Plan {
     }
 }
 
-impl Proposal {
-    /// The name that the payload of a proposal gives its signer, before anything else of it is checked.
-    pub(super) fn claimed_signer(payload: &[u8]) -> Option<MemberName> {
-        v1::Proposal::decode(payload).ok()?.header?.signer.parse().ok()
-    }
-}
-
 fn names(names: &BTreeSet<MemberName>) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
@@ -141,8 +133,9 @@ impl Content for Proposal {
 
     fn from_message(message: v1::Proposal, fields: &Fields<'_>) -> Result<Proposal, StatementError> {
         let missing = |field, expected| move || fields.error(field, "nothing".to_owned(), expected);
+        // First, because a newer plan may leave everything else out.
         let v1::proposal::Plan::Dump(dump) =
-            message.plan.ok_or_else(missing("plan", "a plan that this version of svdr knows"))?;
+            message.plan.ok_or_else(|| fields.not_known(Body::PROPOSAL, "plan"))?;
         let candidate = message.candidate.ok_or_else(missing("candidate", "a candidate"))?;
         let parameters = message.parameters.ok_or_else(missing("parameters", "parameters"))?;
         let bound = |field, bound: Option<i64>| bound.map(|at| fields.time(field, at)).transpose();

@@ -69,6 +69,7 @@ fn every_kind(net: &Net) -> Vec<(usize, Statement)> {
             Body::Open(Open {
                 predecessors: [session.id()].into(),
                 coordinators: [200, 199].map(outside).map(|key| key.verifying_key().into()).to_vec(),
+                plan: PlanKind::Unknown(7),
                 ..session.opening().clone()
             }),
         ),

@@ -5,6 +5,7 @@ use ed25519_dalek::SigningKey;
 use super::*;
 use crate::fixture::{Net, abandonment, agreement, coordinator_key, key};
 use crate::receipt::Receipt;
+use crate::session::NotAccepted;
 use crate::time::Timestamp;
 
 /// The statements of a completed session, in an order that a coordinator could have had them in.
@@ -77,6 +78,30 @@ fn two_coordinators_transcripts_in_one_file_hold() {
     assert!(report.holds());
     assert_eq!(report.chains.len(), 2);
     assert_eq!(report.sessions.len(), 1);
+}
+
+#[test]
+fn a_coordinator_may_acknowledge_what_a_newer_version_said() {
+    let net = Net::new(4);
+    let statements = statements(&net);
+    let session = statements[0].session().unwrap();
+    let (known, opening) = statements.split_last().map(|(last, _)| (last, &statements[0])).unwrap();
+    assert_eq!(opening.session(), Some(session));
+    let payload = known.envelope().to_message().payload;
+    let member = (0..4).find(|member| net.name(*member) == *known.signer()).unwrap();
+    let newer = Envelope::sign("application/vnd.svdr.v1.later+protobuf".to_owned(), payload, &key(member));
+    let mut chain = Chain::new(session);
+    let mut lines = Vec::new();
+    let envelopes = statements.iter().map(|one| one.envelope());
+    for one in envelopes.chain([&newer]) {
+        lines.extend([one.to_json(), chain.append(one.digest()).sign(&coordinator_key()).to_json()]);
+    }
+    let whole = report(&net, &lines);
+    assert!(whole.holds(), "{whole:?}");
+    assert_eq!((whole.chains[0].len, whole.sessions[0].session.unknown()), (statements.len() as u64 + 1, 1));
+    // Without the statement itself, its receipt shows that it was withheld.
+    lines.remove(lines.len() - 2);
+    assert!(!report(&net, &lines).holds());
 }
 
 #[test]
@@ -173,9 +198,11 @@ fn a_proposal_that_does_not_follow_is_refused_although_enough_agreed() {
 #[test]
 fn drill_statements_in_a_real_session_and_unknown_kinds_are_told_apart() {
     let net = Net::new(4);
-    let mut lines = acknowledged(&statements(&net), &coordinator_key());
+    let statements = statements(&net);
+    let mut lines = acknowledged(&statements, &coordinator_key());
     let unknown = "application/vnd.svdr.v1.prophecy+protobuf".to_owned();
-    lines.push(Envelope::sign(unknown, Vec::new(), &key(0)).to_json());
+    let said = net.sign(0, statements[0].session().unwrap(), abandonment(1));
+    lines.push(Envelope::sign(unknown, said.envelope().to_message().payload, &key(0)).to_json());
     assert!(report(&net, &lines).holds());
     let here = report(&net, &lines).sessions[0].session.id();
     let mut drill = net.statement(3, Some(here), abandonment(1));
@@ -185,7 +212,10 @@ fn drill_statements_in_a_real_session_and_unknown_kinds_are_told_apart() {
     assert!(!report.holds());
     assert!(matches!(
         report.lines.last().map(|line| &line.content),
-        Some(Content::Refused(LineError::NotAccepted(NotAccepted::Drill { drill: true, .. })))
+        Some(Content::Refused(LineError::NotAdmitted(NotAdmitted::NotAccepted(NotAccepted::Drill {
+            drill: true,
+            ..
+        }))))
     ));
 }
 

@@ -10,7 +10,9 @@ use svdr_protocol::digest::Digest;
 use svdr_protocol::dsse::Envelope;
 use svdr_protocol::evidence::Ticks;
 use svdr_protocol::session::Session;
-use svdr_protocol::statement::{Agreement, Attestation, Body, Header, Part, Proposal, SessionId, Statement};
+use svdr_protocol::statement::{
+    Agreement, AnyStatement, Attestation, Body, Header, Part, Proposal, SessionId, Statement, Verified,
+};
 use svdr_protocol::time::Timestamp;
 use svdr_tests::agents::Agent;
 use tokio::runtime::Runtime;
@@ -74,10 +76,13 @@ impl<'a> Hostile<'a> {
         let page = self.runtime.block_on(self.connection.transcript(self.session, 0)).unwrap();
         assert!(page.is_last);
         let roster = Arc::new(self.town.agents.network.roster.clone());
-        let read = |one: Envelope| svdr_protocol::statement::Verified::read(one, &roster).unwrap();
-        let statements: Vec<_> =
-            page.entries.into_iter().map(|entry| Arc::new(read(entry.statement))).collect();
-        Session::fold(Arc::clone(&roster), statements).unwrap()
+        let mut entries = page.entries.into_iter().map(|entry| entry.statement);
+        let opened = Verified::read(entries.next().unwrap(), &roster).unwrap();
+        let mut session = Session::open(Arc::new(opened), Arc::clone(&roster)).unwrap();
+        for statement in entries {
+            session.add(&AnyStatement::read(statement, &roster).unwrap()).unwrap();
+        }
+        session
     }
 
     /// Waits until so many members have reported, and gives the ticks that they match each other at.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use svdr_protocol::digest::Digest;
 use svdr_protocol::equivocation::{self, Equivocation};
+use svdr_protocol::failure::Told;
 use svdr_protocol::keys::PublicKey;
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
@@ -40,6 +41,8 @@ impl SessionFacts {
             round,
             threshold: roster.threshold(),
             statements: session.len(),
+            unknown_statements: session.unknown(),
+            unknown_plan: session.unknown_plan().map(|unknown| Told::of(&unknown).in_one_line()),
             proposal: shown.proposal(),
             members: roster.members().iter().map(|one| shown.member(&one.name, one.convener)).collect(),
             waits_for: waiting.what,
