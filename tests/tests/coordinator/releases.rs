@@ -140,7 +140,7 @@ async fn the_programs_read_what_an_earlier_release_wrote() {
         std::fs::copy(folder("pruned").join(name), work.path().join(name)).unwrap();
     }
     let secret = std::fs::read(folder("pruned").join("signing.key")).unwrap();
-    svdr_files::write_private(&work.path().join("signing.key"), &secret, svdr_files::Replace::Never).unwrap();
+    svdr_files::write_private(work.path().join("signing.key"), &secret, svdr_files::Replace::Never).unwrap();
     svdr_cli::signing_key::create(&work.path().join("coordinator.key")).unwrap();
     let session = verify(&recorded, &recorded.lines).sessions[0].session.id();
 
