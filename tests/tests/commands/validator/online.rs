@@ -68,7 +68,7 @@ fn an_observer_gets_the_certificate_once_the_session_is_completed() {
     let early = fetched(&bench, &configured(&coordinator), &session);
     early.says(3, &["is not completed", "ask again when 3 members have attested"]);
     let unknown = fetched(&bench, &configured(&coordinator), &"0".repeat(32));
-    unknown.says(3, &["has no session 0000"]);
+    unknown.says(1, &["has no session 0000"]);
     let prefix = fetched(&bench, &configured(&coordinator), "beef");
     prefix.says(2, &["no session's id begins with \"beef\""]);
     assert_eq!(bench.stand_in.log().requests, []);
