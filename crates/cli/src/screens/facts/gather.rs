@@ -26,8 +26,18 @@ impl SessionFacts {
     pub fn of(session: &Session) -> SessionFacts {
         let roster = session.roster();
         let round = shown_round(session);
-        let waiting = waiting::Waiting::of(session);
         let shown = Shown::of(session, round);
+        let differences = shown.differences();
+        let mut waiting = waiting::Waiting::of(session);
+        if !differences.is_empty()
+            && matches!(session.phase(), Phase::Completed(_))
+            && waiting.members.is_empty()
+        {
+            // The certificate allows an import, and the dumps do not.
+            waiting.what =
+                "the operators: dumps differ in a part that must be equal, so no dump may be imported"
+                    .to_owned();
+        }
         SessionFacts {
             session: session.id().to_string(),
             drill: session.drill(),
@@ -49,7 +59,7 @@ impl SessionFacts {
             waits_for_members: waiting.members,
             bounds: bounds(session),
             donations: shown.donations(),
-            differences: shown.differences(),
+            differences,
             misfits: misfits(session),
             held: held(session, round),
             equivocations: session.equivocations().iter().map(equivocation).collect(),
