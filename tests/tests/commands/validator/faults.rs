@@ -86,7 +86,8 @@ fn server_errors_and_pages_pass() {
 #[test]
 fn broken_connections_and_torn_answers_pass() {
     passes(&Fault::ResetBeforeHead, &["closed the connection before it answered"]);
-    passes(&Fault::ResetAt(1_000_000), &["closed the connection after"]);
+    // A reset may overtake what was sent before it, the head too.
+    passes(&Fault::ResetAt(1_000_000), &["closed the connection "]);
     passes(&Fault::Truncated(1_000_000), &["closed the connection after 1000000 bytes"]);
     passes(&Fault::TruncatedChunked(1_000_000), &["closed the connection after 1000000 bytes"]);
     passes(&Fault::TruncatedGzip, &["closed the connection after"]);
