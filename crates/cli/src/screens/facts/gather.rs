@@ -11,7 +11,7 @@ use svdr_protocol::keys::PublicKey;
 use svdr_protocol::milestone::Step;
 use svdr_protocol::names::MemberName;
 use svdr_protocol::plan::dump::Parameters;
-use svdr_protocol::session::{NotProposable, Session};
+use svdr_protocol::session::{NotProposable, Phase, Session};
 use svdr_protocol::statement::{Body, ObstacleKind, Part, Proposal, Verified, abandonments_needed};
 
 use super::restored::{RestorationFacts, steps_done};
